@@ -1,0 +1,278 @@
+//! Who gets which slots. Knows no values: only numbers of slots, and their stamps.
+//!
+//! The cursor parts the slots that were handed out (below) from those that never were in this epoch (at and above).
+//! One slot is taken by adding one, a run by a compare-and-swap that moves only when the run fits. What comes back
+//! lowers the cursor if it ends there, and is marked vacant otherwise; vacant slots are handed out one by one when
+//! the cursor has reached the end.
+//!
+//! # Why a slot never has two owners
+//!
+//! *At or above the cursor no slot has an owner*, while the cursor is at most the capacity. Every step keeps that:
+//!
+//! - Adding one below the end gives the slot under the cursor to whoever added, and to nobody else.
+//! - Adding one at or past the end gives nothing, and is taken back. Until that happens the cursor stands past the
+//!   end; then no run fits, and no give-back lowers it, because each insists that the cursor equals the end of its
+//!   run, which is at most the capacity. So what is taken back is the very one that was added, and the cursor is
+//!   never lowered onto a slot that has an owner.
+//! - A give-back swaps the end of its run for its start. That the cursor may have moved and come back meanwhile (ABA)
+//!   hurts nothing: whatever happened, it equals the end now, so nothing above the run has an owner, and the run
+//!   itself was the caller's all the time.
+//! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a compare-and-swap.
+//!
+//! # Orderings
+//!
+//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in [`Cursor::give_back`] (Release) after the last
+//!   access of the old owner; the addition in [`Cursor::take_one`] and the compare-and-swap in [`Cursor::take_run`]
+//!   (Acquire) before the first of the new one. Between them stand only read-modify-writes of the cursor, whoever
+//!   makes them, so the release sequence is never broken. (The other half of E2 is in `stamp.rs`.)
+//!
+//! All else is Relaxed: the counts lead nobody to a value.
+
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::stamp::{Kind, Stamps, StampsMut};
+use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn};
+
+/// The shared state of an arena beside its stamps.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    /// The slot that is handed out next. Past the end by one for each caller that is about to take its one back.
+    ///
+    /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
+    next: CachePadded<AtomicUsize>,
+    /// What changes with runs, not with values; on a line apart from `next`.
+    runs: CachePadded<Runs>,
+}
+
+#[derive(Debug)]
+struct Runs {
+    /// Vacant slots: counted before they are marked, and claimed before they are uncounted.
+    ///
+    /// Invariant: at least the number of slots that are marked vacant.
+    vacant: AtomicUsize,
+    /// Where the search for a vacant slot begins. Any slot will do; the last that was vacated is a good guess.
+    hint: AtomicUsize,
+    /// Handles that have, or may have, an open run. Not zero under `&mut` of the arena: one was leaked.
+    open: AtomicUsize,
+    /// No slot at or above both it and the cursor was written since the slots were last zeroed.
+    written: AtomicUsize,
+}
+
+impl Cursor {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Cursor {
+                next: CachePadded(AtomicUsize::new(0)),
+                runs: CachePadded(Runs {
+                    vacant: AtomicUsize::new(0),
+                    hint: AtomicUsize::new(0),
+                    open: AtomicUsize::new(0),
+                    written: AtomicUsize::new(0),
+                }),
+            }
+        }
+    }
+
+    /// The end of what was handed out: every slot with an owner or a value is below it.
+    #[inline]
+    pub(crate) fn bound(&self, stamps: Stamps<'_>) -> usize {
+        // Relaxed: only an index; who reads a slot does so on the strength of its stamp.
+        self.next.load(Ordering::Relaxed).min(stamps.len())
+    }
+
+    /// How many slots hold a value or have an owner.
+    #[inline]
+    pub(crate) fn count(&self, stamps: Stamps<'_>) -> usize {
+        // Relaxed: a number that may be out of date when it arrives. The two were never read at one instant, so the
+        // difference is kept from wrapping.
+        self.bound(stamps).saturating_sub(self.runs.vacant.load(Ordering::Relaxed))
+    }
+
+    /// Takes a slot, `None` when there is none.
+    ///
+    /// Past the end the counter is put back at once, with no foreign code in between: it exceeds the capacity by at
+    /// most the number of threads, and cannot wrap (the stamps alone bound the capacity to `isize::MAX`).
+    #[inline]
+    pub(crate) fn take_one(&self, stamps: Stamps<'_>) -> Option<usize> {
+        // Acquire: E2, pairs with the Release in `give_back`: the slot may have had an owner before.
+        let index = self.next.fetch_add(1, Ordering::Acquire);
+        if index < stamps.len() { Some(index) } else { self.take_one_past_end(stamps) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_one_past_end(&self, stamps: Stamps<'_>) -> Option<usize> {
+        // Relaxed: takes back a number. A read-modify-write, so it does not end a release sequence of E2.
+        self.next.fetch_sub(1, Ordering::Relaxed);
+        self.claim_vacant(stamps)
+    }
+
+    /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, and says
+    /// how many to take; for 0 the run is `None`. May be called several times.
+    #[inline]
+    pub(crate) fn take_run(&self, stamps: Stamps<'_>, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
+        // Relaxed, and on failure below: a guess that the exchange confirms.
+        let mut start = self.next.load(Ordering::Relaxed);
+        loop {
+            let left = stamps.len().saturating_sub(start);
+            let len = want(start, left);
+            debug_assert!(len <= left);
+            if len == 0 {
+                return None;
+            }
+            let end = start + len;
+            // Acquire: E2, pairs with the Release in `give_back`: the slots may have had an owner before.
+            match self.next.compare_exchange_weak(start, end, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(start..end),
+                Err(now) => start = now,
+            }
+        }
+    }
+
+    /// Takes a vacant slot, `None` when each was seen taken.
+    ///
+    /// Looks at every slot once: one that was vacant when the search began, and is not when its turn comes, was taken
+    /// by another.
+    pub(crate) fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
+        // Relaxed: whoever knows that a give-back is done is ordered after its count (coherence); the slot itself is
+        // handed over by its stamp.
+        if self.runs.vacant.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        // Relaxed: a guess.
+        let hint = self.runs.hint.load(Ordering::Relaxed);
+        let index = (hint..stamps.len()).chain(0..hint).find(|&index| stamps.claim_vacant(index))?;
+        // Relaxed, both: a guess, and a count. The Acquire of the claim orders it after the count's addition.
+        self.runs.hint.store(index, Ordering::Relaxed);
+        self.runs.vacant.fetch_sub(1, Ordering::Relaxed);
+        Some(index)
+    }
+
+    /// Gives back a run that the caller owns, without stamps. Its slots below `written` may have been written to.
+    pub(crate) fn give_back(&self, stamps: Stamps<'_>, run: Range<usize>, written: usize) {
+        if run.is_empty() {
+            return;
+        }
+        // Release: E2, pairs with the Acquire in `take_one` and `take_run`: our accesses come before those of the next
+        // owner. Relaxed on failure: the run goes another way.
+        if self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok() {
+            if written > run.start {
+                // Relaxed: read by who has `&mut` of the arena.
+                self.runs.written.fetch_max(written, Ordering::Relaxed);
+            }
+        } else {
+            self.vacate(stamps, run);
+        }
+    }
+
+    #[cold]
+    fn vacate(&self, stamps: Stamps<'_>, run: Range<usize>) {
+        // Relaxed, both: see `claim_vacant`.
+        self.runs.vacant.fetch_add(run.len(), Ordering::Relaxed);
+        self.runs.hint.store(run.start, Ordering::Relaxed);
+        for index in run {
+            stamps.mark_vacant(index);
+        }
+    }
+
+    /// Announces a handle that will have an open run; until [`handle_closed`](Self::handle_closed) it may be leaked.
+    #[inline]
+    pub(crate) fn handle_opened(&self) {
+        // Relaxed: read by who has `&mut` of the arena.
+        self.runs.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The handle has no open run any more and never will.
+    #[inline]
+    pub(crate) fn handle_closed(&self) {
+        // Relaxed: as above.
+        self.runs.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The cursor, for who has it to himself: then nobody is past the end.
+    #[inline]
+    pub(crate) fn next_mut(&mut self) -> usize {
+        self.next.read_mut()
+    }
+
+    /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
+    #[inline]
+    pub(crate) fn raise_mut(&mut self, next: usize) {
+        self.next.write_mut(next);
+    }
+
+    /// How many slots are marked vacant, for who has the cursor to himself.
+    #[inline]
+    pub(crate) fn vacant_mut(&mut self) -> usize {
+        self.runs.vacant.read_mut()
+    }
+
+    /// A vacant slot was filled and its mark erased.
+    pub(crate) fn uncount_vacant_mut(&mut self) {
+        let vacant = self.runs.vacant.read_mut();
+        self.runs.vacant.write_mut(vacant - 1);
+    }
+
+    /// The end of what was written since the slots were last zeroed; from now on they are.
+    pub(crate) fn take_written(&mut self) -> usize {
+        let written = self.runs.written.read_mut().max(self.next_mut());
+        self.runs.written.write_mut(0);
+        written
+    }
+
+    /// Makes leaked runs vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
+    /// below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot holds one.
+    ///
+    /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
+    #[inline]
+    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>) {
+        if self.runs.open.read_mut() != 0 {
+            self.vacate_leaked(stamps);
+        }
+        if self.runs.vacant.read_mut() != 0 {
+            self.draw_back(stamps);
+        }
+    }
+
+    #[cold]
+    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>) {
+        let mut vacant = self.runs.vacant.read_mut();
+        let mut inside = false;
+        for index in 0..self.next_mut() {
+            let kind = stamps.kind(index);
+            if inside || matches!(kind, Some(Kind::First | Kind::Single)) {
+                stamps.say(index, Kind::Vacant);
+                vacant += 1;
+            }
+            inside = (inside || kind == Some(Kind::First)) && kind != Some(Kind::Last);
+        }
+        self.runs.vacant.write_mut(vacant);
+        self.runs.open.write_mut(0);
+    }
+
+    #[cold]
+    fn draw_back(&mut self, stamps: &mut StampsMut<'_>) {
+        let (before, mut vacant) = (self.next_mut(), self.vacant_mut());
+        let mut next = before;
+        while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
+            next -= 1;
+            vacant -= 1;
+            stamps.erase(next);
+        }
+        let written = self.runs.written.read_mut().max(before);
+        self.runs.written.write_mut(written);
+        self.runs.vacant.write_mut(vacant);
+        self.next.write_mut(next);
+    }
+
+    /// Begins anew at the first slot. The stamps' epoch must end with this.
+    pub(crate) fn restart(&mut self) {
+        let written = self.runs.written.read_mut().max(self.next_mut());
+        self.runs.written.write_mut(written);
+        self.runs.vacant.write_mut(0);
+        self.runs.open.write_mut(0);
+        self.next.write_mut(0);
+    }
+}

@@ -1,0 +1,212 @@
+//! Iterators, all in index order. They look at the stamp of every slot and never count how many should come.
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use crate::storage::Storage;
+use crate::view::{Live, View, ViewMut};
+
+/// The published values, with their indices. Made by [`AtomicArena::iter`](crate::AtomicArena::iter).
+pub struct Iter<'a, T> {
+    view: View<'a, T>,
+    slots: Range<usize>,
+}
+
+// SAFETY: as good as `&'a [T]`: lends `&T` and nothing else.
+unsafe impl<T: Sync> Send for Iter<'_, T> {}
+// SAFETY: as above; `&Iter` can only be cloned.
+unsafe impl<T: Sync> Sync for Iter<'_, T> {}
+
+impl<'a, T> Iter<'a, T> {
+    #[inline]
+    pub(crate) fn new(view: View<'a, T>) -> Self {
+        Iter { view, slots: 0..view.bound() }
+    }
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = (usize, &'a T);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.slots.by_ref().find_map(|index| Some((index, self.view.get(index)?)))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.slots.len()))
+    }
+}
+
+impl<T> DoubleEndedIterator for Iter<'_, T> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.slots.by_ref().rev().find_map(|index| Some((index, self.view.get(index)?)))
+    }
+}
+
+impl<T> FusedIterator for Iter<'_, T> {}
+
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Iter { view: self.view, slots: self.slots.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("slots", &self.slots).finish_non_exhaustive()
+    }
+}
+
+/// The values, owned and published, with their indices. Made by
+/// [`AtomicArena::iter_mut`](crate::AtomicArena::iter_mut).
+pub struct IterMut<'a, T> {
+    view: ViewMut<'a, T>,
+    live: Live,
+}
+
+// SAFETY: as good as `&'a mut [T]`.
+unsafe impl<T: Send> Send for IterMut<'_, T> {}
+// SAFETY: as above; `&IterMut` gives nothing.
+unsafe impl<T: Sync> Sync for IterMut<'_, T> {}
+
+impl<'a, T> IterMut<'a, T> {
+    pub(crate) fn new(mut view: ViewMut<'a, T>) -> Self {
+        IterMut { live: view.live(), view }
+    }
+
+    #[inline]
+    fn item(&self, index: usize) -> (usize, &'a mut T) {
+        // SAFETY: the slot holds a value, nobody else can touch the arena for `'a`, and `live` names each slot once.
+        (index, unsafe { &mut *self.view.slot(index) })
+    }
+}
+
+/// The values, moved out. Made by [`AtomicArena::drain`](crate::AtomicArena::drain).
+///
+/// Dropped, it drops the values that are left; forgotten, it leaks them. The arena is empty either way.
+pub struct Drain<'a, T> {
+    view: ViewMut<'a, T>,
+    live: Live,
+}
+
+// SAFETY: owns the values that are left, as `&mut Vec<T>` would.
+unsafe impl<T: Send> Send for Drain<'_, T> {}
+// SAFETY: as above; `&Drain` gives nothing.
+unsafe impl<T: Sync> Sync for Drain<'_, T> {}
+
+impl<'a, T> Drain<'a, T> {
+    pub(crate) fn new(mut view: ViewMut<'a, T>) -> Self {
+        Drain { live: view.take(), view }
+    }
+
+    #[inline]
+    fn item(&self, index: usize) -> T {
+        // SAFETY: the slot held a value when the epoch ended, the epoch made it ours, and `live` names each slot once.
+        unsafe { self.view.slot(index).read() }
+    }
+}
+
+impl<T> Drop for Drain<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: the values that are left are ours.
+        unsafe { self.live.drop_rest(&mut self.view) };
+    }
+}
+
+/// The values, moved out of an arena that is gone when this is. Made by `AtomicArena::into_iter`.
+///
+/// Dropped, it drops the values that are left, and then the memory.
+pub struct IntoIter<T, S: Storage<T>> {
+    storage: S,
+    live: Live,
+    marker: PhantomData<T>,
+}
+
+impl<T, S: Storage<T>> IntoIter<T, S> {
+    pub(crate) fn new(mut storage: S) -> Self {
+        let live = storage.view_mut().take();
+        IntoIter { storage, live, marker: PhantomData }
+    }
+}
+
+impl<T, S: Storage<T>> Drop for IntoIter<T, S> {
+    fn drop(&mut self) {
+        // SAFETY: the values that are left are ours.
+        unsafe { self.live.drop_rest(&mut self.storage.view_mut()) };
+    }
+}
+
+impl<T, S: Storage<T>> Iterator for IntoIter<T, S> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        let mut view = self.storage.view_mut();
+        let index = self.live.next(&mut view)?;
+        // SAFETY: as in `Drain::item`.
+        Some(unsafe { view.slot(index).read() })
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.live.len(), Some(self.live.len()))
+    }
+}
+
+impl<T, S: Storage<T>> DoubleEndedIterator for IntoIter<T, S> {
+    #[inline]
+    fn next_back(&mut self) -> Option<T> {
+        let mut view = self.storage.view_mut();
+        let index = self.live.next_back(&mut view)?;
+        // SAFETY: as in `Drain::item`.
+        Some(unsafe { view.slot(index).read() })
+    }
+}
+
+impl<T, S: Storage<T>> ExactSizeIterator for IntoIter<T, S> {}
+impl<T, S: Storage<T>> FusedIterator for IntoIter<T, S> {}
+
+impl<T, S: Storage<T>> fmt::Debug for IntoIter<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoIter").field("remaining", &self.live.len()).finish_non_exhaustive()
+    }
+}
+
+macro_rules! exclusive_iterator {
+    ($($name:ident => $item:ty),*) => {$(
+        impl<'a, T> Iterator for $name<'a, T> {
+            type Item = $item;
+
+            #[inline]
+            fn next(&mut self) -> Option<Self::Item> {
+                self.live.next(&mut self.view).map(|index| self.item(index))
+            }
+
+            #[inline]
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (self.live.len(), Some(self.live.len()))
+            }
+        }
+
+        impl<T> DoubleEndedIterator for $name<'_, T> {
+            #[inline]
+            fn next_back(&mut self) -> Option<Self::Item> {
+                self.live.next_back(&mut self.view).map(|index| self.item(index))
+            }
+        }
+
+        impl<T> ExactSizeIterator for $name<'_, T> {}
+        impl<T> FusedIterator for $name<'_, T> {}
+
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("remaining", &self.live.len()).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+exclusive_iterator!(IterMut => (usize, &'a mut T), Drain => T);

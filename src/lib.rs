@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+// Bottom-up: a file may use only files above it.
+mod sync;
+mod error;
+mod stamp;
+mod cursor;
+mod view;
+mod storage;
+mod iter;
+mod arena;
+mod reservation;
+mod slices;
+mod local;
+#[cfg(all(test, loom))]
+mod models;
+
+pub use arena::AtomicArena;
+#[cfg(not(all(test, loom)))]
+pub use arena::StaticArena;
+pub use error::{CapacityError, Full};
+pub use iter::{Drain, IntoIter, Iter, IterMut};
+pub use local::Local;
+pub use reservation::Reservation;
+#[cfg(not(all(test, loom)))]
+pub use storage::{Borrowed, Inline};
+pub use storage::{Heap, Storage};
+
+#[doc = include_str!("../docs/design.md")]
+#[cfg(doc)]
+pub mod design {}

@@ -1,0 +1,290 @@
+//! One thread's run of slots, refilled by itself: the fast path of a busy thread.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::num::NonZeroUsize;
+use core::ops::Range;
+
+use crate::arena::AtomicArena;
+use crate::error::Full;
+use crate::storage::Storage;
+use crate::view::View;
+
+/// The ceiling of a run in bytes, where the caller sets none in slots: long enough that the refill does not show,
+/// short enough to stay in the nearest cache.
+const RUN_BYTES: usize = 16 << 10;
+
+/// A run begins small, and doubles from refill to refill up to its ceiling.
+const FIRST_RUN_BYTES: usize = 512;
+
+/// A run is at most this share of what is left at the cursor, and at least one slot.
+const SHARE: usize = 16;
+
+/// Runs end at an address that is a multiple of this, so that two threads do not write to one line.
+const LINE: usize = 64;
+
+impl<T, S: Storage<T>> AtomicArena<T, S> {
+    /// A handle with a run of slots of its own, for a thread that allocates much.
+    ///
+    /// A run is at most 16 KiB and at most a sixteenth of what is left (but at least one slot), so that near the end
+    /// no thread starves while another sits on free slots: `k` handles that are alive hold at most
+    /// `1 - (15/16)^k` of it.
+    ///
+    /// Costs one addition to a shared counter; slots are taken when the first value comes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(1_000);
+    /// let mut firsts = Vec::new();
+    /// std::thread::scope(|scope| {
+    ///     let workers: Vec<_> = (0..4)
+    ///         .map(|worker| {
+    ///             let arena = &arena;
+    ///             scope.spawn(move || {
+    ///                 let mut local = arena.local();
+    ///                 let first = local.alloc(worker * 100).unwrap();
+    ///                 for i in 1..100 {
+    ///                     local.alloc(worker * 100 + i).unwrap();
+    ///                 }
+    ///                 first
+    ///             })
+    ///         })
+    ///         .collect();
+    ///     // What was allocated outlives the handle and the thread.
+    ///     firsts.extend(workers.into_iter().map(|worker| worker.join().unwrap()));
+    /// });
+    /// assert_eq!(firsts, [&0, &100, &200, &300]);
+    /// assert_eq!(arena.count(), 400);
+    /// ```
+    #[inline]
+    pub fn local(&self) -> Local<'_, T> {
+        let slots = |bytes: usize| (bytes / size_of::<T>().max(1)).max(1);
+        Local::new(self.view(), slots(FIRST_RUN_BYTES), slots(RUN_BYTES))
+    }
+
+    /// As [`local`](Self::local), with runs of at most `slots` slots, from the first on.
+    ///
+    /// A run is still at most a sixteenth of what is left, but at least one slot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    /// use std::num::NonZeroUsize;
+    ///
+    /// let arena = AtomicArena::with_capacity(1_000);
+    /// let mut local = arena.local_with_batch(NonZeroUsize::new(8).unwrap());
+    /// local.alloc(1).unwrap();
+    /// assert!(arena.count() <= 8);
+    /// drop(local);
+    /// assert_eq!(arena.count(), 1);
+    /// ```
+    #[inline]
+    pub fn local_with_batch(&self, slots: NonZeroUsize) -> Local<'_, T> {
+        Local::new(self.view(), slots.get(), slots.get())
+    }
+}
+
+/// One thread's run of slots, refilled by itself.
+///
+/// Its methods take `&mut self`, and yet return references that live as long as the borrow of the arena: they outlive
+/// the handle. An allocation is a bump and a store; only a refill touches what other threads touch.
+///
+/// Dropped, it gives its unused slots back. Leaked (`mem::forget`), it leaks the values of its present run, and the
+/// rest of that run until the next call with `&mut` of the arena; nothing else.
+///
+/// `Send` if `T: Send`: the slots that it holds go with it, and its values were `Send` anyway. Not `Sync`: every thread
+/// makes its own, which is the point of it.
+pub struct Local<'a, T> {
+    view: View<'a, T>,
+    /// The open run: marked at both ends and ours, unless it is empty. What it holds below `next` are owned values,
+    /// given to the caller.
+    run: Range<usize>,
+    /// The slot that is filled next. Invariant: `run.start <= next <= run.end`.
+    next: usize,
+    /// How long the next run shall be at the most, in slots, and how long any.
+    batch: usize,
+    ceiling: usize,
+    /// `view` is covariant in `T`; through us a value is put in.
+    marker: PhantomData<&'a mut T>,
+}
+
+// SAFETY: sends along slots without values, into which `T: Send` may be put from any thread.
+unsafe impl<T: Send> Send for Local<'_, T> {}
+
+impl<'a, T> Local<'a, T> {
+    #[inline]
+    fn new(view: View<'a, T>, batch: usize, ceiling: usize) -> Self {
+        view.cursor.handle_opened();
+        Local { view, run: 0..0, next: 0, batch, ceiling, marker: PhantomData }
+    }
+
+    /// Stores a value, which then belongs to the caller.
+    ///
+    /// Wait-free while the run lasts; a refill is lock-free, as [`AtomicArena::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with the value, when this handle has no slot and the arena has none. Other handles may hold free ones.
+    #[inline]
+    pub fn alloc(&mut self, value: T) -> Result<&'a mut T, Full<T>> {
+        if !self.has_slot() {
+            return Err(Full::new(value, 1, 0));
+        }
+        Ok(self.fill(value))
+    }
+
+    /// Stores what `make` makes, in place where the compiler can.
+    ///
+    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    ///
+    /// # Panics
+    ///
+    /// When `make` does; no slot is used then.
+    #[inline]
+    pub fn alloc_with<F: FnOnce() -> T>(&mut self, make: F) -> Result<&'a mut T, Full<F>> {
+        if !self.has_slot() {
+            return Err(Full::new(make, 1, 0));
+        }
+        Ok(self.fill(make()))
+    }
+
+    /// Stores a value, and returns its index and a reference: from now on every thread can read it.
+    ///
+    /// Progress as [`alloc`](Self::alloc).
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with the value, as [`alloc`](Self::alloc).
+    #[inline]
+    pub fn publish(&mut self, value: T) -> Result<(usize, &'a T), Full<T>>
+    where
+        T: Sync,
+    {
+        if !self.has_slot() {
+            return Err(Full::new(value, 1, 0));
+        }
+        Ok(self.fill_and_publish(value))
+    }
+
+    /// Stores what `make` makes of the index that the value will have, and publishes it.
+    ///
+    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    ///
+    /// # Panics
+    ///
+    /// When `make` does; no slot is used then.
+    #[inline]
+    pub fn publish_with<F: FnOnce(usize) -> T>(&mut self, make: F) -> Result<(usize, &'a T), Full<F>>
+    where
+        T: Sync,
+    {
+        if !self.has_slot() {
+            return Err(Full::new(make, 1, 0));
+        }
+        let value = make(self.next);
+        Ok(self.fill_and_publish(value))
+    }
+
+    /// Whether there is a slot to fill, after a refill if need be.
+    #[inline]
+    fn has_slot(&mut self) -> bool {
+        if self.next == self.run.end {
+            // The state goes by value, so that it stays in registers where this is inlined into a loop.
+            self.run = refill(self.view, self.run.clone(), self.batch);
+            self.next = self.run.start;
+            self.batch = self.batch.saturating_mul(2).min(self.ceiling);
+        }
+        self.next != self.run.end
+    }
+
+    /// Fills the next slot, which is there.
+    #[inline]
+    fn fill(&mut self, value: T) -> &'a mut T {
+        let slot = self.view.slot(self.next);
+        self.next += 1;
+        // SAFETY: the slot is one of our run that was not filled yet; we pass on the only way to it, and it is not
+        // handed out again before the epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
+        unsafe {
+            slot.write(value);
+            &mut *slot
+        }
+    }
+
+    /// Fills and publishes the next slot, which is there. The run is closed up to it and opened again behind it, so
+    /// that a leak of the handle does not take along what came before.
+    #[inline]
+    fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
+        let index = self.next;
+        let value: &'a T = self.fill(value);
+        let rest = self.next..self.run.end;
+        if !rest.is_empty() {
+            self.view.stamps.open_from(rest.clone());
+        }
+        if self.run.start != index {
+            self.view.stamps.erase(self.run.start);
+        }
+        // Overwrites the mark of the run's end, or of its beginning, if one of them stood here.
+        self.view.stamps.publish(index);
+        self.run = rest;
+        (index, value)
+    }
+}
+
+/// Ends a run that is used up, and takes another of at most `batch` slots. Empty when the arena is full.
+#[cold]
+#[inline(never)]
+fn refill<T>(view: View<'_, T>, used: Range<usize>, batch: usize) -> Range<usize> {
+    if !used.is_empty() {
+        view.stamps.close(used);
+    }
+    let run = view.take_up_to(|start, left| {
+        let len = batch.min(left / SHARE).max(left.min(1));
+        // Past the last boundary before its end, unless that would leave nothing.
+        let past = (view.slot(start).addr() + len * size_of::<T>()) % LINE / size_of::<T>().max(1);
+        if past < len { len - past } else { len }
+    });
+    match run {
+        Some(run) => {
+            view.stamps.open(run.clone());
+            run
+        }
+        None => 0..0,
+    }
+}
+
+impl<T> Drop for Local<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        close(self.view, self.run.clone(), self.next);
+    }
+}
+
+/// Ends the run, gives back its slots from `next` on, and the handle with it.
+#[cold]
+#[inline(never)]
+fn close<T>(view: View<'_, T>, run: Range<usize>, next: usize) {
+    if !run.is_empty() {
+        view.stamps.close(run.clone());
+        // Not one of them was written to.
+        view.cursor.give_back(view.stamps, next..run.end, next);
+    }
+    view.cursor.handle_closed();
+}
+
+impl<T> fmt::Debug for Local<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("unused", &(self.next..self.run.end)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,360 @@
+//! What is said of a slot: epoch and kind in one byte beside the values.
+//!
+//! Below the cursor "owned" is the default and needs no word. A stamp marks what is not: a published slot, a vacant
+//! one, and the two ends of a run that is open in a handle. Zero was never said by anybody, so zeroed memory is an
+//! arena in which nothing was said; a stamp of an earlier epoch says nothing either.
+//!
+//! # Orderings
+//!
+//! - `E1 publish -> get`: [`Stamps::publish`] (Release) after the value is written; [`Stamps::is_published`] (Acquire)
+//!   before it is read.
+//! - `E2 give back -> hand out`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after its owner's last
+//!   access; [`Stamps::claim_vacant`] (Acquire) before its next owner's first. (The other half of E2 is in `cursor.rs`.)
+//!
+//! All else is Relaxed: it is read by its writer, or by who has `&mut` of the arena and was synchronised by getting it.
+
+#![forbid(unsafe_code)]
+
+use core::ops::Range;
+
+use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, const_fn};
+
+/// What a stamp says of its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Holds a value that every thread may read, until the epoch ends.
+    Published,
+    /// Below the cursor, without a value and without an owner.
+    Vacant,
+    /// The first slot of an open run of two or more.
+    First,
+    /// The last slot of an open run of two or more.
+    Last,
+    /// An open run of one. A kind of its own, or two runs of one side by side would read as one run of two.
+    Single,
+}
+
+const KINDS: [Kind; 5] = [Kind::Published, Kind::Vacant, Kind::First, Kind::Last, Kind::Single];
+
+/// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the kinds.
+const EPOCHS: u8 = u8::MAX / KINDS.len() as u8;
+
+/// What lies between two resets. Holds the stamp that precedes its own: those of the first epoch begin at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u8);
+
+impl Epoch {
+    const FIRST: Epoch = Epoch(0);
+    const LAST: Epoch = Epoch((EPOCHS - 1) * KINDS.len() as u8);
+
+    fn next(self) -> Epoch {
+        Epoch(self.0 + KINDS.len() as u8)
+    }
+
+    #[inline]
+    fn stamp(self, kind: Kind) -> u8 {
+        self.0 + 1 + kind as u8
+    }
+
+    /// The kind that `stamp` says in this epoch: `None` for zero and for the stamps of other epochs.
+    #[inline]
+    fn kind(self, stamp: u8) -> Option<Kind> {
+        KINDS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()
+    }
+}
+
+/// The stamp of one slot.
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Stamp(AtomicU8);
+
+impl Stamp {
+    const_fn! {
+        /// Says nothing. All bits zero, so zeroed memory is as good (but not for loom).
+        pub(crate) fn new() -> Self {
+            Stamp(AtomicU8::new(0))
+        }
+    }
+}
+
+/// The present epoch, and what is known about the stamps that were written so far.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    epoch: Epoch,
+    /// Whether a stamp was written in this epoch. Set by the first who writes one, so that an arena that only hands
+    /// out owned values never has its stamps touched, not even when the epoch wraps.
+    stamped: AtomicBool,
+    /// No slot at or above it has a stamp of an earlier epoch.
+    mark: usize,
+}
+
+impl Clock {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Clock { epoch: Epoch::FIRST, stamped: AtomicBool::new(false), mark: 0 }
+        }
+    }
+}
+
+/// The stamps of an arena, shared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamps<'a> {
+    stamps: &'a [Stamp],
+    clock: &'a Clock,
+}
+
+impl<'a> Stamps<'a> {
+    #[inline]
+    pub(crate) fn new(stamps: &'a [Stamp], clock: &'a Clock) -> Self {
+        Stamps { stamps, clock }
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.stamps.len()
+    }
+
+    /// Whether the value of this slot may be read. `false` beyond the end.
+    #[inline]
+    pub(crate) fn is_published(self, index: usize) -> bool {
+        let published = self.clock.epoch.stamp(Kind::Published);
+        // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
+        self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire) == published)
+    }
+
+    /// Lets every thread read the value of this slot, which the caller owns and has written.
+    #[inline]
+    pub(crate) fn publish(self, index: usize) {
+        self.note();
+        let published = self.clock.epoch.stamp(Kind::Published);
+        // Release: E1, pairs with the Acquire in `is_published`: the value was written before.
+        self.stamps[index].0.store(published, Ordering::Release);
+    }
+
+    /// Gives up a slot below the cursor, which the caller owned.
+    pub(crate) fn mark_vacant(self, index: usize) {
+        self.note();
+        let vacant = self.clock.epoch.stamp(Kind::Vacant);
+        // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the erasing of our
+        // stamps, come before those of the next owner.
+        self.stamps[index].0.store(vacant, Ordering::Release);
+    }
+
+    /// Takes the slot if it is vacant; then it is the caller's.
+    #[inline]
+    pub(crate) fn claim_vacant(self, index: usize) -> bool {
+        let stamp = &self.stamps[index].0;
+        let vacant = self.clock.epoch.stamp(Kind::Vacant);
+        // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its strength.
+        stamp.load(Ordering::Relaxed) == vacant
+            // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is somebody else's.
+            && stamp.compare_exchange(vacant, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Marks the ends of a run that its handle may leak. The caller owns the run.
+    #[inline]
+    pub(crate) fn open(self, run: Range<usize>) {
+        debug_assert!(!run.is_empty());
+        self.note();
+        let last = run.end - 1;
+        if run.start == last {
+            self.say(last, Kind::Single);
+        } else {
+            self.say(run.start, Kind::First);
+            self.say(last, Kind::Last);
+        }
+    }
+
+    /// Shortens an open run from below: `start` is its new first slot. What lies below is no longer part of it, and
+    /// the mark that stood on its old first slot is the caller's to overwrite or to erase.
+    #[inline]
+    pub(crate) fn open_from(self, run: Range<usize>) {
+        let kind = if run.len() == 1 { Kind::Single } else { Kind::First };
+        self.say(run.start, kind);
+    }
+
+    /// Erases the marks at the ends of an open run.
+    #[inline]
+    pub(crate) fn close(self, run: Range<usize>) {
+        debug_assert!(!run.is_empty());
+        self.erase(run.start);
+        self.erase(run.end - 1);
+    }
+
+    /// Takes back what was said of a slot that the caller owns.
+    #[inline]
+    pub(crate) fn erase(self, index: usize) {
+        // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps by E2.
+        self.stamps[index].0.store(0, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn say(self, index: usize, kind: Kind) {
+        // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not vacant".
+        self.stamps[index].0.store(self.clock.epoch.stamp(kind), Ordering::Relaxed);
+    }
+
+    /// Remembers that stamps were written in this epoch.
+    #[inline]
+    fn note(self) {
+        // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after the first store.
+        if !self.clock.stamped.load(Ordering::Relaxed) {
+            self.clock.stamped.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The stamps of an arena that nobody else can touch.
+#[derive(Debug)]
+pub(crate) struct StampsMut<'a> {
+    stamps: &'a mut [Stamp],
+    clock: &'a mut Clock,
+}
+
+impl<'a> StampsMut<'a> {
+    #[inline]
+    pub(crate) fn new(stamps: &'a mut [Stamp], clock: &'a mut Clock) -> Self {
+        StampsMut { stamps, clock }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.stamps.len()
+    }
+
+    #[inline]
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.clock.epoch
+    }
+
+    /// What was said of the slot in this epoch.
+    #[inline]
+    pub(crate) fn kind(&mut self, index: usize) -> Option<Kind> {
+        self.kind_in(self.clock.epoch, index)
+    }
+
+    /// What was said of the slot in that epoch, which is this one or the one before it.
+    #[inline]
+    pub(crate) fn kind_in(&mut self, epoch: Epoch, index: usize) -> Option<Kind> {
+        epoch.kind(self.stamps[index].0.read_mut())
+    }
+
+    #[inline]
+    pub(crate) fn say(&mut self, index: usize, kind: Kind) {
+        self.clock.stamped.write_mut(true);
+        self.stamps[index].0.write_mut(self.clock.epoch.stamp(kind));
+    }
+
+    #[inline]
+    pub(crate) fn erase(&mut self, index: usize) {
+        self.stamps[index].0.write_mut(0);
+    }
+
+    /// Ends the epoch, which makes every stamp stale, and returns it. `bound` is an index at or above which nothing
+    /// was said in it.
+    ///
+    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest ever written
+    /// are gone through. What the ending epoch said is still there afterwards, for who drops its values.
+    pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
+        let stamped = self.clock.stamped.read_mut();
+        if self.clock.epoch == Epoch::LAST {
+            let mark = if stamped { self.clock.mark.max(bound) } else { self.clock.mark };
+            for stamp in &mut self.stamps[..mark] {
+                let byte = stamp.0.read_mut();
+                // Untouched pages are read, not written: they stay the operating system's.
+                if byte != 0 {
+                    stamp.0.write_mut(Epoch::LAST.kind(byte).map_or(0, |kind| Epoch::FIRST.stamp(kind)));
+                }
+            }
+            self.clock.epoch = Epoch::FIRST;
+            self.clock.mark = 0;
+        }
+        if stamped {
+            self.clock.mark = self.clock.mark.max(bound);
+            self.clock.stamped.write_mut(false);
+        }
+        let ended = self.clock.epoch;
+        self.clock.epoch = ended.next();
+        ended
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stamp_is_one_kind_in_one_epoch() {
+        let mut seen = [false; 256];
+        let mut epoch = Epoch::FIRST;
+        loop {
+            for kind in KINDS {
+                let stamp = epoch.stamp(kind);
+                assert_eq!(epoch.kind(stamp), Some(kind));
+                assert!(!core::mem::replace(&mut seen[usize::from(stamp)], true));
+            }
+            assert_eq!(epoch.kind(0), None);
+            if epoch == Epoch::LAST {
+                break;
+            }
+            epoch = epoch.next();
+        }
+        assert!(!seen[0] && seen[1..].iter().all(|&said| said));
+        for stamp in 0..=u8::MAX {
+            assert_eq!(Epoch::FIRST.kind(stamp).is_some(), (1..=5).contains(&stamp));
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_ends_stays_readable_and_says_nothing_in_the_next() {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; 4], Clock::new());
+        let mut stamps = StampsMut::new(&mut bytes, &mut clock);
+        for _ in 0..3 * usize::from(EPOCHS) {
+            assert!((0..4).all(|index| stamps.kind(index).is_none()));
+            stamps.say(1, Kind::Published);
+            stamps.say(2, Kind::Vacant);
+            let ended = stamps.end_epoch(3);
+            assert_eq!(stamps.kind_in(ended, 1), Some(Kind::Published));
+            assert_eq!(stamps.kind_in(ended, 2), Some(Kind::Vacant));
+        }
+    }
+
+    #[test]
+    fn a_stale_stamp_is_cleared_when_the_epoch_wraps() {
+        for resets in 1..=3 * usize::from(EPOCHS) {
+            let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
+            let mut stamps = StampsMut::new(&mut bytes, &mut clock);
+            stamps.say(1, Kind::Published);
+            stamps.end_epoch(2);
+            for _ in 1..resets {
+                stamps.end_epoch(0);
+            }
+            assert_eq!(stamps.kind(1), None, "after {resets} resets");
+        }
+    }
+
+    #[test]
+    fn a_wrap_leaves_stamps_alone_that_nobody_wrote() {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
+        // A byte that no epoch wrote stands for a page that must not be touched.
+        bytes[1].0.write_mut(7);
+        let mut stamps = StampsMut::new(&mut bytes, &mut clock);
+        for _ in 0..=EPOCHS {
+            stamps.end_epoch(2);
+        }
+        assert_eq!(stamps.stamps[1].0.read_mut(), 7);
+    }
+
+    #[test]
+    fn neighbouring_runs_of_one_two_and_three_cannot_be_confused() {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; 7], Clock::new());
+        let stamps = Stamps::new(&bytes, &clock);
+        for run in [0..1, 1..2, 2..4, 4..7] {
+            stamps.open(run);
+        }
+        let mut stamps = StampsMut::new(&mut bytes, &mut clock);
+        let kinds: [_; 7] = core::array::from_fn(|index| stamps.kind(index));
+        use Kind::{First, Last, Single};
+        assert_eq!(kinds, [Some(Single), Some(Single), Some(First), Some(Last), Some(First), None, Some(Last)]);
+    }
+}

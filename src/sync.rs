@@ -1,0 +1,92 @@
+//! The one switch between the atomics of `core` and those of loom, and what the two do not share.
+//!
+//! Nobody else names `core::sync` or loom. Loom's atomics are registered with the model when they are made:
+//! they have no `const fn new` and zeroed memory is not one of them. Both differences end here.
+
+pub(crate) use core::sync::atomic::Ordering;
+
+#[cfg(not(all(test, loom)))]
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+#[cfg(all(test, loom))]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+
+use core::ops::{Deref, DerefMut};
+
+/// Declares a `const fn`; a plain `fn` under loom.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$meta])*
+        #[cfg(not(all(test, loom)))]
+        $vis const fn $($rest)*
+        $(#[$meta])*
+        #[cfg(all(test, loom))]
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
+/// Plain reads and writes for whoever has the atomic to himself.
+pub(crate) trait Exclusive {
+    type Value;
+    fn read_mut(&mut self) -> Self::Value;
+    fn write_mut(&mut self, value: Self::Value);
+}
+
+macro_rules! exclusive {
+    ($($atomic:ty => $value:ty),*) => {$(
+        impl Exclusive for $atomic {
+            type Value = $value;
+            #[inline]
+            fn read_mut(&mut self) -> $value {
+                #[cfg(not(all(test, loom)))]
+                return *self.get_mut();
+                #[cfg(all(test, loom))]
+                return self.with_mut(|value| *value);
+            }
+            #[inline]
+            fn write_mut(&mut self, value: $value) {
+                #[cfg(not(all(test, loom)))]
+                {
+                    *self.get_mut() = value;
+                }
+                #[cfg(all(test, loom))]
+                self.with_mut(|place| *place = value);
+            }
+        }
+    )*};
+}
+exclusive!(AtomicBool => bool, AtomicU8 => u8, AtomicUsize => usize);
+
+/// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its neighbours.
+///
+/// 128 bytes on x86-64, AArch64 and POWER, where the prefetcher fetches lines in pairs or lines are that long; 32 on
+/// small ARM and MIPS cores; 64 elsewhere (the table is that of `crossbeam-utils`, shortened).
+#[derive(Debug)]
+#[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "powerpc64"), repr(align(128)))]
+#[cfg_attr(any(target_arch = "arm", target_arch = "mips"), repr(align(32)))]
+#[cfg_attr(
+    not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "powerpc64",
+        target_arch = "arm",
+        target_arch = "mips"
+    )),
+    repr(align(64))
+)]
+pub(crate) struct CachePadded<V>(pub(crate) V);
+
+impl<V> Deref for CachePadded<V> {
+    type Target = V;
+    #[inline]
+    fn deref(&self) -> &V {
+        &self.0
+    }
+}
+
+impl<V> DerefMut for CachePadded<V> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut V {
+        &mut self.0
+    }
+}
