@@ -55,7 +55,7 @@ impl<V> Full<V> {
     /// # Examples
     ///
     /// ```
-        /// use atomicarena::{AtomicArena, Full};
+    /// use atomicarena::{AtomicArena, Full};
     ///
     /// fn total(arena: &AtomicArena<u32>, numbers: &[u32]) -> Result<u32, Box<dyn std::error::Error>> {
     ///     // The iterator borrows `numbers`; a boxed error may not.
@@ -66,7 +66,7 @@ impl<V> Full<V> {
     /// let arena = AtomicArena::with_capacity(4);
     /// assert_eq!(total(&arena, &[1, 2, 3]).unwrap(), 6);
     /// assert_eq!(total(&arena, &[4, 5]).unwrap_err().to_string(), "arena full: 2 slots requested, 1 remaining");
-        /// ```
+    /// ```
     #[inline]
     pub fn discard(self) -> Full<()> {
         Full::new((), self.requested, self.remaining)

@@ -18,7 +18,7 @@ const RUN_BYTES: usize = 16 << 10;
 const FIRST_RUN_BYTES: usize = 512;
 
 /// A run is at most this share of what is left at the cursor, and at least one slot.
-const SHARE: usize = 16;
+const SHARE: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 /// Runs end at an address that is a multiple of this, so that two threads do not write to one line.
 const LINE: usize = 64;
@@ -212,14 +212,10 @@ impl<'a, T> Local<'a, T> {
     /// Fills the next slot, which is there.
     #[inline]
     fn fill(&mut self, value: T) -> &'a mut T {
-        let slot = self.view.slot(self.next);
+        let index = self.next;
         self.next += 1;
-        // SAFETY: the slot is one of our run that was not filled yet; we pass on the only way to it, and it is not
-        // handed out again before the epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
-        unsafe {
-            slot.write(value);
-            &mut *slot
-        }
+        // SAFETY: the slot is one of our run that was not filled yet; we pass on the only way to it.
+        unsafe { self.view.fill(index, value) }
     }
 
     /// Fills and publishes the next slot, which is there. The run is closed up to it and opened again behind it, so

@@ -1,1 +1,491 @@
-//! Models.
+//! Loom models of the shipping code, one for each edge and each protocol.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib
+//! ```
+//!
+//! Loom sees only what goes through its own cells, and a slot does not. So the shipping code tells a cell beside the
+//! slot when it stores a value, and when it lends a published one (`sync::Trace`); and beside each slot stands a second
+//! cell, for what the owners and the readers do with the reference they got. An edge that is missing, or a slot with two
+//! owners, is an access that loom finds unordered. What must hold whatever the order is asserted after the join.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+use std::mem;
+use std::num::NonZeroUsize;
+use std::vec::Vec;
+
+use crate::{AtomicArena, Local, Reservation};
+
+/// An arena, and a cell beside each slot.
+struct Ground {
+    arena: AtomicArena<u32>,
+    cells: Vec<UnsafeCell<()>>,
+}
+
+/// Explores `model` on an arena of that capacity.
+fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    loom::model(move || {
+        let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
+        model(Arc::new(Ground { arena: AtomicArena::with_capacity(capacity), cells }));
+    });
+}
+
+fn spawn<R: 'static>(ground: &Arc<Ground>, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+    let ground = ground.clone();
+    thread::spawn(move || run(&ground))
+}
+
+impl Ground {
+    /// What an owner does with its slot.
+    fn write(&self, index: usize) {
+        self.cells[index].with_mut(|_| ());
+    }
+
+    /// What a reader does with a published slot.
+    fn read(&self, index: usize) {
+        self.cells[index].with(|_| ());
+    }
+
+    /// Allocates, and says which slot it got.
+    fn alloc(&self) -> Option<usize> {
+        let index = self.arena.index_of(self.arena.alloc(0).ok()?).unwrap();
+        self.write(index);
+        Some(index)
+    }
+
+    fn alloc_run(&self, len: usize) -> Option<usize> {
+        let first = self.arena.index_of(&self.arena.alloc_slice_with(len, |_| 0).ok()?[0]).unwrap();
+        (first..first + len).for_each(|index| self.write(index));
+        Some(first)
+    }
+
+    fn publish(&self) -> Option<usize> {
+        self.arena.publish_with(|index| self.write_value(index)).ok().map(|(index, _)| index)
+    }
+
+    fn write_value(&self, index: usize) -> u32 {
+        self.write(index);
+        index as u32
+    }
+
+    fn get(&self, index: usize) -> bool {
+        let value = self.arena.get(index);
+        if let Some(&value) = value {
+            assert_eq!(value as usize, index);
+            self.read(index);
+        }
+        value.is_some()
+    }
+
+    fn reserve(&self, n: usize) -> Reservation<'_, u32> {
+        self.arena.reserve(n).unwrap()
+    }
+
+    fn local(&self, batch: usize) -> Local<'_, u32> {
+        self.arena.local_with_batch(NonZeroUsize::new(batch).unwrap())
+    }
+
+    /// No slot is lost and none is had twice: `held` hold values, and every other can be had, one by one.
+    fn assert_exact(&self, held: usize) {
+        let capacity = self.arena.capacity();
+        assert_eq!((self.arena.count(), self.arena.remaining()), (held, capacity - held));
+        assert!((held..capacity).all(|_| self.alloc().is_some()), "a free slot cannot be had");
+        assert_eq!(self.alloc(), None);
+        assert_eq!(self.arena.count(), capacity);
+    }
+}
+
+/// Has a run of that many slots held on behalf of a thread that gives it back. (A reservation borrows the arena, which
+/// a thread of loom cannot.)
+struct Held {
+    ground: Arc<Ground>,
+    run: Option<Reservation<'static, u32>>,
+}
+
+impl Held {
+    fn new(ground: &Arc<Ground>, n: usize) -> Held {
+        let run = ground.reserve(n);
+        (run.first_index()..run.first_index() + n).for_each(|index| ground.write(index));
+        // SAFETY: `run` borrows from the arena in `ground`, which stays where it is and lives while we do; we drop the
+        // run first.
+        let run = unsafe { mem::transmute::<Reservation<'_, u32>, Reservation<'static, u32>>(run) };
+        Held { ground: ground.clone(), run: Some(run) }
+    }
+
+    /// Uses the slots once more, and gives them back in another thread.
+    fn give_back(mut self) -> JoinHandle<()> {
+        thread::spawn(move || {
+            let run = self.run.take().unwrap();
+            let first = run.first_index();
+            (first..first + run.capacity()).for_each(|index| self.ground.write(index));
+            drop(run);
+        })
+    }
+}
+
+// One slot is handed out once.
+
+#[test]
+fn single_against_single() {
+    explore(2, |ground| {
+        let other = spawn(&ground, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn singles_race_for_the_last_slot() {
+    explore(1, |ground| {
+        let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
+        let got = others.map(|other| other.join().unwrap()).into_iter().flatten().count();
+        assert_eq!(got, 1);
+        ground.assert_exact(1);
+    });
+}
+
+#[test]
+fn single_against_bulk() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(2));
+        let mine = ground.alloc();
+        match other.join().unwrap() {
+            Some(_) => assert_eq!(mine, None),
+            None => assert!(mine.is_some()),
+        }
+        ground.assert_exact(ground.arena.count());
+    });
+}
+
+#[test]
+fn bulk_against_bulk() {
+    explore(3, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(2));
+        let (mine, theirs) = (ground.alloc_run(2), other.join().unwrap());
+        assert!(mine.is_some() != theirs.is_some());
+        ground.assert_exact(2);
+    });
+}
+
+// No spurious full.
+
+#[test]
+fn a_bulk_request_that_cannot_fit_hurts_nobody() {
+    explore(3, |ground| {
+        ground.alloc().unwrap();
+        let other = spawn(&ground, |ground| assert_eq!(ground.alloc_run(3), None));
+        assert!(ground.alloc().is_some());
+        assert!(ground.alloc().is_some());
+        other.join().unwrap();
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn each_vacant_slot_serves_one() {
+    explore(3, |ground| {
+        let (run, _) = (ground.reserve(2), ground.alloc());
+        drop(run);
+        let other = spawn(&ground, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn a_free_slot_is_had_while_another_goes_back() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 1).give_back();
+        assert!(ground.alloc().is_some());
+        going.join().unwrap();
+        ground.assert_exact(1);
+    });
+}
+
+#[test]
+fn a_vacant_slot_is_had_while_another_goes_back() {
+    explore(3, |ground| {
+        let vacant = ground.reserve(1);
+        let held = Held::new(&ground, 1);
+        ground.alloc().unwrap();
+        drop(vacant);
+        let going = held.give_back();
+        assert!(ground.alloc().is_some());
+        going.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn a_refusal_leaves_no_trace() {
+    explore(2, |ground| {
+        let held = Held::new(&ground, 2);
+        let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
+        assert_eq!(others.map(|other| other.join().unwrap()), [None, None]);
+        held.give_back().join().unwrap();
+        // The run went back to the cursor, not to the vacant slots: it serves a run.
+        assert!(ground.alloc_run(2).is_some());
+    });
+}
+
+#[test]
+fn the_count_never_falls_below_zero() {
+    explore(3, |ground| {
+        let vacant = ground.reserve(1);
+        let held = Held::new(&ground, 1);
+        ground.alloc().unwrap();
+        drop(vacant);
+        let going = held.give_back();
+        let other = spawn(&ground, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        // One slot holds a value all the time.
+        assert!((1..=2).contains(&got) && ground.arena.remaining() <= 2);
+        going.join().unwrap();
+        ground.assert_exact(1 + got);
+    });
+}
+
+#[test]
+fn two_race_for_the_last_vacant_slot() {
+    explore(2, |ground| {
+        let (run, _) = (ground.reserve(1), ground.alloc());
+        drop(run);
+        let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
+        let got = others.map(|other| other.join().unwrap()).into_iter().flatten().count();
+        assert_eq!(got, 1);
+        ground.assert_exact(2);
+    });
+}
+
+// E1 publish -> get.
+
+#[test]
+fn e1_publish_to_get() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| (ground.publish(), ground.publish()));
+        for index in 0..2 {
+            ground.get(index);
+        }
+        other.join().unwrap();
+        assert!(ground.get(0) && ground.get(1));
+    });
+}
+
+#[test]
+fn e1_publish_to_iter() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| (ground.publish(), ground.publish()));
+        ground.arena.iter().for_each(|(index, _)| ground.read(index));
+        other.join().unwrap();
+        assert_eq!(ground.arena.iter().count(), 2);
+    });
+}
+
+#[test]
+fn e1_reservation_to_get_slice() {
+    explore(3, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut run = ground.reserve(3);
+            run.fill([0, 1].into_iter());
+            (0..2).for_each(|index| ground.write(index));
+            run.publish();
+        });
+        if let Some(slice) = ground.arena.get_slice(0..2) {
+            assert_eq!(slice, [0, 1]);
+            (0..2).for_each(|index| ground.read(index));
+        }
+        other.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn e1_local_to_get() {
+    explore(4, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut local = ground.local(2);
+            local.publish_with(|index| ground.write_value(index)).unwrap();
+            local.publish_with(|index| ground.write_value(index)).unwrap();
+        });
+        for index in 0..2 {
+            ground.get(index);
+        }
+        other.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+// E2 give back -> hand out.
+
+#[test]
+fn e2_by_the_cursor_to_a_single() {
+    explore(1, |ground| {
+        let going = Held::new(&ground, 1).give_back();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn e2_by_the_cursor_to_a_run() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let got = ground.alloc_run(2);
+        going.join().unwrap();
+        ground.assert_exact(if got.is_some() { 2 } else { 0 });
+    });
+}
+
+#[test]
+fn e2_by_the_cursor_through_the_addition_of_another() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn(&ground, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn e2_by_a_vacant_slot() {
+    explore(2, |ground| {
+        let held = Held::new(&ground, 1);
+        ground.alloc().unwrap();
+        let going = held.give_back();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(1 + usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn e2_to_the_stamp_of_the_next_owner() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let got = ground.publish();
+        going.join().unwrap();
+        // The marks that the run's owner erased must not come after the stamp.
+        assert!(got.is_none_or(|index| ground.get(index)));
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+// Exact capacity.
+
+#[test]
+fn two_give_backs_meet() {
+    explore(2, |ground| {
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        going.into_iter().for_each(|going| going.join().unwrap());
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        // Whatever the order: with `&mut` the arena is whole again.
+        assert_eq!(ground.arena.as_mut_slice(), Some(&mut [][..]));
+        assert!(ground.alloc_run(2).is_some());
+    });
+}
+
+#[test]
+fn two_give_backs_meet_a_single() {
+    explore(2, |ground| {
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        let got = ground.alloc();
+        going.into_iter().for_each(|going| going.join().unwrap());
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn a_failing_single_takes_its_one_back_beside_a_give_back() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        let other = spawn(&ground, Ground::alloc);
+        let going = held.give_back();
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        assert!(got <= 1);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn a_give_back_beside_a_late_take_back() {
+    explore(2, |ground| {
+        let held = Held::new(&ground, 2);
+        // Past the end, while the run goes back and another takes from it.
+        let other = spawn(&ground, Ground::alloc);
+        let going = held.give_back();
+        let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
+        let theirs = usize::from(other.join().unwrap().is_some());
+        going.join().unwrap();
+        ground.assert_exact(mine + theirs);
+    });
+}
+
+#[test]
+fn a_panic_in_a_closure_gives_the_slot_back_beside_a_single() {
+    explore(1, |ground| {
+        let other = spawn(&ground, |ground| {
+            let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
+        });
+        let got = ground.alloc();
+        // Either the closure ran, and panicked, or it came back because the slot was taken.
+        assert!(other.join().unwrap().unwrap_or(true));
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn local_refill_against_local_drop() {
+    explore(6, |ground| {
+        let fill = |ground: &Ground| {
+            let mut local = ground.local(2);
+            for _ in 0..3 {
+                local.alloc_with(|| 0).map(|slot| ground.write(ground.arena.index_of(slot).unwrap())).unwrap();
+            }
+        };
+        let other = spawn(&ground, move |ground| ground.local(2).alloc(0).is_ok());
+        fill(&ground);
+        assert!(other.join().unwrap());
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn a_leaked_local_is_settled() {
+    explore(6, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut local = ground.local(3);
+            local.alloc(0).unwrap();
+            local.publish(1).unwrap();
+            local.alloc(2).unwrap(); // in the run that is leaked
+            mem::forget(local);
+        });
+        assert!(ground.alloc().is_some());
+        other.join().unwrap();
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        let mut values: Vec<u32> = ground.arena.iter_mut().map(|(_, value)| *value).collect();
+        values.sort();
+        assert_eq!(values, [0, 0, 1]);
+        assert_eq!(ground.arena.iter().count(), 1);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn a_leaked_reservation_beside_a_single_is_settled() {
+    explore(4, |ground| {
+        let other = spawn(&ground, |ground| mem::forget(ground.reserve(2)));
+        assert!(ground.alloc().is_some());
+        other.join().unwrap();
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 1);
+        ground.assert_exact(1);
+    });
+}

@@ -17,7 +17,7 @@
 
 use core::ops::Range;
 
-use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, const_fn};
+use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, Trace, const_fn};
 
 /// What a stamp says of its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +63,16 @@ impl Epoch {
     }
 }
 
-/// The stamp of one slot.
-#[repr(transparent)]
+/// The stamp of one slot: a byte. (And, for loom, the trace of the slot.)
+#[cfg_attr(not(all(test, loom)), repr(transparent))]
 #[derive(Debug)]
-pub(crate) struct Stamp(AtomicU8);
+pub(crate) struct Stamp(AtomicU8, Trace);
 
 impl Stamp {
     const_fn! {
         /// Says nothing. All bits zero, so zeroed memory is as good (but not for loom).
         pub(crate) fn new() -> Self {
-            Stamp(AtomicU8::new(0))
+            Stamp(AtomicU8::new(0), Trace::new())
         }
     }
 }
@@ -120,6 +120,12 @@ impl<'a> Stamps<'a> {
         let published = self.clock.epoch.stamp(Kind::Published);
         // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
         self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire) == published)
+    }
+
+    /// What the models are told of the accesses to the slot itself.
+    #[inline(always)]
+    pub(crate) fn trace(self, index: usize) -> &'a Trace {
+        &self.stamps[index].1
     }
 
     /// Lets every thread read the value of this slot, which the caller owns and has written.

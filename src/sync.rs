@@ -55,7 +55,52 @@ macro_rules! exclusive {
         }
     )*};
 }
-exclusive!(AtomicBool => bool, AtomicU8 => u8, AtomicUsize => usize);
+#[cfg(not(all(test, loom)))]
+exclusive!(AtomicBool => bool);
+exclusive!(AtomicU8 => u8, AtomicUsize => usize);
+
+/// Loom's lacks `with_mut`.
+#[cfg(all(test, loom))]
+impl Exclusive for AtomicBool {
+    type Value = bool;
+    fn read_mut(&mut self) -> bool {
+        self.load(Ordering::Relaxed)
+    }
+    fn write_mut(&mut self, value: bool) {
+        self.store(value, Ordering::Relaxed);
+    }
+}
+
+/// What loom sees of a slot: whoever writes or reads the slot's value says so here. Nothing without loom, which sees
+/// only accesses that go through its own cells.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    #[cfg(all(test, loom))]
+    cell: loom::cell::UnsafeCell<()>,
+}
+
+impl Trace {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Trace {
+                #[cfg(all(test, loom))]
+                cell: loom::cell::UnsafeCell::new(()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write(&self) {
+        #[cfg(all(test, loom))]
+        self.cell.with_mut(|_| ());
+    }
+
+    #[inline(always)]
+    pub(crate) fn read(&self) {
+        #[cfg(all(test, loom))]
+        self.cell.with(|_| ());
+    }
+}
 
 /// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its neighbours.
 ///

@@ -111,12 +111,30 @@ impl<'a, T> View<'a, T> {
             .or_else(|| self.cursor.claim_vacant(self.stamps).map(|index| index..index + 1))
     }
 
+    /// Stores a value in a slot, and lends it out.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the slot, which holds no value, and passes on the only way to it, for `'a`.
+    #[inline]
+    pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
+        self.stamps.trace(index).write();
+        let slot = self.slot(index);
+        // SAFETY: within the slots, and ours alone (the caller). It is not handed out again before the epoch ends, which
+        // takes `&mut` of the arena and so outlasts `'a`.
+        unsafe {
+            slot.write(value);
+            &mut *slot
+        }
+    }
+
     /// The published value of the slot.
     #[inline]
     pub(crate) fn get(self, index: usize) -> Option<&'a T> {
         if !self.stamps.is_published(index) {
             return None;
         }
+        self.stamps.trace(index).read();
         // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a value was written
         // before (E1), and nobody writes to it, moves it or drops it before the epoch ends, which takes `&mut` of the
         // arena and so outlasts `'a`.
@@ -168,14 +186,10 @@ impl<'a, T> Slot<'a, T> {
     /// Stores the value, which then belongs to the caller.
     #[inline]
     pub(crate) fn fill(self, value: T) -> &'a mut T {
-        let slot = self.view.slot(self.index);
+        let (view, index) = (self.view, self.index);
         mem::forget(self);
-        // SAFETY: the slot was taken, so it is ours alone and holds no value; we pass on the only way to it, and it
-        // is not handed out again before the epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
-        unsafe {
-            slot.write(value);
-            &mut *slot
-        }
+        // SAFETY: the slot was taken, so it is ours alone and holds no value; we pass on the only way to it.
+        unsafe { view.fill(index, value) }
     }
 
     /// Stores the value, and lets everybody read it.

@@ -1,0 +1,64 @@
+//! Everything in the arena itself.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use super::{Storage, drop_values, sealed};
+use crate::stamp::Stamp;
+use crate::view::{Header, View, ViewMut};
+
+/// Everything in the arena itself: no pointer, no allocation. For a `static`, or the stack.
+pub struct Inline<T, const N: usize> {
+    header: Header,
+    stamps: [Stamp; N],
+    slots: UnsafeCell<[MaybeUninit<T>; N]>,
+}
+
+impl<T, const N: usize> Inline<T, N> {
+    pub(crate) const fn new() -> Self {
+        const { assert!(N > 0, "an arena needs room for at least one slot") };
+        Inline {
+            header: Header::new(),
+            stamps: [const { Stamp::new() }; N],
+            slots: UnsafeCell::new([const { MaybeUninit::uninit() }; N]),
+        }
+    }
+}
+
+impl<T, const N: usize> Drop for Inline<T, N> {
+    fn drop(&mut self) {
+        drop_values(self.view_mut());
+    }
+}
+
+// `Send` if `T: Send`: derived, since it holds its values.
+// SAFETY: see `Storage`.
+unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
+
+impl<T, const N: usize> sealed::Sealed for Inline<T, N> {}
+
+// SAFETY: header, stamps and slots are fields, which stay where they are while the storage is borrowed; `new` makes the
+// stamps zero; `drop` drops the values.
+unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
+    #[inline]
+    fn view(&self) -> View<'_, T> {
+        let slots = NonNull::from(&self.slots).cast();
+        // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`, which only the views touch.
+        unsafe { View::new(&self.header, &self.stamps, slots) }
+    }
+
+    #[inline]
+    fn view_mut(&mut self) -> ViewMut<'_, T> {
+        let slots = NonNull::from(&mut self.slots).cast();
+        // SAFETY: as in `view`, and `&mut self` says that there is no other view.
+        unsafe { ViewMut::new(&mut self.header, &mut self.stamps, slots) }
+    }
+}
+
+impl<T, const N: usize> fmt::Debug for Inline<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inline").finish_non_exhaustive()
+    }
+}
