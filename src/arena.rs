@@ -21,8 +21,8 @@ use crate::view::{View, ViewMut};
 /// see until somebody has `&mut` of the arena. Or it is *published* ([`publish`](Self::publish)): an index and `&T`,
 /// which every thread can [`get`](Self::get) from then on.
 ///
-/// Nothing ever moves, no method but the constructors calls the allocator, and when the arena is full the value comes
-/// back in an error. A slot costs one byte beside its value.
+/// Nothing ever moves, no method but the constructors allocates, and when the arena is full the value comes back in an
+/// error. A slot costs one byte beside its value.
 ///
 /// # Threads
 ///
@@ -80,8 +80,9 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 #[cfg(not(all(test, loom)))]
 pub type StaticArena<T, const N: usize> = AtomicArena<T, Inline<T, N>>;
 
-// A panic leaves the arena as usable as it was: what was being stored has gone back, and no invariant is suspended while
-// foreign code runs. So a caller who catches it sees nothing broken, whatever `T` is.
+// A panic leaves the arena as usable as it was: what was being stored has gone back, and no invariant of the arena is
+// suspended while foreign code runs. (A value that was being changed through its `&mut T` may be half changed. It is
+// reached again only with `&mut` of the arena, as a value in a `Mutex` that ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 
@@ -377,7 +378,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         if range.start > range.end || range.end > view.capacity() {
             return None;
         }
-        let published = range.clone().all(|index| view.stamps.is_published(index));
+        let published = range.clone().all(|index| view.stamps().is_published(index));
         // SAFETY: every slot of the range is published, so its value stays as it is until the epoch ends (`View::get`).
         published.then(|| unsafe { view.slice(range) })
     }
@@ -693,7 +694,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// As [`reset`](Self::reset), and no byte that was written since the last time stays readable: the slots are
     /// overwritten with zeros, by writes that no compiler may leave out.
     ///
-    /// Linear in the bytes of what was handed out since then.
+    /// Linear in the bytes of what was handed out since then. The memory that the arena has now is meant: a
+    /// [`StaticArena`](crate::StaticArena) that was moved has left its bytes behind as well, and an arena that is
+    /// dropped does not zero them.
     ///
     /// # Panics
     ///

@@ -35,6 +35,9 @@ use core::ops::Range;
 use crate::stamp::{Kind, Stamps, StampsMut};
 use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn};
 
+/// Where the count of handles stops counting, so that it never wraps.
+const MANY: usize = usize::MAX / 2 + 1;
+
 /// The shared state of an arena beside its stamps.
 #[derive(Debug)]
 pub(crate) struct Cursor {
@@ -50,7 +53,7 @@ pub(crate) struct Cursor {
 struct Runs {
     /// Vacant slots: counted before they are marked, and claimed before they are uncounted.
     ///
-    /// Invariant: at least the number of slots that are marked vacant.
+    /// Invariant: at least the number of slots that are marked vacant; under `&mut` of the arena equal to it.
     vacant: AtomicUsize,
     /// Where the search for a vacant slot begins. Any slot will do; the last that was vacated is a good guess.
     hint: AtomicUsize,
@@ -109,14 +112,14 @@ impl Cursor {
         self.claim_vacant(stamps)
     }
 
-    /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, and says
-    /// how many to take; for 0 the run is `None`. May be called several times.
+    /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
+    /// least one, and says how many to take; for 0 the run is `None`. May be called several times.
     #[inline]
     pub(crate) fn take_run(&self, stamps: Stamps<'_>, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
         // Relaxed, and on failure below: a guess that the exchange confirms.
         let mut start = self.next.load(Ordering::Relaxed);
         loop {
-            let left = stamps.len().saturating_sub(start);
+            let left = stamps.len().checked_sub(start).filter(|&left| left > 0)?;
             let len = want(start, left);
             debug_assert!(len <= left);
             if len == 0 {
@@ -181,7 +184,11 @@ impl Cursor {
     #[inline]
     pub(crate) fn handle_opened(&self) {
         // Relaxed: read by who has `&mut` of the arena.
-        self.runs.open.fetch_add(1, Ordering::Relaxed);
+        if self.runs.open.fetch_add(1, Ordering::Relaxed) >= MANY {
+            // Relaxed: as above. Only leaked handles can be so many. Then the count stays up here: those alive take at
+            // least a byte of memory each, so they cannot bring it down to zero.
+            self.runs.open.store(MANY, Ordering::Relaxed);
+        }
     }
 
     /// The handle has no open run any more and never will.
@@ -242,11 +249,19 @@ impl Cursor {
         let mut inside = false;
         for index in 0..self.next_mut() {
             let kind = stamps.kind(index);
-            if inside || matches!(kind, Some(Kind::First | Kind::Single)) {
+            inside = match kind {
+                Some(Kind::First | Kind::Last) => true,
+                Some(Kind::Published | Kind::Opening | Kind::Vacant) => false,
+                None => inside,
+            };
+            if inside {
                 stamps.say(index, Kind::Vacant);
                 vacant += 1;
             }
-            inside = (inside || kind == Some(Kind::First)) && kind != Some(Kind::Last);
+            if kind == Some(Kind::Opening) {
+                stamps.say(index, Kind::Published);
+            }
+            inside = kind == Some(Kind::Opening) || (inside && kind != Some(Kind::Last));
         }
         self.runs.vacant.write_mut(vacant);
         self.runs.open.write_mut(0);
@@ -274,5 +289,65 @@ impl Cursor {
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
         self.next.write_mut(0);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::stamp::{Clock, Stamp};
+
+    /// Settles a cursor behind slots of these kinds, all of them leaked; says which are vacant, and where it stands.
+    fn settled<const N: usize>(kinds: [Option<Kind>; N]) -> ([bool; N], usize) {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
+        let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
+        cursor.raise_mut(N);
+        cursor.handle_opened();
+        for (index, kind) in kinds.into_iter().enumerate() {
+            kind.into_iter().for_each(|kind| stamps.say(index, kind));
+        }
+        let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
+        cursor.runs.vacant.write_mut(before);
+        cursor.settle(&mut stamps);
+        let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
+        let next = cursor.next_mut();
+        assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
+        assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
+        assert!((next..N).all(|index| stamps.kind(index).is_none()));
+        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written()), (0, N));
+        (vacant, next)
+    }
+
+    const P: Option<Kind> = Some(Kind::Published);
+    const O: Option<Kind> = Some(Kind::Opening);
+    const V: Option<Kind> = Some(Kind::Vacant);
+    const F: Option<Kind> = Some(Kind::First);
+    const L: Option<Kind> = Some(Kind::Last);
+
+    #[test]
+    fn leaked_runs_side_by_side_are_told_apart() {
+        let (vacant, next) = settled([None, L, L, F, L, None, F, None, L, None]);
+        assert_eq!(vacant, [false, true, true, true, true, false, true, true, true, false]);
+        assert_eq!(next, 10);
+    }
+
+    #[test]
+    fn what_was_published_from_a_leaked_run_stays_and_what_was_owned_before_it() {
+        // Owned, published; behind it the leaked rest; then the slots of others.
+        let (vacant, _) = settled([None, O, None, L, None, P, None]);
+        assert_eq!(vacant, [false, false, true, true, false, false, false]);
+        // One published after another up to the end of the run, which is none any more.
+        let (vacant, _) = settled([O, O, P, None]);
+        assert_eq!(vacant, [false; 4]);
+        // A rest of one.
+        let (vacant, _) = settled([O, L, None]);
+        assert_eq!(vacant, [false, true, false]);
+    }
+
+    #[test]
+    fn the_cursor_is_drawn_back_over_vacant_slots() {
+        assert_eq!(settled([None, V, F, L]), ([false; 4], 1));
+        assert_eq!(settled([V, V, L]), ([false; 3], 0));
+        assert_eq!(settled([V, V, P]), ([true, true, false], 3));
     }
 }

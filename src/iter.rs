@@ -1,4 +1,5 @@
-//! Iterators, all in index order. They look at the stamp of every slot and never count how many should come.
+//! Iterators, all in index order. They end where the slots end, and look at the stamp of each on the way: a count of
+//! how many values should come would be wrong wherever a slot is vacant.
 
 use core::fmt;
 use core::iter::FusedIterator;

@@ -4,11 +4,13 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 use core::ops::Range;
+use core::ptr::NonNull;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
+use crate::stamp::{Kind, Stamp, Stamps};
 use crate::storage::Storage;
-use crate::view::View;
+use crate::view::{Header, View};
 
 /// The ceiling of a run in bytes, where the caller sets none in slots: long enough that the refill does not show,
 /// short enough to stay in the nearest cache.
@@ -28,7 +30,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// A run is at most 16 KiB and at most a sixteenth of what is left (but at least one slot), so that near the end
     /// no thread starves while another sits on free slots: `k` handles that are alive hold at most
-    /// `1 - (15/16)^k` of it.
+    /// `1 - (15/16)^k` of it, and a slot each.
     ///
     /// Costs one addition to a shared counter; slots are taken when the first value comes.
     ///
@@ -103,6 +105,8 @@ pub struct Local<'a, T> {
     /// The open run: marked at both ends and ours, unless it is empty. What it holds below `next` are owned values,
     /// given to the caller.
     run: Range<usize>,
+    /// Whether what marks its beginning is the value that we have published before it, and not its first slot.
+    behind_published: bool,
     /// The slot that is filled next. Invariant: `run.start <= next <= run.end`.
     next: usize,
     /// How long the next run shall be at the most, in slots, and how long any.
@@ -118,8 +122,8 @@ unsafe impl<T: Send> Send for Local<'_, T> {}
 impl<'a, T> Local<'a, T> {
     #[inline]
     fn new(view: View<'a, T>, batch: usize, ceiling: usize) -> Self {
-        view.cursor.handle_opened();
-        Local { view, run: 0..0, next: 0, batch, ceiling, marker: PhantomData }
+        view.cursor().handle_opened();
+        Local { view, run: 0..0, behind_published: false, next: 0, batch, ceiling, marker: PhantomData }
     }
 
     /// Stores a value, which then belongs to the caller.
@@ -201,8 +205,10 @@ impl<'a, T> Local<'a, T> {
     #[inline]
     fn has_slot(&mut self) -> bool {
         if self.next == self.run.end {
-            // The state goes by value, so that it stays in registers where this is inlined into a loop.
-            self.run = refill(self.view, self.run.clone(), self.batch);
+            let (header, stamps, slots) = self.view.parts();
+            // SAFETY: the parts of our view.
+            self.run = unsafe { refill(header, stamps, slots, self.run.clone(), self.behind_published, self.batch) };
+            self.behind_published = false;
             self.next = self.run.start;
             self.batch = self.batch.saturating_mul(2).min(self.ceiling);
         }
@@ -223,37 +229,65 @@ impl<'a, T> Local<'a, T> {
     #[inline]
     fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
         let index = self.next;
-        let value: &'a T = self.fill(value);
-        let rest = self.next..self.run.end;
-        if !rest.is_empty() {
-            self.view.stamps.open_from(rest.clone());
-        }
+        self.next += 1;
         if self.run.start != index {
-            self.view.stamps.erase(self.run.start);
+            // Owned values lie between. They are the caller's, and no longer ours to leak.
+            unmark_start(self.view.stamps(), self.run.start, self.behind_published);
         }
-        // Overwrites the mark of the run's end, or of its beginning, if one of them stood here.
-        self.view.stamps.publish(index);
-        self.run = rest;
-        (index, value)
+        self.run.start = self.next;
+        self.behind_published = true;
+        // Overwrites the mark of the run's first slot, or of its last, if one of them stood here.
+        let kind = if self.run.is_empty() { Kind::Published } else { Kind::Opening };
+        // SAFETY: the slot is one of our run that was not filled yet, and the run was opened.
+        (index, unsafe { self.view.publish(index, value, kind) })
+    }
+}
+
+/// Erases the marks of an open run, if there is one.
+fn unmark(stamps: Stamps<'_>, run: Range<usize>, behind_published: bool) {
+    if !run.is_empty() {
+        unmark_start(stamps, run.start, behind_published);
+        stamps.erase(run.end - 1);
+    }
+}
+
+/// Erases the mark of the beginning of an open run.
+#[inline]
+fn unmark_start(stamps: Stamps<'_>, start: usize, behind_published: bool) {
+    if behind_published {
+        stamps.publish(start - 1, Kind::Published);
+    } else {
+        stamps.erase(start);
     }
 }
 
 /// Ends a run that is used up, and takes another of at most `batch` slots. Empty when the arena is full.
+///
+/// # Safety
+///
+/// The first three are the parts of a view.
 #[cold]
 #[inline(never)]
-fn refill<T>(view: View<'_, T>, used: Range<usize>, batch: usize) -> Range<usize> {
-    if !used.is_empty() {
-        view.stamps.close(used);
-    }
+unsafe fn refill<T>(
+    header: &Header,
+    stamps: &[Stamp],
+    slots: NonNull<T>,
+    used: Range<usize>,
+    behind_published: bool,
+    batch: usize,
+) -> Range<usize> {
+    // SAFETY: the parts of a view (the caller).
+    let view = unsafe { View::new(header, stamps, slots) };
+    unmark(view.stamps(), used, behind_published);
     let run = view.take_up_to(|start, left| {
-        let len = batch.min(left / SHARE).max(left.min(1));
+        let len = batch.min(left / SHARE).max(1);
         // Past the last boundary before its end, unless that would leave nothing.
         let past = (view.slot(start).addr() + len * size_of::<T>()) % LINE / size_of::<T>().max(1);
         if past < len { len - past } else { len }
     });
     match run {
         Some(run) => {
-            view.stamps.open(run.clone());
+            view.stamps().open(run.clone());
             run
         }
         None => 0..0,
@@ -263,20 +297,33 @@ fn refill<T>(view: View<'_, T>, used: Range<usize>, batch: usize) -> Range<usize
 impl<T> Drop for Local<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        close(self.view, self.run.clone(), self.next);
+        let (header, stamps, slots) = self.view.parts();
+        // SAFETY: the parts of our view.
+        unsafe { close(header, stamps, slots, self.run.clone(), self.behind_published, self.next) };
     }
 }
 
 /// Ends the run, gives back its slots from `next` on, and the handle with it.
+///
+/// # Safety
+///
+/// The first three are the parts of a view.
 #[cold]
 #[inline(never)]
-fn close<T>(view: View<'_, T>, run: Range<usize>, next: usize) {
-    if !run.is_empty() {
-        view.stamps.close(run.clone());
-        // Not one of them was written to.
-        view.cursor.give_back(view.stamps, next..run.end, next);
-    }
-    view.cursor.handle_closed();
+unsafe fn close<T>(
+    header: &Header,
+    stamps: &[Stamp],
+    slots: NonNull<T>,
+    run: Range<usize>,
+    behind_published: bool,
+    next: usize,
+) {
+    // SAFETY: the parts of a view (the caller).
+    let view = unsafe { View::new(header, stamps, slots) };
+    unmark(view.stamps(), run.clone(), behind_published);
+    // A value that panicked may have been under construction in place, in the first of them.
+    view.cursor().give_back(view.stamps(), next..run.end, run.end.min(next + 1));
+    view.cursor().handle_closed();
 }
 
 impl<T> fmt::Debug for Local<'_, T> {

@@ -459,9 +459,9 @@ fn local_refill_against_local_drop() {
 
 #[test]
 fn a_leaked_local_is_settled() {
-    explore(6, |ground| {
+    explore(8, |ground| {
         let other = spawn(&ground, |ground| {
-            let mut local = ground.local(3);
+            let mut local = ground.local(4); // one slot of the run stays unused
             local.alloc(0).unwrap();
             local.publish(1).unwrap();
             local.alloc(2).unwrap(); // in the run that is leaked

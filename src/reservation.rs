@@ -8,6 +8,7 @@ use core::ptr;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
+use crate::stamp::Kind;
 use crate::storage::Storage;
 use crate::view::View;
 
@@ -40,7 +41,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         let view = self.view();
         match view.take_run(n) {
-            Ok(run) => Ok(Reservation::new(view, run)),
+            // SAFETY: we have just taken the run.
+            Ok(run) => Ok(unsafe { Reservation::new(view, run) }),
             Err(left) => Err(Full::new((), n, left)),
         }
     }
@@ -67,7 +69,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
         let run = if n == 0 { None } else { view.take_up_to(|_, left| left.min(n)) };
-        Reservation::new(view, run.unwrap_or(view.capacity()..view.capacity()))
+        // SAFETY: we have just taken the run, or it is empty.
+        unsafe { Reservation::new(view, run.unwrap_or(view.capacity()..view.capacity())) }
     }
 }
 
@@ -98,12 +101,14 @@ pub struct Reservation<'a, T> {
 unsafe impl<T: Send> Send for Reservation<'_, T> {}
 
 impl<'a, T> Reservation<'a, T> {
+    /// # Safety
+    ///
     /// The caller has taken the run from the cursor or from the vacant slots, and passes it on.
     #[inline]
-    pub(crate) fn new(view: View<'a, T>, run: Range<usize>) -> Self {
+    pub(crate) unsafe fn new(view: View<'a, T>, run: Range<usize>) -> Self {
         if !run.is_empty() {
-            view.cursor.handle_opened();
-            view.stamps.open(run.clone());
+            view.cursor().handle_opened();
+            view.stamps().open(run.clone());
         }
         Reservation { view, run, len: 0, written: 0, marker: PhantomData }
     }
@@ -279,7 +284,7 @@ impl<'a, T> Reservation<'a, T> {
     {
         let (view, filled) = self.close();
         for index in filled.clone() {
-            view.stamps.publish(index);
+            view.stamps().publish(index, Kind::Published);
         }
         // SAFETY: every slot of it is published.
         (filled.start, unsafe { view.slice(filled) })
@@ -298,10 +303,10 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     fn give_back_from(&self, len: usize) {
         if !self.run.is_empty() {
-            self.view.stamps.close(self.run.clone());
-            self.view.cursor.handle_closed();
+            self.view.stamps().close(self.run.clone());
+            self.view.cursor().handle_closed();
             let rest = self.run.start + len..self.run.end;
-            self.view.cursor.give_back(self.view.stamps, rest, self.run.start + self.written);
+            self.view.cursor().give_back(self.view.stamps(), rest, self.run.start + self.written);
         }
     }
 }

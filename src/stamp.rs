@@ -24,17 +24,18 @@ use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, Trace, const_fn};
 pub(crate) enum Kind {
     /// Holds a value that every thread may read, until the epoch ends.
     Published,
+    /// As `Published`; and the slot behind it begins an open run, unless that one is published itself. So a handle that
+    /// publishes one value after another writes one stamp for each.
+    Opening,
     /// Below the cursor, without a value and without an owner.
     Vacant,
     /// The first slot of an open run of two or more.
     First,
-    /// The last slot of an open run of two or more.
+    /// The last slot of an open run. Alone, without a `First` or an `Opening` that it ends, it is an open run of one.
     Last,
-    /// An open run of one. A kind of its own, or two runs of one side by side would read as one run of two.
-    Single,
 }
 
-const KINDS: [Kind; 5] = [Kind::Published, Kind::Vacant, Kind::First, Kind::Last, Kind::Single];
+const KINDS: [Kind; 5] = [Kind::Published, Kind::Opening, Kind::Vacant, Kind::First, Kind::Last];
 
 /// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the kinds.
 const EPOCHS: u8 = u8::MAX / KINDS.len() as u8;
@@ -117,24 +118,27 @@ impl<'a> Stamps<'a> {
     /// Whether the value of this slot may be read. `false` beyond the end.
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
-        let published = self.clock.epoch.stamp(Kind::Published);
+        // `Published` and `Opening` are neighbours.
+        let (published, kinds) = (self.clock.epoch.stamp(Kind::Published), Kind::Vacant as u8);
         // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
-        self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire) == published)
+        self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < kinds)
     }
 
-    /// What the models are told of the accesses to the slot itself.
+    /// Tells the models of an access to the slot itself. Nothing without loom.
     #[inline(always)]
-    pub(crate) fn trace(self, index: usize) -> &'a Trace {
-        &self.stamps[index].1
+    pub(crate) fn trace(self, index: usize, access: impl Fn(&Trace)) {
+        if cfg!(all(test, loom)) {
+            access(&self.stamps[index].1);
+        }
     }
 
-    /// Lets every thread read the value of this slot, which the caller owns and has written.
+    /// Lets every thread read the value of this slot, which the caller owns and has written. The caller has opened a
+    /// run in this epoch, or called [`note`](Self::note). `kind` is `Published` or `Opening`.
     #[inline]
-    pub(crate) fn publish(self, index: usize) {
-        self.note();
-        let published = self.clock.epoch.stamp(Kind::Published);
+    pub(crate) fn publish(self, index: usize, kind: Kind) {
+        debug_assert!(matches!(kind, Kind::Published | Kind::Opening));
         // Release: E1, pairs with the Acquire in `is_published`: the value was written before.
-        self.stamps[index].0.store(published, Ordering::Release);
+        self.set(index, self.clock.epoch.stamp(kind), Ordering::Release);
     }
 
     /// Gives up a slot below the cursor, which the caller owned.
@@ -143,7 +147,7 @@ impl<'a> Stamps<'a> {
         let vacant = self.clock.epoch.stamp(Kind::Vacant);
         // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the erasing of our
         // stamps, come before those of the next owner.
-        self.stamps[index].0.store(vacant, Ordering::Release);
+        self.set(index, vacant, Ordering::Release);
     }
 
     /// Takes the slot if it is vacant; then it is the caller's.
@@ -162,21 +166,10 @@ impl<'a> Stamps<'a> {
     pub(crate) fn open(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
         self.note();
-        let last = run.end - 1;
-        if run.start == last {
-            self.say(last, Kind::Single);
-        } else {
+        if run.len() > 1 {
             self.say(run.start, Kind::First);
-            self.say(last, Kind::Last);
         }
-    }
-
-    /// Shortens an open run from below: `start` is its new first slot. What lies below is no longer part of it, and
-    /// the mark that stood on its old first slot is the caller's to overwrite or to erase.
-    #[inline]
-    pub(crate) fn open_from(self, run: Range<usize>) {
-        let kind = if run.len() == 1 { Kind::Single } else { Kind::First };
-        self.say(run.start, kind);
+        self.say(run.end - 1, Kind::Last);
     }
 
     /// Erases the marks at the ends of an open run.
@@ -191,18 +184,28 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn erase(self, index: usize) {
         // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps by E2.
-        self.stamps[index].0.store(0, Ordering::Relaxed);
+        self.set(index, 0, Ordering::Relaxed);
     }
 
     #[inline]
     fn say(self, index: usize, kind: Kind) {
         // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not vacant".
-        self.stamps[index].0.store(self.clock.epoch.stamp(kind), Ordering::Relaxed);
+        self.set(index, self.clock.epoch.stamp(kind), Ordering::Relaxed);
+    }
+
+    /// An index beyond the end, which no caller has, does nothing: a panic here would make every caller in a hot loop
+    /// keep its state where unwinding finds it.
+    #[inline(always)]
+    fn set(self, index: usize, stamp: u8, ordering: Ordering) {
+        debug_assert!(index < self.len());
+        if let Some(place) = self.stamps.get(index) {
+            place.0.store(stamp, ordering);
+        }
     }
 
     /// Remembers that stamps were written in this epoch.
     #[inline]
-    fn note(self) {
+    pub(crate) fn note(self) {
         // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after the first store.
         if !self.clock.stamped.load(Ordering::Relaxed) {
             self.clock.stamped.store(true, Ordering::Relaxed);
@@ -360,7 +363,7 @@ mod tests {
         }
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
         let kinds: [_; 7] = core::array::from_fn(|index| stamps.kind(index));
-        use Kind::{First, Last, Single};
-        assert_eq!(kinds, [Some(Single), Some(Single), Some(First), Some(Last), Some(First), None, Some(Last)]);
+        use Kind::{First, Last};
+        assert_eq!(kinds, [Some(Last), Some(Last), Some(First), Some(Last), Some(First), None, Some(Last)]);
     }
 }

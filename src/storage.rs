@@ -68,7 +68,8 @@ impl Memory {
     #[inline]
     unsafe fn view<T>(&self) -> View<'_, T> {
         // SAFETY: `stamps` points to as many stamps as there are slots, and both are this memory's alone until it is
-        // dropped; they are behind pointers, so they stay where they are even when the memory is moved.
+        // dropped; they are behind pointers, so they stay where they are even when the memory is moved. Only views write
+        // to them, so what holds of a new arena, in which no slot is below the cursor, they keep.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.stamps.as_ptr(), self.capacity);
             View::new(&self.header, stamps, self.slots.cast())

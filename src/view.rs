@@ -10,7 +10,7 @@ use core::ptr::{self, NonNull};
 
 use crate::cursor::Cursor;
 use crate::stamp::{Clock, Epoch, Kind, Stamp, Stamps, StampsMut};
-use crate::sync::const_fn;
+use crate::sync::{Trace, const_fn};
 
 /// What an arena holds beside stamps and slots.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl Header {
 /// A shared arena. As good as `&AtomicArena<T, S>`, for any `S`.
 #[derive(Debug)]
 pub struct View<'a, T> {
-    pub(crate) cursor: &'a Cursor,
-    pub(crate) stamps: Stamps<'a>,
+    header: &'a Header,
+    stamps: &'a [Stamp],
     /// The first of as many slots as there are stamps. They stay where they are for `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
@@ -55,7 +55,24 @@ impl<'a, T> View<'a, T> {
     /// - a slot below the cursor holds a `T` as the invariants of the stamps say.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
-        View { cursor: &header.cursor, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
+        View { header, stamps, slots, marker: PhantomData }
+    }
+
+    /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in a register, where the
+    /// view itself would travel as a pointer, and tie whoever holds it to memory.
+    #[inline]
+    pub(crate) fn parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
+        (self.header, self.stamps, self.slots)
+    }
+
+    #[inline]
+    pub(crate) fn cursor(self) -> &'a Cursor {
+        &self.header.cursor
+    }
+
+    #[inline]
+    pub(crate) fn stamps(self) -> Stamps<'a> {
+        Stamps::new(self.stamps, &self.header.clock)
     }
 
     #[inline]
@@ -65,7 +82,7 @@ impl<'a, T> View<'a, T> {
 
     #[inline]
     pub(crate) fn count(self) -> usize {
-        self.cursor.count(self.stamps)
+        self.cursor().count(self.stamps())
     }
 
     #[inline]
@@ -75,7 +92,7 @@ impl<'a, T> View<'a, T> {
 
     #[inline]
     pub(crate) fn bound(self) -> usize {
-        self.cursor.bound(self.stamps)
+        self.cursor().bound(self.stamps())
     }
 
     /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
@@ -88,7 +105,7 @@ impl<'a, T> View<'a, T> {
     /// Takes a slot to fill it.
     #[inline]
     pub(crate) fn take_one(self) -> Option<Slot<'a, T>> {
-        let index = self.cursor.take_one(self.stamps)?;
+        let index = self.cursor().take_one(self.stamps())?;
         Some(Slot { view: self, index })
     }
 
@@ -99,7 +116,7 @@ impl<'a, T> View<'a, T> {
         match len {
             0 => Ok(end..end),
             1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => (self.cursor.take_run(self.stamps, |_, left| if len <= left { len } else { 0 }))
+            _ => (self.cursor().take_run(self.stamps(), |_, left| if len <= left { len } else { 0 }))
                 .ok_or_else(|| end - self.bound()),
         }
     }
@@ -107,8 +124,8 @@ impl<'a, T> View<'a, T> {
     /// Takes up to `len` slots in one run from the cursor, or else one vacant slot, or none.
     #[inline]
     pub(crate) fn take_up_to(self, len: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        (self.cursor.take_run(self.stamps, len))
-            .or_else(|| self.cursor.claim_vacant(self.stamps).map(|index| index..index + 1))
+        (self.cursor().take_run(self.stamps(), len))
+            .or_else(|| self.cursor().claim_vacant(self.stamps()).map(|index| index..index + 1))
     }
 
     /// Stores a value in a slot, and lends it out.
@@ -118,23 +135,45 @@ impl<'a, T> View<'a, T> {
     /// The caller owns the slot, which holds no value, and passes on the only way to it, for `'a`.
     #[inline]
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
-        self.stamps.trace(index).write();
+        // SAFETY: ours alone (the caller). It is not handed out again before the epoch ends, which takes `&mut` of the
+        // arena and so outlasts `'a`.
+        unsafe { &mut *self.write(index, value) }
+    }
+
+    /// Stores a value in a slot, and lets everybody read it. `kind` is one of those that say so.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or notes that it stamps.
+    #[inline]
+    pub(crate) unsafe fn publish(self, index: usize, value: T, kind: Kind) -> &'a T {
+        // SAFETY: the caller's.
+        let slot = unsafe { self.write(index, value) };
+        self.stamps().publish(index, kind);
+        // SAFETY: nobody writes to a published value before the epoch ends, which takes `&mut` of the arena and so
+        // outlasts `'a`. No `&mut` was made of it on the way: the next reader's reference would end one.
+        unsafe { &*slot }
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the slot, which holds no value.
+    #[inline]
+    unsafe fn write(self, index: usize, value: T) -> *mut T {
+        self.stamps().trace(index, Trace::write);
         let slot = self.slot(index);
-        // SAFETY: within the slots, and ours alone (the caller). It is not handed out again before the epoch ends, which
-        // takes `&mut` of the arena and so outlasts `'a`.
-        unsafe {
-            slot.write(value);
-            &mut *slot
-        }
+        // SAFETY: within the slots, and the caller's alone.
+        unsafe { slot.write(value) };
+        slot
     }
 
     /// The published value of the slot.
     #[inline]
     pub(crate) fn get(self, index: usize) -> Option<&'a T> {
-        if !self.stamps.is_published(index) {
+        if !self.stamps().is_published(index) {
             return None;
         }
-        self.stamps.trace(index).read();
+        self.stamps().trace(index, Trace::read);
         // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a value was written
         // before (E1), and nobody writes to it, moves it or drops it before the epoch ends, which takes `&mut` of the
         // arena and so outlasts `'a`.
@@ -196,9 +235,10 @@ impl<'a, T> Slot<'a, T> {
     #[inline]
     pub(crate) fn publish(self, value: T) -> (usize, &'a T) {
         let (view, index) = (self.view, self.index);
-        let value: &'a T = self.fill(value);
-        view.stamps.publish(index);
-        (index, value)
+        mem::forget(self);
+        view.stamps().note();
+        // SAFETY: the slot was taken, so it is ours alone and holds no value.
+        (index, unsafe { view.publish(index, value, Kind::Published) })
     }
 }
 
@@ -207,7 +247,7 @@ impl<T> Drop for Slot<'_, T> {
     fn drop(&mut self) {
         let run = self.index..self.index + 1;
         // The value may have been under construction in place.
-        self.view.cursor.give_back(self.view.stamps, run.clone(), run.end);
+        self.view.cursor().give_back(self.view.stamps(), run.clone(), run.end);
     }
 }
 
@@ -335,8 +375,8 @@ impl<'a, T> ViewMut<'a, T> {
     }
 }
 
-/// The slots of an epoch that hold a value, and that were not yet gone through. The stamps say which do: each is
-/// looked at, none is counted.
+/// The slots of an epoch that hold a value, and that were not yet gone through. Their stamps say which do; the count of
+/// the vacant ones only tells how many values are left.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     slots: Range<usize>,

@@ -13,7 +13,17 @@ use crate::view::{Header, View, ViewMut};
 /// Bytes that the caller has from elsewhere, for `'m`.
 pub struct Borrowed<'m, T> {
     memory: Memory,
-    marker: PhantomData<(T, &'m mut [MaybeUninit<u8>])>,
+    /// Owns values of `T`, and says so to the drop check, which `Memory` does not.
+    marker: PhantomData<T>,
+    _bytes: Bytes<'m>,
+}
+
+/// The borrow. Its `Drop` tells the drop check that the bytes are used until the arena is gone: `Memory` drops the
+/// values in them, and does not name `'m`.
+struct Bytes<'m>(PhantomData<&'m mut [MaybeUninit<u8>]>);
+
+impl Drop for Bytes<'_> {
+    fn drop(&mut self) {}
 }
 
 impl<'m, T> Borrowed<'m, T> {
@@ -51,7 +61,7 @@ impl<'m, T> Borrowed<'m, T> {
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
         let header = Header::new();
         let memory = Memory { header, stamps, slots, capacity, destroy: Memory::drop_values::<T> };
-        Ok(Borrowed { memory, marker: PhantomData })
+        Ok(Borrowed { memory, marker: PhantomData, _bytes: Bytes(PhantomData) })
     }
 }
 
@@ -62,8 +72,8 @@ unsafe impl<T: Send> Sync for Borrowed<'_, T> {}
 
 impl<T> sealed::Sealed for Borrowed<'_, T> {}
 
-// SAFETY: slots and stamps lie in bytes that nobody else can touch for `'m`; `new` zeroes the stamps; `destroy` drops
-// the values.
+// SAFETY: slots and stamps lie in bytes that nobody else can touch for `'m`, which outlives the arena's drop (`Bytes`);
+// `new` zeroes the stamps; `destroy` drops the values.
 unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     #[inline]
     fn view(&self) -> View<'_, T> {

@@ -25,7 +25,7 @@ pub struct Heap<T> {
     marker: PhantomData<T>,
 }
 
-// SAFETY: see `Storage`. The pointers in `Memory` are the only way to what they point to.
+// SAFETY: see `Storage`. What `Memory` points to is its own, and it cannot be moved while any of it is lent.
 unsafe impl<T: Send> Send for Heap<T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Heap<T> {}

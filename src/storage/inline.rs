@@ -45,7 +45,8 @@ unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
     fn view(&self) -> View<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
-        // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`, which only the views touch.
+        // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`, which only the views touch, and
+        // which keep what holds of a new arena, in which no slot is below the cursor.
         unsafe { View::new(&self.header, &self.stamps, slots) }
     }
 

@@ -1,0 +1,214 @@
+//! An index of all words in a source tree, filled by many threads at once: who says what, and where.
+//!
+//! ```text
+//! cargo run --release --example wordindex -- --check
+//! cargo run --release --example wordindex -- --find Acquire src tests
+//! ```
+//!
+//! It is what an arena of fixed capacity is made for. Three of them hold the words, the postings and the words' bytes;
+//! everything points at everything else, and nothing is freed before all of it is. `table.rs` is the part to read: the
+//! concurrent hash table, with neither locks nor `Arc` nor `unsafe`. The threads take file after file from one counter
+//! (`index`, below), and write into the table as they read.
+//!
+//! The capacities are room, not memory: an arena costs what was stored in it.
+#![forbid(unsafe_code)]
+
+mod check;
+mod input;
+mod report;
+mod table;
+
+use std::fmt;
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Instant;
+
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use input::{Missing, Skip, Source};
+use report::Report;
+use table::{Shortage, Table};
+
+/// Indexes every text file below the given folders, in many threads at once.
+///
+/// Text is what is UTF-8; a word is a run of letters, digits and `_`, as it is written. Files that .gitignore names are
+/// left out, and .git itself; hidden files are not. Exit code: 0, 1 when --check finds a difference, 2 when the index
+/// cannot be made.
+#[derive(Parser)]
+struct Options {
+    /// What to index [default: the repository of this example]
+    #[arg(default_value = env!("CARGO_MANIFEST_DIR"), hide_default_value = true)]
+    folders: Vec<PathBuf>,
+    /// Threads that index [default: one for each core]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    threads: Option<usize>,
+    /// How many of the most frequent words to print
+    #[arg(long, default_value_t = 10)]
+    top: usize,
+    /// Room for so many distinct words
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 23, value_parser = clap::value_parser!(u32).range(1..))]
+    words: u32,
+    /// Room for so many words altogether, and some more for each thread beside the first
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 28, value_parser = clap::value_parser!(u32).range(1..))]
+    postings: u32,
+    /// Room for so many bytes of distinct words
+    #[arg(long, value_name = "COUNT", default_value_t = 1 << 27, value_parser = clap::value_parser!(u32).range(1..))]
+    bytes: u32,
+    /// Print each line on which a word occurs, as file:line
+    #[arg(long, value_name = "WORD", value_parser = one_word)]
+    find: Option<String>,
+    /// Index once more with one thread and a HashMap, and compare everything
+    #[arg(long)]
+    check: bool,
+}
+
+impl Options {
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+/// Nothing else could be found.
+fn one_word(text: &str) -> Result<String, &'static str> {
+    match !text.is_empty() && text.chars().all(input::is_of_word) {
+        true => Ok(text.to_owned()),
+        false => Err("a word consists of letters, digits and `_`"),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("wordindex: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Fills the table, prints it, and compares it if that was asked for.
+fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let (sources, unlisted) = input::sources(&options.folders)?;
+    // Made before the table and dropped after it: the words refer into it.
+    let texts = table::arena("bytes", options.bytes)?;
+    let table = Table::new(&texts, options.words, options.postings)?;
+    let threads = options.threads();
+    let start = Instant::now();
+    let mut tally = fill(&table, &sources, threads)?;
+    let time = start.elapsed();
+    tally.skipped.extend(unlisted);
+    tally.skipped.sort_unstable();
+    tally.skipped.dedup();
+    for skip in &tally.skipped {
+        eprintln!("wordindex: left out {skip}");
+    }
+    let (top, find) = (options.top, options.find.as_deref());
+    let report = Report { table: &table, sources: &sources, tally: &tally, threads, time, top, find };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut printed = report.write(&mut out);
+    let mut code = ExitCode::SUCCESS;
+    if options.check {
+        let differences = check::differences(&table, &sources, &tally);
+        printed = printed.and_then(|()| report::verdict(&mut out, &differences));
+        code = ExitCode::from(u8::from(!differences.is_empty()));
+    }
+    match printed {
+        // Whoever reads, `head` for one, has read enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(code),
+    }
+}
+
+/// What was read.
+#[derive(Default)]
+struct Tally {
+    files: u64,
+    bytes: u64,
+    words: u64,
+    skipped: Vec<Skip>,
+}
+
+/// Fills the table with the words of all files, in so many threads at once.
+fn fill(table: &Table<'_>, sources: &[Source], threads: usize) -> Result<Tally, Shortage> {
+    let bar = progress_bar(sources);
+    let next = AtomicUsize::new(0);
+    let tallies: Result<Vec<Tally>, Shortage> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| index(table, sources, &next, &bar))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("an indexing thread panicked")).collect()
+    });
+    bar.finish_and_clear();
+    Ok(tallies?.into_iter().fold(Tally::default(), |mut sum, tally| {
+        sum.files += tally.files;
+        sum.bytes += tally.bytes;
+        sum.words += tally.words;
+        sum.skipped.extend(tally.skipped);
+        sum
+    }))
+}
+
+/// One thread: indexes the `next` file until there is none.
+fn index(table: &Table<'_>, sources: &[Source], next: &AtomicUsize, bar: &ProgressBar) -> Result<Tally, Shortage> {
+    let mut writer = table.writer();
+    let mut tally = Tally::default();
+    let mut buffer = Vec::new();
+    loop {
+        // Relaxed: each number goes to one thread, whatever the ordering; the list was there before the threads were.
+        let file = next.fetch_add(1, Relaxed);
+        let Some(source) = sources.get(file) else { return Ok(tally) };
+        match input::read(&source.path, &mut buffer) {
+            Ok(text) => {
+                for (line, word) in input::words(text) {
+                    // `as` is exact: 2^32 sources would not be in memory.
+                    // Relaxed: the others are only kept from starting on files that nobody needs any more.
+                    writer.add(word, file as u32, line).inspect_err(|_| next.store(sources.len(), Relaxed))?;
+                    tally.words += 1;
+                }
+                tally.files += 1;
+                tally.bytes += text.len() as u64;
+            }
+            Err(skip) => tally.skipped.push(skip),
+        }
+        bar.inc(source.size);
+    }
+}
+
+/// A bar of all bytes, which shows itself only when standard error is a terminal.
+fn progress_bar(sources: &[Source]) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}").expect("a valid template");
+    ProgressBar::new(sources.iter().map(|source| source.size).sum()).with_style(style)
+}
+
+/// Why there is no index.
+enum Failure {
+    Missing(Missing),
+    Shortage(Shortage),
+    Output(io::Error),
+}
+
+impl From<Missing> for Failure {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<Shortage> for Failure {
+    fn from(shortage: Shortage) -> Self {
+        Self::Shortage(shortage)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(missing) => write!(f, "{missing}"),
+            Self::Shortage(shortage) => write!(f, "{shortage}"),
+            Self::Output(error) => write!(f, "cannot write to standard output: {error}"),
+        }
+    }
+}

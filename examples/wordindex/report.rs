@@ -1,0 +1,114 @@
+//! What is printed on standard output.
+
+use std::cmp::Reverse;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use indicatif::HumanCount;
+
+use crate::Tally;
+use crate::input::{Skip, Source};
+use crate::table::Table;
+
+/// Everything there is to say about a table that was filled.
+pub(crate) struct Report<'a, 't> {
+    pub(crate) table: &'a Table<'t>,
+    pub(crate) sources: &'a [Source],
+    pub(crate) tally: &'a Tally,
+    pub(crate) threads: usize,
+    /// How long they took.
+    pub(crate) time: Duration,
+    /// How many of the most frequent words to name.
+    pub(crate) top: usize,
+    /// The word whose places to name.
+    pub(crate) find: Option<&'a str>,
+}
+
+impl Report<'_, '_> {
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        self.totals(out)?;
+        self.frequent(out)?;
+        self.levels(out)?;
+        if let Some(text) = self.find {
+            self.places(out, text)?;
+        }
+        out.flush()
+    }
+
+    /// What was read, and how fast.
+    fn totals(&self, out: &mut impl Write) -> io::Result<()> {
+        let Tally { files, bytes, words, ref skipped } = *self.tally;
+        let not_utf8 = skipped.iter().filter(|skip| matches!(skip, Skip::NotUtf8(_))).count();
+        let distinct = self.table.words().count();
+        let counts = [
+            ("files", files),
+            ("  not UTF-8", not_utf8 as u64),
+            ("  unreadable", (skipped.len() - not_utf8) as u64),
+            ("bytes", bytes),
+            ("words", words),
+            ("distinct words", distinct as u64),
+            ("threads", self.threads as u64),
+        ];
+        for (what, count) in counts {
+            writeln!(out, "{what:<14}{:>16}", HumanCount(count).to_string())?;
+        }
+        let seconds = self.time.as_secs_f64();
+        writeln!(out, "{:<14}{seconds:>16.4}", "seconds")?;
+        writeln!(out, "{:<14}{:>16.1}", "MB/s", bytes as f64 / 1e6 / seconds)
+    }
+
+    /// The most frequent words, and in how many files they are.
+    fn frequent(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut words: Vec<_> = self.table.words().collect();
+        words.sort_unstable_by_key(|word| (Reverse(word.count()), word.text));
+        words.truncate(self.top);
+        if words.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{:>14}{:>16}  word", "times", "files")?;
+        for word in words {
+            let times = HumanCount(word.count().into()).to_string();
+            let files = HumanCount(self.table.files(word) as u64).to_string();
+            writeln!(out, "{times:>14}{files:>16}  {}", word.text)?;
+        }
+        Ok(())
+    }
+
+    /// What the arenas hold, of what they could hold.
+    fn levels(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "\n{:<14}{:>16}{:>16}", "arena of", "stored", "capacity")?;
+        for (what, stored, capacity) in self.table.levels() {
+            let share = 100.0 * stored as f64 / capacity as f64;
+            let (stored, capacity) = (HumanCount(stored as u64).to_string(), HumanCount(capacity as u64).to_string());
+            writeln!(out, "{what:<14}{stored:>16}{capacity:>16}{share:>8.2} %")?;
+        }
+        let (words, bytes) = self.table.lost().fold((0, 0), |(n, bytes), word| (n + 1, bytes + word.text.len()));
+        writeln!(
+            out,
+            "stored for nothing, as another thread had linked the same word first: {words} words, {bytes} bytes"
+        )
+    }
+
+    /// Each line on which a word occurs, as `file:line`, in order.
+    fn places(&self, out: &mut impl Write, text: &str) -> io::Result<()> {
+        let Some(word) = self.table.find(text) else { return writeln!(out, "\n{text} does not occur") };
+        let postings = self.table.postings(word);
+        let mut places: Vec<_> =
+            postings.map(|posting| (&self.sources[posting.file as usize].path, posting.line)).collect();
+        places.sort_unstable();
+        // It may occur more than once on a line.
+        places.dedup();
+        writeln!(out, "\n{text} on {} line(s), in {} file(s)", places.len(), self.table.files(word))?;
+        places.iter().try_for_each(|(path, line)| writeln!(out, "{}:{line}", path.display()))
+    }
+}
+
+/// What the check has found: at most ten differences, which is enough to begin with.
+pub(crate) fn verdict(out: &mut impl Write, differences: &[String]) -> io::Result<()> {
+    match differences.len() {
+        0 => writeln!(out, "\ncheck: a HashMap filled by one thread holds the same words at the same places")?,
+        count => writeln!(out, "\ncheck: {count} difference(s)")?,
+    }
+    differences.iter().take(10).try_for_each(|difference| writeln!(out, "  {difference}"))?;
+    out.flush()
+}
