@@ -203,8 +203,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Stores a value, which then belongs to the caller.
     ///
-    /// Costs one atomic addition and a store. Wait-free where the target has an atomic addition: a call on an arena
-    /// that was filled and got slots back looks at each slot once at the most.
+    /// Costs one atomic addition and a store. On a full arena, two additions; and where slots came back below the
+    /// cursor, a search for one of them, which looks at each slot once at the most.
+    ///
+    /// Wait-free where the target has an atomic addition and an atomic compare-and-swap of bytes, as x86-64 and AArch64
+    /// with LSE do; lock-free elsewhere.
     ///
     /// # Errors
     ///
@@ -462,7 +465,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// How many slots hold a value, or are held by a handle or by a call in progress.
     ///
-    /// Exact when nothing else is going on; otherwise it may be out of date when it arrives. Wait-free.
+    /// Exact when nothing else is going on. Otherwise an estimate, which may never have been true: do not conclude from
+    /// it that the arena is empty or full. Wait-free.
     #[inline]
     pub fn count(&self) -> usize {
         self.view().count()
@@ -480,18 +484,20 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// All of them can be had one by one. In one run no more than `capacity() - index_bound()`: a slot that came back
     /// below the cursor is handed out alone, until the next call with `&mut self` finds that nothing lies behind it.
+    ///
+    /// Exact when nothing else is going on, and an estimate otherwise, as [`count`](Self::count).
     #[inline]
     pub fn remaining(&self) -> usize {
         self.view().remaining()
     }
 
-    /// Whether no slot is free.
+    /// Whether no slot is free: as far as [`remaining`](Self::remaining) tells.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.remaining() == 0
     }
 
-    /// Whether every slot is free.
+    /// Whether every slot is free: as far as [`count`](Self::count) tells.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.count() == 0

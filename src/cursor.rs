@@ -9,7 +9,8 @@
 //!
 //! *At or above the cursor no slot has an owner*, while the cursor is at most the capacity. Every step keeps that:
 //!
-//! - Adding one below the end gives the slot under the cursor to whoever added, and to nobody else.
+//! - Adding one below the end gives the slot at the cursor to whoever added, and to nobody else. So does the exchange
+//!   that takes a run, for slots that were at or above the cursor.
 //! - Adding one at or past the end gives nothing, and is taken back. Until that happens the cursor stands past the
 //!   end; then no run fits, and no give-back lowers it, because each insists that the cursor equals the end of its
 //!   run, which is at most the capacity. So what is taken back is the very one that was added, and the cursor is
@@ -18,6 +19,8 @@
 //!   hurts nothing: whatever happened, it equals the end now, so nothing above the run has an owner, and the run
 //!   itself was the caller's all the time.
 //! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a compare-and-swap.
+//! - Under `&mut` of the arena the cursor is lowered over slots that are vacant, raised over slots that were just filled,
+//!   and set to 0 when the epoch ends, which takes every slot from its owner.
 //!
 //! # Orderings
 //!
@@ -85,11 +88,11 @@ impl Cursor {
         self.next.load(Ordering::Relaxed).min(stamps.len())
     }
 
-    /// How many slots hold a value or have an owner.
+    /// How many slots hold a value or have an owner. Exact when nothing else is going on.
     #[inline]
     pub(crate) fn count(&self, stamps: Stamps<'_>) -> usize {
-        // Relaxed: a number that may be out of date when it arrives. The two were never read at one instant, so the
-        // difference is kept from wrapping.
+        // Relaxed: an estimate. The two are not read at one instant, so their difference may never have been true, and
+        // is kept from wrapping.
         self.bound(stamps).saturating_sub(self.runs.vacant.load(Ordering::Relaxed))
     }
 
@@ -113,22 +116,27 @@ impl Cursor {
     }
 
     /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
-    /// least one, and says how many to take; for 0 the run is `None`. May be called several times.
+    /// least one, and says how many to take; it may be asked several times. When it says 0, or nothing is left, the
+    /// error is how many were.
     #[inline]
-    pub(crate) fn take_run(&self, stamps: Stamps<'_>, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
+    pub(crate) fn take_run(
+        &self,
+        stamps: Stamps<'_>,
+        want: impl Fn(usize, usize) -> usize,
+    ) -> Result<Range<usize>, usize> {
         // Relaxed, and on failure below: a guess that the exchange confirms.
         let mut start = self.next.load(Ordering::Relaxed);
         loop {
-            let left = stamps.len().checked_sub(start).filter(|&left| left > 0)?;
-            let len = want(start, left);
+            let left = stamps.len().saturating_sub(start);
+            let len = if left == 0 { 0 } else { want(start, left) };
             debug_assert!(len <= left);
             if len == 0 {
-                return None;
+                return Err(left);
             }
             let end = start + len;
             // Acquire: E2, pairs with the Release in `give_back`: the slots may have had an owner before.
             match self.next.compare_exchange_weak(start, end, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(start..end),
+                Ok(_) => return Ok(start..end),
                 Err(now) => start = now,
             }
         }
@@ -137,7 +145,8 @@ impl Cursor {
     /// Takes a vacant slot, `None` when each was seen taken.
     ///
     /// Looks at every slot once: one that was vacant when the search began, and is not when its turn comes, was taken
-    /// by another.
+    /// by another. So it is linear in the capacity while the count is not zero; runs that come back and are handed out
+    /// in order amortise it, since the search begins where the last one was found.
     pub(crate) fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
         // Relaxed: whoever knows that a give-back is done is ordered after its count (coherence); the slot itself is
         // handed over by its stamp.
@@ -158,14 +167,14 @@ impl Cursor {
         if run.is_empty() {
             return;
         }
+        if written > run.start {
+            // Relaxed: read by who has `&mut` of the arena. Also for a run that becomes vacant: the next owner of one of
+            // its slots may give it back by the cursor without having written to it.
+            self.runs.written.fetch_max(written, Ordering::Relaxed);
+        }
         // Release: E2, pairs with the Acquire in `take_one` and `take_run`: our accesses come before those of the next
         // owner. Relaxed on failure: the run goes another way.
-        if self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok() {
-            if written > run.start {
-                // Relaxed: read by who has `&mut` of the arena.
-                self.runs.written.fetch_max(written, Ordering::Relaxed);
-            }
-        } else {
+        if self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_err() {
             self.vacate(stamps, run);
         }
     }

@@ -22,15 +22,17 @@ const FIRST_RUN_BYTES: usize = 512;
 /// A run is at most this share of what is left at the cursor, and at least one slot.
 const SHARE: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Runs end at an address that is a multiple of this, so that two threads do not write to one line.
+/// Runs end at an address that is a multiple of this, so that two threads do not write to one line; or, where slots do
+/// not line up with it, at the last slot that begins before one.
 const LINE: usize = 64;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// A handle with a run of slots of its own, for a thread that allocates much.
     ///
-    /// A run is at most 16 KiB and at most a sixteenth of what is left (but at least one slot), so that near the end
-    /// no thread starves while another sits on free slots: `k` handles that are alive hold at most
-    /// `1 - (15/16)^k` of it, and a slot each.
+    /// A run is at most 16 KiB, and at most a sixteenth of what is left when it is taken (but at least one slot), so
+    /// that near the end many threads share what is left: `k` handles that take a run one after another take at most
+    /// `1 - (15/16)^k` of it, and a slot each. A handle that then idles keeps its run; others are refused while it
+    /// does, so an arena that is used through `Local`s wants room to spare.
     ///
     /// Costs one addition to a shared counter; slots are taken when the first value comes.
     ///
@@ -204,24 +206,25 @@ impl<'a, T> Local<'a, T> {
     /// Whether there is a slot to fill, after a refill if need be.
     #[inline]
     fn has_slot(&mut self) -> bool {
-        if self.next == self.run.end {
-            let (header, stamps, slots) = self.view.parts();
-            // SAFETY: the parts of our view.
-            self.run = unsafe { refill(header, stamps, slots, self.run.clone(), self.behind_published, self.batch) };
-            self.behind_published = false;
-            self.next = self.run.start;
-            self.batch = self.batch.saturating_mul(2).min(self.ceiling);
+        if self.next != self.run.end {
+            return true;
         }
-        self.next != self.run.end
+        let (header, stamps, slots) = self.view.parts();
+        // SAFETY: the parts of our view.
+        self.run = unsafe { refill(header, stamps, slots, self.run.clone(), self.behind_published, self.batch) };
+        self.behind_published = false;
+        self.next = self.run.start;
+        self.batch = self.batch.saturating_mul(2).min(self.ceiling);
+        !self.run.is_empty()
     }
 
     /// Fills the next slot, which is there.
     #[inline]
     fn fill(&mut self, value: T) -> &'a mut T {
-        let index = self.next;
-        self.next += 1;
         // SAFETY: the slot is one of our run that was not filled yet; we pass on the only way to it.
-        unsafe { self.view.fill(index, value) }
+        let value = unsafe { self.view.fill(self.next, value) };
+        self.next += 1;
+        value
     }
 
     /// Fills and publishes the next slot, which is there. The run is closed up to it and opened again behind it, so
@@ -255,6 +258,7 @@ fn unmark(stamps: Stamps<'_>, run: Range<usize>, behind_published: bool) {
 #[inline]
 fn unmark_start(stamps: Stamps<'_>, start: usize, behind_published: bool) {
     if behind_published {
+        // Published again, because a reader may find this stamp and not the first.
         stamps.publish(start - 1, Kind::Published);
     } else {
         stamps.erase(start);
@@ -281,8 +285,8 @@ unsafe fn refill<T>(
     unmark(view.stamps(), used, behind_published);
     let run = view.take_up_to(|start, left| {
         let len = batch.min(left / SHARE).max(1);
-        // Past the last boundary before its end, unless that would leave nothing.
-        let past = (view.slot(start).addr() + len * size_of::<T>()) % LINE / size_of::<T>().max(1);
+        // Back to the last boundary before its end, unless that would leave nothing.
+        let past = ((view.slot(start).addr() + len * size_of::<T>()) % LINE).checked_div(size_of::<T>()).unwrap_or(0);
         if past < len { len - past } else { len }
     });
     match run {

@@ -18,7 +18,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The slots come from the cursor; for `n == 1` also from the vacant ones. A run of 0 always succeeds: it is an
     /// empty slice at index `capacity`.
     ///
-    /// Lock-free: a compare-and-swap that is repeated only when another thread has moved the cursor meanwhile.
+    /// Costs a compare-and-swap, two additions to a shared counter, and two bytes at the ends of the run, which are
+    /// written twice. Lock-free: the exchange is repeated when another thread has moved the cursor meanwhile.
+    ///
+    /// What is not used goes back to the cursor, if it is still there. Behind somebody else's slots it is marked vacant,
+    /// which takes a byte for each slot, and serves requests for one slot from then on.
     ///
     /// # Errors
     ///

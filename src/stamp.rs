@@ -11,7 +11,8 @@
 //! - `E2 give back -> hand out`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after its owner's last
 //!   access; [`Stamps::claim_vacant`] (Acquire) before its next owner's first. (The other half of E2 is in `cursor.rs`.)
 //!
-//! All else is Relaxed: it is read by its writer, or by who has `&mut` of the arena and was synchronised by getting it.
+//! All else is Relaxed: what it says is for who has `&mut` of the arena, and was synchronised by getting it. To others a
+//! mark only means "neither published nor vacant".
 
 #![forbid(unsafe_code)]
 
@@ -101,13 +102,21 @@ impl Clock {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamps<'a> {
     stamps: &'a [Stamp],
-    clock: &'a Clock,
+    /// That of the clock, which cannot change while this lives. A copy, so that a loop need not load it again and again.
+    epoch: Epoch,
+    stamped: &'a AtomicBool,
 }
 
 impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn new(stamps: &'a [Stamp], clock: &'a Clock) -> Self {
-        Stamps { stamps, clock }
+        Stamps { stamps, epoch: clock.epoch, stamped: &clock.stamped }
+    }
+
+    /// The first argument of [`new`](Self::new).
+    #[inline]
+    pub(crate) fn as_slice(self) -> &'a [Stamp] {
+        self.stamps
     }
 
     #[inline]
@@ -119,7 +128,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
         // `Published` and `Opening` are neighbours.
-        let (published, kinds) = (self.clock.epoch.stamp(Kind::Published), Kind::Vacant as u8);
+        let (published, kinds) = (self.epoch.stamp(Kind::Published), Kind::Vacant as u8);
         // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
         self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < kinds)
     }
@@ -138,13 +147,13 @@ impl<'a> Stamps<'a> {
     pub(crate) fn publish(self, index: usize, kind: Kind) {
         debug_assert!(matches!(kind, Kind::Published | Kind::Opening));
         // Release: E1, pairs with the Acquire in `is_published`: the value was written before.
-        self.set(index, self.clock.epoch.stamp(kind), Ordering::Release);
+        self.set(index, self.epoch.stamp(kind), Ordering::Release);
     }
 
     /// Gives up a slot below the cursor, which the caller owned.
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note();
-        let vacant = self.clock.epoch.stamp(Kind::Vacant);
+        let vacant = self.epoch.stamp(Kind::Vacant);
         // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the erasing of our
         // stamps, come before those of the next owner.
         self.set(index, vacant, Ordering::Release);
@@ -154,7 +163,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
-        let vacant = self.clock.epoch.stamp(Kind::Vacant);
+        let vacant = self.epoch.stamp(Kind::Vacant);
         // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its strength.
         stamp.load(Ordering::Relaxed) == vacant
             // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is somebody else's.
@@ -190,7 +199,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     fn say(self, index: usize, kind: Kind) {
         // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not vacant".
-        self.set(index, self.clock.epoch.stamp(kind), Ordering::Relaxed);
+        self.set(index, self.epoch.stamp(kind), Ordering::Relaxed);
     }
 
     /// An index beyond the end, which no caller has, does nothing: a panic here would make every caller in a hot loop
@@ -207,8 +216,8 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn note(self) {
         // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after the first store.
-        if !self.clock.stamped.load(Ordering::Relaxed) {
-            self.clock.stamped.store(true, Ordering::Relaxed);
+        if !self.stamped.load(Ordering::Relaxed) {
+            self.stamped.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -262,8 +271,8 @@ impl<'a> StampsMut<'a> {
     /// Ends the epoch, which makes every stamp stale, and returns it. `bound` is an index at or above which nothing
     /// was said in it.
     ///
-    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest ever written
-    /// are gone through. What the ending epoch said is still there afterwards, for who drops its values.
+    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest that was written
+    /// since the last time are gone through. What the ending epoch said is still there afterwards, for who drops its values.
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {

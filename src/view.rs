@@ -31,7 +31,7 @@ impl Header {
 #[derive(Debug)]
 pub struct View<'a, T> {
     header: &'a Header,
-    stamps: &'a [Stamp],
+    stamps: Stamps<'a>,
     /// The first of as many slots as there are stamps. They stay where they are for `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
@@ -55,14 +55,14 @@ impl<'a, T> View<'a, T> {
     /// - a slot below the cursor holds a `T` as the invariants of the stamps say.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
-        View { header, stamps, slots, marker: PhantomData }
+        View { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
     /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in a register, where the
     /// view itself would travel as a pointer, and tie whoever holds it to memory.
     #[inline]
     pub(crate) fn parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
-        (self.header, self.stamps, self.slots)
+        (self.header, self.stamps.as_slice(), self.slots)
     }
 
     #[inline]
@@ -72,7 +72,7 @@ impl<'a, T> View<'a, T> {
 
     #[inline]
     pub(crate) fn stamps(self) -> Stamps<'a> {
-        Stamps::new(self.stamps, &self.header.clock)
+        self.stamps
     }
 
     #[inline]
@@ -116,15 +116,14 @@ impl<'a, T> View<'a, T> {
         match len {
             0 => Ok(end..end),
             1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => (self.cursor().take_run(self.stamps(), |_, left| if len <= left { len } else { 0 }))
-                .ok_or_else(|| end - self.bound()),
+            _ => self.cursor().take_run(self.stamps(), |_, left| if len <= left { len } else { 0 }),
         }
     }
 
     /// Takes up to `len` slots in one run from the cursor, or else one vacant slot, or none.
     #[inline]
     pub(crate) fn take_up_to(self, len: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        (self.cursor().take_run(self.stamps(), len))
+        (self.cursor().take_run(self.stamps(), len).ok())
             .or_else(|| self.cursor().claim_vacant(self.stamps()).map(|index| index..index + 1))
     }
 
@@ -177,7 +176,7 @@ impl<'a, T> View<'a, T> {
         // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a value was written
         // before (E1), and nobody writes to it, moves it or drops it before the epoch ends, which takes `&mut` of the
         // arena and so outlasts `'a`.
-        Some(unsafe { &*self.slot(index) })
+        Some(unsafe { self.slots.add(index).as_ref() })
     }
 
     /// # Safety

@@ -1,0 +1,76 @@
+//! `Full` and `CapacityError`.
+
+use std::error::Error;
+
+use atomicarena::{AtomicArena, CapacityError, Full};
+
+struct Mute;
+
+#[test]
+fn full_shows_its_numbers_and_asks_nothing_of_the_value() {
+    let arena = AtomicArena::with_capacity(7);
+    assert!(arena.alloc(Mute).is_ok());
+    let full = arena.alloc_vec((0..42).map(|_| Mute).collect()).err().unwrap();
+    assert_eq!((full.requested(), full.remaining()), (42, 6));
+    let (debug, display) = (format!("{full:?}"), full.to_string());
+    for text in [&debug, &display] {
+        assert!(text.contains("42") && text.contains('6'), "{text}");
+    }
+    assert!(debug.contains("Full"), "{debug}");
+    assert_eq!(full.into_inner().len(), 42);
+}
+
+#[test]
+fn full_is_an_error_whatever_it_holds() {
+    fn assert<E: Error>(_: &E) {}
+    let arena = AtomicArena::with_capacity(1);
+    assert!(arena.alloc(Mute).is_ok());
+    let full = arena.alloc(Mute).err().unwrap();
+    assert(&full);
+    assert(&arena.alloc_with(|| Mute).map(|_| ()).unwrap_err());
+}
+
+#[test]
+fn discard_lets_a_borrowed_value_go_and_keeps_the_numbers() {
+    fn store(arena: &AtomicArena<&str>, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // The value borrows, so the error could not leave this function with it.
+        let words: AtomicArena<&str> = AtomicArena::with_capacity(1);
+        words.alloc(text).map_err(Full::discard)?;
+        words.alloc(text).map_err(Full::discard)?;
+        *arena.alloc("static").map_err(Full::discard)? = "other";
+        Ok(())
+    }
+    let arena = AtomicArena::with_capacity(1);
+    let error = store(&arena, &String::from("short")).unwrap_err();
+    assert!(error.is::<Full<()>>());
+    assert!(arena.is_empty());
+
+    arena.alloc("first").unwrap();
+    let full: Full<()> = arena.alloc("second").unwrap_err().discard();
+    assert_eq!((full.requested(), full.remaining()), (1, 0));
+}
+
+#[test]
+fn discard_drops_the_value() {
+    let ledger = crate::payload::Ledger::new();
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(ledger.value()).unwrap();
+    let full = arena.alloc(ledger.value()).unwrap_err();
+    assert_eq!(ledger.dropped(), 0);
+    let _ = full.discard();
+    assert_eq!(ledger.dropped(), 1);
+}
+
+#[test]
+fn capacity_errors_show_their_numbers() {
+    fn error<T>(capacity: usize) -> CapacityError {
+        AtomicArena::<T>::try_with_capacity(capacity).map(|_| ()).unwrap_err()
+    }
+    let zero = error::<u64>(0);
+    assert!(!zero.to_string().is_empty() && !format!("{zero:?}").is_empty());
+    let large = error::<[u8; 24]>(usize::MAX);
+    let text = large.to_string();
+    assert!(text.contains(&usize::MAX.to_string()) && text.contains("24"), "{text}");
+    let boxed: Box<dyn Error + Send + Sync> = large.into();
+    assert!(boxed.is::<CapacityError>());
+}

@@ -1,0 +1,21 @@
+//! The behaviour of `atomicarena`, seen from outside: one binary, a module per public type or topic.
+#![cfg(feature = "alloc")]
+
+mod payload;
+
+mod allocations;
+mod arena;
+mod errors;
+mod exclusive;
+mod go;
+mod invariants;
+mod leaks;
+mod local;
+mod model;
+mod reading;
+mod reservation;
+mod reset;
+mod shapes;
+mod slices;
+mod stress;
+mod threads;

@@ -1,0 +1,58 @@
+//! An iterator that lies about its length, and that uses the arena, or panics, before one of its values.
+
+use std::cell::Cell;
+
+use atomicarena::Storage;
+
+use super::ground::Ground;
+use super::op::Act;
+use super::value::Value;
+
+/// What was asked of the iterator, and what it gave.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) calls: usize,
+    pub(crate) asked_len: Cell<usize>,
+    pub(crate) tags: Vec<u32>,
+}
+
+pub(crate) struct LyingIter<'g, 'a, 'o, T: Value, S: Storage<T>> {
+    pub(crate) ground: &'g mut Ground<'a, 'o, T, S>,
+    pub(crate) log: &'g mut Log,
+    /// What `len` says when it is asked first. Asked again it says something else.
+    pub(crate) says: usize,
+    /// How many values there are.
+    pub(crate) has: usize,
+    /// Which call of `next` does `act` first.
+    pub(crate) at: usize,
+    pub(crate) act: Act,
+}
+
+impl<T: Value, S: Storage<T>> Iterator for LyingIter<'_, '_, '_, T, S> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.log.calls += 1;
+        if self.log.calls == self.at + 1 {
+            self.ground.act(self.act);
+        }
+        // Not fused: after the end it would go on.
+        (self.log.calls != self.has + 1).then(|| {
+            let tag = self.ground.oracle.tag();
+            self.log.tags.push(tag);
+            T::new(tag)
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.says.wrapping_sub(3), Some(self.has / 2))
+    }
+}
+
+impl<T: Value, S: Storage<T>> ExactSizeIterator for LyingIter<'_, '_, '_, T, S> {
+    fn len(&self) -> usize {
+        let asked = &self.log.asked_len;
+        asked.set(asked.get() + 1);
+        self.says.wrapping_add(asked.get() - 1)
+    }
+}

@@ -1,0 +1,58 @@
+//! Programs of random operations, each run against an arena and against a plain vector of slots, the oracle.
+//!
+//! The oracle knows of every slot whether it is free, vacant, held by a handle, owned or published, and with which
+//! value. It predicts what every method returns: where the cursor stands, which requests fail and with which numbers,
+//! what is visible to whom, how many values live (so that each is dropped exactly once, or was leaked by a handle that
+//! was forgotten), and, when every free slot is asked for one by one, that exactly those are to be had. Two things the
+//! contract leaves open, and the oracle learns them from the results: which vacant slot is taken (it must have been
+//! vacant), and how long a run of a `Local` is (at most its share).
+//!
+//! User code misbehaves as told: closures, iterators, clones and drops panic, closures and iterators use the arena
+//! that is calling them, iterators lie about their length.
+//!
+//! The same engine runs under a fuzzer, in `fuzz/`.
+
+mod alone;
+mod ground;
+mod lying;
+mod op;
+mod oracle;
+mod shared;
+mod value;
+
+#[cfg(test)]
+mod properties;
+
+use atomicarena::{AtomicArena, Storage};
+
+use op::Op;
+pub(crate) use op::Program;
+use oracle::Oracle;
+use shared::Shared;
+pub(crate) use value::{Counted, Plain, Value};
+
+/// Runs a program on an arena of the heap.
+pub(crate) fn run<T: Value>(program: &Program) {
+    run_on(AtomicArena::<T>::with_capacity(program.capacity), program);
+}
+
+/// Runs a program on this arena, which is empty.
+pub(crate) fn run_on<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, program: &Program) {
+    value::begin();
+    let mut oracle = Oracle::new(arena.capacity());
+    let mut ops = program.ops.iter();
+    loop {
+        let mut shared = Shared::new(&arena, &mut oracle);
+        let alone = ops.by_ref().find_map(|&op| match op {
+            Op::Alone { forget, what, look } => Some((forget, what, look)),
+            op => {
+                shared.op(op);
+                None
+            }
+        });
+        shared.end(alone.map_or(0, |(forget, ..)| forget));
+        let Some((_, what, look)) = alone else { break };
+        alone::op(&mut arena, &mut oracle, what, look);
+    }
+    alone::end(arena, &mut oracle, program.end);
+}

@@ -1,0 +1,69 @@
+//! The programs of the property tests: the same in every run, unless the environment asks for others
+//! (`PROPTEST_CASES`, `PROPTEST_RNG_SEED`).
+
+use atomicarena::{AtomicArena, StaticArena};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+use std::mem::MaybeUninit;
+
+use super::{Counted, Plain, Program, Value, run, run_on};
+
+/// Operations in a program at the most.
+const LONGEST: usize = if cfg!(miri) { 20 } else { 60 };
+
+fn programs() -> impl Strategy<Value = Program> {
+    let word = any::<[u8; 4]>;
+    (word(), vec(word(), 0..=LONGEST)).prop_map(|(head, words)| Program::new(head, &words))
+}
+
+fn check(cases: u32, test: impl Fn(&Program)) {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = if cfg!(miri) { 3 } else { cases };
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    let tested = TestRunner::new(config).run(&programs(), |program| {
+        test(&program);
+        Ok(())
+    });
+    if let Err(failure) = tested {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn programs_of_values_with_drop_agree_with_the_oracle() {
+    check(1_500, run::<Counted>);
+}
+
+#[test]
+fn programs_of_values_without_drop_agree_with_the_oracle() {
+    check(1_500, run::<Plain>);
+}
+
+#[test]
+fn programs_of_bytes_agree_with_the_oracle() {
+    check(500, run::<u8>);
+}
+
+#[test]
+fn programs_on_an_arena_inside_itself_agree_with_the_oracle() {
+    fn on<T: Value + Send>(program: &Program) {
+        run_on(StaticArena::<T, 13>::new(), program);
+    }
+    check(250, on::<Counted>);
+    check(250, on::<Plain>);
+}
+
+#[test]
+fn programs_on_borrowed_bytes_agree_with_the_oracle() {
+    fn on<T: Value>(program: &Program) {
+        let mut memory = [MaybeUninit::uninit(); 150];
+        run_on(AtomicArena::<T, _>::in_bytes(&mut memory[program.capacity % 8..]).unwrap(), program);
+    }
+    check(250, on::<Counted>);
+    check(250, on::<Plain>);
+}

@@ -1,0 +1,244 @@
+//! What the arenas of the model hold: values that carry a tag, and a ledger of those that live.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use atomicarena::{AtomicArena, Full, Storage};
+
+/// The tag of a default value.
+pub(crate) const DEFAULT: u32 = 1 << 31;
+
+/// What becomes of a request for a slice that not every value can make.
+pub(crate) type Slice<'a, T> = Option<Result<&'a mut [T], Full<()>>>;
+
+/// A value that can be told from others.
+pub(crate) trait Value: Clone + Debug + Default + Sync {
+    /// Whether the [ledger](live) counts it, so that clones and drops can be told to panic.
+    const COUNTED: bool;
+
+    fn new(tag: u32) -> Self;
+
+    /// Whether it is alive and carries this tag.
+    fn shows(&self, tag: u32) -> bool;
+
+    fn set(&mut self, tag: u32);
+
+    fn alloc_slice_copy<'a, S: Storage<Self>>(_: &'a AtomicArena<Self, S>, _: &[Self]) -> Slice<'a, Self> {
+        None
+    }
+
+    fn alloc_str<'a, S: Storage<Self>>(_: &'a AtomicArena<Self, S>, _: &[Self]) -> Slice<'a, Self> {
+        None
+    }
+}
+
+/// Has drop glue, which the ledger counts.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    tag: u32,
+    id: u32,
+}
+
+impl Value for Counted {
+    const COUNTED: bool = true;
+
+    fn new(tag: u32) -> Self {
+        Counted { tag, id: with(Ledger::born) }
+    }
+
+    fn shows(&self, tag: u32) -> bool {
+        self.tag == tag && with(|ledger| ledger.drops.get(self.id as usize) == Some(&0))
+    }
+
+    fn set(&mut self, tag: u32) {
+        self.tag = tag;
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        if with(|ledger| burns(&mut ledger.clone_fuse)) {
+            panic_as_planned();
+        }
+        Counted::new(self.tag)
+    }
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Counted::new(DEFAULT)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if with(|ledger| ledger.died(self.id)) {
+            panic_as_planned();
+        }
+    }
+}
+
+/// Copied, never dropped. Of an odd size, so that no slot but the first is where a word begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    tag: [u8; 4],
+    check: u8,
+}
+
+impl Plain {
+    fn check(tag: u32) -> u8 {
+        tag.to_le_bytes().into_iter().fold(0x5a, |sum, byte| sum.rotate_left(3) ^ byte)
+    }
+}
+
+impl Value for Plain {
+    const COUNTED: bool = false;
+
+    fn new(tag: u32) -> Self {
+        Plain { tag: tag.to_le_bytes(), check: Plain::check(tag) }
+    }
+
+    fn shows(&self, tag: u32) -> bool {
+        self.tag == tag.to_le_bytes() && self.check == Plain::check(tag)
+    }
+
+    fn set(&mut self, tag: u32) {
+        *self = Plain::new(tag);
+    }
+
+    fn alloc_slice_copy<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
+        Some(arena.alloc_slice_copy(src))
+    }
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Plain::new(DEFAULT)
+    }
+}
+
+/// The byte of a string.
+impl Value for u8 {
+    const COUNTED: bool = false;
+
+    fn new(tag: u32) -> Self {
+        (tag & 0x7f) as u8
+    }
+
+    fn shows(&self, tag: u32) -> bool {
+        *self == u8::new(tag)
+    }
+
+    fn set(&mut self, tag: u32) {
+        *self = u8::new(tag);
+    }
+
+    fn alloc_slice_copy<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
+        Some(arena.alloc_slice_copy(src))
+    }
+
+    fn alloc_str<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
+        let stored = arena.alloc_str(std::str::from_utf8(src).unwrap());
+        // SAFETY: only ASCII is ever written to it.
+        Some(stored.map(|stored| unsafe { stored.as_bytes_mut() }))
+    }
+}
+
+/// Who lives, and who shall panic. One for each thread: a model runs on one.
+#[derive(Default)]
+struct Ledger {
+    /// How often each was dropped, in the order in which they were made.
+    drops: Vec<u8>,
+    live: usize,
+    /// Drops of what was dropped before, or was never made.
+    faults: usize,
+    clone_fuse: Option<usize>,
+    drop_fuse: Option<usize>,
+}
+
+impl Ledger {
+    fn born(&mut self) -> u32 {
+        self.drops.push(0);
+        self.live += 1;
+        self.drops.len() as u32 - 1
+    }
+
+    /// Says whether this drop is the one that shall panic. A fault is only written down: the place may be one where a
+    /// panic aborts.
+    fn died(&mut self, id: u32) -> bool {
+        match self.drops.get_mut(id as usize) {
+            Some(drops @ 0) => {
+                *drops = 1;
+                self.live -= 1;
+            }
+            _ => self.faults += 1,
+        }
+        burns(&mut self.drop_fuse)
+    }
+}
+
+/// Whether this is the one that the fuse was set for. It is used up then.
+fn burns(fuse: &mut Option<usize>) -> bool {
+    match fuse {
+        Some(0) => fuse.take().is_some(),
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+thread_local! {
+    static LEDGER: RefCell<Ledger> = RefCell::default();
+}
+
+fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> R {
+    LEDGER.with_borrow_mut(f)
+}
+
+/// Begins a new ledger.
+pub(crate) fn begin() {
+    with(|ledger| *ledger = Ledger::default());
+}
+
+/// How many counted values live; each of the others was dropped once.
+pub(crate) fn live() -> usize {
+    with(|ledger| {
+        assert_eq!(ledger.faults, 0, "a value was dropped that did not live");
+        ledger.live
+    })
+}
+
+/// Runs `f`, in which the clone numbered `fuse` panics; `None` if it did.
+pub(crate) fn with_clone_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> Option<R> {
+    with(|ledger| ledger.clone_fuse = fuse);
+    let done = catch(f);
+    with(|ledger| ledger.clone_fuse = None);
+    done
+}
+
+/// Runs `f`, in which the drop numbered `fuse` panics; `None` if it did.
+pub(crate) fn with_drop_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> Option<R> {
+    with(|ledger| ledger.drop_fuse = fuse);
+    let done = catch(f);
+    with(|ledger| ledger.drop_fuse = None);
+    done
+}
+
+struct Planned;
+
+/// A panic that no hook hears of: a fuzzer's would abort, and the default one would print.
+pub(crate) fn panic_as_planned() -> ! {
+    resume_unwind(Box::new(Planned))
+}
+
+/// Runs `f`; `None` when it ended in a planned panic. Any other passes on.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(done) => Some(done),
+        Err(panic) if panic.is::<Planned>() => None,
+        Err(panic) => resume_unwind(panic),
+    }
+}

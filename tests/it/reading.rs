@@ -1,0 +1,222 @@
+//! Reading from any thread, and what the arena says of itself.
+
+use std::cell::Cell;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use atomicarena::AtomicArena;
+
+use crate::payload::{assert_room, punch_holes};
+
+// ---- get and iter
+
+#[test]
+fn get_finds_published_values_alone() {
+    let arena = AtomicArena::with_capacity(4);
+    arena.publish(10).unwrap();
+    arena.alloc(11).unwrap();
+    arena.publish(12).unwrap();
+    let found: Vec<_> = (0..6).map(|index| arena.get(index).copied()).collect();
+    assert_eq!(found, [Some(10), None, Some(12), None, None, None]);
+    assert_eq!(arena.get(usize::MAX), None);
+}
+
+#[test]
+fn get_slice_wants_every_slot_published() {
+    let arena = AtomicArena::with_capacity(6);
+    for value in [10, 11, 12] {
+        arena.publish(value).unwrap();
+    }
+    arena.alloc(13).unwrap();
+    arena.publish(14).unwrap();
+    assert_eq!(arena.get_slice(0..3), Some(&[10, 11, 12][..]));
+    assert_eq!(arena.get_slice(1..2), Some(&[11][..]));
+    assert_eq!(arena.get_slice(4..5), Some(&[14][..]));
+    for range in [0..4, 3..4, 3..5, 2..5, 4..6, 5..6, 5..7, 0..usize::MAX, 6..7] {
+        assert_eq!(arena.get_slice(range.clone()), None, "{range:?}");
+    }
+}
+
+#[test]
+fn get_slice_takes_any_range_without_a_panic() {
+    let arena = AtomicArena::with_capacity(3);
+    arena.publish(1).unwrap();
+    assert_eq!(arena.get_slice(0..0), Some(&[][..]));
+    assert_eq!(arena.get_slice(1..1), Some(&[][..]));
+    for (start, end) in [(1, 0), (usize::MAX, 0), (usize::MAX - 1, usize::MAX), (4, 3)] {
+        assert_eq!(arena.get_slice(start..end), None, "{start}..{end}");
+    }
+}
+
+#[test]
+fn get_wrapping_counts_round_the_capacity() {
+    let arena = AtomicArena::with_capacity(3);
+    arena.publish(10).unwrap();
+    arena.alloc(11).unwrap();
+    arena.publish(12).unwrap();
+    for round in 0..4 {
+        assert_eq!(arena.get_wrapping(round * 3), Some(&10));
+        assert_eq!(arena.get_wrapping(round * 3 + 1), None);
+        assert_eq!(arena.get_wrapping(round * 3 + 2), Some(&12));
+    }
+    assert_eq!(arena.get_wrapping(usize::MAX).copied(), arena.get(usize::MAX % 3).copied());
+}
+
+#[test]
+fn iter_gives_published_values_in_index_order() {
+    let arena = AtomicArena::with_capacity(8);
+    arena.alloc(0).unwrap();
+    arena.publish(1).unwrap();
+    arena.alloc(2).unwrap();
+    arena.publish(3).unwrap();
+    arena.publish(4).unwrap();
+    assert_eq!(arena.iter().collect::<Vec<_>>(), [(1, &1), (3, &3), (4, &4)]);
+    assert_eq!((&arena).into_iter().collect::<Vec<_>>(), [(1, &1), (3, &3), (4, &4)]);
+}
+
+#[test]
+fn iter_ends_where_the_arena_ended_when_it_was_made() {
+    let arena = AtomicArena::with_capacity(4);
+    arena.publish(1).unwrap();
+    let iter = arena.iter();
+    arena.publish(2).unwrap();
+    assert_eq!(iter.collect::<Vec<_>>(), [(0, &1)]);
+    assert_eq!(arena.iter().count(), 2);
+}
+
+#[test]
+fn iter_can_be_cloned_stays_at_its_end_and_promises_no_more_than_it_gives() {
+    let arena = AtomicArena::with_capacity(4);
+    for value in 0..3 {
+        arena.publish(value).unwrap();
+    }
+    let mut iter = arena.iter();
+    assert_eq!(iter.next(), Some((0, &0)));
+    assert_eq!(iter.clone().collect::<Vec<_>>(), [(1, &1), (2, &2)]);
+    let (low, high) = iter.size_hint();
+    assert!(low <= 2 && high.is_none_or(|high| high >= 2), "{low} {high:?}");
+    assert_eq!(iter.by_ref().count(), 2);
+    arena.publish(3).unwrap();
+    assert_eq!((iter.next(), iter.next()), (None, None));
+    assert!(!format!("{iter:?}").is_empty());
+
+    fn fused<I: std::iter::FusedIterator + Clone + std::fmt::Debug>(_: I) {}
+    fused(arena.iter());
+}
+
+#[test]
+fn iter_on_a_full_arena_that_refused_ends_at_the_capacity() {
+    let arena = AtomicArena::with_capacity(2);
+    arena.publish(1).unwrap();
+    arena.publish(2).unwrap();
+    for _ in 0..100 {
+        assert!(arena.publish(3).is_err());
+    }
+    assert_eq!(arena.iter().map(|(_, v)| *v).collect::<Vec<_>>(), [1, 2]);
+}
+
+// ---- index_of
+
+#[test]
+fn index_of_knows_owned_and_published_values() {
+    let arena = AtomicArena::with_capacity(5);
+    let a: &u32 = arena.alloc(1).unwrap();
+    let run: &[u32] = arena.alloc_slice_copy(&[2, 3]).unwrap();
+    let (index, b) = arena.publish(4).unwrap();
+    assert_eq!(arena.index_of(a), Some(0));
+    assert_eq!(run.iter().map(|v| arena.index_of(v)).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert_eq!(arena.index_of(b), Some(index));
+}
+
+#[test]
+fn index_of_does_not_know_a_stranger() {
+    let arena = AtomicArena::with_capacity(4);
+    let other = AtomicArena::with_capacity(4);
+    arena.alloc(1_u32).unwrap();
+    let stranger = other.alloc(1).unwrap();
+    assert_eq!(arena.index_of(stranger), None);
+    assert_eq!(arena.index_of(&1), None);
+    // Neighbours in memory on both sides, at every distance from the slots.
+    let around = [0_u32; 64];
+    assert!(around.iter().all(|value| arena.index_of(value).is_none()));
+}
+
+#[test]
+fn index_of_does_not_know_a_reference_across_two_slots() {
+    let arena = AtomicArena::with_capacity(3);
+    let run: &[[u8; 4]] = arena.alloc_slice_copy(&[[0; 4], [1; 4], [2; 4]]).unwrap();
+    let bytes = run.as_flattened();
+    for start in 0..=8 {
+        let window: &[u8; 4] = bytes[start..start + 4].try_into().unwrap();
+        let expected = (start % 4 == 0).then_some(start / 4);
+        assert_eq!(arena.index_of(window), expected, "at byte {start}");
+    }
+}
+
+#[test]
+fn index_of_says_nothing_about_zero_sized_values() {
+    let arena = AtomicArena::with_capacity(4);
+    let value = arena.alloc(()).unwrap();
+    assert_eq!(arena.index_of(value), None);
+    assert_eq!(arena.index_of(&()), None);
+}
+
+// ---- what it says of itself
+
+#[test]
+fn the_numbers_follow_what_is_stored() {
+    let arena = AtomicArena::with_capacity(4);
+    for taken in 1..=4 {
+        arena.alloc(taken).unwrap();
+        assert_eq!((arena.count(), arena.remaining()), (taken, 4 - taken));
+        assert_eq!(arena.index_bound(), taken);
+        assert_eq!((arena.is_empty(), arena.is_full()), (false, taken == 4));
+    }
+    for _ in 0..1000 {
+        assert!(arena.alloc(0).is_err());
+    }
+    assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (4, 0, 4));
+}
+
+#[test]
+fn the_numbers_count_what_living_handles_hold() {
+    let arena = AtomicArena::<u32>::with_capacity(10);
+    let run = arena.reserve(4).unwrap();
+    assert_eq!((arena.count(), arena.remaining(), arena.is_empty()), (4, 6, false));
+    let rest = arena.reserve(6).unwrap();
+    assert_eq!((arena.count(), arena.remaining(), arena.is_full()), (10, 0, true));
+    drop(run);
+    drop(rest);
+    assert_eq!((arena.count(), arena.remaining(), arena.is_empty()), (0, 10, true));
+}
+
+#[test]
+fn remaining_counts_vacant_slots() {
+    let arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena);
+    assert_eq!((arena.remaining(), arena.count(), arena.index_bound()), (4, 4, 8));
+    assert!(!arena.is_full());
+    let full = arena.alloc_slice_copy(&[1, 2]).unwrap_err();
+    // What could have served the request is at the cursor: nothing. What remains serves others.
+    assert_eq!((full.requested(), full.remaining(), arena.remaining()), (2, 0, 4));
+    assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn debug_asks_nothing_of_the_values() {
+    struct Mute;
+    let arena = AtomicArena::with_capacity(4);
+    arena.alloc(Mute).unwrap();
+    arena.publish(Mute).unwrap();
+    let text = format!("{arena:?}");
+    assert!(text.contains("AtomicArena"), "{text}");
+    assert!(text.contains('4'), "the capacity is not in {text}");
+}
+
+#[test]
+fn the_arena_is_unwind_safe_for_every_value() {
+    fn assert<T: UnwindSafe + RefUnwindSafe>() {}
+    assert::<AtomicArena<u32>>();
+    assert::<AtomicArena<Cell<u32>>>();
+    assert::<AtomicArena<&mut u32>>();
+    assert::<AtomicArena<Box<dyn Fn()>>>();
+}

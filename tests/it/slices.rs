@@ -1,0 +1,475 @@
+//! The bulk family: contiguous, all or nothing.
+
+use std::cell::Cell;
+
+use atomicarena::AtomicArena;
+
+use crate::payload::{Ledger, assert_room, panic_of, punch_holes};
+
+/// Says that it has `said` values, whatever `values` has, and counts the questions.
+struct Liar<'a, I> {
+    said: usize,
+    len_calls: &'a Cell<usize>,
+    next_calls: &'a Cell<usize>,
+    values: I,
+}
+
+impl<I: Iterator> Iterator for Liar<'_, I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.next_calls.set(self.next_calls.get() + 1);
+        self.values.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.said, Some(self.said))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Liar<'_, I> {
+    /// The first answer is `said`; every later one is a different lie.
+    fn len(&self) -> usize {
+        self.len_calls.set(self.len_calls.get() + 1);
+        if self.len_calls.get() == 1 { self.said } else { usize::MAX / 2 }
+    }
+}
+
+#[derive(Default)]
+struct Calls {
+    len: Cell<usize>,
+    next: Cell<usize>,
+}
+
+impl Calls {
+    fn liar<I>(&self, said: usize, values: I) -> Liar<'_, I> {
+        Liar { said, len_calls: &self.len, next_calls: &self.next, values }
+    }
+}
+
+// ---- what fits and what does not
+
+#[test]
+fn an_exact_fit_is_stored_by_every_method() {
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_slice_copy(&[1, 2, 3, 4]).unwrap(), &[1, 2, 3, 4]);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    let words = ["a", "b", "c", "d"].map(String::from);
+    assert_eq!(arena.alloc_slice_clone(&words).unwrap(), &words);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_slice_with(4, |i| i * 10).unwrap(), &[0, 10, 20, 30]);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_from_iter(words.clone()).unwrap(), &words);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_array(words.clone()).unwrap(), &words);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_vec(words.to_vec()).unwrap(), &words);
+    assert!(arena.is_full());
+
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(arena.alloc_str("näh").unwrap(), "näh");
+    assert!(arena.is_full());
+}
+
+#[test]
+fn one_too_many_is_refused_by_every_method_and_touches_nothing() {
+    let arena = AtomicArena::with_capacity(4);
+    arena.alloc(9_u8).unwrap();
+    let numbers = |requested: usize, remaining: usize| assert_eq!((requested, remaining), (4, 3));
+    for _ in 0..5 {
+        let full = arena.alloc_slice_copy(&[1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_slice_clone(&[1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_slice_with(4, |_| panic!("called")).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_from_iter([1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_array([1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_vec(vec![1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.alloc_str("four").unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.reserve(4).map(|_| ()).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        assert_eq!((arena.count(), arena.index_bound()), (1, 1));
+    }
+    assert_eq!(arena.alloc_slice_copy(&[1; 3]).unwrap().len(), 3);
+    assert!(arena.is_full());
+}
+
+#[test]
+fn runs_are_contiguous_and_follow_one_another() {
+    let arena = AtomicArena::with_capacity(10);
+    arena.alloc(0_u32).unwrap();
+    let first: &[u32] = arena.alloc_slice_copy(&[1, 2]).unwrap();
+    let second: &[u32] = arena.alloc_from_iter([3, 4, 5]).unwrap();
+    let third: &[u32; 2] = arena.alloc_array([6, 7]).unwrap();
+    let index = |value| arena.index_of(value).unwrap();
+    assert_eq!(first.iter().map(index).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(second.iter().map(index).collect::<Vec<_>>(), [3, 4, 5]);
+    assert_eq!(third.iter().map(index).collect::<Vec<_>>(), [6, 7]);
+}
+
+#[test]
+fn slices_can_be_written_and_kept_side_by_side() {
+    let arena = AtomicArena::with_capacity(6);
+    let a = arena.alloc_slice_copy(&[1, 2, 3]).unwrap();
+    let b = arena.alloc_slice_copy(&[4, 5, 6]).unwrap();
+    a.swap_with_slice(b);
+    assert_eq!((&*a, &*b), (&[4, 5, 6][..], &[1, 2, 3][..]));
+}
+
+#[test]
+fn nothing_always_fits() {
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(1_u8).unwrap();
+    for _ in 0..3 {
+        assert_eq!(arena.alloc_slice_copy(&[]).unwrap(), &[]);
+        assert_eq!(arena.alloc_slice_clone(&[]).unwrap(), &[]);
+        assert_eq!(arena.alloc_slice_with(0, |_| panic!("called")).unwrap(), &[]);
+        assert_eq!(arena.alloc_from_iter([]).unwrap(), &[]);
+        assert_eq!(arena.alloc_array([]).unwrap(), &[]);
+        assert_eq!(arena.alloc_vec(Vec::new()).unwrap(), &[]);
+        assert_eq!(arena.alloc_str("").unwrap(), "");
+        assert_eq!(arena.alloc_prefix_clone(&[]), &[]);
+        assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (1, 0, 1));
+    }
+}
+
+#[test]
+fn a_run_of_one_is_served_by_a_vacant_slot_and_a_longer_one_is_not() {
+    let arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena);
+    assert!(arena.alloc_slice_copy(&[1, 2]).is_err());
+    arena.alloc_slice_copy(&[1]).unwrap();
+    arena.alloc_from_iter([2]).unwrap();
+    arena.alloc_array([3]).unwrap();
+    arena.alloc_vec(vec![4]).unwrap();
+    let full = arena.alloc_slice_copy(&[5]).unwrap_err();
+    assert_eq!((full.requested(), full.remaining()), (1, 0));
+}
+
+#[test]
+fn bulk_values_of_no_size_are_counted() {
+    let mut arena = AtomicArena::with_capacity(10);
+    assert_eq!(arena.alloc_slice_copy(&[(); 4]).unwrap().len(), 4);
+    assert_eq!(arena.alloc_vec(vec![(); 5]).unwrap().len(), 5);
+    assert!(arena.alloc_array([(); 2]).is_err());
+    assert_room(&arena, 1, || ());
+    assert_eq!(arena.drain().count(), 10);
+}
+
+// ---- clone, with
+
+#[test]
+fn alloc_slice_with_is_told_the_place_in_the_slice() {
+    let arena = AtomicArena::with_capacity(8);
+    arena.alloc(99).unwrap();
+    assert_eq!(arena.alloc_slice_with(3, |i| i).unwrap(), &[0, 1, 2]);
+    assert_eq!(arena.alloc_slice_with(3, |i| i).unwrap(), &[0, 1, 2]);
+}
+
+#[test]
+fn alloc_slice_clone_leaves_the_source_alone() {
+    let ledger = Ledger::new();
+    let source = ledger.values(3);
+    let arena = AtomicArena::with_capacity(3);
+    let clones = arena.alloc_slice_clone(&source).unwrap();
+    assert_eq!(clones.iter().map(|v| v.id).collect::<Vec<_>>(), [3, 4, 5]);
+    drop(arena);
+    assert_eq!(ledger.alive(), [0, 1, 2]);
+    drop(source);
+    assert_eq!(ledger.dropped(), 6);
+}
+
+#[test]
+fn a_clone_that_panics_midway_gives_everything_back() {
+    let ledger = Ledger::with_clones(2);
+    let source = ledger.values(4);
+    let arena = AtomicArena::with_capacity(5);
+    let message = panic_of(|| _ = arena.alloc_slice_clone(&source));
+    assert_eq!(message, "clone refused");
+    assert_eq!(ledger.alive(), [0, 1, 2, 3], "the two clones were dropped, the source was not");
+    assert_room(&arena, 5, || ledger.value());
+    drop(arena);
+    drop(source);
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+#[test]
+fn a_closure_that_panics_midway_gives_everything_back() {
+    for at in 0..4 {
+        let ledger = Ledger::new();
+        let arena = AtomicArena::with_capacity(6);
+        arena.alloc(ledger.value()).unwrap();
+        panic_of(|| {
+            let _ = arena.alloc_slice_with(4, |i| {
+                assert_ne!(i, at, "here");
+                ledger.value()
+            });
+        });
+        assert_eq!((ledger.made(), ledger.dropped()), (1 + at, at));
+        assert_room(&arena, 5, || ledger.value());
+        drop(arena);
+        assert_eq!(ledger.dropped(), ledger.made());
+    }
+}
+
+#[test]
+fn a_panic_midway_with_a_neighbour_behind_leaves_vacant_slots() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(8);
+    panic_of(|| {
+        let _ = arena.alloc_slice_with(4, |i| {
+            if i == 2 {
+                arena.alloc(ledger.value()).unwrap();
+                panic!("midway");
+            }
+            ledger.value()
+        });
+    });
+    assert_eq!((ledger.made(), ledger.dropped()), (3, 2));
+    assert_eq!((arena.count(), arena.remaining()), (1, 7));
+    assert_room(&arena, 7, || ledger.value());
+    drop(arena);
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+// ---- iterators
+
+#[test]
+fn an_iterator_that_gives_less_than_it_said_gives_a_shorter_slice() {
+    let arena = AtomicArena::with_capacity(6);
+    let calls = Calls::default();
+    let slice = arena.alloc_from_iter(calls.liar(5, 0..3)).unwrap();
+    assert_eq!(slice, &[0, 1, 2]);
+    assert_eq!(calls.len.get(), 1, "len() is asked once");
+    assert_room(&arena, 3, || 0);
+}
+
+#[test]
+fn an_iterator_that_has_more_than_it_said_is_not_asked_for_it() {
+    let arena = AtomicArena::with_capacity(6);
+    let calls = Calls::default();
+    let slice = arena.alloc_from_iter(calls.liar(2, 0..)).unwrap();
+    assert_eq!(slice, &[0, 1]);
+    assert_eq!((calls.len.get(), calls.next.get()), (1, 2));
+    assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn an_iterator_that_says_nothing_is_asked_for_nothing() {
+    let arena = AtomicArena::with_capacity(2);
+    let calls = Calls::default();
+    assert_eq!(arena.alloc_from_iter(calls.liar(0, 0..)).unwrap(), &[]);
+    assert_eq!((calls.len.get(), calls.next.get()), (1, 0));
+    assert_room(&arena, 2, || 0);
+}
+
+#[test]
+fn an_iterator_that_ends_at_once_takes_no_slot() {
+    let arena = AtomicArena::<u32>::with_capacity(4);
+    let calls = Calls::default();
+    assert_eq!(arena.alloc_from_iter(calls.liar(4, std::iter::empty())).unwrap(), &[]);
+    assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn an_iterator_that_says_too_much_comes_back_untouched() {
+    let arena = AtomicArena::with_capacity(4);
+    for said in [5, usize::MAX / 2, usize::MAX - 1, usize::MAX] {
+        let calls = Calls::default();
+        let full = arena.alloc_from_iter(calls.liar(said, 0..2)).map(|_| ()).unwrap_err();
+        assert_eq!((full.requested(), full.remaining()), (said, 4));
+        assert_eq!((calls.len.get(), calls.next.get()), (1, 0));
+        assert_eq!(full.into_inner().values, 0..2);
+    }
+    assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn a_short_iterator_with_a_neighbour_behind_leaves_vacant_slots() {
+    let arena = AtomicArena::with_capacity(8);
+    let calls = Calls::default();
+    let values = (0..2).inspect(|_| drop(arena.alloc(100)));
+    let slice = arena.alloc_from_iter(calls.liar(5, values)).unwrap();
+    assert_eq!(slice, &[0, 1]);
+    assert_eq!((arena.count(), arena.remaining()), (4, 4));
+    assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn an_iterator_that_panics_gives_everything_back() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(4);
+    panic_of(|| {
+        let values = (0..4).map(|i| if i == 3 { panic!("at {i}") } else { ledger.value() });
+        let _ = arena.alloc_from_iter(values);
+    });
+    assert_eq!((ledger.made(), ledger.dropped()), (3, 3));
+    assert_room(&arena, 4, || ledger.value());
+}
+
+#[test]
+fn a_len_that_panics_takes_nothing() {
+    struct NoLength;
+    impl Iterator for NoLength {
+        type Item = u32;
+        fn next(&mut self) -> Option<u32> {
+            None
+        }
+    }
+    impl ExactSizeIterator for NoLength {
+        fn len(&self) -> usize {
+            panic!("no length")
+        }
+    }
+    let arena = AtomicArena::with_capacity(2);
+    assert_eq!(panic_of(|| _ = arena.alloc_from_iter(NoLength)), "no length");
+    assert_room(&arena, 2, || 0);
+}
+
+#[test]
+fn an_iterator_may_allocate_in_the_same_arena() {
+    let arena = AtomicArena::<u32>::with_capacity(8);
+    let outer = arena.alloc_from_iter((0..3).map(|i| *arena.alloc(i + 10).unwrap())).unwrap();
+    assert_eq!(outer, &[10, 11, 12]);
+    assert_eq!(arena.count(), 6);
+
+    let nested = arena.alloc_from_iter((0..1).map(|_| arena.alloc_slice_copy(&[5]).unwrap()[0])).unwrap();
+    assert_eq!(nested, &[5]);
+    assert!(arena.is_full());
+}
+
+#[test]
+fn clone_may_allocate_in_the_same_arena() {
+    struct Copies<'a>(&'a AtomicArena<Copies<'a>>, u32);
+    impl Clone for Copies<'_> {
+        fn clone(&self) -> Self {
+            let spare = self.0.alloc(Copies(self.0, self.1 + 100)).map_err(|_| "full").unwrap();
+            Copies(self.0, spare.1)
+        }
+    }
+    let arena = AtomicArena::with_capacity(4);
+    let source = [Copies(&arena, 1), Copies(&arena, 2)];
+    let clones = arena.alloc_slice_clone(&source).unwrap();
+    assert_eq!([clones[0].1, clones[1].1], [101, 102]);
+    assert!(arena.is_full());
+}
+
+// ---- alloc_vec, alloc_array
+
+#[test]
+fn alloc_vec_moves_its_values() {
+    // `Counted` is `Clone`, and a clone would be refused.
+    let ledger = Ledger::with_clones(0);
+    let arena = AtomicArena::with_capacity(5);
+    let mut values = ledger.values(5);
+    values.reserve(100);
+    let slice = arena.alloc_vec(values).unwrap();
+    assert_eq!(slice.iter().map(|v| v.id).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!((ledger.made(), ledger.dropped()), (5, 0));
+    drop(arena);
+    assert_eq!(ledger.dropped(), 5);
+}
+
+#[test]
+fn a_refused_vec_comes_back_as_it_was() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(2);
+    let mut values = ledger.values(3);
+    values.reserve(10);
+    let (address, capacity) = (values.as_ptr(), values.capacity());
+    let values = arena.alloc_vec(values).unwrap_err().into_inner();
+    assert_eq!((values.as_ptr(), values.capacity(), values.len()), (address, capacity, 3));
+    assert_eq!(ledger.dropped(), 0);
+}
+
+#[test]
+fn alloc_array_moves_its_values_and_keeps_the_length_in_the_type() {
+    let ledger = Ledger::with_clones(0);
+    let arena = AtomicArena::with_capacity(4);
+    let [a, b, c] = arena.alloc_array([ledger.value(), ledger.value(), ledger.value()]).unwrap();
+    assert_eq!([a.id, b.id, c.id], [0, 1, 2]);
+    let back = arena.alloc_array([ledger.value(), ledger.value()]).unwrap_err().into_inner();
+    assert_eq!(back.len(), 2);
+    assert_eq!(ledger.dropped(), 0);
+    drop(back);
+    drop(arena);
+    assert_eq!((ledger.made(), ledger.dropped()), (5, 5));
+}
+
+#[test]
+fn alloc_array_of_nothing_succeeds_in_a_full_arena() {
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(String::new()).unwrap();
+    let none: &mut [String; 0] = arena.alloc_array([]).unwrap();
+    assert!(none.is_empty());
+}
+
+// ---- alloc_str
+
+#[test]
+fn alloc_str_lends_the_text_for_writing() {
+    let arena = AtomicArena::with_capacity(16);
+    let greeting = arena.alloc_str("grüß").unwrap();
+    let name = arena.alloc_str("gott").unwrap();
+    greeting.make_ascii_uppercase();
+    assert_eq!((&*greeting, &*name), ("GRüß", "gott"));
+    assert_eq!(arena.count(), 10);
+    let full = arena.alloc_str("1234567").unwrap_err();
+    assert_eq!((full.requested(), full.remaining()), (7, 6));
+}
+
+// ---- alloc_prefix_clone
+
+#[test]
+fn alloc_prefix_clone_stores_what_fits() {
+    let arena = AtomicArena::with_capacity(5);
+    let words = ["a", "b", "c"].map(String::from);
+    assert_eq!(arena.alloc_prefix_clone(&words), &words);
+    assert_eq!(arena.alloc_prefix_clone(&words), &words[..2]);
+    assert_eq!(arena.alloc_prefix_clone(&words), &words[..0]);
+    assert!(arena.is_full());
+}
+
+#[test]
+fn alloc_prefix_clone_uses_one_vacant_slot_when_the_cursor_is_at_the_end() {
+    let arena = AtomicArena::with_capacity(4);
+    punch_holes(&arena);
+    for _ in 0..2 {
+        assert_eq!(arena.alloc_prefix_clone(&[7, 8, 9]), &[7]);
+    }
+    assert_eq!(arena.alloc_prefix_clone(&[7, 8, 9]), &[]);
+}
+
+#[test]
+fn alloc_prefix_clone_clones_no_more_than_fits() {
+    let ledger = Ledger::new();
+    let source = ledger.values(5);
+    let arena = AtomicArena::with_capacity(2);
+    assert_eq!(arena.alloc_prefix_clone(&source).len(), 2);
+    assert_eq!(ledger.made(), 7);
+}
+
+#[test]
+fn a_clone_that_panics_in_alloc_prefix_clone_gives_everything_back() {
+    let ledger = Ledger::with_clones(1);
+    let source = ledger.values(3);
+    let arena = AtomicArena::with_capacity(2);
+    panic_of(|| _ = arena.alloc_prefix_clone(&source));
+    assert_eq!(ledger.alive(), [0, 1, 2]);
+    assert_room(&arena, 2, || ledger.value());
+}

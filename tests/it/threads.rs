@@ -1,0 +1,475 @@
+//! Many threads at once. The work is bounded and the verdict does not depend on how they interleave.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, mpsc};
+use std::thread;
+
+use atomicarena::AtomicArena;
+
+use crate::payload::{Dice, Ledger, Writers, assert_room, punch_holes, scaled};
+
+const THREADS: usize = 4;
+
+/// Runs `f` in `THREADS` threads that start together; what each returned, in order.
+fn together<R: Send>(f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let barrier = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (f, barrier) = (&f, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    f(thread)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Every number below `n` is there exactly once.
+#[track_caller]
+fn assert_each_once(mut indices: Vec<usize>, n: usize) {
+    assert_eq!(indices.len(), n);
+    indices.sort();
+    assert!(indices.into_iter().eq(0..n));
+}
+
+// ---- filling
+
+#[test]
+fn threads_fill_exactly_every_slot_and_the_next_is_refused() {
+    let n = scaled(20_000, 100);
+    let arena = AtomicArena::with_capacity(n);
+    let got = together(|thread| {
+        let mut indices = Vec::new();
+        while let Ok(value) = arena.alloc(thread) {
+            indices.push(arena.index_of(value).unwrap());
+        }
+        indices
+    });
+    assert_each_once(got.concat(), n);
+    assert!(arena.alloc(0).is_err());
+    assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (n, 0, n));
+    let mut stored = [0; THREADS];
+    let mut arena = arena;
+    arena.iter_mut().for_each(|(_, thread)| stored[*thread] += 1);
+    assert!(stored.iter().eq(got.iter().map(Vec::len).collect::<Vec<_>>().iter()));
+}
+
+#[test]
+fn threads_that_publish_get_different_indices() {
+    let n = scaled(10_000, 100);
+    let arena = AtomicArena::with_capacity(n);
+    let got = together(|_| {
+        let mut indices = Vec::new();
+        while let Ok((index, value)) = arena.publish_with(|index| index) {
+            assert_eq!(index, *value);
+            indices.push(index);
+        }
+        indices
+    });
+    assert_each_once(got.concat(), n);
+    assert!(arena.iter().map(|(i, v)| (i, *v)).eq((0..n).map(|i| (i, i))));
+}
+
+#[test]
+fn threads_with_locals_fill_exactly_every_slot() {
+    let n = scaled(20_000, 100);
+    let arena = AtomicArena::with_capacity(n);
+    let got = together(|thread| {
+        let mut local = arena.local();
+        let mut indices = Vec::new();
+        while let Ok((index, _)) = local.publish(thread) {
+            indices.push(index);
+        }
+        indices
+    });
+    // A thread may be refused while another still holds slots, which then come back.
+    let taken = got.concat();
+    let vacant = n - taken.len();
+    assert_room(&arena, vacant, || 0);
+    let mut taken = taken;
+    taken.sort();
+    taken.dedup();
+    assert_eq!(taken.len() + vacant, n);
+}
+
+#[test]
+fn runs_and_single_slots_never_overlap() {
+    let n = scaled(20_000, 200);
+    let arena = AtomicArena::with_capacity(n);
+    let got = together(|thread| {
+        let mut dice = Dice::new(thread as u64 + 1);
+        let mut local = arena.local_with_batch(7.try_into().unwrap());
+        let mut slots: Vec<&mut usize> = Vec::new();
+        // Rounds enough for one of them to take everything.
+        for _ in 0..8 * n {
+            let before = slots.len();
+            match dice.roll(5) {
+                0 => slots.extend(arena.alloc(0).ok()),
+                1 => slots.extend(local.alloc(0).ok()),
+                2 => slots.extend(arena.alloc_slice_copy(&[0; 3]).into_iter().flatten()),
+                3 => slots.extend(arena.alloc_slice_with(5, |_| 0).into_iter().flatten()),
+                _ => {
+                    let mut run = arena.reserve_up_to(4);
+                    run.fill([0, 0].into_iter());
+                    slots.extend(run.finish());
+                }
+            }
+            if slots.len() == before && arena.is_full() {
+                break;
+            }
+        }
+        drop(local);
+        // Whoever else owned one of these slots would overwrite this.
+        for (place, slot) in slots.iter_mut().enumerate() {
+            **slot = thread * n + place;
+        }
+        slots
+    });
+    let mut indices = Vec::new();
+    for (thread, slots) in got.iter().enumerate() {
+        for (place, slot) in slots.iter().enumerate() {
+            assert_eq!(**slot, thread * n + place);
+            indices.push(arena.index_of(slot).unwrap());
+        }
+    }
+    let taken = indices.len();
+    indices.sort();
+    indices.dedup();
+    assert_eq!(indices.len(), taken);
+    assert_room(&arena, n - taken, || 0);
+}
+
+// ---- reading while others write
+
+#[test]
+fn readers_see_whole_values_while_others_publish() {
+    let n = scaled(4_000, 60);
+    let arena = AtomicArena::with_capacity(n);
+    let writers = Writers::new(THREADS / 2);
+    let whole = |index: usize, value: &[usize; 4]| assert_eq!(*value, [index, !index, index, !index]);
+    let got = together(|thread| {
+        if thread % 2 == 0 {
+            let _writer = writers.begin();
+            let written = std::iter::from_fn(|| arena.publish_with(|index| [index, !index, index, !index]).ok());
+            return written.count();
+        }
+        let mut seen = 0;
+        loop {
+            // Asked before the look, so that the last look sees everything.
+            let last = writers.have_ended();
+            let bound = arena.index_bound();
+            let mut now = 0;
+            for (index, value) in &arena {
+                whole(index, value);
+                now += 1;
+            }
+            assert!(now >= seen, "what was seen once stays");
+            seen = now;
+            if let Some(value) = bound.checked_sub(1).and_then(|index| arena.get(index)) {
+                whole(bound - 1, value);
+            }
+            if last {
+                return seen;
+            }
+        }
+    });
+    assert_eq!(got.iter().step_by(2).sum::<usize>(), n);
+    assert!(got.iter().skip(1).step_by(2).all(|&seen| seen == n));
+}
+
+#[test]
+fn a_published_run_is_seen_whole_or_not_at_all() {
+    const RUN: usize = 6;
+    let runs = scaled(1_000, 20);
+    let arena = AtomicArena::with_capacity(runs * RUN);
+    let writers = Writers::new(1);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _writer = writers.begin();
+            for run in 0..runs {
+                let mut slots = arena.reserve(RUN).unwrap();
+                slots.fill((0..RUN).map(|i| Box::new(run * RUN + i)));
+                let (first, slice) = slots.publish();
+                assert_eq!((first, slice.len()), (run * RUN, RUN));
+            }
+        });
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for run in 0..runs {
+                    let range = run * RUN..(run + 1) * RUN;
+                    let slice = writers.wait_for(|| arena.get_slice(range.clone()));
+                    assert!(slice.iter().map(|value| **value).eq(range));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_index_sent_to_another_thread_finds_its_value() {
+    let n = scaled(5_000, 50);
+    let arena = AtomicArena::with_capacity(n);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        let arena = &arena;
+        scope.spawn(move || {
+            let mut local = arena.local();
+            for i in 0..n {
+                let text = i.to_string();
+                let index = match i % 2 {
+                    0 => arena.publish(text).unwrap().0,
+                    _ => local.publish(text).unwrap().0,
+                };
+                sender.send((i, index)).unwrap();
+            }
+        });
+        scope.spawn(move || {
+            for (i, index) in receiver {
+                assert_eq!(arena.get(index), Some(&i.to_string()));
+            }
+        });
+    });
+    assert_eq!(arena.iter().count(), n);
+}
+
+// ---- across a join, across threads
+
+#[test]
+fn owned_references_gathered_from_a_scope_are_used_after_the_join() {
+    let arena = AtomicArena::with_capacity(THREADS * 100);
+    let mut all: Vec<&mut String> =
+        together(|thread| (0..100).map(|i| arena.alloc(format!("{thread}.{i}")).unwrap()).collect::<Vec<_>>())
+            .into_iter()
+            .flatten()
+            .collect();
+    all.iter_mut().for_each(|text| text.push('!'));
+    for (place, text) in all.iter().enumerate() {
+        assert_eq!(**text, format!("{}.{}!", place / 100, place % 100));
+    }
+}
+
+#[test]
+fn slices_filled_by_threads_are_published_after_the_join() {
+    let mut arena = AtomicArena::with_capacity(THREADS * 50);
+    together(|thread| {
+        arena.alloc_slice_with(50, |i| thread * 50 + i).unwrap();
+    });
+    assert_eq!(arena.iter().count(), 0);
+    arena.publish_all();
+    let sums = together(|_| arena.iter().map(|(_, v)| *v).sum::<usize>());
+    assert_eq!(sums, [(0..THREADS * 50).sum(); THREADS]);
+    assert_eq!(arena.get_slice(0..THREADS * 50).map(<[usize]>::len), Some(THREADS * 50));
+}
+
+#[test]
+fn handles_and_values_move_to_other_threads() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(16);
+    let value = arena.alloc(ledger.value()).unwrap();
+    let mut run = arena.reserve(4).unwrap();
+    run.push(ledger.value()).unwrap();
+    let mut local = arena.local();
+    local.alloc(ledger.value()).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || value.id += 100);
+        scope.spawn(|| {
+            let mut run = run;
+            run.push(ledger.value()).unwrap();
+            let (first, slice) = run.publish();
+            assert_eq!((first, slice.len()), (1, 2));
+        });
+        scope.spawn(|| {
+            let mut local = local;
+            local.publish(ledger.value()).unwrap();
+        });
+    });
+    assert_eq!((arena.count(), arena.iter().count()), (5, 3));
+    assert_room(&arena, 11, || ledger.value());
+    // Undone, for `id` is also the place in the ledger.
+    let mut arena = arena;
+    arena.get_mut(0).unwrap().id -= 100;
+    thread::scope(|scope| scope.spawn(move || drop(arena)).join().unwrap());
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+#[test]
+fn values_that_are_not_sync_may_be_owned_by_many_threads() {
+    use std::cell::Cell;
+    let mut arena = AtomicArena::with_capacity(THREADS);
+    together(|thread| arena.alloc(Cell::new(0)).unwrap().set(thread + 1));
+    assert_eq!(arena.iter_mut().map(|(_, cell)| cell.get()).sum::<usize>(), 10);
+}
+
+#[test]
+fn an_arena_in_a_static_serves_every_thread() {
+    use std::sync::LazyLock;
+    static ARENA: LazyLock<AtomicArena<usize>> = LazyLock::new(|| AtomicArena::with_capacity(8));
+    let threads: Vec<_> = (0..8).map(|i| thread::spawn(move || ARENA.publish(i).unwrap().1)).collect();
+    let mut values: Vec<usize> = threads.into_iter().map(|t| *t.join().unwrap()).collect();
+    values.sort();
+    assert_eq!(values, [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+// ---- giving back
+
+/// Notes who owns which slot; a slot with two owners is a panic.
+struct Owners(Vec<AtomicBool>);
+
+impl Owners {
+    fn new(slots: usize) -> Self {
+        Self((0..slots).map(|_| AtomicBool::new(false)).collect())
+    }
+
+    fn take(&self, slots: std::ops::Range<usize>) {
+        for slot in slots {
+            assert!(!self.0[slot].swap(true, Ordering::Relaxed), "slot {slot} has two owners");
+        }
+    }
+
+    fn give(&self, slots: std::ops::Range<usize>) {
+        for slot in slots {
+            assert!(self.0[slot].swap(false, Ordering::Relaxed));
+        }
+    }
+}
+
+#[test]
+fn runs_that_come_and_go_never_overlap_and_all_come_back() {
+    for capacity in [1, 2, 3, 8, 13] {
+        let mut arena = AtomicArena::with_capacity(capacity);
+        let owners = Owners::new(capacity);
+        together(|thread| {
+            let mut dice = Dice::new((capacity * THREADS + thread) as u64);
+            for _ in 0..scaled(5_000, 30) {
+                let asked = 1 + dice.roll(4);
+                let run = match dice.roll(3) {
+                    0 => Ok(arena.reserve_up_to(asked)),
+                    _ => arena.reserve(asked),
+                };
+                let Ok(mut run) = run else { continue };
+                let slots = run.first_index()..run.first_index() + run.capacity();
+                owners.take(slots.clone());
+                run.fill(std::iter::repeat_with(|| Box::new(thread)));
+                assert!(run.iter().all(|value| **value == thread));
+                owners.give(slots);
+            }
+        });
+        assert_eq!((arena.count(), arena.remaining()), (0, capacity));
+        assert_room(&arena, capacity, || Box::new(0));
+        arena.reset();
+        assert_eq!(arena.reserve(capacity).unwrap().capacity(), capacity);
+    }
+}
+
+#[test]
+fn slots_that_panics_and_short_runs_give_back_are_all_found_again() {
+    let capacity = scaled(2_000, 60);
+    let arena = AtomicArena::with_capacity(capacity);
+    let owners = Owners::new(capacity);
+    let kept = together(|thread| {
+        let mut dice = Dice::new(thread as u64 + 77);
+        let mut kept = 0;
+        for _ in 0..capacity / 4 {
+            match dice.roll(3) {
+                0 => {
+                    let give_up = || -> usize { resume_unwind(Box::new("quietly")) };
+                    let _ = catch_unwind(AssertUnwindSafe(|| {
+                        let _ = arena.alloc_with(give_up);
+                    }));
+                }
+                1 => {
+                    let Ok(mut run) = arena.reserve(3) else { continue };
+                    let first = run.first_index();
+                    owners.take(first..first + 3);
+                    run.push(thread).unwrap();
+                    owners.give(first + 1..first + 3);
+                    run.finish();
+                    kept += 1;
+                }
+                _ => {
+                    let mut local = arena.local_with_batch(5.try_into().unwrap());
+                    for _ in 0..2 {
+                        let Ok((index, _)) = local.publish(thread) else { break };
+                        owners.take(index..index + 1);
+                        kept += 1;
+                    }
+                }
+            }
+        }
+        kept
+    });
+    let kept: usize = kept.iter().sum();
+    assert_eq!(arena.count(), kept);
+    assert_room(&arena, capacity - kept, || 0);
+}
+
+#[test]
+fn nobody_is_refused_while_vacant_slots_change_hands() {
+    // All threads together take fewer slots than are vacant at any time, so that whoever is
+    // refused was refused while slots were free all along.
+    let each = scaled(200, 10);
+    let vacant = THREADS * each + THREADS;
+    let arena = AtomicArena::with_capacity(2 * vacant);
+    punch_holes(&arena);
+    for _ in 0..scaled(50, 3) {
+        let refused = together(|_| (0..each).filter(|_| arena.reserve(1).is_err()).count());
+        assert_eq!(refused, [0; THREADS]);
+        assert_eq!(arena.remaining(), vacant);
+    }
+    assert_room(&arena, vacant, || 0);
+}
+
+#[test]
+fn threads_take_every_vacant_slot() {
+    for _ in 0..scaled(50, 3) {
+        let vacant = THREADS * 20;
+        let arena = AtomicArena::with_capacity(2 * vacant);
+        punch_holes(&arena);
+        let refused = together(|_| (0..20).filter(|_| arena.publish(9).is_err()).count());
+        assert_eq!(refused, [0; THREADS]);
+        assert!(arena.is_full() && arena.alloc(9).is_err());
+        assert!(arena.iter().map(|(i, _)| i).eq((0..vacant).map(|i| 2 * i)));
+    }
+}
+
+#[test]
+fn refusals_do_not_disturb_slots_that_come_back_at_the_end() {
+    // The last slots come and go while others are refused: the two meet at the cursor.
+    let arena = AtomicArena::with_capacity(8);
+    let owners = Owners::new(8);
+    arena.alloc_slice_copy(&[0; 5]).unwrap();
+    together(|thread| {
+        for round in 0..scaled(20_000, 50) {
+            let asked = if thread == 0 { 3 } else { 1 + round % 2 };
+            if let Ok(run) = arena.reserve(asked) {
+                let slots = run.first_index()..run.first_index() + asked;
+                assert!(slots.start >= 5 && slots.end <= 8, "{slots:?}");
+                owners.take(slots.clone());
+                owners.give(slots);
+            }
+        }
+    });
+    assert_eq!((arena.count(), arena.remaining()), (5, 3));
+    assert_room(&arena, 3, || 0);
+}
+
+#[test]
+fn a_local_is_refused_beside_others_that_are_refused() {
+    // While some are past the end for a moment, a `Local` looks for a run there.
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(0).unwrap();
+    let stored = together(|thread| {
+        let mut local = arena.local();
+        let requests = 0..scaled(20_000, 50);
+        match thread % 2 {
+            0 => requests.filter(|&i| local.alloc(i).is_ok() || !arena.reserve_up_to(2).is_empty()).count(),
+            _ => requests.filter(|&i| arena.alloc(i).is_ok()).count(),
+        }
+    });
+    assert_eq!(stored, [0; THREADS]);
+    assert!(arena.is_full());
+}
