@@ -12,6 +12,7 @@ mod invariants;
 mod leaks;
 mod local;
 mod model;
+mod progress;
 mod reading;
 mod reservation;
 mod reset;
