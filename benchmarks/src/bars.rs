@@ -1,0 +1,209 @@
+//! The bars: what the numbers must show, as ratios within one run.
+
+use serde::Serialize;
+
+use crate::{
+    rounds::{Group, Row, median},
+    single,
+    subject::{Kind, Pages},
+    subjects::What,
+};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Bar {
+    pub what: String,
+    pub bar: String,
+    /// The median over the rounds; for a ratio, of the ratios within each round.
+    pub measured: f64,
+    /// The same of the minima. Load from elsewhere makes medians worse, minima hardly.
+    pub of_minima: f64,
+    pub unit: &'static str,
+    pub limit: f64,
+    pub met: bool,
+}
+
+/// The limit twice: a container that hands out one place after the other cannot store several
+/// values with one instruction, a loop that nobody looks into can.
+const STORE_LOOPS: [&str; 2] = ["a store loop, one by one", "a store loop"];
+
+/// Every bar that the rows suffice for.
+pub fn bars(rows: &[Row]) -> Vec<Bar> {
+    let mut bars = Bars { rows: Rows(rows), bars: Vec::new() };
+    bars.filling();
+    bars.bulk();
+    bars.reading();
+    bars.once();
+    bars.fresh();
+    bars.bars
+}
+
+#[derive(Clone, Copy)]
+struct Rows<'a>(&'a [Row]);
+
+impl<'a> Rows<'a> {
+    fn of(self, group: Group, subject: &str) -> impl Iterator<Item = &'a Row> {
+        self.0.iter().filter(move |row| row.group == group && row.subject == subject)
+    }
+
+    /// What was put with warm pages.
+    fn put(self, what: What, threads: usize, subject: &str) -> Option<&'a Row> {
+        self.0.iter().find(|row| {
+            matches!(row.group, Group::Fill | Group::Bulk)
+                && row.what == what.label()
+                && row.threads == threads
+                && row.pages == Some(Pages::Warm)
+                && row.subject == subject
+        })
+    }
+
+    /// The peer with the smallest median among those that stand beside a row.
+    fn best_peer(self, beside: &Row) -> Option<&'a Row> {
+        self.0
+            .iter()
+            .filter(|row| {
+                row.kind == Kind::Peer
+                    && row.group == beside.group
+                    && row.what == beside.what
+                    && row.threads == beside.threads
+                    && row.pages == beside.pages
+            })
+            .min_by(|a, b| a.median.total_cmp(&b.median))
+    }
+}
+
+struct Bars<'a> {
+    rows: Rows<'a>,
+    bars: Vec<Bar>,
+}
+
+impl Bars<'_> {
+    fn number(&mut self, what: &str, row: Option<&Row>, limit: f64) {
+        let Some(row) = row else { return };
+        self.bars.push(Bar {
+            what: what.to_owned(),
+            bar: format!("at most {limit} {}", row.unit),
+            measured: row.median,
+            of_minima: row.min,
+            unit: row.unit,
+            limit,
+            met: row.median <= limit,
+        });
+    }
+
+    fn ratio(&mut self, what: &str, row: Option<&Row>, to: Option<&Row>, limit: f64) {
+        let (Some(row), Some(to)) = (row, to) else { return };
+        let ratios: Vec<f64> = row.samples.iter().zip(&to.samples).map(|(a, b)| a / b).collect();
+        let measured = median(&ratios);
+        self.bars.push(Bar {
+            what: what.to_owned(),
+            bar: format!("at most {limit} × {}", to.subject),
+            measured,
+            of_minima: row.min / to.min,
+            unit: "×",
+            limit,
+            met: measured <= limit,
+        });
+    }
+
+    fn filling(&mut self) {
+        let rows = self.rows;
+        let one = |what, subject| rows.put(what, 1, subject);
+
+        let (local, push) = (one(What::U64, "Local::alloc"), one(What::U64, "Vec::push"));
+        self.ratio("Local::alloc, 1 thread, 8 bytes", local, push, 0.6);
+        for limit in STORE_LOOPS {
+            self.ratio("Local::alloc, 1 thread, 8 bytes", local, one(What::U64, limit), 1.25);
+        }
+        let (line, line_push) = (one(What::Line, "Local::alloc"), one(What::Line, "Vec::push"));
+        self.ratio("Local::alloc, 1 thread, 64 bytes", line, line_push, 0.95);
+        let publish = one(What::U64, "Local::publish");
+        self.ratio("Local::publish, 1 thread, 8 bytes", publish, push, 1.2);
+
+        for (what, bytes) in [(What::U64, 8), (What::Line, 64)] {
+            let name = format!("Local::alloc, 2 threads, {bytes} bytes");
+            let local = rows.put(what, 2, "Local::alloc");
+            self.ratio(&name, local, local.and_then(|local| rows.best_peer(local)), 1.0);
+            for limit in STORE_LOOPS {
+                self.ratio(&name, local, rows.put(what, 2, limit), 1.15);
+            }
+        }
+
+        let alloc = one(What::U64, "alloc");
+        let counter = one(What::U64, "one fetch_add and a store");
+        self.ratio("alloc, 1 thread, 8 bytes", alloc, counter, 1.15);
+        self.ratio("alloc, 1 thread, 8 bytes", alloc, one(What::U64, "boxcar"), 0.5);
+    }
+
+    fn bulk(&mut self) {
+        let copy = self.rows.put(What::Slices, 1, "alloc_slice_copy");
+        let extend = self.rows.put(What::Slices, 1, "Vec::extend_from_slice");
+        self.ratio("alloc_slice_copy of 1,000, 1 thread", copy, extend, 1.1);
+    }
+
+    fn reading(&mut self) {
+        let rows = self.rows;
+        for row in rows.of(Group::Read, "AtomicArena") {
+            let readers = if row.threads == 1 { "1 reader" } else { "many readers" };
+            let what = format!("{}, {readers}", row.what);
+            self.ratio(&what, Some(row), rows.best_peer(row), 1.0);
+        }
+    }
+
+    fn once(&mut self) {
+        let rows = self.rows;
+        let refused = rows.of(Group::Refusal, single::REFUSED).next();
+        let taken = rows.of(Group::Refusal, single::TAKEN).next();
+        self.ratio("alloc on a full arena, no heap allocation", refused, taken, 1.5);
+
+        for subject in [single::RESET_OWNED, single::RESET_PUBLISHED] {
+            let mut sizes = rows.of(Group::Reset, subject);
+            let (small, large) = (sizes.next(), sizes.next());
+            // A few nanoseconds, on clocks that go in steps of ten.
+            self.number(&format!("{subject}, 1 KB"), small, 30.0);
+            self.number(&format!("{subject}, 1 GB"), large, 30.0);
+        }
+    }
+
+    fn fresh(&mut self) {
+        let rows = self.rows;
+        let of = |group, what: &str, subject: &str| rows.of(group, subject).find(|row| row.what.contains(what));
+        let ours = "AtomicArena::with_capacity";
+        let time = of(Group::Construct, ", constructing", ours);
+        let faults = of(Group::Construct, "pages touched", ours);
+        self.number("constructing 1 GiB of slots, fresh process", time, 100.0);
+        self.number("constructing 1 GiB of slots, fresh process", faults, 8.0);
+        let limits = [("alloc", 0.05), ("Local::alloc", 1.05), ("publish", 1.05), ("Local::publish", 1.05)];
+        for (subject, limit) in limits {
+            let row = of(Group::Memory, What::U64.label(), subject);
+            self.number(&format!("memory beside a u64, {subject}"), row, limit);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rounds::Circumstances;
+
+    fn row(subject: &str, kind: Kind, samples: &[f64]) -> Row {
+        let circumstances = Circumstances {
+            group: Group::Fill,
+            what: What::U64.label().to_owned(),
+            threads: 1,
+            pages: Some(Pages::Warm),
+            unit: "ns per element",
+        };
+        circumstances.row(subject, kind, samples.to_vec())
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_each_round() {
+        // Each round is slower than the last, for both: only the ratio says who is faster.
+        let rows =
+            [row("Local::alloc", Kind::Ours, &[1.0, 10.0, 100.0]), row("Vec::push", Kind::Peer, &[2.0, 20.0, 200.0])];
+        let bars = bars(&rows);
+        assert_eq!(bars.len(), 1);
+        assert_eq!(bars[0].measured, 0.5);
+        assert!(bars[0].met);
+    }
+}

@@ -1,0 +1,130 @@
+//! What the allocator does with freed memory, and what the kernel says is resident.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    fs,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use anyhow::{Context, Result};
+
+use crate::subject::Pages;
+
+/// The system's allocator; counts what is asked of it while it is told to.
+pub struct Counting;
+
+static COUNTS: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+impl Counting {
+    #[inline(always)]
+    fn note() {
+        if COUNTS.load(Ordering::Relaxed) {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs something and says how many allocations the process made meanwhile.
+    pub fn during<R>(run: impl FnOnce() -> R) -> (R, u64) {
+        let before = COUNT.load(Ordering::Relaxed);
+        COUNTS.store(true, Ordering::SeqCst);
+        let result = run();
+        COUNTS.store(false, Ordering::SeqCst);
+        (result, COUNT.load(Ordering::Relaxed) - before)
+    }
+}
+
+// SAFETY: everything is handed on to `System` as it came.
+unsafe impl GlobalAlloc for Counting {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::note();
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::note();
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.dealloc(start, layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::note();
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.realloc(start, layout, size) }
+    }
+}
+
+/// Tells glibc whether large blocks come from freed memory, whose pages are there, or from the
+/// kernel. Elsewhere than with glibc this does nothing, and warm is what the allocator makes of it.
+pub fn prepare(pages: Pages) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let (blocks, threshold) = match pages {
+            Pages::Cold => (65_536, 64 * 1024),
+            Pages::Warm | Pages::Reused => (0, 32 * 1024 * 1024),
+        };
+        // SAFETY: mallopt may be called at any time; it only changes what malloc does later.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_MAX, blocks);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, threshold);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        }
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = pages;
+}
+
+/// Gives every free page of the heap back to the kernel.
+pub fn give_free_pages_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// From now on this process counts in small pages: huge ones would round the count up.
+pub fn count_in_small_pages() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: PR_SET_THP_DISABLE takes a flag and three zeros.
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, 1_u64, 0_u64, 0_u64, 0_u64);
+    }
+}
+
+/// Resident bytes of this process, exactly: /proc/self/statm lags behind by some pages per thread.
+pub fn resident_bytes() -> Result<u64> {
+    let path = "/proc/self/smaps_rollup";
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse::<u64>().ok())
+        .with_context(|| format!("no Rss in {path}"))?;
+    Ok(kilobytes * 1024)
+}
+
+/// Page faults of this process that needed no disk: the pages it touched for the first time.
+pub fn minor_faults() -> u64 {
+    #[cfg(unix)]
+    {
+        // SAFETY: all zeros is a valid rusage.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: `usage` is a rusage that may be written.
+        unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+        usage.ru_minflt as u64
+    }
+    #[cfg(not(unix))]
+    0
+}

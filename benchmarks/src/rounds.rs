@@ -1,0 +1,158 @@
+//! Rounds: every subject once, in another order each time; and what comes out of them.
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::subject::{Kind, Pages};
+
+/// One subject under one set of circumstances.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub group: Group,
+    pub what: String,
+    pub threads: usize,
+    pub pages: Option<Pages>,
+    pub subject: String,
+    pub kind: Kind,
+    pub unit: &'static str,
+    pub median: f64,
+    pub min: f64,
+    /// One for each round, in the order of the rounds.
+    pub samples: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Values one by one.
+    Fill,
+    /// Slices, and whole arenas at once.
+    Bulk,
+    /// By index and from end to end, alone and beside a thread that publishes.
+    Read,
+    /// A full arena.
+    Refusal,
+    /// `reset` of a little and of a lot.
+    Reset,
+    /// Construction and drop, in fresh processes.
+    Construct,
+    /// Resident memory, in fresh processes.
+    Memory,
+}
+
+/// What a table and a chart are made of: rows that may be compared.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    pub group: Group,
+    pub what: String,
+    pub threads: usize,
+    pub pages: Option<Pages>,
+    pub unit: &'static str,
+}
+
+/// Numbers that only have to be different, not unpredictable (splitmix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn shuffle(&mut self, order: &mut [usize]) {
+        for last in (1..order.len()).rev() {
+            order.swap(last, (self.roll() % (last as u64 + 1)) as usize);
+        }
+    }
+}
+
+/// Lets each of the named subjects take its turn in each round.
+///
+/// `turn` gets the subject's number and a seed that is new each time.
+pub fn interleave(
+    circumstances: &Circumstances,
+    subjects: &[(&str, Kind)],
+    rounds: usize,
+    dice: &mut Dice,
+    progress: &ProgressBar,
+    mut turn: impl FnMut(usize, u64) -> Result<f64>,
+) -> Result<Vec<Row>> {
+    progress.set_message(circumstances.what.clone());
+    let mut samples = vec![Vec::with_capacity(rounds); subjects.len()];
+    let mut order: Vec<usize> = (0..subjects.len()).collect();
+    for _ in 0..rounds {
+        dice.shuffle(&mut order);
+        for &subject in &order {
+            // Not zero: zeroed memory must not pass for a value.
+            let seed = (dice.roll() >> 16) | 1;
+            let nanos = turn(subject, seed)
+                .with_context(|| format!("measuring {} ({})", subjects[subject].0, circumstances.what))?;
+            samples[subject].push(nanos);
+            progress.inc(1);
+        }
+    }
+    Ok(subjects
+        .iter()
+        .zip(samples)
+        .map(|(&(subject, kind), samples)| circumstances.row(subject, kind, samples))
+        .collect())
+}
+
+impl Circumstances {
+    pub fn row(&self, subject: &str, kind: Kind, samples: Vec<f64>) -> Row {
+        Row {
+            group: self.group,
+            what: self.what.clone(),
+            threads: self.threads,
+            pages: self.pages,
+            subject: subject.to_owned(),
+            kind,
+            unit: self.unit,
+            median: median(&samples),
+            min: samples.iter().copied().fold(f64::INFINITY, f64::min),
+            samples,
+        }
+    }
+}
+
+/// The middle one; of two, their mean. NaN where there is none.
+pub fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        len if len % 2 == 1 => sorted[len / 2],
+        len => f64::midpoint(sorted[len / 2 - 1], sorted[len / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn every_subject_has_one_turn_in_every_round() {
+        let circumstances =
+            Circumstances { group: Group::Fill, what: "a test".to_owned(), threads: 1, pages: None, unit: "turns" };
+        let subjects = [("a", Kind::Ours), ("b", Kind::Peer), ("c", Kind::Limit)];
+        let mut turns = [0; 3];
+        let rows = interleave(&circumstances, &subjects, 5, &mut Dice(1), &ProgressBar::hidden(), |subject, _| {
+            turns[subject] += 1;
+            Ok(subject as f64)
+        })
+        .unwrap();
+        assert_eq!(turns, [5; 3]);
+        assert_eq!(rows[2].samples, [2.0; 5]);
+    }
+}

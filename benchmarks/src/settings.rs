@@ -1,0 +1,165 @@
+//! What is measured and how often.
+
+use std::{num::NonZeroUsize, path::PathBuf, thread};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use serde::Serialize;
+
+use crate::{probe::Question, rounds::Group, subject::Pages, subjects::What};
+
+/// atomicarena beside its peers and beside the limits of the machine.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version)]
+pub struct Arguments {
+    /// Only what the bars need, a few rounds: done within a minute
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Numbers of threads [default: 1, 2, 4 and so on up to the number of processors]
+    #[arg(long, value_delimiter = ',', value_name = "N,N")]
+    pub threads: Option<Vec<NonZeroUsize>>,
+
+    /// Elements of one turn, all threads together [default: 1000000]
+    #[arg(long, value_name = "N")]
+    pub elements: Option<NonZeroUsize>,
+
+    /// Rounds: turns of each subject [default: 21; with --quick 5]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<NonZeroUsize>,
+
+    /// What is put
+    #[arg(long, value_delimiter = ',', value_name = "WHAT,WHAT")]
+    pub what: Option<Vec<What>>,
+
+    /// What the memory went through before the clock starts
+    #[arg(long, value_delimiter = ',', value_name = "PAGES,PAGES")]
+    pub pages: Option<Vec<Pages>>,
+
+    /// Only these groups
+    #[arg(long, value_delimiter = ',', value_name = "GROUP,GROUP")]
+    pub only: Option<Vec<Group>>,
+
+    /// Only subjects whose name contains this, and ours
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+
+    /// Writes the results as JSON, Markdown and SVG into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Where the order of turns and the values come from
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+
+    #[command(subcommand)]
+    pub probe: Option<Probe>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Probe {
+    /// What a fresh process is asked; not for use by hand.
+    #[command(hide = true)]
+    Probe {
+        #[command(subcommand)]
+        question: Question,
+    },
+}
+
+/// The arguments, with every default filled in.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    pub quick: bool,
+    pub threads: Vec<usize>,
+    pub elements: usize,
+    pub rounds: usize,
+    pub what: Vec<What>,
+    pub pages: Vec<Pages>,
+    pub groups: Vec<Group>,
+    pub seed: u64,
+    /// Values that are there to be read; a power of two.
+    pub read: usize,
+    /// Slots of the arena that refuses.
+    pub refused: usize,
+    /// Bytes of the small and of the large arena that are reset.
+    pub reset: [usize; 2],
+    pub construct_bytes: usize,
+    pub memory_elements: usize,
+    /// Fresh processes for each subject that is constructed, and rounds of `reset`.
+    pub slow_rounds: usize,
+    #[serde(skip)]
+    pub subject: Option<String>,
+}
+
+impl Settings {
+    pub fn new(arguments: &Arguments) -> Result<Self> {
+        let quick = arguments.quick;
+        let elements = arguments.elements.map_or(1_000_000, NonZeroUsize::get);
+        let threads = match &arguments.threads {
+            Some(threads) => threads.iter().map(|threads| threads.get()).collect(),
+            None => doubling(thread::available_parallelism().map_or(1, NonZeroUsize::get)),
+        };
+        let most = threads.iter().copied().max().unwrap_or(1);
+        ensure!(
+            elements >= most * 1_000,
+            "{elements} elements are too few for {most} threads: each should have 1,000 at least"
+        );
+        let every_what = [What::U64, What::Line, What::String, What::Slices, What::Whole, What::Defaults];
+        let every_group =
+            [Group::Fill, Group::Bulk, Group::Read, Group::Refusal, Group::Reset, Group::Construct, Group::Memory];
+        Ok(Self {
+            quick,
+            threads,
+            elements,
+            rounds: arguments.rounds.map_or(if quick { 5 } else { 21 }, NonZeroUsize::get),
+            what: arguments.what.clone().unwrap_or_else(|| {
+                let mut what = every_what.to_vec();
+                what.retain(|what| !quick || *what != What::String);
+                what
+            }),
+            pages: arguments.pages.clone().unwrap_or_else(|| {
+                if quick { vec![Pages::Warm] } else { vec![Pages::Warm, Pages::Cold, Pages::Reused] }
+            }),
+            groups: arguments.only.clone().unwrap_or_else(|| every_group.to_vec()),
+            seed: arguments.seed,
+            read: elements.next_power_of_two(),
+            refused: elements,
+            reset: [1_000, 1_000_000_000],
+            construct_bytes: 1 << 30,
+            memory_elements: if quick { 2_000_000 } else { 10_000_000 },
+            slow_rounds: if quick { 3 } else { 11 },
+            subject: arguments.subject.clone(),
+        })
+    }
+
+    /// Whether a subject takes part.
+    pub fn wants(&self, name: &str, ours: bool) -> bool {
+        ours || self.subject.as_ref().is_none_or(|part| name.contains(part.as_str()))
+    }
+}
+
+/// 1, 2, 4 and so on, and the most.
+fn doubling(most: usize) -> Vec<usize> {
+    let mut threads: Vec<usize> = std::iter::successors(Some(1), |n| Some(n * 2)).take_while(|n| *n < most).collect();
+    threads.push(most);
+    threads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_double_up_to_the_most() {
+        assert_eq!(doubling(1), [1]);
+        assert_eq!(doubling(2), [1, 2]);
+        assert_eq!(doubling(6), [1, 2, 4, 6]);
+        assert_eq!(doubling(8), [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn the_arguments_are_sound() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+}

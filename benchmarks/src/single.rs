@@ -1,0 +1,176 @@
+//! Single calls: a refusal, and a reset.
+
+use std::{hint::black_box, time::Instant};
+
+use anyhow::{Result, ensure};
+use atomicarena::AtomicArena;
+use bumpalo::Bump;
+
+use crate::{
+    memory::Counting,
+    rounds::median,
+    subject::Kind,
+    work::{counting, sum},
+};
+
+/// One way to spend a single call.
+pub struct Single {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// With so many slots of u64, and a seed.
+    pub turn: fn(usize, u64) -> Result<f64>,
+}
+
+pub const TAKEN: &str = "alloc, taken";
+pub const REFUSED: &str = "alloc, refused";
+
+pub const REFUSAL: [Single; 2] =
+    [Single { name: TAKEN, kind: Kind::Ours, turn: taken }, Single { name: REFUSED, kind: Kind::Ours, turn: refused }];
+
+/// Asks for a slot for each of so many numbers. How many were taken, and the digest of the
+/// numbers that came back.
+#[inline(never)]
+fn ask(arena: &AtomicArena<u64>, first: u64, len: usize) -> (usize, u64) {
+    let (mut taken, mut back) = (0, 0_u64);
+    for value in counting(first, len) {
+        match arena.alloc(value) {
+            Ok(_) => taken += 1,
+            Err(full) => back = back.wrapping_add(full.into_inner()),
+        }
+    }
+    (taken, back)
+}
+
+fn taken(slots: usize, seed: u64) -> Result<f64> {
+    let mut arena = AtomicArena::with_capacity(slots);
+    let start = Instant::now();
+    let (taken, _) = ask(&arena, black_box(seed), slots);
+    let nanos = start.elapsed().as_secs_f64() * 1e9;
+    ensure!(taken == slots, "only {taken} of {slots} were taken");
+    let stored = sum(arena.iter_mut().map(|(_, value)| *value));
+    ensure!(stored == sum(counting(seed, slots)), "other values were stored");
+    Ok(nanos / slots as f64)
+}
+
+fn refused(slots: usize, seed: u64) -> Result<f64> {
+    let arena = AtomicArena::with_capacity(slots);
+    ask(&arena, seed, slots);
+    let first = black_box(!seed);
+    let ((nanos, taken, back), allocations) = Counting::during(|| {
+        let start = Instant::now();
+        let (taken, back) = ask(&arena, first, slots);
+        (start.elapsed().as_secs_f64() * 1e9, taken, back)
+    });
+    ensure!(taken == 0, "a full arena took {taken}");
+    ensure!(back == sum(counting(first, slots)), "other values came back");
+    ensure!(allocations == 0, "{slots} refusals allocated {allocations} times");
+    Ok(nanos / slots as f64)
+}
+
+pub const RESET_OWNED: &str = "reset, filled by fill_with";
+pub const RESET_PUBLISHED: &str = "reset, filled by publish_all";
+
+pub const RESET: [Single; 4] = [
+    Single {
+        name: RESET_OWNED,
+        kind: Kind::Ours,
+        turn: |slots, seed| {
+            let fill = |arena: &mut AtomicArena<u64>, _, round| {
+                ends(arena.fill_with(|index| seed.wrapping_add(index as u64 + round)))
+            };
+            reset(slots, AtomicArena::with_capacity, fill, AtomicArena::reset, touch_arena)
+        },
+    },
+    Single {
+        name: RESET_PUBLISHED,
+        kind: Kind::Ours,
+        turn: |slots, seed| {
+            let fill = |arena: &mut AtomicArena<u64>, slots, round| {
+                arena.fill_with(|index| seed.wrapping_add(index as u64 + round));
+                arena.publish_all();
+                arena.get_slice(0..slots).map_or(0, ends)
+            };
+            reset(slots, AtomicArena::with_capacity, fill, AtomicArena::reset, touch_arena)
+        },
+    },
+    Single {
+        name: "Vec::clear",
+        kind: Kind::Peer,
+        turn: |slots, seed| {
+            let fill = |vec: &mut Vec<u64>, slots, round| {
+                vec.extend(counting(seed.wrapping_add(round), slots));
+                ends(vec)
+            };
+            reset(slots, Vec::with_capacity, fill, Vec::clear, |vec| vec.len())
+        },
+    },
+    Single {
+        name: "bumpalo, reset",
+        kind: Kind::Peer,
+        turn: |slots, seed| {
+            let make = |slots| Bump::with_capacity(slots * size_of::<u64>());
+            let fill = |bump: &mut Bump, slots, round| {
+                let first = seed.wrapping_add(round);
+                ends(bump.alloc_slice_fill_with(slots, |index| first.wrapping_add(index as u64)))
+            };
+            // It says how large its last region is, not how full.
+            reset(slots, make, fill, Bump::reset, |_| 0)
+        },
+    },
+];
+
+/// The sum of the first and the last: that they are what was asked for shows that it was filled.
+fn ends(filled: &[u64]) -> u64 {
+    match filled {
+        [first, .., last] => first.wrapping_add(*last),
+        _ => 0,
+    }
+}
+
+/// Reads what a reset will write to. How many values there are.
+fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
+    black_box(arena.get_mut(0));
+    arena.count()
+}
+
+/// Nanoseconds of one reset of something that was filled right before: the median of some, less
+/// what reading the clock costs.
+///
+/// The code and the header are warm, whatever the size: a small one of the same kind is filled
+/// and reset first, and the large one is asked how full it is. How long a cache takes to come
+/// back after a gigabyte went through it is not what is measured.
+fn reset<X>(
+    slots: usize,
+    make: impl Fn(usize) -> X,
+    mut fill: impl FnMut(&mut X, usize, u64) -> u64,
+    reset: impl Fn(&mut X),
+    touch: impl Fn(&mut X) -> usize,
+) -> Result<f64> {
+    const SMALL: usize = 64;
+    let (mut subject, mut small) = (make(slots), make(SMALL));
+    let mut samples = Vec::new();
+    // A gigabyte takes a while to fill.
+    let times = if slots < 1_000_000 { 9 } else { 1 };
+    for round in 0..times {
+        ensure!(black_box(fill(&mut subject, slots, round)) != 0, "it was not filled");
+        let mut nothing = Vec::new();
+        for _ in 0..9 {
+            ensure!(black_box(fill(&mut small, SMALL, round)) != 0, "it was not filled");
+            timed(&mut small, &reset);
+            black_box(touch(&mut subject));
+            nothing.push(timed(&mut small, |_| ()));
+        }
+        let nanos = timed(&mut subject, &reset);
+        samples.push((nanos - median(&nothing)).max(0.0));
+        ensure!(touch(&mut subject) == 0, "it is not empty after a reset");
+    }
+    Ok(median(&samples))
+}
+
+#[inline(always)]
+fn timed<X>(subject: &mut X, call: impl Fn(&mut X)) -> f64 {
+    let start = Instant::now();
+    call(black_box(subject));
+    black_box(subject);
+    start.elapsed().as_secs_f64() * 1e9
+}

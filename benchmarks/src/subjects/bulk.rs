@@ -1,0 +1,284 @@
+//! Slices, and whole arenas at once.
+
+use atomicarena::AtomicArena;
+use orx_concurrent_bag::ConcurrentBag;
+use orx_fixed_vec::FixedVec;
+
+use super::{limits::Slots, ours::refused};
+use crate::{
+    subject::{Kind, PerThread, Plan, Subject, Taken, tally},
+    work::{Defaults, Slice, Whole, counting, sum},
+};
+
+/// The digest of a slice that was put.
+///
+/// # Safety
+///
+/// What was put there must still be there.
+unsafe fn digest(place: *const [u64]) -> u64 {
+    // SAFETY: the caller's promise.
+    sum(unsafe { &*place }.iter().copied())
+}
+
+/// One arena that all threads put slices into.
+macro_rules! into_the_arena {
+    ($($(#[$doc:meta])* $subject:ident, $name:literal, |$arena:ident, $slice:ident| $put:expr;)*) => {$(
+        $(#[$doc])*
+        pub struct $subject(AtomicArena<u64>);
+
+        impl Subject<Slice> for $subject {
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::Ours;
+            const RESETS: bool = true;
+            type Handle<'a> = &'a AtomicArena<u64>;
+            type Place = *const [u64];
+
+            fn with_room(plan: &Plan) -> Self {
+                Self(AtomicArena::with_capacity(plan.elements::<Slice>()))
+            }
+
+            fn handle(&self) -> Self::Handle<'_> {
+                &self.0
+            }
+
+            #[inline(always)]
+            fn put($arena: &mut Self::Handle<'_>, $slice: Slice) -> *const [u64] {
+                match $put {
+                    Ok(place) => place,
+                    Err(_) => refused(),
+                }
+            }
+
+            fn look(&self, place: *const [u64]) -> u64 {
+                // SAFETY: nothing was reset or dropped since the put.
+                unsafe { digest(place) }
+            }
+
+            fn contents(&mut self) -> Option<(usize, u64)> {
+                tally(self.0.iter_mut().map(|(_, value)| *value))
+            }
+
+            fn reset(&mut self) {
+                self.0.reset();
+            }
+        }
+    )*};
+}
+
+into_the_arena!(
+    SliceCopy, "alloc_slice_copy", |arena, slice| arena.alloc_slice_copy(slice.get());
+    /// Over an iterator of a slice, whose length is known.
+    FromIter, "alloc_from_iter", |arena, slice| arena.alloc_from_iter(slice.get().iter().copied());
+    /// Numbers made from their index.
+    SliceWith, "alloc_slice_with", |arena, slice| {
+        arena.alloc_slice_with(slice.get().len(), |index| slice.first.wrapping_add(index as u64))
+    };
+);
+
+/// The limit: the same bytes copied into room that is there.
+pub struct CopySlices {
+    slots: Slots<u64>,
+    share: usize,
+}
+
+impl Subject<Slice> for CopySlices {
+    const NAME: &'static str = "a memcpy of each slice";
+    const KIND: Kind = Kind::Limit;
+    const RESETS: bool = true;
+    type Handle<'a> = *mut u64;
+    type Place = *const [u64];
+
+    fn with_room(plan: &Plan) -> Self {
+        Self { slots: Slots::new(plan.elements::<Slice>()), share: plan.share::<Slice>() }
+    }
+
+    fn handle(&self) -> *mut u64 {
+        self.slots.take(self.share)
+    }
+
+    #[inline(always)]
+    fn put(pen: &mut *mut u64, slice: Slice) -> *const [u64] {
+        let slice = slice.get();
+        let place = *pen;
+        // SAFETY: the plan says how many are put, and the slots from here on are ours.
+        unsafe {
+            slice.as_ptr().copy_to_nonoverlapping(place, slice.len());
+            *pen = place.add(slice.len());
+        }
+        std::ptr::slice_from_raw_parts(place, slice.len())
+    }
+
+    fn look(&self, place: *const [u64]) -> u64 {
+        // SAFETY: the put wrote it.
+        unsafe { digest(place) }
+    }
+
+    fn contents(&mut self) -> Option<(usize, u64)> {
+        tally(self.slots.values().iter().copied())
+    }
+
+    fn reset(&mut self) {
+        self.slots.clear();
+    }
+}
+
+/// A vector of its own for each thread.
+pub struct VecExtendFromSlice(PerThread<Vec<u64>>);
+
+impl Subject<Slice> for VecExtendFromSlice {
+    const NAME: &'static str = "Vec::extend_from_slice";
+    const RESETS: bool = true;
+    type Handle<'a> = Taken<'a, Vec<u64>>;
+    type Place = *const [u64];
+
+    fn with_room(plan: &Plan) -> Self {
+        Self(PerThread::new(plan.threads, || Vec::with_capacity(plan.share::<Slice>())))
+    }
+
+    fn handle(&self) -> Self::Handle<'_> {
+        self.0.take()
+    }
+
+    #[inline(always)]
+    fn put(vec: &mut Self::Handle<'_>, slice: Slice) -> *const [u64] {
+        let slice = slice.get();
+        vec.extend_from_slice(slice);
+        &raw const vec[vec.len() - slice.len()..]
+    }
+
+    fn look(&self, place: *const [u64]) -> u64 {
+        // SAFETY: the vector was made with room for all, so it did not move.
+        unsafe { digest(place) }
+    }
+
+    fn contents(&mut self) -> Option<(usize, u64)> {
+        tally(self.0.each().flat_map(|vec| vec.iter().copied()))
+    }
+
+    fn reset(&mut self) {
+        self.0.each().for_each(Vec::clear);
+    }
+}
+
+/// One bag that all threads extend.
+pub struct OrxBagExtend(ConcurrentBag<u64, FixedVec<u64>>);
+
+impl Subject<Slice> for OrxBagExtend {
+    const NAME: &'static str = "orx-concurrent-bag, extend";
+    const RESETS: bool = true;
+    type Handle<'a> = &'a ConcurrentBag<u64, FixedVec<u64>>;
+    type Place = (usize, usize);
+
+    fn with_room(plan: &Plan) -> Self {
+        Self(ConcurrentBag::with_fixed_capacity(plan.elements::<Slice>()))
+    }
+
+    fn handle(&self) -> Self::Handle<'_> {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn put(bag: &mut Self::Handle<'_>, slice: Slice) -> (usize, usize) {
+        let slice = slice.get();
+        (bag.extend(slice.iter().copied()), slice.len())
+    }
+
+    fn look(&self, (start, len): (usize, usize)) -> u64 {
+        let one = |index| {
+            // SAFETY: only the thread that pushed it looks at it, and nobody writes to it again.
+            unsafe { self.0.get(index) }.copied().unwrap_or(u64::MAX)
+        };
+        sum((start..start + len).map(one))
+    }
+
+    fn contents(&mut self) -> Option<(usize, u64)> {
+        tally(self.0.iter_mut().map(|value| *value))
+    }
+
+    fn reset(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// What fills everything at once has it as `&mut`: an arena or a vector for each thread.
+macro_rules! all_at_once {
+    ($($(#[$doc:meta])* $subject:ident<$work:ident>, $name:literal, $kind:ident,
+       $held:ty, |$plan:ident| $new:expr, |$own:ident, $value:ident| $put:expr,
+       |$read:ident| $digests:expr, |$clear:ident| $reset:expr;)*) => {$(
+        $(#[$doc])*
+        pub struct $subject(PerThread<$held>);
+
+        impl Subject<$work> for $subject {
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::$kind;
+            const RESETS: bool = true;
+            type Handle<'a> = Taken<'a, $held>;
+            type Place = *const [u64];
+
+            fn with_room($plan: &Plan) -> Self {
+                Self(PerThread::new($plan.threads, || $new))
+            }
+
+            fn handle(&self) -> Self::Handle<'_> {
+                self.0.take()
+            }
+
+            #[inline(always)]
+            fn put($own: &mut Self::Handle<'_>, $value: $work) -> *const [u64] {
+                $put
+            }
+
+            fn look(&self, place: *const [u64]) -> u64 {
+                // SAFETY: nothing was reset or dropped since the put.
+                unsafe { digest(place) }
+            }
+
+            fn contents(&mut self) -> Option<(usize, u64)> {
+                let digests: Vec<u64> = self.0.each().flat_map(|$read| $digests).collect();
+                tally(digests.into_iter())
+            }
+
+            fn reset(&mut self) {
+                self.0.each().for_each(|$clear| $reset);
+            }
+        }
+    )*};
+}
+
+all_at_once!(
+    /// Numbers made from their index.
+    FillWith<Whole>, "fill_with", Ours, AtomicArena<u64>,
+        |plan| AtomicArena::with_capacity(plan.size),
+        |arena, whole| arena.fill_with(|index| whole.first.wrapping_add(index as u64)),
+        |arena| arena.iter_mut().map(|(_, value)| *value), |arena| arena.reset();
+    VecExtend<Whole>, "Vec::extend of a range", Peer, Vec<u64>,
+        |plan| Vec::with_capacity(plan.size),
+        |vec, whole| {
+            vec.extend(counting(whole.first, whole.len));
+            vec.as_slice()
+        },
+        |vec| vec.iter().copied(), |vec| vec.clear();
+    FillDefault<Defaults>, "fill_default", Ours, AtomicArena<u64>,
+        |plan| AtomicArena::with_capacity(plan.size),
+        |arena, _defaults| arena.fill_default(),
+        |arena| arena.iter_mut().map(|(_, value)| *value), |arena| arena.reset();
+    VecResize<Defaults>, "Vec::resize", Peer, Vec<u64>,
+        |plan| Vec::with_capacity(plan.size),
+        |vec, defaults| {
+            vec.resize(defaults.len, 0);
+            vec.as_slice()
+        },
+        |vec| vec.iter().copied(), |vec| vec.clear();
+    /// The limit: zeros written into room that is there.
+    WriteBytes<Defaults>, "a memset", Limit, Vec<u64>,
+        |plan| Vec::with_capacity(plan.size),
+        |vec, defaults| {
+            // SAFETY: the room is there, and zeros are numbers.
+            unsafe {
+                vec.as_mut_ptr().write_bytes(0, defaults.len);
+                vec.set_len(defaults.len);
+            }
+            vec.as_slice()
+        },
+        |vec| vec.iter().copied(), |vec| vec.clear();
+);

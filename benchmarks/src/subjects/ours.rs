@@ -1,0 +1,127 @@
+//! This crate, one value at a time.
+
+use atomicarena::{AtomicArena, Local};
+
+use crate::{
+    subject::{Kind, Plan, Subject, tally},
+    work::Element,
+};
+
+#[cold]
+#[inline(never)]
+pub fn refused() -> ! {
+    panic!("the arena has room for the whole plan")
+}
+
+/// As many slots as are put where one thread fills. Where several do, an eighth more: a thread
+/// that holds a run of slots may otherwise leave another without one at the very end.
+pub fn room_for_locals(plan: &Plan) -> usize {
+    let elements = plan.puts * plan.threads;
+    if plan.threads == 1 { elements } else { elements + elements / 8 }
+}
+
+fn contents<T: Element>(arena: &mut AtomicArena<T>) -> Option<(usize, u64)> {
+    tally(arena.iter_mut().map(|(_, value)| value.digest()))
+}
+
+macro_rules! subject {
+    (
+        $(#[$doc:meta])* $subject:ident, $name:literal, $room:expr,
+        |$arena:ident| -> $handle:ty { $open:expr },
+        |$own:ident, $value:ident| -> $place:ty { $put:expr },
+        |$whole:ident, $at:ident| $look:expr
+    ) => {
+        $(#[$doc])*
+        pub struct $subject<T>(AtomicArena<T>);
+
+        impl<T: Element> Subject<T> for $subject<T> {
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::Ours;
+            const RESETS: bool = true;
+            type Handle<'a> = $handle;
+            type Place = $place;
+
+            fn with_room(plan: &Plan) -> Self {
+                let room: fn(&Plan) -> usize = $room;
+                Self(AtomicArena::with_capacity(room(plan)))
+            }
+
+            fn handle(&self) -> Self::Handle<'_> {
+                let $arena = &self.0;
+                $open
+            }
+
+            #[inline(always)]
+            fn put($own: &mut Self::Handle<'_>, $value: T) -> $place {
+                $put
+            }
+
+            fn look(&self, $at: $place) -> u64 {
+                let $whole = &self.0;
+                $look
+            }
+
+            fn contents(&mut self) -> Option<(usize, u64)> {
+                contents(&mut self.0)
+            }
+
+            fn reset(&mut self) {
+                self.0.reset();
+            }
+        }
+    };
+}
+
+subject!(
+    /// A thread's run of slots, owned.
+    LocalAlloc, "Local::alloc", room_for_locals,
+    |arena| -> Local<'a, T> { arena.local() },
+    |local, value| -> *const T {
+        match local.alloc(value) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    },
+    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    |_arena, place| unsafe { (*place).digest() }
+);
+
+subject!(
+    /// A thread's run of slots, published.
+    LocalPublish, "Local::publish", room_for_locals,
+    |arena| -> Local<'a, T> { arena.local() },
+    |local, value| -> usize {
+        match local.publish(value) {
+            Ok((index, _)) => index,
+            Err(_) => refused(),
+        }
+    },
+    |arena, index| arena.get(index).map_or(u64::MAX, T::digest)
+);
+
+subject!(
+    /// Without a handle, owned.
+    Alloc, "alloc", |plan| plan.puts * plan.threads,
+    |arena| -> &'a AtomicArena<T> { arena },
+    |arena, value| -> *const T {
+        match arena.alloc(value) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    },
+    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    |_arena, place| unsafe { (*place).digest() }
+);
+
+subject!(
+    /// Without a handle, published.
+    Publish, "publish", |plan| plan.puts * plan.threads,
+    |arena| -> &'a AtomicArena<T> { arena },
+    |arena, value| -> usize {
+        match arena.publish(value) {
+            Ok((index, _)) => index,
+            Err(_) => refused(),
+        }
+    },
+    |arena, index| arena.get(index).map_or(u64::MAX, T::digest)
+);

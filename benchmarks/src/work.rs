@@ -1,0 +1,251 @@
+//! What is put into the subjects: single values, slices, whole arenas.
+
+use std::{fmt::Write as _, vec};
+
+/// One thing that is put. Every turn has another `seed`, and every value is derived from it,
+/// so that what an earlier turn left in recycled memory cannot pass for what this turn stored.
+pub trait Work: Sized {
+    /// Where the things come from; made before the clock starts.
+    type Source: Send;
+
+    /// How many elements one of them is.
+    fn elements(size: usize) -> usize;
+
+    fn source(seed: u64, puts: usize, size: usize) -> Self::Source;
+
+    fn next(source: &mut Self::Source) -> Self;
+
+    /// The digest of what the `index`-th put of this seed stores.
+    fn expected(seed: u64, index: usize, size: usize) -> u64;
+}
+
+/// A value that is stored on its own.
+pub trait Element: Work + Send + Sync + 'static {
+    const LABEL: &'static str;
+
+    /// The value made from a seed.
+    fn make(seed: u64) -> Self;
+
+    /// A number that says whether it is the value that was made: zero for `make(0)`.
+    fn digest(&self) -> u64;
+}
+
+impl Element for u64 {
+    const LABEL: &'static str = "u64 (8 bytes)";
+
+    fn make(seed: u64) -> Self {
+        seed
+    }
+
+    fn digest(&self) -> u64 {
+        *self
+    }
+}
+
+/// The element of 64 bytes.
+pub type Line = [u64; 8];
+
+impl Element for Line {
+    const LABEL: &'static str = "[u64; 8] (64 bytes)";
+
+    fn make(seed: u64) -> Self {
+        [seed; 8]
+    }
+
+    fn digest(&self) -> u64 {
+        self.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+    }
+}
+
+impl Element for String {
+    const LABEL: &'static str = "String (24 bytes and a buffer)";
+
+    fn make(seed: u64) -> Self {
+        let mut text = Self::with_capacity(16);
+        write!(text, "{seed:016x}").expect("writing to a String cannot fail");
+        text
+    }
+
+    fn digest(&self) -> u64 {
+        u64::from_str_radix(self, 16).unwrap_or(u64::MAX)
+    }
+}
+
+/// Values made on the spot, from a seed that counts up.
+macro_rules! made_on_the_spot {
+    ($($type:ty),*) => {$(
+        impl Work for $type {
+            type Source = u64;
+
+            fn elements(_: usize) -> usize {
+                1
+            }
+
+            fn source(seed: u64, _: usize, _: usize) -> u64 {
+                seed
+            }
+
+            #[inline(always)]
+            fn next(source: &mut u64) -> Self {
+                let value = Self::make(*source);
+                *source = source.wrapping_add(1);
+                value
+            }
+
+            fn expected(seed: u64, index: usize, _: usize) -> u64 {
+                Self::make(seed.wrapping_add(index as u64)).digest()
+            }
+        }
+    )*};
+}
+
+made_on_the_spot!(u64, Line);
+
+/// Strings are made before the clock starts: their buffers are not what is measured.
+impl Work for String {
+    type Source = vec::IntoIter<Self>;
+
+    fn elements(_: usize) -> usize {
+        1
+    }
+
+    fn source(seed: u64, puts: usize, _: usize) -> Self::Source {
+        let made: Vec<Self> = (0..puts).map(|index| Self::make(seed.wrapping_add(index as u64))).collect();
+        made.into_iter()
+    }
+
+    #[inline(always)]
+    fn next(source: &mut Self::Source) -> Self {
+        source.next().expect("as many were made as are put")
+    }
+
+    fn expected(seed: u64, index: usize, _: usize) -> u64 {
+        seed.wrapping_add(index as u64)
+    }
+}
+
+/// A slice of `size` numbers that count up from `first`, to be copied.
+#[derive(Clone, Copy)]
+pub struct Slice {
+    start: *const u64,
+    len: usize,
+    pub first: u64,
+}
+
+impl Slice {
+    #[inline(always)]
+    pub fn get(&self) -> &[u64] {
+        // SAFETY: the source owns the numbers and outlives the loop that puts the slices.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+/// The one slice that is copied again and again; it stays in the first cache.
+pub struct SliceSource {
+    numbers: Vec<u64>,
+}
+
+impl Work for Slice {
+    type Source = SliceSource;
+
+    fn elements(size: usize) -> usize {
+        size
+    }
+
+    fn source(seed: u64, _: usize, size: usize) -> SliceSource {
+        SliceSource { numbers: counting(seed, size).collect() }
+    }
+
+    #[inline(always)]
+    fn next(source: &mut SliceSource) -> Self {
+        Self { start: source.numbers.as_ptr(), len: source.numbers.len(), first: source.numbers[0] }
+    }
+
+    fn expected(seed: u64, _: usize, size: usize) -> u64 {
+        sum(counting(seed, size))
+    }
+}
+
+/// Everything at once: the whole of an arena with numbers that count up from `first`.
+#[derive(Clone, Copy)]
+pub struct Whole {
+    pub first: u64,
+    pub len: usize,
+}
+
+impl Work for Whole {
+    type Source = Self;
+
+    fn elements(size: usize) -> usize {
+        size
+    }
+
+    fn source(seed: u64, _: usize, size: usize) -> Self {
+        Self { first: seed, len: size }
+    }
+
+    #[inline(always)]
+    fn next(source: &mut Self) -> Self {
+        *source
+    }
+
+    fn expected(seed: u64, _: usize, size: usize) -> u64 {
+        sum(counting(seed, size))
+    }
+}
+
+/// As [`Whole`], with the default value throughout: there is no seed in it.
+#[derive(Clone, Copy)]
+pub struct Defaults {
+    pub len: usize,
+}
+
+impl Work for Defaults {
+    type Source = Self;
+
+    fn elements(size: usize) -> usize {
+        size
+    }
+
+    fn source(_: u64, _: usize, size: usize) -> Self {
+        Self { len: size }
+    }
+
+    #[inline(always)]
+    fn next(source: &mut Self) -> Self {
+        *source
+    }
+
+    fn expected(_: u64, _: usize, _: usize) -> u64 {
+        0
+    }
+}
+
+pub fn counting(first: u64, len: usize) -> impl ExactSizeIterator<Item = u64> {
+    (0..len).map(move |index| first.wrapping_add(index as u64))
+}
+
+/// The digest of many: the wrapping sum.
+pub fn sum(digests: impl Iterator<Item = u64>) -> u64 {
+    digests.fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digests_are_as_expected<T: Element>() {
+        let mut source = T::source(41, 3, 1);
+        for index in 0..3 {
+            assert_eq!(T::next(&mut source).digest(), T::expected(41, index, 1));
+        }
+        assert_eq!(T::make(0).digest(), 0);
+    }
+
+    #[test]
+    fn every_element_knows_its_digest() {
+        digests_are_as_expected::<u64>();
+        digests_are_as_expected::<Line>();
+        digests_are_as_expected::<String>();
+    }
+}
