@@ -14,6 +14,7 @@
 
 mod alone;
 mod ground;
+mod look;
 mod lying;
 mod op;
 mod oracle;

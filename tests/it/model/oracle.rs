@@ -182,15 +182,14 @@ impl Oracle {
         }
     }
 
-    /// Where the place is not known, `bound` is asked: the last slot of all goes back to the cursor.
+    /// Where the place is not known, the cursor tells: it has gone back to `bound` if the slot was the one below it.
     pub(crate) fn give_back(&mut self, place: Place, bound: usize) {
         match place {
             Place::Run(run) => self.give_back_run(run),
             Place::SomeVacant => {
                 self.hidden -= 1;
-                let last = self.capacity() - 1;
-                if bound == last && self.bound == self.capacity() && self.slots[last] == Slot::Vacant {
-                    self.give_back_run(last..self.capacity());
+                if bound + 1 == self.bound && self.slots[bound] == Slot::Vacant {
+                    self.give_back_run(bound..bound + 1);
                 }
             }
         }

@@ -1,0 +1,21 @@
+//! `Cell` is `Send`, so an arena of them may be shared; what lends `&Cell` may not be, nor may a handle.
+use std::cell::Cell;
+
+use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation};
+
+type T = Cell<u8>;
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+
+fn main() {
+    sync::<Local<'static, T>>(); //~ E0277
+    sync::<Reservation<'static, T>>(); //~ E0277
+    send::<Iter<'static, T>>(); //~ E0277
+    sync::<Iter<'static, T>>(); //~ E0277
+    sync::<IterMut<'static, T>>(); //~ E0277
+    sync::<Drain<'static, T>>(); //~ E0277
+    sync::<IntoIter<T, Heap<T>>>(); //~ E0277
+    sync::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
+    sync::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+}

@@ -1,0 +1,26 @@
+//! Nor does a type for short references serve as one for long ones: what is read would outlive what it points to.
+use atomicarena::{AtomicArena, Iter, Local, Reservation};
+
+type Text = &'static str;
+
+fn shared_arena<'a, 's>(short: &'a AtomicArena<&'s str>) -> &'a AtomicArena<Text> {
+    short //~ error
+}
+
+fn iter<'a, 's>(short: Iter<'a, &'s str>) -> Iter<'a, Text> {
+    short //~ error
+}
+
+fn local<'a, 's>(short: Local<'a, &'s str>) -> Local<'a, Text> {
+    short //~ error
+}
+
+fn reservation<'a, 's>(short: Reservation<'a, &'s str>) -> Reservation<'a, Text> {
+    short //~ error
+}
+
+fn longer_borrow<'a>(short: Iter<'a, u8>) -> Iter<'static, u8> {
+    short //~ error
+}
+
+fn main() {}

@@ -1,0 +1,36 @@
+//! Whatever takes values in is invariant: with `&'short str` in the type, one could be put among the `&'static str`.
+use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Reservation, StaticArena};
+
+type Text = &'static str;
+
+fn arena<'s>(long: AtomicArena<Text>) -> AtomicArena<&'s str> {
+    long //~ error
+}
+
+fn shared_arena<'a, 's>(long: &'a AtomicArena<Text>) -> &'a AtomicArena<&'s str> {
+    long //~ error
+}
+
+fn inline_arena<'a, 's>(long: &'a StaticArena<Text, 1>) -> &'a StaticArena<&'s str, 1> {
+    long //~ error
+}
+
+type InBytes<T> = AtomicArena<T, Borrowed<'static, T>>;
+
+fn arena_in_bytes<'a, 's>(long: &'a InBytes<Text>) -> &'a InBytes<&'s str> {
+    long //~ error
+}
+
+fn local<'a, 's>(long: Local<'a, Text>) -> Local<'a, &'s str> {
+    long //~ error
+}
+
+fn reservation<'a, 's>(long: Reservation<'a, Text>) -> Reservation<'a, &'s str> {
+    long //~ error
+}
+
+fn iter_mut<'a, 's>(long: IterMut<'a, Text>) -> IterMut<'a, &'s str> {
+    long //~ error
+}
+
+fn main() {}

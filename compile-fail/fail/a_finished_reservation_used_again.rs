@@ -1,0 +1,22 @@
+//! `finish` and `publish` take the reservation: what was published cannot be written to any more.
+use atomicarena::AtomicArena;
+
+fn pushed_after_finish(arena: &AtomicArena<u32>) {
+    let mut run = arena.reserve(2).unwrap();
+    run.finish();
+    run.push(1).unwrap(); //~ E0382
+}
+
+fn finished_after_publish(arena: &AtomicArena<u32>) {
+    let run = arena.reserve(2).unwrap();
+    run.publish();
+    run.finish(); //~ E0382
+}
+
+fn published_twice(arena: &AtomicArena<u32>) {
+    let run = arena.reserve(2).unwrap();
+    run.publish();
+    run.publish(); //~ E0382
+}
+
+fn main() {}

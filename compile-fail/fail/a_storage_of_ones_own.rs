@@ -1,0 +1,13 @@
+//! `Storage` is sealed: nobody else says where the bytes are.
+use atomicarena::{Heap, Storage};
+
+struct Mine;
+
+unsafe impl Storage<u8> for Mine {} //~ E0046 E0277
+
+struct Value;
+
+// What its methods return cannot be named from outside.
+unsafe impl Storage<Value> for Heap<u8> {} //~ E0046
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! An arena moves values from thread to thread, so one of `Rc` cannot be shared, not even to be filled.
+use std::rc::Rc;
+use std::thread;
+
+use atomicarena::AtomicArena;
+
+fn main() {
+    let arena = AtomicArena::with_capacity(2);
+    arena.alloc(Rc::new(1)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| arena.count()); //~ E0277
+    });
+}

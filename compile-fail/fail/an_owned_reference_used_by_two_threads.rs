@@ -1,0 +1,10 @@
+//! `&mut T` goes to one thread.
+use atomicarena::AtomicArena;
+
+fn in_two_threads(_: impl FnOnce() + Send, _: impl FnOnce() + Send) {}
+
+fn main() {
+    let arena = AtomicArena::with_capacity(1);
+    let value = arena.alloc(1).unwrap();
+    in_two_threads(|| *value = 2, || *value = 3); //~ E0524
+}

@@ -1,0 +1,36 @@
+//! `Rc` is neither `Send` nor `Sync`, so nothing that holds one is either.
+use std::rc::Rc;
+
+use atomicarena::{
+    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation, StaticArena,
+};
+
+type T = Rc<u8>;
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+
+fn main() {
+    send::<AtomicArena<T>>(); //~ E0277
+    sync::<AtomicArena<T>>(); //~ E0277
+    send::<StaticArena<T, 1>>(); //~ E0277
+    sync::<StaticArena<T, 1>>(); //~ E0277
+    send::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
+    sync::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
+    send::<Local<'static, T>>(); //~ E0277
+    sync::<Local<'static, T>>(); //~ E0277
+    send::<Reservation<'static, T>>(); //~ E0277
+    sync::<Reservation<'static, T>>(); //~ E0277
+    send::<Iter<'static, T>>(); //~ E0277
+    sync::<Iter<'static, T>>(); //~ E0277
+    send::<IterMut<'static, T>>(); //~ E0277
+    sync::<IterMut<'static, T>>(); //~ E0277
+    send::<Drain<'static, T>>(); //~ E0277
+    sync::<Drain<'static, T>>(); //~ E0277
+    send::<IntoIter<T, Heap<T>>>(); //~ E0277
+    sync::<IntoIter<T, Heap<T>>>(); //~ E0277
+    send::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
+    sync::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
+    send::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+    sync::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+}

@@ -1,0 +1,67 @@
+//! Every `Send` and `Sync` that there is: with plain values, with `Cell` (`Send` alone), with `MutexGuard` (`Sync`
+//! alone).
+use std::cell::Cell;
+use std::sync::MutexGuard;
+
+use atomicarena::{
+    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation, StaticArena,
+};
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+
+fn plain() {
+    send::<AtomicArena<u8>>();
+    sync::<AtomicArena<u8>>();
+    send::<StaticArena<u8, 1>>();
+    sync::<StaticArena<u8, 1>>();
+    send::<AtomicArena<u8, Borrowed<'static, u8>>>();
+    sync::<AtomicArena<u8, Borrowed<'static, u8>>>();
+    send::<Local<'static, u8>>();
+    send::<Reservation<'static, u8>>();
+    send::<Iter<'static, u8>>();
+    sync::<Iter<'static, u8>>();
+    send::<IterMut<'static, u8>>();
+    sync::<IterMut<'static, u8>>();
+    send::<Drain<'static, u8>>();
+    sync::<Drain<'static, u8>>();
+    send::<IntoIter<u8, Heap<u8>>>();
+    sync::<IntoIter<u8, Heap<u8>>>();
+    send::<IntoIter<u8, Inline<u8, 1>>>();
+    sync::<IntoIter<u8, Inline<u8, 1>>>();
+    send::<IntoIter<u8, Borrowed<'static, u8>>>();
+    sync::<IntoIter<u8, Borrowed<'static, u8>>>();
+}
+
+type C = Cell<u8>;
+
+fn send_alone() {
+    send::<AtomicArena<C>>();
+    sync::<AtomicArena<C>>();
+    send::<StaticArena<C, 1>>();
+    sync::<StaticArena<C, 1>>();
+    send::<AtomicArena<C, Borrowed<'static, C>>>();
+    sync::<AtomicArena<C, Borrowed<'static, C>>>();
+    send::<Local<'static, C>>();
+    send::<Reservation<'static, C>>();
+    send::<IterMut<'static, C>>();
+    send::<Drain<'static, C>>();
+    send::<IntoIter<C, Heap<C>>>();
+    send::<IntoIter<C, Inline<C, 1>>>();
+    send::<IntoIter<C, Borrowed<'static, C>>>();
+}
+
+type G = MutexGuard<'static, u8>;
+
+fn sync_alone() {
+    send::<Iter<'static, G>>();
+    sync::<Iter<'static, G>>();
+    sync::<IterMut<'static, G>>();
+    sync::<Drain<'static, G>>();
+}
+
+fn main() {
+    plain();
+    send_alone();
+    sync_alone();
+}

@@ -1,0 +1,30 @@
+//! `Local` and `Reservation` lend for as long as the arena is borrowed, not for as long as they live themselves.
+use atomicarena::{AtomicArena, Iter};
+
+fn owned(arena: &AtomicArena<u32>) -> [&mut u32; 2] {
+    let mut local = arena.local();
+    [local.alloc(1).unwrap(), local.alloc(2).unwrap()]
+}
+
+fn published(arena: &AtomicArena<u32>) -> (&[u32], &u32) {
+    let mut run = arena.reserve(2).unwrap();
+    run.fill(3..);
+    (run.publish().1, arena.local().publish(5).unwrap().1)
+}
+
+fn met<'a>(iter: &mut Iter<'a, u32>) -> Option<&'a u32> {
+    Some(iter.next()?.1)
+}
+
+fn main() {
+    let mut arena = AtomicArena::with_capacity(8);
+    let [a, b] = owned(&arena);
+    let (run, value) = published(&arena);
+    std::mem::swap(a, b);
+    assert_eq!((*a, *b, run, *value), (2, 1, &[3, 4][..], 5));
+    assert_eq!(met(&mut arena.iter()), Some(&3));
+    // Nothing that was lent is used any more, so the arena may be emptied and moved.
+    arena.reset();
+    let moved = arena;
+    assert!(moved.is_empty());
+}

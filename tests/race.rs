@@ -1,0 +1,239 @@
+//! For ThreadSanitizer, which sees a missing ordering on any machine (x86 never shows one): `ci/thread-sanitizer`.
+//! Without it, a quick test that everything arrives whole.
+//!
+//! The standard library is not instrumented, so the sanitizer does not see what its locks, channels and scoped threads
+//! order, and would report what is right. Hence no harness, and nothing but `spawn` and `join`; arenas in `static`s,
+//! because such threads borrow nothing else; and a gate of Relaxed operations, so that threads overlap without being
+//! ordered by it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use atomicarena::StaticArena;
+
+/// How often each scenario is run, and how often a slot goes round in each.
+const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
+const TURNS: usize = if cfg!(miri) { 5 } else { 100 };
+
+type Task<R> = Box<dyn FnOnce() -> R + Send>;
+
+fn task<R>(f: impl FnOnce() -> R + Send + 'static) -> Task<R> {
+    Box::new(f)
+}
+
+/// Runs each task in a thread of its own, and waits for all of them; what each returned, in order.
+fn together<R: Send + 'static, const N: usize>(tasks: [Task<R>; N]) -> Vec<R> {
+    static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed, all: the gate must order nothing.
+    let all = ARRIVED.load(Ordering::Relaxed) + N;
+    let threads = tasks.map(|task| {
+        thread::spawn(move || {
+            ARRIVED.fetch_add(1, Ordering::Relaxed);
+            while ARRIVED.load(Ordering::Relaxed) < all {
+                thread::yield_now();
+            }
+            task()
+        })
+    });
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+/// A value whose parts tell when they do not belong together, some of them behind a pointer.
+struct Parts {
+    here: [usize; 2],
+    there: Box<usize>,
+}
+
+impl Parts {
+    fn new(number: usize) -> Self {
+        Parts { here: [number, !number], there: Box::new(number) }
+    }
+
+    fn check(&self) {
+        assert_eq!(self.here, [*self.there, !*self.there]);
+    }
+}
+
+/// Looks at each value, and returns how many there were.
+fn check<'a>(values: impl Iterator<Item = &'a Parts>) -> usize {
+    values.fold(0, |seen, value| {
+        value.check();
+        seen + 1
+    })
+}
+
+/// E1: who finds a value by its index, or meets it, sees all that was written before.
+fn publish_then_get() {
+    const VALUES: usize = 8;
+    static ARENA: StaticArena<Parts, { 2 * VALUES * ROUNDS }> = StaticArena::new();
+    for round in 1..=ROUNDS {
+        let writer = || {
+            task(|| {
+                ARENA.publish(Parts::new(1)).ok().unwrap();
+                ARENA.publish_with(Parts::new).ok().unwrap();
+                let mut local = ARENA.local_with_batch(2.try_into().unwrap());
+                local.publish(Parts::new(2)).ok().unwrap();
+                local.publish_with(Parts::new).ok().unwrap();
+            })
+        };
+        let by_index = || check((0..ARENA.index_bound()).filter_map(|index| ARENA.get(index)));
+        let by_iter = || check(ARENA.iter().map(|(_, value)| value));
+        together([writer(), writer(), until(by_index, round * VALUES), until(by_iter, round * VALUES)]);
+    }
+}
+
+/// E1: the same for a run, slot by slot and as a slice.
+fn publish_then_get_slice() {
+    const RUN: usize = 3;
+    static ARENA: StaticArena<Parts, { 2 * RUN * ROUNDS }> = StaticArena::new();
+    for round in 1..=ROUNDS {
+        let writer = || {
+            task(|| {
+                let mut run = ARENA.reserve(RUN).unwrap();
+                run.push(Parts::new(1)).ok().unwrap();
+                run.fill((2..).map(Parts::new));
+                assert_eq!(run.publish().1.len(), RUN);
+            })
+        };
+        let (runs, slots) = (2 * round, 2 * round * RUN);
+        let by_slice = move || check((0..runs).filter_map(|run| ARENA.get_slice(run * RUN..(run + 1) * RUN)).flatten());
+        let by_slot = move || check((0..slots).filter_map(|index| ARENA.get_wrapping(index)));
+        together([writer(), writer(), until(by_slice, slots), until(by_slot, slots)]);
+    }
+}
+
+/// Looks again and again, until there is that much to see.
+fn until(look: impl Fn() -> usize + Send + 'static, all: usize) -> Task<()> {
+    task(move || {
+        while look() < all {
+            thread::yield_now();
+        }
+    })
+}
+
+/// Takes a run, writes to it, and lets it go; again and again, as often as there is one to be had.
+fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize) -> Task<()> {
+    task(move || {
+        for turn in 0..TURNS {
+            let Ok(mut run) = arena.reserve(len) else {
+                thread::yield_now();
+                continue;
+            };
+            run.fill((0..).map(|place| [turn, place]));
+            assert!(run.iter().enumerate().all(|(place, value)| *value == [turn, place]));
+        }
+    })
+}
+
+/// E2 at the cursor: a run that comes back was written to by its old owner, and is by its new one. Nobody holds more
+/// than that run, so whoever gives it back lowers the cursor.
+fn give_back_by_the_cursor() {
+    static RUN: StaticArena<[usize; 2], 3> = StaticArena::new();
+    // One slot is taken by an addition, several by a compare-and-swap.
+    static SLOT: StaticArena<[usize; 2], 1> = StaticArena::new();
+    for _ in 0..ROUNDS {
+        together([turns(&RUN, 3), turns(&RUN, 3), turns(&SLOT, 1), turns(&SLOT, 1)]);
+    }
+    assert!(RUN.is_empty() && SLOT.is_empty());
+}
+
+/// E2 below the cursor: the same for slots that are vacant.
+fn give_back_by_vacancy() {
+    static ARENA: StaticArena<[usize; 2], 4> = StaticArena::new();
+    let mut runs: Vec<_> = (0..4).map(|_| ARENA.reserve(1).unwrap()).collect();
+    // The last two stay, so the cursor does too.
+    for mut kept in runs.split_off(2) {
+        kept.push([0; 2]).unwrap();
+        kept.finish();
+    }
+    drop(runs);
+    for _ in 0..ROUNDS {
+        together([turns(&ARENA, 1), turns(&ARENA, 1), turns(&ARENA, 1)]);
+    }
+    assert_eq!(ARENA.remaining(), 2);
+}
+
+/// E2 from and to everybody: what a reservation wrote to is given to a `Local`, to `alloc`, to a bulk copy.
+fn give_back_to_others() {
+    const SLOTS: usize = 64;
+    static ARENA: StaticArena<[usize; 2], { SLOTS * ROUNDS }> = StaticArena::new();
+    let mut all = 0;
+    for round in 1..=ROUNDS {
+        let short = || {
+            task(move || {
+                let mut kept = 0;
+                for turn in 0..10 {
+                    // Written to the end, and shortened: the rest goes back by the cursor or below it.
+                    let Ok(mut run) = ARENA.reserve(4) else { break };
+                    run.fill((0..).map(|place| [turn, place]));
+                    run.truncate(turn % 2);
+                    kept += run.finish().len();
+                }
+                kept
+            })
+        };
+        let one_by_one = task(move || {
+            let mut local = ARENA.local_with_batch(3.try_into().unwrap());
+            let mine: Vec<_> = (0..10).filter_map(|turn| local.alloc([turn, round]).ok()).collect();
+            drop(local);
+            assert!(mine.iter().all(|value| value[1] == round));
+            mine.len()
+        });
+        let in_bulk = task(move || {
+            let mut mine = 0;
+            for _ in 0..3 {
+                let copied = ARENA.alloc_slice_copy(&[[round; 2]; 3]).into_iter().flatten();
+                let moved = ARENA.alloc_vec(vec![[round; 2]; 2]).into_iter().flatten();
+                let single = ARENA.alloc([round; 2]).into_iter();
+                mine += copied.chain(moved).chain(single).map(|value| assert_eq!(*value, [round; 2])).count();
+            }
+            mine
+        });
+        all += together([short(), short(), one_by_one, in_bulk]).into_iter().sum::<usize>();
+        assert_eq!(ARENA.count(), all);
+    }
+}
+
+/// No slot has two owners: they would write to it in two threads. And what they wrote is there after the join.
+fn alloc_then_join() {
+    const EACH: usize = 8;
+    static ARENA: StaticArena<[usize; 2], { 4 * EACH * ROUNDS }> = StaticArena::new();
+    for round in 0..ROUNDS {
+        let owner = |thread: usize| {
+            task(move || {
+                let mut mine: Vec<&'static mut [usize; 2]> = Vec::new();
+                mine.extend(ARENA.alloc([0; 2]));
+                mine.extend(ARENA.alloc_with(|| [0; 2]));
+                mine.extend(ARENA.alloc_array([[0; 2]; 2]).unwrap());
+                mine.extend(ARENA.alloc_slice_with(3, |_| [0; 2]).unwrap());
+                let mut run = ARENA.reserve_up_to(1);
+                run.push([0; 2]).unwrap();
+                mine.extend(run.finish());
+                for (place, value) in mine.iter_mut().enumerate() {
+                    **value = [thread, place];
+                }
+                mine
+            })
+        };
+        let all = together([owner(0), owner(1), owner(2), owner(3)]);
+        for (thread, mine) in all.iter().enumerate() {
+            assert_eq!(mine.len(), EACH);
+            assert!(mine.iter().enumerate().all(|(place, value)| **value == [thread, place]));
+        }
+        assert_eq!(ARENA.count(), 4 * EACH * (round + 1));
+    }
+}
+
+fn main() {
+    for (name, scenario) in [
+        ("publish_then_get", publish_then_get as fn()),
+        ("publish_then_get_slice", publish_then_get_slice),
+        ("give_back_by_the_cursor", give_back_by_the_cursor),
+        ("give_back_by_vacancy", give_back_by_vacancy),
+        ("give_back_to_others", give_back_to_others),
+        ("alloc_then_join", alloc_then_join),
+    ] {
+        println!("{name}");
+        scenario();
+    }
+}
