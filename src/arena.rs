@@ -222,6 +222,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let name = arena.alloc(String::from("Ada")).unwrap();
     /// name.push_str(" Lovelace");
     /// let back = arena.alloc(String::from("Grace")).unwrap_err().into_inner();
+    #[inline]
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_, T> {
+        self.storage.view_mut()
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn into_storage(self) -> S {
+        self.storage
+    }
+
     /// assert_eq!((name.as_str(), back.as_str()), ("Ada Lovelace", "Grace"));
     /// ```
     #[inline]

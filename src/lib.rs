@@ -19,6 +19,7 @@ mod arena;
 mod reservation;
 mod slices;
 mod local;
+mod compact;
 #[cfg(all(test, loom))]
 mod models;
 
