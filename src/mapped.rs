@@ -153,7 +153,8 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
 
     /// Whether every page is brought in before [`build`](Self::build) returns, so that no allocation ever waits for one.
     ///
-    /// A quarter of a second for each GiB, or so. Asking for more than the RAM holds ends as any such use of memory.
+    /// About a second for each GiB, less with huge pages that are set aside. Asking for more than the RAM holds ends as
+    /// any such use of memory.
     pub fn prefault(mut self, prefault: bool) -> Self {
         self.options.prefault = prefault;
         self

@@ -36,7 +36,8 @@ const PROGRESS_BYTES: usize = 16 << 20;
 #[non_exhaustive]
 pub enum HugePages {
     /// The kernel is advised to use them where it has some when a page is touched, and uses small ones where not.
-    /// Refused when the kernel has none or its administrator has switched them off.
+    /// Refused when the kernel has none or its administrator has switched them off. Making one can take it longer than
+    /// 512 small ones, where it has to move others' memory out of the way first: measure, or prefault.
     Transparent,
     /// From those that the administrator has set aside (`vm.nr_hugepages`). As many as are needed are reserved at once,
     /// so that none is missing when it is touched; refused when there are not enough. (Older kernels do not reserve
@@ -189,6 +190,11 @@ impl<T> Mapped<T> {
     /// Gives every page back; what is left is as new, but neither prefaulted nor locked. For an arena that is empty:
     /// values would be forgotten.
     pub(crate) fn release(&mut self) -> Result<(), MapError> {
+        self.release_by(discard)
+    }
+
+    /// `discard` says whether it has given the pages back; if not, other address space takes the place of the present.
+    fn release_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
         if !discard(&mut self.map) {
             self.map_anew()?;
         }
@@ -295,5 +301,54 @@ impl<T> fmt::Debug for Mapped<T> {
             .field("huge_pages", &self.huge_pages)
             .field("locked", &self.locked)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::*;
+    use crate::AtomicArena;
+
+    /// What macOS and Windows do, wherever the tests run.
+    #[test]
+    fn other_address_space_is_as_good_as_the_same() {
+        let mut arena = AtomicArena::<u64, _>::mapped(10_000).build().unwrap();
+        for round in 0..120 {
+            for value in 0..100 {
+                arena.publish(value).unwrap();
+            }
+            let first = arena.get(0).map(core::ptr::from_ref);
+            arena.reset();
+            if round % 3 == 0 {
+                arena.storage_mut().release_by(|_| false).unwrap();
+                assert_ne!(arena.alloc(7).ok().map(|value| core::ptr::from_ref(value)), first);
+                assert_eq!(arena.index_bound(), 1);
+                arena.reset();
+            }
+            assert!(arena.iter().next().is_none());
+        }
+    }
+
+    #[test]
+    fn an_extent_has_room_for_all_it_says_and_wastes_less_than_it_takes_to_align() {
+        #[repr(align(16384))]
+        struct Aligned(#[expect(dead_code)] u8);
+        let huge = [None, Some(HugePages::Transparent), Some(HugePages::Explicit)];
+        for huge_pages in huge {
+            let extent = Extent::new::<Aligned>(3, huge_pages).unwrap();
+            assert_eq!((extent.slots, extent.stamps), (3 * 16384, 3));
+            assert_eq!(extent.align, if huge_pages.is_some() { HUGE_PAGE } else { 16384 });
+            for page in 0..HUGE_PAGE / SMALLEST_PAGE {
+                let base = HUGE_PAGE + page * SMALLEST_PAGE;
+                let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
+                if base % given == 0 {
+                    let used = base.next_multiple_of(extent.align) - base + extent.slots + extent.stamps;
+                    assert!(used <= extent.total && extent.total < used + HUGE_PAGE);
+                }
+            }
+        }
+        assert!(Extent::new::<u8>(isize::MAX as usize, None).is_none());
+        assert!(Extent::new::<u64>(isize::MAX as usize / 8, None).is_none());
+        assert!(Extent::new::<[u64; 0]>(isize::MAX as usize, None).is_some());
     }
 }
