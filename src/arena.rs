@@ -66,6 +66,27 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 
 /// An arena that lies where it is declared: in a `static`, on the stack, in another value. Never allocates.
 ///
+/// In a `static` it hands out `&'static mut T` and `&'static T`, from any thread or interrupt, without a heap, and it is
+/// never dropped. On the stack it is dropped like any value. All its memory is part of it: an arena of 1 MiB is a value
+/// of 1 MiB, which a `static` holds and a stack may not. A new one is all zeros but for the values' bytes, which are not
+/// initialised, so a `static` takes no room in the program's file.
+///
+/// # What works in a `static`
+///
+/// Everything with `&self`, which is all there is to filling and reading:
+///
+/// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
+/// |---|---|
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with) | [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
+/// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
+/// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
+/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of) | |
+/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty) | |
+///
+/// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in
+/// `main`, or behind a lock, or lend it memory with [`in_bytes`](AtomicArena::in_bytes).
+///
 /// # Examples
 ///
 /// ```
@@ -76,6 +97,9 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 /// let event: &'static mut u32 = EVENTS.alloc(7).unwrap();
 /// *event += 1;
 /// assert_eq!((*event, EVENTS.remaining()), (8, 15));
+///
+/// while EVENTS.publish(0).is_ok() {}
+/// assert_eq!(EVENTS.publish(9).unwrap_err().into_inner(), 9); // full is an ordinary error
 /// ```
 #[cfg(not(all(test, loom)))]
 pub type StaticArena<T, const N: usize> = AtomicArena<T, Inline<T, N>>;
@@ -157,7 +181,9 @@ impl<T, const N: usize> Default for AtomicArena<T, Inline<T, N>> {
 impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// An empty arena in the bytes given, of as many slots as fit, whatever their alignment.
     ///
-    /// The bytes hold the slots and one byte for each; the latter are cleared, which takes time linear in their number.
+    /// For memory that comes from elsewhere: a section of the linker's, a pool, an area for DMA. The bytes hold the slots
+    /// and one byte for each, and nothing else; the latter are cleared, which takes time linear in their number. For as
+    /// long as the arena lives the bytes are its own; afterwards they are yours again, with whatever is in them.
     ///
     /// # Errors
     ///
@@ -174,6 +200,9 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// assert!(arena.capacity() >= 112); // 9 bytes each, and a few to line them up
     /// arena.publish(7).unwrap();
     /// assert_eq!(arena.get(0), Some(&7));
+    ///
+    /// let mut eight = [MaybeUninit::uninit(); 8]; // a value, but not the byte beside it
+    /// assert!(AtomicArena::<u64, _>::in_bytes(&mut eight).is_err());
     /// ```
     pub fn in_bytes(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         Borrowed::new(bytes).map(AtomicArena::from_storage)
@@ -188,6 +217,26 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub(crate) fn view(&self) -> View<'_, T> {
         self.storage.view()
+    }
+
+    #[inline]
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_, T> {
+        self.storage.view_mut()
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn into_storage(self) -> S {
+        self.storage
+    }
+
+    #[cfg(all(feature = "mapped", not(all(test, loom))))]
+    pub(crate) fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    #[cfg(all(feature = "mapped", not(all(test, loom))))]
+    pub(crate) fn storage_mut(&mut self) -> &mut S {
+        &mut self.storage
     }
 
     /// The arena for a method with `&mut self`. No run is open in it, and no vacant slot adjoins the cursor.

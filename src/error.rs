@@ -4,6 +4,8 @@
 
 use core::error::Error;
 use core::fmt;
+#[cfg(feature = "mapped")]
+use std::io;
 
 /// The arena had no room. What was to be stored comes back with [`into_inner`](Full::into_inner).
 ///
@@ -129,3 +131,93 @@ impl fmt::Display for CapacityError {
 }
 
 impl Error for CapacityError {}
+
+/// An arena cannot be mapped as it was asked for, or its pages did not go back.
+///
+/// Says what was asked of the operating system, what it answered (`os_error`, `None` where the system has no such
+/// thing), and what can be changed.
+#[cfg(feature = "mapped")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapError {
+    /// An arena of that capacity cannot be made, wherever.
+    Capacity(CapacityError),
+    /// The system refused the address space.
+    AddressSpace {
+        /// How many bytes were asked for.
+        bytes: usize,
+        /// The system's error.
+        os_error: Option<i32>,
+    },
+    /// The system has no transparent huge pages, or its administrator has switched them off.
+    TransparentHugePages {
+        /// How many bytes were to lie in them.
+        bytes: usize,
+        /// The system's error.
+        os_error: Option<i32>,
+    },
+    /// The system has not as many huge pages set aside.
+    ExplicitHugePages {
+        /// How many bytes were to lie in them: a multiple of 2 MiB.
+        bytes: usize,
+        /// The system's error.
+        os_error: Option<i32>,
+    },
+    /// The system does not let the memory be locked.
+    Lock {
+        /// How many bytes were to be locked.
+        bytes: usize,
+        /// The system's error.
+        os_error: Option<i32>,
+    },
+    /// The system did not take the pages back.
+    Release {
+        /// How many bytes of address space they lie in.
+        bytes: usize,
+        /// The system's error.
+        os_error: Option<i32>,
+    },
+}
+
+#[cfg(feature = "mapped")]
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (os_error, change) = match *self {
+            MapError::Capacity(error) => return error.fmt(f),
+            MapError::AddressSpace { bytes, os_error } => {
+                write!(f, "the system refused {bytes} bytes of address space")?;
+                (os_error, "ask for fewer slots, or raise the limit (`ulimit -v`, `vm.overcommit_memory`)")
+            }
+            MapError::TransparentHugePages { bytes, os_error } => {
+                write!(f, "the system has no transparent huge pages for {bytes} bytes")?;
+                (os_error, "write `madvise` to /sys/kernel/mm/transparent_hugepage/enabled, or allow `.or_fallback()`")
+            }
+            MapError::ExplicitHugePages { bytes, os_error } => {
+                write!(f, "the system refused {bytes} bytes in huge pages of 2 MiB")?;
+                (os_error, "raise `vm.nr_hugepages`, ask for fewer slots, or allow `.or_fallback()`")
+            }
+            MapError::Lock { bytes, os_error } => {
+                write!(f, "the system refused to lock {bytes} bytes in RAM")?;
+                (os_error, "raise the limit (`ulimit -l`), grant CAP_IPC_LOCK, or allow `.or_fallback()`")
+            }
+            MapError::Release { bytes, os_error } => {
+                write!(f, "the system did not take back the pages of {bytes} bytes")?;
+                (os_error, "drop the arena instead")
+            }
+        };
+        match os_error {
+            Some(code) => write!(f, " ({}): {change}", io::Error::from_raw_os_error(code)),
+            None => write!(f, ": {change}"),
+        }
+    }
+}
+
+#[cfg(feature = "mapped")]
+impl Error for MapError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            MapError::Capacity(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -19,19 +19,28 @@ mod arena;
 mod reservation;
 mod slices;
 mod local;
+mod compact;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+mod mapped;
 #[cfg(all(test, loom))]
 mod models;
 
 pub use arena::AtomicArena;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;
+#[cfg(feature = "mapped")]
+pub use error::MapError;
 pub use error::{CapacityError, Full};
 pub use iter::{Drain, IntoIter, Iter, IterMut};
 pub use local::Local;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use mapped::MapBuilder;
 pub use reservation::Reservation;
 #[cfg(not(all(test, loom)))]
 pub use storage::{Borrowed, Inline};
 pub use storage::{Heap, Storage};
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use storage::{HugePages, Mapped};
 
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]

@@ -7,6 +7,8 @@ mod borrowed;
 mod heap;
 #[cfg(not(all(test, loom)))]
 mod inline;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+mod mapped;
 
 use core::ptr::NonNull;
 
@@ -18,14 +20,18 @@ pub use borrowed::Borrowed;
 pub use heap::Heap;
 #[cfg(not(all(test, loom)))]
 pub use inline::Inline;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub(crate) use mapped::MapOptions;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use mapped::{HugePages, Mapped};
 
 pub(crate) mod sealed {
     /// Keeps [`Storage`](super::Storage) to this crate.
     pub trait Sealed {}
 }
 
-/// Where an [`AtomicArena`](crate::AtomicArena) keeps its state: [`Heap`](crate::Heap), [`Inline`](crate::Inline)
-/// or [`Borrowed`](crate::Borrowed). Sealed.
+/// Where an [`AtomicArena`](crate::AtomicArena) keeps its state: [`Heap`](crate::Heap), [`Inline`](crate::Inline),
+/// [`Borrowed`](crate::Borrowed), or `Mapped` (feature `mapped`). Sealed.
 ///
 /// # Safety
 ///

@@ -1,14 +1,17 @@
-//! The one switch between the atomics of `core` and those of loom, and what the two do not share.
+//! The one switch between the atomics of `core`, of `portable-atomic` and of loom, and what they do not share.
 //!
-//! Nobody else names `core::sync` or loom. Loom's atomics are registered with the model when they are made:
-//! they have no `const fn new` and zeroed memory is not one of them. Both differences end here.
+//! Nobody else names any of the three. Those of `portable-atomic` are made like those of `core`. Loom's are registered
+//! with the model when they are made: they have no `const fn new` and zeroed memory is not one of them. Both differences
+//! end here.
 
 pub(crate) use core::sync::atomic::Ordering;
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(any(all(test, loom), feature = "portable-atomic")))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+#[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
+pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
 use core::ops::{Deref, DerefMut};
 

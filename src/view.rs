@@ -344,6 +344,38 @@ impl<'a, T> ViewMut<'a, T> {
         }
     }
 
+    /// Moves the values down over the vacant slots, and begins a new epoch, in which all of them are owned.
+    ///
+    /// Runs no foreign code: values are moved, not dropped.
+    pub(crate) fn compact(&mut self) {
+        self.settle();
+        let end = self.cursor.next_mut();
+        let mut filled = end;
+        if self.cursor.vacant_mut() != 0 {
+            filled = 0;
+            let mut next = 0;
+            while next < end {
+                let run = next..self.next_vacant(next, end);
+                if filled != run.start {
+                    // SAFETY: the slots of the run hold values, and `run.len()` slots from `filled` on do not, or are
+                    // of the run itself: all below them were moved further down, or are vacant. All are ours as the
+                    // arena is, and the values that stay behind above `filled` are not looked at again: the new epoch
+                    // begins below them.
+                    unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
+                }
+                filled += run.len();
+                next = run.end + 1;
+            }
+        }
+        self.restart();
+        self.cursor.raise_mut(filled);
+    }
+
+    /// The first vacant slot at or above `index`, or `end`.
+    fn next_vacant(&mut self, index: usize, end: usize) -> usize {
+        (index..end).find(|&index| self.stamps.kind(index) == Some(Kind::Vacant)).unwrap_or(end)
+    }
+
     /// The slots below the cursor.
     ///
     /// # Safety

@@ -2,8 +2,12 @@
 
 #[cfg(feature = "alloc")]
 use alloc::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+#[cfg(feature = "alloc")]
+use core::mem::ManuallyDrop;
 #[cfg(feature = "alloc")]
 use core::ptr::NonNull;
 
@@ -83,6 +87,32 @@ impl<T> Heap<T> {
         let memory = Memory { header, stamps, slots, capacity, destroy: destroy::<T> };
         Ok(Heap { memory, marker: PhantomData })
     }
+
+    /// The slots as the vector that they are, of the values of the first `len`; the stamps are freed.
+    ///
+    /// # Safety
+    ///
+    /// The first `len` slots hold values, and no other does.
+    pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
+        let Memory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory;
+        // SAFETY: allocated by `new` for this capacity; `self` is gone without having been dropped.
+        unsafe { free_stamps(stamps, capacity) };
+        // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or they have no size; nobody else
+        // will free them; the first `len` hold values (the caller), which nobody else has.
+        unsafe { Vec::from_raw_parts(slots.cast().as_ptr(), len, capacity) }
+    }
+}
+
+/// # Safety
+///
+/// The stamps were allocated by `Heap::new` for that capacity, and are not used afterwards.
+#[cfg(feature = "alloc")]
+unsafe fn free_stamps(stamps: NonNull<Stamp>, capacity: usize) {
+    // SAFETY: the layout with which they were allocated, which `Heap::new` has found to be valid.
+    unsafe {
+        let layout = Layout::from_size_align_unchecked(capacity * size_of::<Stamp>(), align_of::<Stamp>());
+        dealloc(stamps.as_ptr().cast(), layout);
+    }
 }
 
 /// # Safety
@@ -96,17 +126,15 @@ unsafe fn destroy<T>(memory: &mut Memory) {
     impl<T> Drop for Free<'_, T> {
         fn drop(&mut self) {
             let capacity = self.0.capacity;
-            // SAFETY: `Heap::<T>::new` allocated with these layouts, which it has found to be valid; slots without
-            // size were not allocated.
+            // SAFETY: `Heap::<T>::new` allocated with this layout, which it has found to be valid; slots without size
+            // were not allocated. The stamps were, for this capacity.
             unsafe {
                 let slots = capacity * size_of::<T>();
                 if slots != 0 {
                     let layout = Layout::from_size_align_unchecked(slots, align_of::<T>());
                     dealloc(self.0.slots.as_ptr(), layout);
                 }
-                let stamps = capacity * size_of::<Stamp>();
-                let layout = Layout::from_size_align_unchecked(stamps, align_of::<Stamp>());
-                dealloc(self.0.stamps.as_ptr().cast(), layout);
+                free_stamps(self.0.stamps, capacity);
             }
         }
     }

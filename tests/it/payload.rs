@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use atomicarena::AtomicArena;
+use atomicarena::{AtomicArena, Storage};
 
 /// Writes down how often each of its values was dropped.
 ///
@@ -103,7 +103,7 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Asks for one slot after the other until one is refused, and returns how many there were.
-pub(crate) fn fill_up<T>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) -> usize {
+pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
     // One more than could be: an arena that never refuses must not hang the test.
     let bound = arena.capacity() + 1;
     (0..bound).take_while(|_| arena.alloc_with(&mut make).is_ok()).count()
@@ -111,7 +111,7 @@ pub(crate) fn fill_up<T>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) ->
 
 /// Exactly `free` slots can still be had, one by one. Leaves the arena full.
 #[track_caller]
-pub(crate) fn assert_room<T>(arena: &AtomicArena<T>, free: usize, make: impl FnMut() -> T) {
+pub(crate) fn assert_room<T, S: Storage<T>>(arena: &AtomicArena<T, S>, free: usize, make: impl FnMut() -> T) {
     assert_eq!(arena.remaining(), free, "what is said to remain");
     assert_eq!(arena.count(), arena.capacity() - free, "what is said to be taken");
     assert_eq!(fill_up(arena, make), free, "slots that can be had one by one");

@@ -1,0 +1,121 @@
+//! The ways to store an event, and how each is made ready before the first one comes.
+
+use std::fmt;
+use std::hint::black_box;
+
+use atomicarena::{AtomicArena, MapError, Mapped, StaticArena};
+
+/// How many events come in in a round.
+pub(crate) const EVENTS: usize = 20_000;
+
+/// How many rounds there can be: an arena in a `static` is filled once, so each round has one.
+pub(crate) const MOST_ROUNDS: usize = 10;
+
+/// What comes in: a message of 256 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event(#[expect(dead_code, reason = "it is stored, which is what is measured")] [u64; 32]);
+
+impl Event {
+    pub(crate) fn new(number: usize) -> Self {
+        Event([number as u64; 32])
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nowhere: what the clock and the machine alone cost.
+    Nothing,
+    Static,
+    Mapped,
+    Boxed,
+}
+
+impl Way {
+    pub(crate) const ALL: [Way; 4] = [Way::Nothing, Way::Static, Way::Mapped, Way::Boxed];
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Way::Nothing => "nothing (the clock alone)",
+            Way::Static => "static arena",
+            Way::Mapped => "mapped arena",
+            Way::Boxed => "Box::new",
+        })
+    }
+}
+
+static ARENAS: [StaticArena<Event, EVENTS>; MOST_ROUNDS] = [const { StaticArena::new() }; MOST_ROUNDS];
+
+/// What there is to store events in.
+pub(crate) struct Ways {
+    mapped: AtomicArena<Event, Mapped<Event>>,
+    /// Those of the round before, which the neighbour lets go of.
+    #[expect(clippy::vec_box, reason = "an allocation for each event is what is measured")]
+    boxes: Vec<Box<Event>>,
+}
+
+impl Ways {
+    /// Makes them ready: not a page is missing afterwards.
+    pub(crate) fn ready() -> Result<Self, MapError> {
+        ARENAS.iter().for_each(prefault);
+        let mapped = AtomicArena::mapped(EVENTS).prefault(true).lock_in_ram(true).or_fallback().build()?;
+        Ok(Ways { mapped, boxes: Vec::new() })
+    }
+
+    pub(crate) fn locked(&self) -> bool {
+        self.mapped.is_locked()
+    }
+
+    /// Lets `produce` store the events of a round, and hands it what is to be let go of meanwhile.
+    pub(crate) fn turn(
+        &mut self,
+        way: Way,
+        round: usize,
+        produce: impl FnOnce(&mut dyn FnMut(Event), Vec<Box<Event>>),
+    ) {
+        let full = "there is room for every event of a round";
+        match way {
+            Way::Nothing => produce(&mut |event| _ = black_box(event), Vec::new()),
+            Way::Static => {
+                let arena: &'static StaticArena<Event, EVENTS> = &ARENAS[round];
+                produce(&mut |event| _ = black_box(arena.publish(event).expect(full)), Vec::new());
+                assert_eq!(arena.iter().count(), EVENTS);
+            }
+            Way::Mapped => {
+                let arena = &self.mapped;
+                produce(&mut |event| _ = black_box(arena.publish(event).expect(full)), Vec::new());
+                assert_eq!(arena.iter().count(), EVENTS);
+                self.mapped.reset(); // the pages stay
+            }
+            Way::Boxed => {
+                let before = std::mem::take(&mut self.boxes);
+                let mut boxes = Vec::with_capacity(EVENTS);
+                boxes.resize_with(EVENTS, || None);
+                let mut places = boxes.iter_mut();
+                produce(&mut |event| *places.next().expect(full) = Some(black_box(Box::new(event))), before);
+                self.boxes = boxes.into_iter().flatten().collect();
+            }
+        }
+    }
+}
+
+/// Brings every page of a `static` arena in, with what works in a `static`: runs that are filled and not finished go
+/// back. Each ends where the next begins, so what goes back from the last to the first leaves the arena untouched.
+fn prefault(arena: &StaticArena<Event, EVENTS>) {
+    // A run marks its first and its last slot, a byte each; so short that no page of those bytes lies between.
+    let slots = 2048;
+    let mut runs = Vec::new();
+    loop {
+        let mut run = arena.reserve_up_to(slots);
+        if run.capacity() == 0 {
+            break;
+        }
+        run.fill(std::iter::repeat(Event::new(0)));
+        runs.push(run);
+    }
+    while let Some(run) = runs.pop() {
+        drop(run);
+    }
+    assert!(arena.is_empty() && arena.index_bound() == 0);
+}

@@ -1,0 +1,134 @@
+//! The values side by side: `compact`, and what `into_vec` hands over. (Over every kind of memory: `storages`.)
+
+use std::mem;
+use std::thread;
+
+use atomicarena::AtomicArena;
+
+use crate::allocations::metered;
+use crate::payload::{Ledger, punch_holes};
+
+#[test]
+fn into_vec_takes_over_the_slots() {
+    let arena = AtomicArena::with_capacity(10);
+    let first = &raw const *arena.alloc(1_u64).unwrap();
+    arena.publish(2).unwrap();
+    let (vec, meter) = metered(|| arena.into_vec());
+    assert_eq!((vec.as_slice(), vec.capacity(), vec.as_ptr()), (&[1, 2][..], 10, first));
+    assert_eq!((meter.requests, meter.returns), (0, 1), "the bytes beside the slots are returned");
+    let ((), meter) = metered(|| drop(vec));
+    assert_eq!(meter.returns, 1);
+}
+
+#[test]
+fn into_vec_closes_holes_in_place() {
+    let mut arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena);
+    let first = (&raw const *arena.get_mut(1).unwrap()).wrapping_sub(1);
+    let (vec, meter) = metered(|| arena.into_vec());
+    assert_eq!((vec.as_slice(), vec.capacity(), vec.as_ptr()), (&[1, 3, 5, 7][..], 8, first));
+    assert_eq!((meter.requests, meter.returns), (0, 1));
+}
+
+#[test]
+fn into_vec_of_nothing_and_of_everything() {
+    assert_eq!(AtomicArena::<String>::with_capacity(3).into_vec(), Vec::<String>::new());
+    let mut arena = AtomicArena::with_capacity(3);
+    arena.fill_with(|index| index.to_string());
+    let mut vec = arena.into_vec();
+    vec.push("3".into());
+    assert_eq!(vec, ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn into_vec_of_values_without_size_and_of_large_alignment() {
+    #[derive(Debug, PartialEq)]
+    #[repr(align(4096))]
+    struct Page(u8);
+    let arena = AtomicArena::with_capacity(5);
+    drop((arena.reserve(1), arena.alloc(()), arena.publish(())));
+    assert_eq!(arena.into_vec().len(), 2);
+    let arena = AtomicArena::with_capacity(5);
+    let hole = arena.reserve(1).unwrap();
+    arena.alloc(Page(7)).unwrap();
+    drop(hole);
+    assert_eq!(arena.into_vec(), [Page(7)]);
+}
+
+#[test]
+fn values_outlive_arena_and_threads_and_are_dropped_once() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(100);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut local = arena.local();
+                for _ in 0..10 {
+                    local.alloc(ledger.value()).unwrap();
+                    arena.publish(ledger.value()).unwrap();
+                }
+            });
+        }
+    });
+    let vec = arena.into_vec();
+    assert_eq!((vec.len(), ledger.dropped()), (80, 0));
+    drop(vec);
+    assert_eq!((ledger.made(), ledger.dropped()), (80, 80));
+}
+
+#[test]
+fn what_was_leaked_is_not_in_the_vector() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(10);
+    arena.alloc(ledger.value()).unwrap();
+    let mut leaked = arena.reserve(3).unwrap();
+    leaked.push(ledger.value()).unwrap();
+    mem::forget(leaked);
+    arena.publish(ledger.value()).unwrap();
+    let ids: Vec<_> = arena.into_vec().iter().map(|value| value.id).collect();
+    assert_eq!((ids, ledger.alive()), (vec![0, 2], vec![1]));
+}
+
+#[test]
+fn into_boxed_slice_gives_the_rest_back() {
+    let mut arena = AtomicArena::with_capacity(1000);
+    arena.alloc_slice_copy(&[1_u64, 2, 3]).unwrap();
+    assert_eq!(*arena.into_boxed_slice(), [1, 2, 3]);
+    arena = AtomicArena::with_capacity(2);
+    arena.fill_default();
+    let (boxed, meter) = metered(|| arena.into_boxed_slice());
+    assert_eq!((boxed.len(), meter.requests), (2, 0), "full: nothing to give back");
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_value_is_the_vectors() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(4);
+    drop(arena.reserve(1));
+    arena.alloc(ledger.bomb()).unwrap();
+    arena.alloc(ledger.value()).unwrap();
+    let vec = arena.into_vec();
+    assert_eq!(crate::payload::panic_of(|| drop(vec)), "bomb 0");
+    assert_eq!(ledger.dropped(), 2);
+}
+
+#[test]
+fn compact_keeps_the_capacity_for_runs() {
+    let mut arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena);
+    assert!(arena.reserve(2).is_err(), "four are free, but scattered");
+    assert_eq!(arena.compact(), [1, 3, 5, 7]);
+    assert_eq!(arena.alloc_slice_copy(&[9; 4]).unwrap(), [9; 4]);
+    assert_eq!(arena.as_mut_slice().unwrap(), [1, 3, 5, 7, 9, 9, 9, 9]);
+}
+
+#[test]
+fn an_old_index_leads_nowhere_after_compact_even_without_holes() {
+    let mut arena = AtomicArena::with_capacity(8);
+    let (index, _) = arena.publish('a').unwrap();
+    assert_eq!((arena.as_mut_slice().unwrap().len(), arena.get(index)), (1, Some(&'a')));
+    assert_eq!(arena.compact(), ['a']);
+    assert_eq!(arena.get(index), None);
+    arena.publish_all();
+    assert_eq!(arena.get(index), Some(&'a'));
+}

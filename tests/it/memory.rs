@@ -1,0 +1,472 @@
+//! What is special to a kind of memory: what is refused, and what the operating system sees.
+//!
+//! What changes a process (its limits, its user) or counts what is a process's own happens in a child: this binary
+//! again, running one test. Linux is asked through `/proc` and `getrusage`.
+
+use std::mem::MaybeUninit;
+
+use atomicarena::{AtomicArena, CapacityError};
+
+/// Where the slots of an arena in so many bytes begin, and how many there are: by trying every number.
+fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
+    let fits = |slots: usize| {
+        let behind_stamps = (base + slots).next_multiple_of(align) + slots * size;
+        let before_stamps = base.next_multiple_of(align) + slots * (size + 1);
+        behind_stamps.min(before_stamps) <= base + len
+    };
+    (0..=len).rev().find(|&slots| fits(slots)).unwrap_or(0)
+}
+
+/// In every stretch of a few bytes, at every distance from a border, an arena has as many slots as fit, and writes
+/// nothing beside them.
+fn every_stretch<T: Copy + PartialEq + Sync>(value: T) {
+    #[repr(align(64))]
+    struct Area([MaybeUninit<u8>; 256]);
+    let longest = if cfg!(miri) { 40 } else { 160 };
+    for first in 0..17 {
+        for len in 0..longest {
+            let mut area = Area([MaybeUninit::new(0xa5); 256]);
+            let base = area.0[first..].as_ptr().addr();
+            let slots = most_slots(base, len, size_of::<T>(), align_of::<T>());
+            match AtomicArena::<T, _>::in_bytes(&mut area.0[first..first + len]) {
+                Err(error) => assert_eq!((slots, error), (0, CapacityError::Zero), "{len} bytes from {first}"),
+                Ok(mut arena) => {
+                    assert_eq!(arena.capacity(), slots, "{len} bytes from {first}");
+                    let lies = arena.fill_with(|_| value).as_ptr().addr();
+                    arena.publish_all();
+                    assert!(arena.as_mut_slice().unwrap().iter().all(|&stored| stored == value));
+                    assert!(lies % align_of::<T>() == 0 && lies >= base);
+                    assert!(lies + slots * size_of::<T>() <= base + len);
+                }
+            }
+            for (index, byte) in area.0.iter().enumerate() {
+                if !(first..first + len).contains(&index) {
+                    // SAFETY: it was initialised, and nothing in the arena covers it.
+                    assert_eq!(unsafe { byte.assume_init() }, 0xa5, "byte {index}, beside {len} from {first}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_of_every_length_and_alignment() {
+    every_stretch(0x11_u8);
+    every_stretch([0x22_u8; 3]);
+    every_stretch(0x3333_u16);
+    every_stretch(0x4444_4444_4444_4444_u64);
+    every_stretch(0x5555_u128);
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[repr(align(32))]
+    struct Wide(u8);
+    every_stretch(Wide(6));
+}
+
+#[test]
+fn one_byte_too_few() {
+    #[repr(align(8))]
+    struct Area([MaybeUninit<u8>; 32]);
+    let mut area = Area([MaybeUninit::uninit(); 32]);
+    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[..8]).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[..9]).unwrap().capacity(), 1);
+    // One byte off the border: the stamp lies before the slot, with six bytes between.
+    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[1..15]).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[1..16]).unwrap().capacity(), 1);
+    // A value without size still has its byte.
+    assert_eq!(AtomicArena::<(), _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
+}
+
+#[test]
+fn borrowed_bytes_are_the_callers_again_when_the_arena_is_gone() {
+    let mut bytes = [MaybeUninit::new(0_u8); 90];
+    for _ in 0..2 {
+        let arena = AtomicArena::<String, _>::in_bytes(&mut bytes).unwrap();
+        arena.alloc("dropped with the arena".into()).unwrap();
+    }
+    bytes.fill(MaybeUninit::new(7));
+}
+
+#[test]
+fn a_static_arena_hands_out_references_that_live_as_long_as_the_program() {
+    use atomicarena::StaticArena;
+    static NAMES: StaticArena<String, 4> = StaticArena::new();
+    let (owned, published): (&'static mut String, &'static String) = std::thread::spawn(|| {
+        let owned = NAMES.alloc("owned".into()).unwrap();
+        (owned, NAMES.publish("published".into()).unwrap().1)
+    })
+    .join()
+    .unwrap();
+    owned.push('!');
+    assert_eq!((owned.as_str(), published.as_str(), NAMES.get(1)), ("owned!", "published", Some(published)));
+    assert!(NAMES.alloc_array([const { String::new() }; 3]).is_err());
+}
+
+#[cfg(all(feature = "mapped", not(miri)))]
+mod mapped {
+    use std::error::Error;
+
+    use atomicarena::{AtomicArena, CapacityError, HugePages, MapError};
+
+    #[test]
+    fn impossible_capacities_are_refused() {
+        let refused = |capacity| AtomicArena::<u64, _>::mapped(capacity).or_fallback().build().unwrap_err();
+        assert_eq!(refused(0), MapError::Capacity(CapacityError::Zero));
+        for capacity in [usize::MAX, isize::MAX as usize / 8, isize::MAX as usize / 9 + 1] {
+            let too_large = CapacityError::TooLarge { capacity, slot_size: 8 };
+            assert_eq!(refused(capacity), MapError::Capacity(too_large));
+            assert_eq!(refused(capacity).source().unwrap().to_string(), too_large.to_string());
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_what_was_asked_and_what_to_change() {
+        let (bytes, os_error) = (4096, Some(12));
+        for (error, change) in [
+            (MapError::AddressSpace { bytes, os_error }, "ulimit -v"),
+            (MapError::TransparentHugePages { bytes, os_error }, "transparent_hugepage/enabled"),
+            (MapError::ExplicitHugePages { bytes, os_error }, "vm.nr_hugepages"),
+            (MapError::Lock { bytes, os_error }, "ulimit -l"),
+            (MapError::Release { bytes, os_error }, "drop the arena"),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("4096 bytes") && text.contains(change) && text.contains("os error 12"), "{text}");
+            assert!(error.source().is_none());
+        }
+        let text = MapError::Lock { bytes, os_error: None }.to_string();
+        assert!(!text.contains('(') || !text.contains("os error"), "{text}");
+        assert_eq!(MapError::Capacity(CapacityError::Zero).to_string(), CapacityError::Zero.to_string());
+    }
+
+    #[test]
+    fn prefaulting_says_how_far_it_is() {
+        let mut said = Vec::new();
+        let total = 9 * (5 << 20);
+        let arena = AtomicArena::<u64, _>::mapped(5 << 20).on_prefault(|done, of| said.push((done, of))).build();
+        assert_eq!(arena.unwrap().capacity(), 5 << 20);
+        assert_eq!(said, [(16 << 20, total), (32 << 20, total), (total, total)]);
+    }
+
+    #[test]
+    fn prefaulting_a_single_byte_and_values_without_size() {
+        assert!(AtomicArena::<(), _>::mapped(1).prefault(true).build().unwrap().alloc(()).is_ok());
+        let mut arena = AtomicArena::<u8, _>::mapped(4096).prefault(true).build().unwrap();
+        assert_eq!(arena.fill_with(|_| 1).len(), 4096);
+        arena.publish_all();
+        assert_eq!(arena.iter().count(), 4096);
+    }
+
+    #[test]
+    fn release_empties_and_drops_in_every_epoch() {
+        use crate::payload::{Ledger, panic_of};
+        let ledger = Ledger::new();
+        let mut arena = AtomicArena::mapped(100).build().unwrap();
+        for round in 0..200 {
+            for _ in 0..10 {
+                arena.publish(ledger.value()).unwrap();
+            }
+            std::mem::forget(arena.reserve(3).unwrap());
+            if round % 7 == 0 {
+                arena.release().unwrap()
+            } else {
+                arena.reset()
+            }
+            assert_eq!((arena.index_bound(), arena.iter().count(), ledger.alive().len()), (0, 0, 0));
+        }
+        arena.publish(ledger.bomb()).unwrap();
+        arena.publish(ledger.value()).unwrap();
+        assert!(panic_of(|| arena.release().unwrap()).starts_with("bomb"));
+        assert_eq!((arena.count(), ledger.alive().len()), (0, 0));
+        assert_eq!(arena.publish(ledger.value()).unwrap().0, 0);
+    }
+
+    #[test]
+    fn an_arena_may_hold_references_into_itself() {
+        use std::cell::Cell;
+        struct Node<'a>(Cell<Option<&'a Node<'a>>>);
+        let arena = AtomicArena::mapped(2).build().unwrap();
+        let a: &Node<'_> = arena.alloc(Node(Cell::new(None))).unwrap();
+        a.0.set(Some(arena.alloc(Node(Cell::new(Some(a)))).unwrap()));
+        assert!(a.0.get().unwrap().0.get().is_some());
+    }
+
+    #[test]
+    fn debug_says_what_was_asked_for() {
+        let builder = AtomicArena::<u8, _>::mapped(7).huge_pages(HugePages::Explicit);
+        let text = format!("{builder:?}");
+        assert!(text.contains("capacity: 7") && text.contains("Explicit"), "{text}");
+    }
+
+    #[cfg(target_os = "linux")]
+    mod linux {
+        use std::fs;
+        use std::process::Command;
+
+        use atomicarena::{AtomicArena, CapacityError, HugePages, MapError};
+        use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+        use nix::unistd::{Uid, setuid};
+
+        use crate::allocations::metered;
+
+        const MIB: usize = 1 << 20;
+
+        /// Names the test that a child process is to run.
+        const CHILD: &str = "ATOMICARENA_TEST_MEMORY_CHILD";
+
+        /// Runs `f` in a process of its own, which must succeed. `test` is the name of the test that calls this.
+        fn in_child(test: &str, f: impl FnOnce()) {
+            let test = format!("memory::mapped::linux::{test}");
+            if std::env::var_os(CHILD).is_some_and(|child| *child == *test) {
+                return f();
+            }
+            let child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &test, "--nocapture", "--test-threads=1"])
+                .env(CHILD, &test)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&child.stdout);
+            assert!(child.status.success() && said.contains("1 passed"), "{child:?}");
+        }
+
+        /// The number behind a key in a file of `/proc`, in its unit.
+        fn number(path: &str, key: &str) -> usize {
+            let text = fs::read_to_string(path).unwrap();
+            let rest = text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            let rest = rest.trim_start_matches([':', ' ', '\t']);
+            rest.split_whitespace().next().unwrap().parse().unwrap()
+        }
+
+        fn page_size() -> usize {
+            number("/proc/self/smaps", "KernelPageSize") << 10
+        }
+
+        /// Bytes that are resident, but for those that lie in files: the code comes in as it is used.
+        fn resident() -> usize {
+            let text = fs::read_to_string("/proc/self/statm").unwrap();
+            let pages: Vec<usize> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+            (pages[1] - pages[2]) * page_size()
+        }
+
+        fn locked() -> usize {
+            number("/proc/self/status", "VmLck") << 10
+        }
+
+        fn assert_near(what: &str, found: usize, expected: usize) {
+            assert!(found.abs_diff(expected) <= MIB, "{what}: {found} bytes, not about {expected}");
+        }
+
+        // ---- what is refused
+
+        #[test]
+        fn address_space_is_refused() {
+            in_child("address_space_is_refused", || {
+                let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB) as u64;
+                setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
+                for builder in [AtomicArena::<u64, _>::mapped(1 << 30), AtomicArena::mapped(1 << 30).or_fallback()] {
+                    let error = builder.build().unwrap_err();
+                    let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
+                    assert_eq!((bytes, os_error), (9 << 30, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(
+                        error.to_string().contains(&format!("{} bytes of address space", 9_usize << 30)),
+                        "{error}"
+                    );
+                }
+                let error = AtomicArena::<u64>::try_with_capacity(1 << 30).unwrap_err();
+                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 << 30 });
+                // What fits is still granted, and can be given back and used again where there is no room for a second.
+                let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
+                for _ in 0..3 {
+                    arena.alloc(1).unwrap();
+                    arena.release().unwrap();
+                }
+            });
+        }
+
+        #[test]
+        fn the_lock_is_refused() {
+            in_child("the_lock_is_refused", || {
+                if Uid::effective().is_root() {
+                    // An ordinary user has no capability.
+                    setuid(Uid::from_raw(65_534)).unwrap();
+                }
+                let capabilities = fs::read_to_string("/proc/self/status").unwrap();
+                let effective = capabilities.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+                let ipc_lock = 1 << 14;
+                assert_eq!(u64::from_str_radix(effective.trim(), 16).unwrap() & ipc_lock, 0);
+                setrlimit(Resource::RLIMIT_MEMLOCK, 64 << 10, 64 << 10).unwrap();
+
+                let builder = || AtomicArena::<u64, _>::mapped(MIB).lock_in_ram(true);
+                let error = builder().build().unwrap_err();
+                let MapError::Lock { bytes, os_error } = error else { panic!("{error}") };
+                assert_eq!((bytes, os_error), (9 * MIB, Some(nix::errno::Errno::ENOMEM as i32)));
+                assert!(error.to_string().contains("ulimit -l"), "{error}");
+                assert_eq!(locked(), 0, "nothing is left locked");
+
+                let arena = builder().or_fallback().build().unwrap();
+                assert_eq!((arena.is_locked(), arena.alloc(1).is_ok()), (false, true));
+                let small = AtomicArena::<u64, _>::mapped(1000).lock_in_ram(true).build().unwrap();
+                assert_eq!((small.is_locked(), locked()), (true, 3 * page_size()));
+            });
+        }
+
+        #[test]
+        fn explicit_huge_pages_are_refused() {
+            // More than any machine has set aside.
+            let builder = || AtomicArena::<u64, _>::mapped(1 << 37).huge_pages(HugePages::Explicit);
+            let error = builder().build().unwrap_err();
+            let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
+            assert_eq!((bytes, os_error.is_some()), (9 << 37, true));
+            assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
+            let arena = builder().or_fallback().build().unwrap();
+            assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));
+        }
+
+        // ---- what is granted
+
+        #[test]
+        fn explicit_huge_pages_are_used_where_there_are_some() {
+            let free = number("/proc/meminfo", "HugePages_Free");
+            if number("/proc/meminfo", "Hugepagesize") != 2048 || free < 4 {
+                println!("skipped: no huge pages of 2 MiB are set aside (vm.nr_hugepages)");
+                return;
+            }
+            let builder = AtomicArena::<u64, _>::mapped(MIB / 2).huge_pages(HugePages::Explicit);
+            let mut arena = builder.build().unwrap();
+            for _ in 0..3 {
+                assert_eq!(arena.fill_with(|index| index as u64).len(), MIB / 2);
+                arena.publish_all();
+                assert_eq!(number("/proc/meminfo", "HugePages_Free"), free - 3);
+                arena.release().unwrap();
+                assert_eq!(number("/proc/meminfo", "HugePages_Free"), free);
+            }
+            assert_eq!(arena.huge_pages(), Some(HugePages::Explicit));
+        }
+
+        #[test]
+        fn transparent_huge_pages_are_asked_for_or_refused() {
+            let setting = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or("[never]".into());
+            let built = AtomicArena::<u64, _>::mapped(MIB).huge_pages(HugePages::Transparent).build();
+            if setting.contains("[never]") {
+                assert!(matches!(built, Err(MapError::TransparentHugePages { .. })), "{built:?}");
+                return;
+            }
+            let arena = built.unwrap();
+            assert_eq!(arena.huge_pages(), Some(HugePages::Transparent));
+            let first = &raw const *arena.alloc(1).unwrap();
+            assert_eq!(first.addr() % (2 * MIB), 0, "a huge page is used from its border on");
+            // The mapping in which it lies carries the advice.
+            let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+            let mut inside = false;
+            let flags = smaps.lines().find_map(|line| {
+                if let Some((from, to)) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')) {
+                    let address = |text| usize::from_str_radix(text, 16);
+                    if let (Ok(from), Ok(to)) = (address(from), address(to)) {
+                        inside = (from..to).contains(&first.addr());
+                    }
+                }
+                line.strip_prefix("VmFlags:").filter(|_| inside)
+            });
+            assert!(flags.unwrap().split(' ').any(|flag| flag == "hg"), "{flags:?}");
+        }
+
+        #[test]
+        fn what_is_locked_stays_in_ram() {
+            in_child("what_is_locked_stays_in_ram", || {
+                let built = AtomicArena::<u64, _>::mapped(MIB).lock_in_ram(true).build();
+                let Ok(mut arena) = built else {
+                    println!("skipped: {}", built.unwrap_err());
+                    return;
+                };
+                assert_eq!((arena.is_locked(), locked()), (true, 9 * MIB));
+                assert!(resident() >= 9 * MIB);
+                arena.alloc(1).unwrap();
+                arena.release().unwrap();
+                assert_eq!((arena.is_locked(), locked(), arena.alloc(1).is_ok()), (false, 0, true));
+            });
+        }
+
+        // ---- what the system sees
+
+        #[cfg(target_pointer_width = "64")]
+        #[test]
+        fn a_bound_of_a_billion_slots_costs_nothing() {
+            in_child("a_bound_of_a_billion_slots_costs_nothing", || {
+                let before = resident();
+                let arena = AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap();
+                assert_near("513 GiB, untouched", resident(), before);
+                arena.publish([7; 64]).unwrap();
+                // The other end: one run up to it, of which the last slot is written.
+                let mut run = arena.reserve_up_to(usize::MAX);
+                run.spare_capacity_mut().last_mut().unwrap().write([9; 64]);
+                assert_eq!(run.first_index() + run.capacity(), 1 << 30);
+                drop(run);
+                assert_near("513 GiB, both ends touched", resident(), before);
+                assert_eq!((arena.get(0), arena.remaining()), (Some(&[7; 64]), (1 << 30) - 1));
+                drop(arena);
+                // A thousand of them are more than the address space, so each must have gone.
+                for _ in 0..1000 {
+                    AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().alloc([1; 64]).unwrap();
+                }
+            });
+        }
+
+        #[test]
+        fn release_gives_the_pages_back() {
+            in_child("release_gives_the_pages_back", || {
+                let before = resident();
+                let bytes = 9 * 8 * MIB;
+                for prefault in [false, true] {
+                    let mut arena = AtomicArena::<u64, _>::mapped(8 * MIB).prefault(prefault).build().unwrap();
+                    for round in 0..3 {
+                        arena.fill_with(|index| index as u64);
+                        arena.publish_all();
+                        let filled = resident();
+                        assert_near("filled", filled, before + bytes);
+                        arena.release().unwrap();
+                        let released = resident();
+                        assert_near("released", released, before);
+                        // Nothing is left to zero, and no page is brought in to find that out.
+                        arena.reset_zeroed();
+                        assert_near("zeroed", resident(), before);
+                        println!("prefaulted {prefault}, round {round}: resident {filled}, released {released}");
+                        // A reset gives nothing back.
+                        arena.alloc_slice_copy(&[1; MIB]).unwrap();
+                        arena.reset();
+                        assert_near("reset", resident(), before + 8 * MIB);
+                        arena.release().unwrap();
+                    }
+                }
+                assert_near("dropped", resident(), before);
+            });
+        }
+
+        #[test]
+        fn prefaulted_allocations_cause_no_fault_and_ask_for_no_memory() {
+            const COUNT: usize = 100_000;
+            /// Page faults of this thread, while it allocates and publishes `COUNT` values each; and its requests.
+            fn faults(arena: &AtomicArena<u64, atomicarena::Mapped<u64>>) -> (i64, usize) {
+                let faults = || {
+                    let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+                    usage.minor_page_faults() + usage.major_page_faults()
+                };
+                let before = faults();
+                let (stored, meter) = metered(|| {
+                    (0..COUNT as u64).filter(|&i| arena.alloc(i).is_ok() && arena.publish(i).is_ok()).count()
+                });
+                let faults = faults() - before;
+                assert_eq!((stored, arena.count()), (COUNT, 2 * COUNT));
+                (faults, meter.requests + meter.returns)
+            }
+            in_child("prefaulted_allocations_cause_no_fault_and_ask_for_no_memory", || {
+                // Untouched, for comparison; it also brings in the code.
+                let untouched = faults(&AtomicArena::mapped(2 * COUNT).build().unwrap());
+                let pages = 9 * 2 * COUNT / page_size();
+                assert!(untouched.0 >= pages as i64 / 2 && untouched.1 == 0, "{untouched:?}, {pages} pages");
+                let prefaulted = faults(&AtomicArena::mapped(2 * COUNT).prefault(true).build().unwrap());
+                assert_eq!(prefaulted, (0, 0));
+                println!("faults, requests: untouched {untouched:?}, prefaulted {prefaulted:?}");
+            });
+        }
+    }
+}
