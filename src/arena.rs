@@ -13,7 +13,8 @@ use crate::stamp::Kind;
 #[cfg(not(all(test, loom)))]
 use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
-use crate::view::{View, ViewMut};
+use crate::view::View;
+use crate::view_mut::ViewMut;
 
 /// An arena of fixed capacity that many threads fill at once, and that is emptied all at once.
 ///

@@ -7,7 +7,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::storage::Storage;
-use crate::view::{Live, View, ViewMut};
+use crate::view::View;
+use crate::view_mut::{Live, ViewMut};
 
 /// The published values, with their indices. Made by [`AtomicArena::iter`](crate::AtomicArena::iter).
 pub struct Iter<'a, T> {

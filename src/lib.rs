@@ -13,6 +13,7 @@ mod error;
 mod stamp;
 mod cursor;
 mod view;
+mod view_mut;
 mod storage;
 mod iter;
 mod arena;

@@ -13,7 +13,8 @@ mod mapped;
 use core::ptr::NonNull;
 
 use crate::stamp::Stamp;
-use crate::view::{Header, View, ViewMut};
+use crate::view::{Header, View};
+use crate::view_mut::ViewMut;
 
 #[cfg(not(all(test, loom)))]
 pub use borrowed::Borrowed;

@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 use super::{Memory, Storage, sealed};
 use crate::error::CapacityError;
 use crate::stamp::Stamp;
-use crate::view::{Header, View, ViewMut};
+use crate::view::{Header, View};
+use crate::view_mut::ViewMut;
 
 /// Bytes that the caller has from elsewhere, for `'m`.
 pub struct Borrowed<'m, T> {

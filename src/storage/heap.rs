@@ -18,7 +18,8 @@ use crate::error::CapacityError;
 use crate::stamp::Stamp;
 #[cfg(feature = "alloc")]
 use crate::view::Header;
-use crate::view::{View, ViewMut};
+use crate::view::View;
+use crate::view_mut::ViewMut;
 
 /// Memory from the global allocator: slots as `Vec<T>` would ask for them, stamps zeroed and apart.
 ///

@@ -7,7 +7,8 @@ use core::ptr::NonNull;
 
 use super::{Storage, drop_values, sealed};
 use crate::stamp::Stamp;
-use crate::view::{Header, View, ViewMut};
+use crate::view::{Header, View};
+use crate::view_mut::ViewMut;
 
 /// Everything in the arena itself: no pointer, no allocation. For a `static`, or the stack.
 pub struct Inline<T, const N: usize> {

@@ -16,7 +16,8 @@ use memmap2::{MmapMut, MmapOptions};
 use super::{Memory, Storage, sealed};
 use crate::error::{CapacityError, MapError};
 use crate::stamp::Stamp;
-use crate::view::{Header, View, ViewMut};
+use crate::view::{Header, View};
+use crate::view_mut::ViewMut;
 
 /// No system that we map memory from has smaller pages: a mapping is aligned to it at least, and writing one byte in
 /// each brings every page in.
