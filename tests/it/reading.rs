@@ -1,6 +1,7 @@
 //! Reading from any thread, and what the arena says of itself.
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use atomicarena::AtomicArena;
@@ -138,6 +139,20 @@ fn index_of_does_not_know_a_stranger() {
     // Neighbours in memory on both sides, at every distance from the slots.
     let around = [0_u32; 64];
     assert!(around.iter().all(|value| arena.index_of(value).is_none()));
+}
+
+#[test]
+fn index_of_does_not_know_a_neighbour_directly_behind_the_slots() {
+    let mut memory = [MaybeUninit::new(7u8); 33];
+    let (inside, outside) = memory.split_at_mut(32);
+    // SAFETY: initialised above.
+    let neighbour = unsafe { outside[0].assume_init_ref() };
+    let arena = AtomicArena::<u8, _>::in_bytes(inside).unwrap();
+    let last = arena.alloc_slice_copy(&[1; 16]).unwrap().last().unwrap();
+    assert_eq!((arena.capacity(), arena.index_of(last)), (16, Some(15)));
+    // The stamps come first where that wastes nothing, so this is the next byte.
+    assert_eq!(std::ptr::from_ref(last).wrapping_add(1), std::ptr::from_ref(neighbour));
+    assert_eq!(arena.index_of(neighbour), None);
 }
 
 #[test]
