@@ -258,6 +258,7 @@ mod mapped {
 
         // ---- what is refused
 
+        #[cfg(target_pointer_width = "64")]
         #[test]
         fn address_space_is_refused() {
             in_child("address_space_is_refused", || {
@@ -310,6 +311,7 @@ mod mapped {
             });
         }
 
+        #[cfg(target_pointer_width = "64")]
         #[test]
         fn explicit_huge_pages_are_refused() {
             // More than any machine has set aside.
