@@ -64,15 +64,18 @@ fn bytes_of_every_length_and_alignment() {
 
 #[test]
 fn one_byte_too_few() {
+    // As a `u64` where that is aligned to its size.
+    #[repr(align(8))]
+    struct Eight(#[expect(dead_code)] [u8; 8]);
     #[repr(align(8))]
     struct Area([MaybeUninit<u8>; 32]);
     let mut area = Area([MaybeUninit::uninit(); 32]);
-    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
-    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[..8]).unwrap_err(), CapacityError::Zero);
-    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[..9]).unwrap().capacity(), 1);
+    assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[..8]).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[..9]).unwrap().capacity(), 1);
     // One byte off the border: the stamp lies before the slot, with six bytes between.
-    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[1..15]).unwrap_err(), CapacityError::Zero);
-    assert_eq!(AtomicArena::<u64, _>::in_bytes(&mut area.0[1..16]).unwrap().capacity(), 1);
+    assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[1..15]).unwrap_err(), CapacityError::Zero);
+    assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[1..16]).unwrap().capacity(), 1);
     // A value without size still has its byte.
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
@@ -203,13 +206,17 @@ mod mapped {
         use std::fs;
         use std::process::Command;
 
-        use atomicarena::{AtomicArena, CapacityError, HugePages, MapError};
+        use atomicarena::{AtomicArena, CapacityError, HugePages, MapError, Mapped};
         use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
         use nix::unistd::{Uid, setuid};
 
         use crate::allocations::metered;
 
         const MIB: usize = 1 << 20;
+
+        /// Many slots: an eighth of an address space of 32 bits, and more memory than any machine has set aside for huge
+        /// pages on one of 64.
+        const MANY: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
 
         /// Names the test that a child process is to run.
         const CHILD: &str = "ATOMICARENA_TEST_MEMORY_CHILD";
@@ -261,19 +268,16 @@ mod mapped {
         #[test]
         fn address_space_is_refused() {
             in_child("address_space_is_refused", || {
-                let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB) as u64;
+                let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
-                for builder in [AtomicArena::<u64, _>::mapped(1 << 30), AtomicArena::mapped(1 << 30).or_fallback()] {
+                for builder in [AtomicArena::<u64, _>::mapped(MANY), AtomicArena::mapped(MANY).or_fallback()] {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
-                    assert_eq!((bytes, os_error), (9 << 30, Some(nix::errno::Errno::ENOMEM as i32)));
-                    assert!(
-                        error.to_string().contains(&format!("{} bytes of address space", 9_usize << 30)),
-                        "{error}"
-                    );
+                    assert_eq!((bytes, os_error), (9 * MANY, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(error.to_string().contains(&format!("{} bytes of address space", 9 * MANY)), "{error}");
                 }
-                let error = AtomicArena::<u64>::try_with_capacity(1 << 30).unwrap_err();
-                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 << 30 });
+                let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
+                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
                 // What fits is still granted, and can be given back and used again where there is no room for a second.
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
                 for _ in 0..3 {
@@ -312,11 +316,10 @@ mod mapped {
 
         #[test]
         fn explicit_huge_pages_are_refused() {
-            // More than any machine has set aside.
-            let builder = || AtomicArena::<u64, _>::mapped(1 << 37).huge_pages(HugePages::Explicit);
+            let builder = || AtomicArena::<u64, _>::mapped(MANY).huge_pages(HugePages::Explicit);
             let error = builder().build().unwrap_err();
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
-            assert_eq!((bytes, os_error.is_some()), (9 << 37, true));
+            assert_eq!((bytes, os_error.is_some()), ((9 * MANY).next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
             let arena = builder().or_fallback().build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));
@@ -445,10 +448,10 @@ mod mapped {
         fn prefaulted_allocations_cause_no_fault_and_ask_for_no_memory() {
             const COUNT: usize = 100_000;
             /// Page faults of this thread, while it allocates and publishes `COUNT` values each; and its requests.
-            fn faults(arena: &AtomicArena<u64, atomicarena::Mapped<u64>>) -> (i64, usize) {
+            fn faults(arena: &AtomicArena<u64, Mapped<u64>>) -> (usize, usize) {
                 let faults = || {
                     let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
-                    usage.minor_page_faults() + usage.major_page_faults()
+                    usize::try_from(usage.minor_page_faults() + usage.major_page_faults()).unwrap()
                 };
                 let before = faults();
                 let (stored, meter) = metered(|| {
@@ -462,7 +465,7 @@ mod mapped {
                 // Untouched, for comparison; it also brings in the code.
                 let untouched = faults(&AtomicArena::mapped(2 * COUNT).build().unwrap());
                 let pages = 9 * 2 * COUNT / page_size();
-                assert!(untouched.0 >= pages as i64 / 2 && untouched.1 == 0, "{untouched:?}, {pages} pages");
+                assert!(untouched.0 >= pages / 2 && untouched.1 == 0, "{untouched:?}, {pages} pages");
                 let prefaulted = faults(&AtomicArena::mapped(2 * COUNT).prefault(true).build().unwrap());
                 assert_eq!(prefaulted, (0, 0));
                 println!("faults, requests: untouched {untouched:?}, prefaulted {prefaulted:?}");

@@ -1,0 +1,101 @@
+//! Filling 1 GiB of memory that nobody has touched yet: small pages beside huge ones, in one run.
+//!
+//! ```text
+//! cargo bench --bench fresh_memory
+//! ```
+//!
+//! An arena is made, filled from the first slot to the last, and dropped; the ways take turns, so that whatever else the
+//! machine does meets all of them alike. What is printed is the time to fill, the median and the best of the rounds,
+//! and the page faults meanwhile. The prefaulted arena has met its faults while it was made: that time stands beside it.
+//! Transparent huge pages are advice: the faults tell whether the kernel had some.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use atomicarena::{AtomicArena, HugePages, MapError, Storage};
+
+/// A cache line, so that filling is writing and little else.
+type Line = [u64; 8];
+
+const SLOTS: usize = (1 << 30) / size_of::<Line>();
+const ROUNDS: usize = 5;
+
+/// What one round of one way took.
+struct Turn {
+    make: Duration,
+    fill: Duration,
+    faults: i64,
+}
+
+type Way = (&'static str, fn() -> Result<Turn, MapError>);
+
+const WAYS: [Way; 5] = [
+    ("heap", || turn(|| Ok(AtomicArena::with_capacity(SLOTS)))),
+    ("mapped", || turn(|| AtomicArena::mapped(SLOTS).build())),
+    ("mapped, transparent huge pages", || {
+        turn(|| AtomicArena::mapped(SLOTS).huge_pages(HugePages::Transparent).build())
+    }),
+    ("mapped, explicit huge pages", || turn(|| AtomicArena::mapped(SLOTS).huge_pages(HugePages::Explicit).build())),
+    ("mapped, prefaulted", || turn(|| AtomicArena::mapped(SLOTS).prefault(true).build())),
+];
+
+fn turn<S: Storage<Line>>(make: impl FnOnce() -> Result<AtomicArena<Line, S>, MapError>) -> Result<Turn, MapError> {
+    let start = Instant::now();
+    let mut arena = make()?;
+    let make = start.elapsed();
+    let (faults, start) = (minor_faults(), Instant::now());
+    black_box(arena.fill_with(|index| [index as u64; 8]));
+    Ok(Turn { make, fill: start.elapsed(), faults: minor_faults() - faults })
+}
+
+/// Page faults of this process that needed no disk: the pages it touched for the first time.
+fn minor_faults() -> i64 {
+    #[cfg(unix)]
+    {
+        // SAFETY: all zeros is a valid rusage.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: `usage` is a rusage that may be written.
+        unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+        usage.ru_minflt
+    }
+    #[cfg(not(unix))]
+    0
+}
+
+fn main() {
+    if cfg!(debug_assertions) || !std::env::args().any(|argument| argument == "--bench") {
+        eprintln!("fresh_memory: measures with `cargo bench --bench fresh_memory`");
+        return;
+    }
+    let mut turns: [Vec<Turn>; WAYS.len()] = Default::default();
+    let mut refused = [None; WAYS.len()];
+    for _ in 0..ROUNDS {
+        for (way, (_, run)) in WAYS.iter().enumerate() {
+            match run() {
+                Ok(turn) => turns[way].push(turn),
+                Err(error) => refused[way] = Some(error),
+            }
+        }
+    }
+    println!("filling 1 GiB, {} bytes at a time, {ROUNDS} rounds", size_of::<Line>());
+    println!("{:32}{:>12}{:>12}{:>12}{:>12}{:>12}", "", "median", "best", "GiB/s", "faults", "to make it");
+    for ((name, _), (mut turns, refused)) in WAYS.iter().zip(turns.into_iter().zip(refused)) {
+        if let Some(error) = refused {
+            println!("{name:32}  {error}");
+            continue;
+        }
+        turns.sort_by_key(|turn| turn.fill);
+        let (median, best) = (&turns[turns.len() / 2], &turns[0]);
+        let rate = 1.0 / median.fill.as_secs_f64();
+        let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+        println!(
+            "{name:32}{:>12}{:>12}{rate:>12.2}{:>12}{:>12}",
+            milliseconds(median.fill),
+            milliseconds(best.fill),
+            median.faults,
+            milliseconds(median.make)
+        );
+    }
+}
