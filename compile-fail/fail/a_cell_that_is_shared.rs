@@ -1,7 +1,7 @@
 //! `Cell` is `Send`, so an arena of them may be shared; what lends `&Cell` may not be, nor may a handle.
 use std::cell::Cell;
 
-use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation};
+use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation};
 
 type T = Cell<u8>;
 
@@ -18,4 +18,5 @@ fn main() {
     sync::<IntoIter<T, Heap<T>>>(); //~ E0277
     sync::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
     sync::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+    sync::<IntoIter<T, Mapped<T>>>(); //~ E0277
 }

@@ -1,5 +1,5 @@
 //! Whatever takes values in is invariant: with `&'short str` in the type, one could be put among the `&'static str`.
-use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Reservation, StaticArena};
+use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Mapped, Reservation, StaticArena};
 
 type Text = &'static str;
 
@@ -18,6 +18,12 @@ fn inline_arena<'a, 's>(long: &'a StaticArena<Text, 1>) -> &'a StaticArena<&'s s
 type InBytes<T> = AtomicArena<T, Borrowed<'static, T>>;
 
 fn arena_in_bytes<'a, 's>(long: &'a InBytes<Text>) -> &'a InBytes<&'s str> {
+    long //~ error
+}
+
+type FromSystem<T> = AtomicArena<T, Mapped<T>>;
+
+fn mapped_arena<'a, 's>(long: &'a FromSystem<Text>) -> &'a FromSystem<&'s str> {
     long //~ error
 }
 

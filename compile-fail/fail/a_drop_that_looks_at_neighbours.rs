@@ -36,6 +36,12 @@ fn in_bytes() {
     a.next.set(Some(a));
 }
 
+fn in_a_mapping() {
+    let arena = AtomicArena::mapped(1).build().unwrap();
+    let a: &Node<'_> = arena.alloc(node()).unwrap(); //~ E0597
+    a.next.set(Some(a));
+}
+
 fn inside_another_type() {
     let arena = Some(Box::new(AtomicArena::with_capacity(1)));
     let a: &Vec<Node<'_>> = arena.as_ref().unwrap().alloc(vec![node()]).unwrap(); //~ E0597

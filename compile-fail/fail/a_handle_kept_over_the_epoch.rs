@@ -36,6 +36,12 @@ fn local_dropped_after_drain(mut arena: AtomicArena<u32>) {
     arena.drain(); //~ E0502
 }
 
+fn local_over_compact(mut arena: AtomicArena<u32>) {
+    let mut local = arena.local();
+    arena.compact(); //~ E0502
+    let _ = local.alloc(1);
+}
+
 fn iter_over_reset(mut arena: AtomicArena<u32>) {
     let iter = arena.iter();
     arena.reset(); //~ E0502

@@ -1,7 +1,9 @@
 //! `MutexGuard` is `Sync` and not `Send`: what moves values between threads refuses it, and so does what is shared.
 use std::sync::MutexGuard;
 
-use atomicarena::{AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, IterMut, Local, Reservation, StaticArena};
+use atomicarena::{
+    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, IterMut, Local, Mapped, Reservation, StaticArena,
+};
 
 type T = MutexGuard<'static, u8>;
 
@@ -15,6 +17,8 @@ fn main() {
     sync::<StaticArena<T, 1>>(); //~ E0277
     send::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
     sync::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
+    send::<AtomicArena<T, Mapped<T>>>(); //~ E0277
+    sync::<AtomicArena<T, Mapped<T>>>(); //~ E0277
     send::<Local<'static, T>>(); //~ E0277
     sync::<Local<'static, T>>(); //~ E0277
     send::<Reservation<'static, T>>(); //~ E0277
@@ -27,4 +31,6 @@ fn main() {
     sync::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
     send::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
     sync::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+    send::<IntoIter<T, Mapped<T>>>(); //~ E0277
+    sync::<IntoIter<T, Mapped<T>>>(); //~ E0277
 }

@@ -2,7 +2,7 @@
 use std::cell::Cell;
 
 use atomicarena::{
-    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation, StaticArena,
+    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, StaticArena,
 };
 
 type T = &'static Cell<u8>;
@@ -17,6 +17,8 @@ fn main() {
     sync::<StaticArena<T, 1>>(); //~ E0277
     send::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
     sync::<AtomicArena<T, Borrowed<'static, T>>>(); //~ E0277
+    send::<AtomicArena<T, Mapped<T>>>(); //~ E0277
+    sync::<AtomicArena<T, Mapped<T>>>(); //~ E0277
     send::<Local<'static, T>>(); //~ E0277
     sync::<Local<'static, T>>(); //~ E0277
     send::<Reservation<'static, T>>(); //~ E0277
@@ -33,4 +35,6 @@ fn main() {
     sync::<IntoIter<T, Inline<T, 1>>>(); //~ E0277
     send::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
     sync::<IntoIter<T, Borrowed<'static, T>>>(); //~ E0277
+    send::<IntoIter<T, Mapped<T>>>(); //~ E0277
+    sync::<IntoIter<T, Mapped<T>>>(); //~ E0277
 }

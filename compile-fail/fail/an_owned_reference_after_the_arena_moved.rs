@@ -46,4 +46,20 @@ fn taken_apart() {
     drop(values);
 }
 
+fn made_a_vector() {
+    let arena = AtomicArena::with_capacity(1);
+    let value = arena.alloc(1).unwrap();
+    let vector = arena.into_vec(); //~ E0505
+    *value = 2;
+    drop(vector);
+}
+
+fn made_a_boxed_slice() {
+    let arena = AtomicArena::with_capacity(1);
+    let mut run = arena.reserve(1).unwrap();
+    let boxed = arena.into_boxed_slice(); //~ E0505
+    run.push(1).unwrap();
+    drop(boxed);
+}
+
 fn main() {}

@@ -1,5 +1,5 @@
 //! What `alloc` and its family return does not outlive what ends the epoch, or what lends the arena out exclusively.
-use atomicarena::AtomicArena;
+use atomicarena::{AtomicArena, Mapped};
 
 fn over_reset(mut arena: AtomicArena<u32>) {
     let value = arena.alloc(1).unwrap();
@@ -52,6 +52,19 @@ fn over_fill_with(mut arena: AtomicArena<u8>) {
     let all = arena.fill_with(|_| 0); //~ E0502
     text.make_ascii_uppercase();
     all[0] = 1;
+}
+
+fn over_compact(mut arena: AtomicArena<u32>) {
+    let value = arena.alloc(1).unwrap();
+    let all = arena.compact(); //~ E0502
+    *value = 2;
+    all[0] = 1;
+}
+
+fn over_release(mut arena: AtomicArena<u32, Mapped<u32>>) {
+    let value = arena.alloc(1).unwrap();
+    arena.release().unwrap(); //~ E0502
+    *value = 2;
 }
 
 fn main() {}

@@ -1,5 +1,5 @@
 //! Values may refer to each other, in cycles, as long as their drop cannot look: on the heap, in borrowed bytes, in a
-//! `static`.
+//! mapping, in a `static`.
 use std::cell::{Cell, OnceCell};
 use std::mem::MaybeUninit;
 
@@ -44,6 +44,13 @@ fn in_bytes() {
     assert_eq!(a.next.get().unwrap().next.get().unwrap().name, "a");
 }
 
+fn in_a_mapping() {
+    let arena = AtomicArena::mapped(2).build().unwrap();
+    let a: &Node<'_> = arena.alloc(Node::new("a")).unwrap();
+    a.next.set(Some(a));
+    assert_eq!(a.next.get().unwrap().name, "a");
+}
+
 /// Published, so that every thread may follow.
 struct Shared {
     next: OnceLock<&'static Shared>,
@@ -61,5 +68,6 @@ fn in_a_static() {
 fn main() {
     on_the_heap();
     in_bytes();
+    in_a_mapping();
     in_a_static();
 }

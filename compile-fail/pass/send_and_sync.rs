@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::MutexGuard;
 
 use atomicarena::{
-    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Reservation, StaticArena,
+    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, StaticArena,
 };
 
 fn send<T: Send>() {}
@@ -17,6 +17,8 @@ fn plain() {
     sync::<StaticArena<u8, 1>>();
     send::<AtomicArena<u8, Borrowed<'static, u8>>>();
     sync::<AtomicArena<u8, Borrowed<'static, u8>>>();
+    send::<AtomicArena<u8, Mapped<u8>>>();
+    sync::<AtomicArena<u8, Mapped<u8>>>();
     send::<Local<'static, u8>>();
     send::<Reservation<'static, u8>>();
     send::<Iter<'static, u8>>();
@@ -31,6 +33,8 @@ fn plain() {
     sync::<IntoIter<u8, Inline<u8, 1>>>();
     send::<IntoIter<u8, Borrowed<'static, u8>>>();
     sync::<IntoIter<u8, Borrowed<'static, u8>>>();
+    send::<IntoIter<u8, Mapped<u8>>>();
+    sync::<IntoIter<u8, Mapped<u8>>>();
 }
 
 type C = Cell<u8>;
@@ -42,6 +46,8 @@ fn send_alone() {
     sync::<StaticArena<C, 1>>();
     send::<AtomicArena<C, Borrowed<'static, C>>>();
     sync::<AtomicArena<C, Borrowed<'static, C>>>();
+    send::<AtomicArena<C, Mapped<C>>>();
+    sync::<AtomicArena<C, Mapped<C>>>();
     send::<Local<'static, C>>();
     send::<Reservation<'static, C>>();
     send::<IterMut<'static, C>>();
@@ -49,6 +55,7 @@ fn send_alone() {
     send::<IntoIter<C, Heap<C>>>();
     send::<IntoIter<C, Inline<C, 1>>>();
     send::<IntoIter<C, Borrowed<'static, C>>>();
+    send::<IntoIter<C, Mapped<C>>>();
 }
 
 type G = MutexGuard<'static, u8>;

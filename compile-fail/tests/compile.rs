@@ -34,27 +34,29 @@ fn scratch() -> PathBuf {
     scratch
 }
 
-/// The library, built for the compiler at hand.
+/// The folder of the library, built for the compiler at hand.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let target = scratch().join("library");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--lib", "--manifest-path"])
+            .args(["build", "--quiet", "--lib", "--features", "mapped", "--manifest-path"])
             .arg(root().join("../Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)
             .status()
             .unwrap();
         assert!(status.success(), "the library does not build");
-        target.join("debug/libatomicarena.rlib")
+        target.join("debug")
     })
 }
 
 fn compile(file: &Path, output: &Path) -> Output {
     compiler()
         .args(["--edition=2024", "--crate-type=bin", "--error-format=short", "--extern"])
-        .arg(format!("atomicarena={}", library().display()))
+        .arg(format!("atomicarena={}", library().join("libatomicarena.rlib").display()))
+        .arg("-L")
+        .arg(format!("dependency={}", library().join("deps").display()))
         .arg("-o")
         .arg(output)
         .arg(file)
