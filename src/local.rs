@@ -135,6 +135,19 @@ impl<'a, T> Local<'a, T> {
     /// # Errors
     ///
     /// [`Full`], with the value, when this handle has no slot and the arena has none. Other handles may hold free ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// let mut local = arena.local();
+    /// let name = local.alloc("Ada").unwrap();
+    /// assert_eq!(local.alloc("Grace").unwrap_err().into_inner(), "Grace");
+    /// drop(local);
+    /// assert_eq!(*name, "Ada"); // outlives the handle
+    /// ```
     #[inline]
     pub fn alloc(&mut self, value: T) -> Result<&'a mut T, Full<T>> {
         if !self.has_slot() {
@@ -154,6 +167,18 @@ impl<'a, T> Local<'a, T> {
     /// # Panics
     ///
     /// When `make` does; no slot is used then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// let mut local = arena.local();
+    /// let page = local.alloc_with(|| [0u8; 4096]).unwrap();
+    /// page[0] = 1;
+    /// assert!(local.alloc_with(|| [0u8; 4096]).is_err());
+    /// ```
     #[inline]
     pub fn alloc_with<F: FnOnce() -> T>(&mut self, make: F) -> Result<&'a mut T, Full<F>> {
         if !self.has_slot() {
@@ -169,6 +194,18 @@ impl<'a, T> Local<'a, T> {
     /// # Errors
     ///
     /// [`Full`], with the value, as [`alloc`](Self::alloc).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// let mut local = arena.local();
+    /// let (index, value) = local.publish(7).unwrap();
+    /// assert_eq!(arena.get(index), Some(value)); // at once, from any thread
+    /// assert!(local.publish(8).is_err());
+    /// ```
     #[inline]
     pub fn publish(&mut self, value: T) -> Result<(usize, &'a T), Full<T>>
     where
@@ -191,6 +228,18 @@ impl<'a, T> Local<'a, T> {
     /// # Panics
     ///
     /// When `make` does; no slot is used then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// let mut local = arena.local();
+    /// let (index, id) = local.publish_with(|index| index).unwrap();
+    /// assert_eq!(index, *id);
+    /// assert!(local.publish_with(|index| index).is_err());
+    /// ```
     #[inline]
     pub fn publish_with<F: FnOnce(usize) -> T>(&mut self, make: F) -> Result<(usize, &'a T), Full<F>>
     where

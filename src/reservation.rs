@@ -122,6 +122,17 @@ impl<'a, T> Reservation<'a, T> {
     /// # Errors
     ///
     /// [`Full`], with the value, when the run is full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(1).unwrap();
+    /// run.push(1).unwrap();
+    /// assert_eq!(run.push(2).unwrap_err().into_inner(), 2);
+    /// ```
     #[inline]
     pub fn push(&mut self, value: T) -> Result<(), Full<T>> {
         if self.is_full() {
@@ -135,6 +146,17 @@ impl<'a, T> Reservation<'a, T> {
     }
 
     /// Takes the last value back, `None` when there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(1).unwrap();
+    /// assert_eq!((run.pop(), run.pop()), (Some(1), None));
+    /// ```
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
@@ -147,6 +169,18 @@ impl<'a, T> Reservation<'a, T> {
     /// # Panics
     ///
     /// When the `drop` of a value does; the others are dropped all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(3).unwrap();
+    /// run.fill(1..);
+    /// run.truncate(1);
+    /// assert_eq!(*run, [1]);
+    /// ```
     pub fn truncate(&mut self, len: usize) {
         if len < self.len {
             let gone = self.run.start + len..self.run.start + self.len;
@@ -163,6 +197,18 @@ impl<'a, T> Reservation<'a, T> {
     /// # Panics
     ///
     /// When the iterator does; what it gave until then is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut values = 1..10;
+    /// let mut run = arena.reserve(3).unwrap();
+    /// assert_eq!(run.fill(values.by_ref()), 3);
+    /// assert_eq!((&*run, values.next()), (&[1, 2, 3][..], Some(4)));
+    /// ```
     #[inline]
     pub fn fill(&mut self, mut iter: impl Iterator<Item = T>) -> usize {
         /// Keeps `len` in a register while the loop runs, and stores it even when the iterator panics.
@@ -267,6 +313,18 @@ impl<'a, T> Reservation<'a, T> {
     }
 
     /// Hands the values over as one slice that belongs to the caller. The slots that were not filled go back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(3).unwrap();
+    /// run.push(1).unwrap();
+    /// assert_eq!(run.finish(), [1]);
+    /// assert_eq!(arena.remaining(), 3); // two slots went back
+    /// ```
     #[inline]
     pub fn finish(self) -> &'a mut [T] {
         let (view, filled) = self.close();
@@ -281,6 +339,18 @@ impl<'a, T> Reservation<'a, T> {
     /// Other threads may see the values appear one by one; [`get_slice`](AtomicArena::get_slice) sees all or none.
     ///
     /// What was written before happens before what is done with a reference from `get`, `get_slice` or `iter`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.fill(5..);
+    /// let (first, values) = run.publish();
+    /// assert_eq!(arena.get_slice(first..first + 2), Some(values));
+    /// ```
     #[inline]
     pub fn publish(self) -> (usize, &'a [T])
     where
