@@ -359,4 +359,36 @@ mod tests {
         assert_eq!(settled([V, V, L]), ([false; 3], 0));
         assert_eq!(settled([V, V, P]), ([true, true, false], 3));
     }
+
+    #[test]
+    fn a_handle_that_was_closed_is_not_taken_for_leaked() {
+        let mut cursor = Cursor::new();
+        cursor.handle_opened();
+        cursor.handle_opened();
+        cursor.handle_closed();
+        assert_eq!(cursor.runs.open.read_mut(), 1);
+        cursor.handle_closed();
+        assert_eq!(cursor.runs.open.read_mut(), 0);
+    }
+
+    #[test]
+    fn the_count_of_leaked_handles_does_not_wrap() {
+        let mut cursor = Cursor::new();
+        cursor.runs.open.write_mut(MANY - 1);
+        for _ in 0..3 {
+            cursor.handle_opened();
+            assert_eq!(cursor.runs.open.read_mut(), MANY);
+        }
+    }
+
+    #[test]
+    fn what_goes_back_raises_the_mark_to_where_it_was_written_to() {
+        let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
+        let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
+        cursor.raise_mut(8);
+        for (run, written, mark) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
+            cursor.give_back(stamps, run, written);
+            assert_eq!(cursor.runs.written.read_mut(), mark);
+        }
+    }
 }

@@ -395,3 +395,23 @@ fn leaked_locals_side_by_side_are_told_apart() {
         assert_eq!(arena.iter().map(|(i, v)| (i, *v)).collect::<Vec<_>>(), published);
     }
 }
+
+#[test]
+fn runs_double_from_half_a_kib_up_to_64() {
+    let arena = AtomicArena::with_capacity(1 << 20);
+    let mut local = arena.local();
+    let mut held = 0;
+    let mut runs = Vec::new();
+    for stored in 0..60_000_u64 {
+        local.alloc(stored).unwrap();
+        if arena.count() > held {
+            runs.push((arena.count() - held) * size_of::<u64>());
+            held = arena.count();
+        }
+    }
+    // Each may end one line earlier, where a line of the cache ends.
+    for (run, bytes) in runs.iter().zip((9..16).map(|bits| 1 << bits).chain([64 << 10; 100])) {
+        assert!((bytes - 64..=bytes).contains(run), "{runs:?}");
+    }
+    assert!(runs.len() > 10);
+}

@@ -328,3 +328,22 @@ fn drain_and_reset_zeroed_leave_no_stale_mark_either() {
         assert_no_mark(&mut arena, rounds, || 8);
     }
 }
+
+#[test]
+fn reset_zeroed_clears_what_was_written_wherever_it_begins_and_nothing_else() {
+    use std::mem::MaybeUninit;
+    const WORD: usize = size_of::<usize>();
+    for (skip, written) in (0..WORD).flat_map(|skip| (1..3 * WORD).map(move |written| (skip, written))) {
+        let mut memory = [MaybeUninit::new(0xaa_u8); 8 * WORD];
+        let base = memory.as_ptr().addr();
+        let mut arena = AtomicArena::<u8, _>::in_bytes(&mut memory[skip..]).unwrap();
+        let begin = arena.alloc_slice_copy(&[0xbb; 3 * WORD][..written]).unwrap().as_ptr().addr() - base;
+        let end = begin + arena.capacity();
+        arena.reset_zeroed();
+        drop(arena);
+        // SAFETY: every byte was initialised, and the arena stores bytes.
+        let memory = memory.map(|byte| unsafe { byte.assume_init() });
+        assert!(memory[begin..begin + written].iter().all(|&byte| byte == 0), "{written} from {begin}: {memory:x?}");
+        assert!(memory[begin + written..end].iter().all(|&byte| byte == 0xaa), "{written} from {begin}: {memory:x?}");
+    }
+}
