@@ -508,6 +508,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 
     /// How many slots there are. Constant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// assert_eq!(AtomicArena::<u8>::with_capacity(7).capacity(), 7);
+    /// ```
     #[inline]
     pub fn capacity(&self) -> usize {
         self.view().capacity()
@@ -517,6 +525,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// Exact when nothing else is going on. Otherwise an estimate, which may never have been true: do not conclude from
     /// it that the arena is empty or full. Wait-free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// arena.alloc('a').unwrap();
+    /// assert_eq!(arena.count(), 1);
+    /// ```
     #[inline]
     pub fn count(&self) -> usize {
         self.view().count()
@@ -525,6 +543,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// No slot at or above it is in use: indices lie in `0..index_bound()`, with gaps where slots are vacant.
     ///
     /// Exact when nothing else is going on; otherwise it may be out of date when it arrives. Wait-free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// let (index, _) = arena.publish('a').unwrap();
+    /// assert!(index < arena.index_bound());
+    /// ```
     #[inline]
     pub fn index_bound(&self) -> usize {
         self.view().bound()
@@ -536,18 +564,49 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// below the cursor is handed out alone, until the next call with `&mut self` finds that nothing lies behind it.
     ///
     /// Exact when nothing else is going on, and an estimate otherwise, as [`count`](Self::count).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// arena.alloc('a').unwrap();
+    /// assert_eq!(arena.remaining(), 1);
+    /// ```
     #[inline]
     pub fn remaining(&self) -> usize {
         self.view().remaining()
     }
 
     /// Whether no slot is free: as far as [`remaining`](Self::remaining) tells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// arena.alloc_array(['a', 'b']).unwrap();
+    /// assert!(arena.is_full());
+    /// ```
     #[inline]
     pub fn is_full(&self) -> bool {
         self.remaining() == 0
     }
 
     /// Whether every slot is free: as far as [`count`](Self::count) tells.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let mut arena = AtomicArena::with_capacity(2);
+    /// arena.alloc('a').unwrap();
+    /// arena.reset();
+    /// assert!(arena.is_empty());
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.count() == 0

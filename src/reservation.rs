@@ -239,30 +239,85 @@ impl<'a, T> Reservation<'a, T> {
     }
 
     /// How many values are stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// assert_eq!(run.len(), 1);
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether no value is stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// assert!(!run.is_empty());
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// How many values fit: the slots of the run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// assert_eq!(run.capacity(), 2);
+    /// ```
     #[inline]
     pub fn capacity(&self) -> usize {
         self.run.len()
     }
 
     /// Whether every slot holds a value; a run of 0 is full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// assert!(!run.is_full());
+    /// ```
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len == self.run.len()
     }
 
     /// The index of the first slot, and so of the first value. The capacity of the arena for a run of 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// assert_eq!(run.first_index(), 0);
+    /// ```
     #[inline]
     pub fn first_index(&self) -> usize {
         self.run.start
@@ -306,6 +361,18 @@ impl<'a, T> Reservation<'a, T> {
     }
 
     /// Where the first slot is. Makes no reference, so pointers taken before stay good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(2).unwrap();
+    /// run.push(7).unwrap();
+    /// // SAFETY: the first slot holds a value.
+    /// assert_eq!(unsafe { *run.as_mut_ptr() }, 7);
+    /// ```
     #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut T {
         self.written = self.run.len();
