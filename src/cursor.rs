@@ -233,9 +233,16 @@ impl Cursor {
 
     /// The end of what was written since the slots were last zeroed; from now on they are.
     pub(crate) fn take_written(&mut self) -> usize {
-        let written = self.runs.written.read_mut().max(self.next_mut());
+        self.note_written();
+        let written = self.runs.written.read_mut();
         self.runs.written.write_mut(0);
         written
+    }
+
+    /// Whatever is below the cursor may have been written to. For who is about to lower it.
+    fn note_written(&mut self) {
+        let written = self.runs.written.read_mut().max(self.next_mut());
+        self.runs.written.write_mut(written);
     }
 
     /// Makes leaked runs vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
@@ -278,23 +285,20 @@ impl Cursor {
 
     #[cold]
     fn draw_back(&mut self, stamps: &mut StampsMut<'_>) {
-        let (before, mut vacant) = (self.next_mut(), self.vacant_mut());
-        let mut next = before;
+        self.note_written();
+        let (mut next, mut vacant) = (self.next_mut(), self.vacant_mut());
         while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
             next -= 1;
             vacant -= 1;
             stamps.erase(next);
         }
-        let written = self.runs.written.read_mut().max(before);
-        self.runs.written.write_mut(written);
         self.runs.vacant.write_mut(vacant);
         self.next.write_mut(next);
     }
 
     /// Begins anew at the first slot. The stamps' epoch must end with this.
     pub(crate) fn restart(&mut self) {
-        let written = self.runs.written.read_mut().max(self.next_mut());
-        self.runs.written.write_mut(written);
+        self.note_written();
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
         self.next.write_mut(0);

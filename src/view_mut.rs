@@ -50,19 +50,19 @@ impl<'a, T> ViewMut<'a, T> {
         Live { slots: 0..self.cursor.next_mut(), vacant: self.cursor.vacant_mut(), epoch: self.stamps.epoch() }
     }
 
-    /// Begins a new epoch, in which the arena is empty. What the slots hold is forgotten, not dropped.
-    pub(crate) fn restart(&mut self) {
-        self.stamps.end_epoch(self.cursor.next_mut());
+    /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots hold is forgotten, not
+    /// dropped.
+    pub(crate) fn restart(&mut self) -> Epoch {
+        let ended = self.stamps.end_epoch(self.cursor.next_mut());
         self.cursor.restart();
+        ended
     }
 
     /// Begins a new epoch, in which the arena is empty, and returns the slots that held a value in the old one, which
     /// are the caller's to drop or to move out before anything is stored.
     pub(crate) fn take(&mut self) -> Live {
         let live = self.live();
-        let epoch = self.stamps.end_epoch(live.slots.end);
-        self.cursor.restart();
-        Live { epoch, ..live }
+        Live { epoch: self.restart(), ..live }
     }
 
     /// Fills every free slot with what `f` makes of its index. The arena must be settled.
