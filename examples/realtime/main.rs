@@ -23,6 +23,7 @@ mod ways;
 
 use std::fs;
 use std::hint::{black_box, spin_loop};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -63,7 +64,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    print!("{report}");
+    // Who closes the pipe has read enough.
+    let _ = write!(io::stdout(), "{report}");
     let Some(path) = &options.svg else { return ExitCode::SUCCESS };
     match fs::write(path, chart::Chart(&report).to_string()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -34,7 +34,10 @@ impl Report {
         let (events, period) = (self.series[0].latencies.len(), self.period);
         let rounds = events / EVENTS as u64;
         let locked = if self.locked { "prefaulted and locked" } else { "prefaulted, not locked" };
-        format!("{events} events of 256 bytes for each way, one in {period} µs, {rounds} rounds; mapped arena {locked}")
+        let plural = if rounds == 1 { "" } else { "s" };
+        format!(
+            "{events} events of 256 bytes for each way, one in {period} µs, {rounds} round{plural}; mapped arena {locked}"
+        )
     }
 }
 
