@@ -634,7 +634,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let mut view = self.settled();
-        if index >= view.cursor.next_mut() || view.stamps.kind(index) == Some(Kind::Vacant) {
+        if index >= view.cursor.bound_mut(&view.stamps) || view.stamps.kind(index) == Some(Kind::Vacant) {
             return None;
         }
         // SAFETY: below the cursor of a settled arena a slot that is not vacant holds a value; it is borrowed as we are.

@@ -7,17 +7,17 @@
 //!
 //! # Why a slot never has two owners
 //!
-//! *At or above the cursor no slot has an owner*, while the cursor is at most the capacity. Every step keeps that:
+//! *At or above the cursor no slot has an owner.* Every step keeps that:
 //!
 //! - Adding one below the end gives the slot at the cursor to whoever added, and to nobody else. So does the exchange
 //!   that takes a run, for slots that were at or above the cursor.
-//! - Adding one at or past the end gives nothing, and is taken back. Until that happens the cursor stands past the
-//!   end; then no run fits, and no give-back lowers it, because each insists that the cursor equals the end of its
-//!   run, which is at most the capacity. So what is taken back is the very one that was added, and the cursor is
-//!   never lowered onto a slot that has an owner.
-//! - A give-back swaps the end of its run for its start. That the cursor may have moved and come back meanwhile (ABA)
-//!   hurts nothing: whatever happened, it equals the end now, so nothing above the run has an owner, and the run
-//!   itself was the caller's all the time.
+//! - Adding one at or past the end gives nothing, and is not taken back. A cursor past the end says the same as one at
+//!   the end: every slot is below it. Where it stands beyond there nobody asks, but that it must not wrap: who finds it
+//!   far past the end sets it back to the end.
+//! - A give-back swaps the end of its run for its start; a run that ends at the end of the arena goes back from wherever
+//!   past it the cursor stands. That the cursor may have moved and come back meanwhile (ABA) hurts nothing: whatever
+//!   happened, it says now that nothing above the run has an owner, and the run itself was the caller's all the time.
+//!   Nobody has a one to take back, which would lower the cursor after that, onto a slot that has an owner.
 //! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a compare-and-swap.
 //! - Under `&mut` of the arena the cursor is lowered over slots that are vacant, raised over slots that were just filled,
 //!   and set to 0 when the epoch ends, which takes every slot from its owner.
@@ -38,13 +38,17 @@ use core::ops::Range;
 use crate::stamp::{Kind, Stamps, StampsMut};
 use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn};
 
+/// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
+/// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
+const FAR: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
+
 /// Where the count of handles stops counting, so that it never wraps.
 const MANY: usize = usize::MAX / 2 + 1;
 
 /// The shared state of an arena beside its stamps.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. Past the end by one for each caller that is about to take its one back.
+    /// The slot that is handed out next. At or past the end there is none.
     ///
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     next: CachePadded<AtomicUsize>,
@@ -98,21 +102,30 @@ impl Cursor {
 
     /// Takes a slot, `None` when there is none.
     ///
-    /// Past the end the counter is put back at once, with no foreign code in between: it exceeds the capacity by at
-    /// most the number of threads, and cannot wrap (the stamps alone bound the capacity to `isize::MAX`).
+    /// At or past the end the addition stays: what each of the others then reads says the same.
     #[inline]
     pub(crate) fn take_one(&self, stamps: Stamps<'_>) -> Option<usize> {
         // Acquire: E2, pairs with the Release in `give_back`: the slot may have had an owner before.
         let index = self.next.fetch_add(1, Ordering::Acquire);
-        if index < stamps.len() { Some(index) } else { self.take_one_past_end(stamps) }
+        if index < stamps.len() { Some(index) } else { self.take_one_past_end(stamps, index) }
     }
 
     #[cold]
     #[inline(never)]
-    fn take_one_past_end(&self, stamps: Stamps<'_>) -> Option<usize> {
-        // Relaxed: takes back a number. A read-modify-write, so it does not end a release sequence of E2.
-        self.next.fetch_sub(1, Ordering::Relaxed);
+    fn take_one_past_end(&self, stamps: Stamps<'_>, index: usize) -> Option<usize> {
+        if index - stamps.len() >= FAR {
+            self.set_back(stamps);
+        }
         self.claim_vacant(stamps)
+    }
+
+    /// Sets a cursor that is far past the end back to it. Each of the others can make the exchange fail once, by an
+    /// addition; then it is here, too, or the cursor is no longer far.
+    fn set_back(&self, stamps: Stamps<'_>) {
+        let end = stamps.len();
+        // Relaxed, both: all that is past the end says the same. A read-modify-write, so it does not end a release
+        // sequence of E2.
+        let _ = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| (next >= end + FAR).then_some(end));
     }
 
     /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
@@ -172,11 +185,25 @@ impl Cursor {
             // its slots may give it back by the cursor without having written to it.
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        // Release: E2, pairs with the Acquire in `take_one` and `take_run`: our accesses come before those of the next
-        // owner. Relaxed on failure: the run goes another way.
-        if self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_err() {
+        if !self.lower(stamps, run.clone()) {
             self.vacate(stamps, run);
         }
+    }
+
+    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere.
+    #[inline]
+    fn lower(&self, stamps: Stamps<'_>, run: Range<usize>) -> bool {
+        let mut next = run.end;
+        // Release: E2, pairs with the Acquire in `take_one` and `take_run`: our accesses come before those of the next
+        // owner. Relaxed on failure: a number.
+        while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
+            // Past the end is as good as at it.
+            if now.min(stamps.len()) != run.end {
+                return false;
+            }
+            next = now;
+        }
+        true
     }
 
     #[cold]
@@ -207,10 +234,10 @@ impl Cursor {
         self.runs.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The cursor, for who has it to himself: then nobody is past the end.
+    /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
-    pub(crate) fn next_mut(&mut self) -> usize {
-        self.next.read_mut()
+    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>) -> usize {
+        self.next.read_mut().min(stamps.len())
     }
 
     /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
@@ -232,16 +259,16 @@ impl Cursor {
     }
 
     /// The end of what was written since the slots were last zeroed; from now on they are.
-    pub(crate) fn take_written(&mut self) -> usize {
-        self.note_written();
+    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>) -> usize {
+        self.note_written(stamps);
         let written = self.runs.written.read_mut();
         self.runs.written.write_mut(0);
         written
     }
 
     /// Whatever is below the cursor may have been written to. For who is about to lower it.
-    fn note_written(&mut self) {
-        let written = self.runs.written.read_mut().max(self.next_mut());
+    fn note_written(&mut self, stamps: &StampsMut<'_>) {
+        let written = self.runs.written.read_mut().max(self.bound_mut(stamps));
         self.runs.written.write_mut(written);
     }
 
@@ -263,7 +290,7 @@ impl Cursor {
     fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>) {
         let mut vacant = self.runs.vacant.read_mut();
         let mut inside = false;
-        for index in 0..self.next_mut() {
+        for index in 0..self.bound_mut(stamps) {
             let kind = stamps.kind(index);
             inside = match kind {
                 Some(Kind::First | Kind::Last) => true,
@@ -285,8 +312,8 @@ impl Cursor {
 
     #[cold]
     fn draw_back(&mut self, stamps: &mut StampsMut<'_>) {
-        self.note_written();
-        let (mut next, mut vacant) = (self.next_mut(), self.vacant_mut());
+        self.note_written(stamps);
+        let (mut next, mut vacant) = (self.bound_mut(stamps), self.vacant_mut());
         while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
             next -= 1;
             vacant -= 1;
@@ -297,8 +324,8 @@ impl Cursor {
     }
 
     /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self) {
-        self.note_written();
+    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>) {
+        self.note_written(stamps);
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
         self.next.write_mut(0);
@@ -323,11 +350,11 @@ mod tests {
         cursor.runs.vacant.write_mut(before);
         cursor.settle(&mut stamps);
         let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
-        let next = cursor.next_mut();
+        let next = cursor.bound_mut(&stamps);
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
         assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
         assert!((next..N).all(|index| stamps.kind(index).is_none()));
-        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written()), (0, N));
+        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps)), (0, N));
         (vacant, next)
     }
 
@@ -362,6 +389,20 @@ mod tests {
         assert_eq!(settled([None, V, F, L]), ([false; 4], 1));
         assert_eq!(settled([V, V, L]), ([false; 3], 0));
         assert_eq!(settled([V, V, P]), ([true, true, false], 3));
+    }
+
+    #[test]
+    fn the_cursor_stays_near_the_end() {
+        let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
+        let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
+        assert_eq!((cursor.take_one(stamps), cursor.take_one(stamps)), (Some(0), Some(1)));
+        for _ in 0..3 * FAR {
+            assert_eq!(cursor.take_one(stamps), None);
+            assert!((2..=2 + FAR).contains(&cursor.next.read_mut()));
+        }
+        assert_eq!((cursor.bound(stamps), cursor.count(stamps)), (2, 2));
+        cursor.give_back(stamps, 1..2, 1);
+        assert_eq!((cursor.take_one(stamps), cursor.take_one(stamps)), (Some(1), None));
     }
 
     #[test]

@@ -401,7 +401,7 @@ fn two_give_backs_meet_a_single() {
 }
 
 #[test]
-fn a_failing_single_takes_its_one_back_beside_a_give_back() {
+fn a_refused_single_beside_a_give_back() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         let other = spawn(&ground, Ground::alloc);
@@ -414,7 +414,7 @@ fn a_failing_single_takes_its_one_back_beside_a_give_back() {
 }
 
 #[test]
-fn a_give_back_beside_a_late_take_back() {
+fn a_late_refusal_beside_a_give_back() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
         // Past the end, while the run goes back and another takes from it.
@@ -424,6 +424,31 @@ fn a_give_back_beside_a_late_take_back() {
         let theirs = usize::from(other.join().unwrap().is_some());
         going.join().unwrap();
         ground.assert_exact(mine + theirs);
+    });
+}
+
+#[test]
+fn a_run_goes_back_to_the_cursor_beside_those_who_are_refused() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn(&ground, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        // However far past the end the cursor stood.
+        assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "what came back serves no run");
+    });
+}
+
+#[test]
+fn the_cursor_is_set_back_beside_a_give_back() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        assert_eq!((ground.alloc(), ground.alloc()), (None, None));
+        // Farther past the end than it may stay.
+        let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
+        held.give_back().join().unwrap();
+        assert!(other.join().unwrap() <= 1);
+        ground.assert_exact(ground.arena.count());
     });
 }
 

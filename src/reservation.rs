@@ -84,7 +84,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// back: all or nothing. Leaked (`mem::forget`), it leaks its values, and the slots until the next call with `&mut`
 /// of the arena.
 ///
-/// Every method is wait-free: the slots were taken when the reservation was made.
+/// Every method is wait-free: the slots were taken when the reservation was made. Only where slots at the very end of the
+/// arena go back while others are refused, giving them back is lock-free.
 ///
 /// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several threads, reserve it,
 /// and split [`spare_capacity_mut`](Self::spare_capacity_mut); or let each thread reserve its own.

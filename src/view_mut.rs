@@ -47,14 +47,18 @@ impl<'a, T> ViewMut<'a, T> {
     /// The slots that hold a value. Leaked runs are settled first.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
-        Live { slots: 0..self.cursor.next_mut(), vacant: self.cursor.vacant_mut(), epoch: self.stamps.epoch() }
+        Live {
+            slots: 0..self.cursor.bound_mut(&self.stamps),
+            vacant: self.cursor.vacant_mut(),
+            epoch: self.stamps.epoch(),
+        }
     }
 
     /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots hold is forgotten, not
     /// dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
-        let ended = self.stamps.end_epoch(self.cursor.next_mut());
-        self.cursor.restart();
+        let ended = self.stamps.end_epoch(self.cursor.bound_mut(&self.stamps));
+        self.cursor.restart(&self.stamps);
         ended
     }
 
@@ -81,7 +85,7 @@ impl<'a, T> ViewMut<'a, T> {
             }
         }
 
-        let (next, end) = (self.cursor.next_mut(), self.stamps.len());
+        let (next, end) = (self.cursor.bound_mut(&self.stamps), self.stamps.len());
         if self.cursor.vacant_mut() != 0 {
             for index in 0..next {
                 if self.stamps.kind(index) == Some(Kind::Vacant) {
@@ -108,7 +112,7 @@ impl<'a, T> ViewMut<'a, T> {
     /// Runs no foreign code: values are moved, not dropped.
     pub(crate) fn compact(&mut self) {
         self.settle();
-        let end = self.cursor.next_mut();
+        let end = self.cursor.bound_mut(&self.stamps);
         let mut filled = end;
         if self.cursor.vacant_mut() != 0 {
             filled = 0;
@@ -144,12 +148,12 @@ impl<'a, T> ViewMut<'a, T> {
     pub(crate) unsafe fn into_slice(self) -> &'a mut [T] {
         // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at most `isize::MAX`
         // bytes, and nobody else can touch them for `'a` (`ViewMut::new`).
-        unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.cursor.next_mut()) }
+        unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.cursor.bound_mut(&self.stamps)) }
     }
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let bytes = self.cursor.take_written() * size_of::<T>();
+        let bytes = self.cursor.take_written(&self.stamps) * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();
         let head = slots.align_offset(align_of::<usize>()).min(bytes);
         let words = (bytes - head) / size_of::<usize>();

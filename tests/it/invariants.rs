@@ -34,7 +34,7 @@ fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
 }
 
 #[test]
-fn invariant_01_a_refused_take_back_lowers_the_cursor_onto_nothing_live() {
+fn invariant_01_a_refusal_beside_a_give_back_hands_nothing_out_twice() {
     // One thread gives the last run back again and again, the other is refused again and again.
     // Whoever is given a slot writes its name and must find it there.
     let arena = AtomicArena::with_capacity(4);
