@@ -28,7 +28,7 @@ pub use mapped::{HugePages, Mapped};
 
 pub(crate) mod sealed {
     /// Keeps [`Storage`](super::Storage) to this crate.
-    pub trait Sealed {}
+    pub trait Sealed<T> {}
 }
 
 /// Where an [`AtomicArena`](crate::AtomicArena) keeps its state: [`Heap`](crate::Heap), [`Inline`](crate::Inline),
@@ -47,7 +47,7 @@ pub(crate) mod sealed {
 /// It is `Send` if `T: Send`, because its values move with it, and `Sync` if `T: Send`, because through a shared
 /// arena one thread moves a value in and another, with `&mut`, moves it out. `T: Sync` is not asked for here: what
 /// lends `&T` to other threads asks for it on the method.
-pub unsafe trait Storage<T>: sealed::Sealed {
+pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
     fn view(&self) -> View<'_, T>;
     #[doc(hidden)]

@@ -7,7 +7,7 @@ unsafe impl Storage<u8> for Mine {} //~ E0046 E0277
 
 struct Value;
 
-// What its methods return cannot be named from outside.
-unsafe impl Storage<Value> for Heap<u8> {} //~ E0046
+// Nor of other values, for a storage that there is.
+unsafe impl Storage<Value> for Heap<u8> {} //~ E0046 E0277
 
 fn main() {}

@@ -71,7 +71,7 @@ unsafe impl<T: Send> Send for Borrowed<'_, T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Borrowed<'_, T> {}
 
-impl<T> sealed::Sealed for Borrowed<'_, T> {}
+impl<T> sealed::Sealed<T> for Borrowed<'_, T> {}
 
 // SAFETY: slots and stamps lie in bytes that nobody else can touch for `'m`, which outlives the arena's drop (`Bytes`);
 // `new` zeroes the stamps; `destroy` drops the values.

@@ -35,7 +35,7 @@ unsafe impl<T: Send> Send for Heap<T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Heap<T> {}
 
-impl<T> sealed::Sealed for Heap<T> {}
+impl<T> sealed::Sealed<T> for Heap<T> {}
 
 // SAFETY: slots and stamps are allocations of their own, freed by `destroy` alone, which drops the values before; the
 // stamps were zeroed.

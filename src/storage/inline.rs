@@ -38,7 +38,7 @@ impl<T, const N: usize> Drop for Inline<T, N> {
 // SAFETY: see `Storage`.
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
-impl<T, const N: usize> sealed::Sealed for Inline<T, N> {}
+impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 
 // SAFETY: header, stamps and slots are fields, which stay where they are while the storage is borrowed; `new` makes the
 // stamps zero; `drop` drops the values.

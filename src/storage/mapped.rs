@@ -277,7 +277,7 @@ unsafe impl<T: Send> Send for Mapped<T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Mapped<T> {}
 
-impl<T> sealed::Sealed for Mapped<T> {}
+impl<T> sealed::Sealed<T> for Mapped<T> {}
 
 // SAFETY: slots and stamps lie in a private mapping that lives as long as the storage, and that only `release` replaces,
 // with `&mut`; a new one is all zeros; `destroy` drops the values.
