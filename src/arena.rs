@@ -211,6 +211,35 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
 }
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
+    /// The same arena, which from now on hands out slots in the order of their indices, however many threads ask.
+    ///
+    /// An arena of 16,384 slots or more notices when threads fight for its cursor, and then lets each take single slots
+    /// from a run of its own, a lane, until it is emptied: two threads are some ten times faster then than with one
+    /// cursor. It is as exact (what is left of any lane is handed out before the arena is full), but which index comes next
+    /// then depends on the thread, and a run that goes back serves requests for one slot only. This keeps one cursor always,
+    /// for who needs indices without gaps while threads are at work, or runs that go back whole.
+    ///
+    /// Without the feature `std`, on targets of less than 64 bits, and in place or in borrowed bytes, every arena is so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100_000).in_order();
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| (0..10_000).for_each(|i| drop(arena.publish(i))));
+    ///     }
+    /// });
+    /// assert_eq!(arena.index_bound(), 40_000); // no gap below
+    /// ```
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.view_mut().keep_order();
+        self
+    }
+
     pub(crate) fn from_storage(storage: S) -> Self {
         AtomicArena { storage, marker: PhantomData }
     }
@@ -634,7 +663,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let mut view = self.settled();
-        if index >= view.cursor.bound_mut(&view.stamps) || view.stamps.kind(index) == Some(Kind::Vacant) {
+        if index >= view.bound() || view.stamps.kind(index) == Some(Kind::Vacant) {
             return None;
         }
         // SAFETY: below the cursor of a settled arena a slot that is not vacant holds a value; it is borrowed as we are.

@@ -35,12 +35,20 @@
 
 use core::ops::Range;
 
+use crate::lanes::{self, FORCED, Lane, Lanes, Transit};
 use crate::stamp::{Kind, Stamps, StampsMut};
-use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn};
+use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
 
 /// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
 /// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
 const FAR: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
+
+/// How often it is looked at who takes single slots from the cursor: once in so many.
+const SAMPLE: usize = 64;
+
+/// How often in a row it must have been another thread than before. Of two that fight for the cursor, either takes the
+/// slot that is looked at as often as not: so about a thousand slots are taken before that is seen.
+const FIGHT: usize = 4;
 
 /// Where the count of handles stops counting, so that it never wraps.
 const MANY: usize = usize::MAX / 2 + 1;
@@ -48,12 +56,27 @@ const MANY: usize = usize::MAX / 2 + 1;
 /// The shared state of an arena beside its stamps.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none.
+    /// The slot that is handed out next. At or past the end there is none. Beside it, where there are lanes, a run that
+    /// is in transit to one (see `lanes.rs`).
     ///
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     next: CachePadded<AtomicUsize>,
     /// What changes with runs, not with values; on a line apart from `next`.
     runs: CachePadded<Runs>,
+    /// Whether it is quicker to take single slots from lanes: set when threads are seen to fight for `next`, so that they
+    /// need not look there. Not cleared before the epoch ends. Only a hint: to take a slot from either is always right.
+    spread: AtomicBool,
+    /// Whether single slots never come from lanes, though the arena may have some.
+    in_order: bool,
+}
+
+/// What became of taking a slot the simple way.
+pub(crate) enum Taken {
+    Slot(usize),
+    /// There is none.
+    Nothing,
+    /// Ask [`Cursor::take_otherwise`], and tell it this.
+    Unclear(Option<usize>),
 }
 
 #[derive(Debug)]
@@ -68,6 +91,9 @@ struct Runs {
     open: AtomicUsize,
     /// No slot at or above both it and the cursor was written since the slots were last zeroed.
     written: AtomicUsize,
+    /// Who took a slot whose number is a multiple of `SAMPLE`, the last time; and how often in a row that was another
+    /// than the time before.
+    sample: AtomicUsize,
 }
 
 impl Cursor {
@@ -80,79 +106,237 @@ impl Cursor {
                     hint: AtomicUsize::new(0),
                     open: AtomicUsize::new(0),
                     written: AtomicUsize::new(0),
+                    sample: AtomicUsize::new(0),
                 }),
+                spread: AtomicBool::new(false),
+                in_order: false,
             }
         }
     }
 
     /// The end of what was handed out: every slot with an owner or a value is below it.
     #[inline]
-    pub(crate) fn bound(&self, stamps: Stamps<'_>) -> usize {
+    pub(crate) fn bound(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> usize {
         // Relaxed: only an index; who reads a slot does so on the strength of its stamp.
-        self.next.load(Ordering::Relaxed).min(stamps.len())
+        lanes.next(self.next.load(Ordering::Relaxed)).min(stamps.len())
     }
 
     /// How many slots hold a value or have an owner. Exact when nothing else is going on.
     #[inline]
-    pub(crate) fn count(&self, stamps: Stamps<'_>) -> usize {
-        // Relaxed: an estimate. The two are not read at one instant, so their difference may never have been true, and
-        // is kept from wrapping.
-        self.bound(stamps).saturating_sub(self.runs.vacant.load(Ordering::Relaxed))
+    pub(crate) fn count(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> usize {
+        // Relaxed: an estimate. They are not read at one instant, so their difference may never have been true, and is
+        // kept from wrapping.
+        let (word, vacant) = (self.next.load(Ordering::Relaxed), self.runs.vacant.load(Ordering::Relaxed));
+        let in_lanes = if lanes.are_in_use(word) { lanes.left(word) } else { 0 };
+        lanes.next(word).min(stamps.len()).saturating_sub(vacant + in_lanes)
     }
 
-    /// Takes a slot, `None` when there is none.
+    /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's lane. `end` is the capacity.
     ///
     /// At or past the end the addition stays: what each of the others then reads says the same.
     #[inline]
-    pub(crate) fn take_one(&self, stamps: Stamps<'_>) -> Option<usize> {
-        // Acquire: E2, pairs with the Release in `give_back`: the slot may have had an owner before.
-        let index = self.next.fetch_add(1, Ordering::Acquire);
-        if index < stamps.len() { Some(index) } else { self.take_one_past_end(stamps, index) }
+    pub(crate) fn take_next<'l>(&self, end: usize, lanes: impl FnOnce() -> &'l [Lane]) -> Taken {
+        // Relaxed: a hint.
+        if self.spread.load(Ordering::Relaxed) {
+            return lanes::take(lanes()).map_or(Taken::Unclear(None), Taken::Slot);
+        }
+        // Acquire: E2, pairs with the Release in `lower`: the slot may have had an owner before. E4, pairs with the Release
+        // in `refill` and `complete`: if this is the end, lanes are looked at.
+        let word = self.next.fetch_add(1, Ordering::Acquire);
+        if word < end && word % SAMPLE != 0 {
+            Taken::Slot(word)
+        } else if word.wrapping_sub(end) < FAR && self.has_no_vacant() {
+            // Not so if the word says that lanes are in use: that is far past the end.
+            Taken::Nothing
+        } else {
+            Taken::Unclear(Some(word))
+        }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn take_one_past_end(&self, stamps: Stamps<'_>, index: usize) -> Option<usize> {
-        if index - stamps.len() >= FAR {
-            self.set_back(stamps);
+    #[inline]
+    fn has_no_vacant(&self) -> bool {
+        // Relaxed: whoever knows that a give-back is done is ordered after its count (coherence); the slot itself is
+        // handed over by its stamp.
+        self.runs.vacant.load(Ordering::Relaxed) == 0
+    }
+
+    /// Takes a slot, `None` when there is none. `word` is what the cursor was, if one was added to it.
+    pub(crate) fn take_otherwise(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: Option<usize>) -> Option<usize> {
+        match word {
+            None => self.refill(stamps, lanes),
+            Some(word) if word < stamps.len() => {
+                self.look_for_others(lanes);
+                Some(word)
+            }
+            Some(word) => self.take_past_end(stamps, lanes, word),
         }
-        self.claim_vacant(stamps)
+    }
+
+    fn take_past_end(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: usize) -> Option<usize> {
+        if let Some(transit) = lanes.transit(word) {
+            self.complete(lanes, word, &transit);
+        }
+        let next = lanes.next(word);
+        if next < stamps.len() {
+            return Some(next);
+        }
+        if next - stamps.len() >= FAR {
+            self.set_back(stamps, lanes);
+        }
+        self.take_left_over(stamps, lanes, word)
     }
 
     /// Sets a cursor that is far past the end back to it. Each of the others can make the exchange fail once, by an
     /// addition; then it is here, too, or the cursor is no longer far.
-    fn set_back(&self, stamps: Stamps<'_>) {
+    fn set_back(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) {
         let end = stamps.len();
+        let far = |word| lanes.transit(word).is_none() && lanes.next(word) >= end + FAR;
         // Relaxed, both: all that is past the end says the same. A read-modify-write, so it does not end a release
-        // sequence of E2.
-        let _ = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| (next >= end + FAR).then_some(end));
+        // sequence of E2 or E4.
+        let _ = self
+            .next
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| far(word).then_some(lanes.at(end, word)));
+    }
+
+    /// Sees whether several threads fight for the cursor: every so often, whether the slot went to another thread than
+    /// the one the time before. Threads that take turns, many slots each, do not fight.
+    fn look_for_others(&self, lanes: Lanes<'_>) {
+        if lanes.is_empty() || self.in_order {
+            return;
+        }
+        // Relaxed, all: a guess.
+        let (me, seen) = (thread_number(), self.runs.sample.load(Ordering::Relaxed));
+        let (who, others) = (seen / FIGHT, seen % FIGHT);
+        let others = if who == me { 0 } else { others + 1 };
+        if others == FIGHT {
+            self.spread(lanes);
+        } else if (who, others) != (me, seen % FIGHT) {
+            self.runs.sample.store(me * FIGHT + others, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on lanes are in use.
+    fn spread(&self, lanes: Lanes<'_>) {
+        debug_assert!(!lanes.is_empty());
+        // Relaxed: a hint. But who sees the bit sees this, by E4, and adds to the cursor no more.
+        self.spread.store(true, Ordering::Relaxed);
+        // Release: E4, pairs with the Acquire of whoever reads the cursor.
+        self.next.fetch_or(lanes::in_use(), Ordering::Release);
+    }
+
+    /// Takes a slot when this thread's lane is used up: moves the cursor over a run for that lane, unless another has done
+    /// so. At the end of the arena takes what is left over elsewhere.
+    fn refill(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> Option<usize> {
+        let lane = lanes.of_thread();
+        loop {
+            // Acquire: E4, pairs with the Release here and in `complete`: lanes are looked at.
+            let word = self.next.load(Ordering::Acquire);
+            if !lanes.are_in_use(word) {
+                // Another is about to say so; or somebody had `&mut` of the arena in between.
+                self.spread(lanes);
+                continue;
+            }
+            if let Some(transit) = lanes.transit(word) {
+                self.complete(lanes, word, &transit);
+                continue;
+            }
+            // Not before the cursor was read: a run that is put in after this raises it.
+            if let Some(slot) = lanes.lane(lane).take() {
+                return Some(slot);
+            }
+            let start = lanes.next(word);
+            if start >= stamps.len() {
+                return self.take_left_over(stamps, lanes, word);
+            }
+            let (moved, transit) = lanes.send(lane, start);
+            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. Release: E4, pairs
+            // with the Acquire of whoever meets the run in transit, who then knows what is known here: that the lane is
+            // used up. Relaxed on failure: read anew.
+            if self.next.compare_exchange_weak(word, moved, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                self.complete(lanes, moved, &transit);
+            }
+        }
+    }
+
+    /// Puts a run that is in transit into its lane, and clears the cursor of it. `word` said so and was read with Acquire.
+    ///
+    /// The exchange is repeated only when another has added one without looking, which each thread does once.
+    fn complete(&self, lanes: Lanes<'_>, mut word: usize, transit: &Transit) {
+        lanes.open(transit);
+        while lanes.transit(word).as_ref() == Some(transit) {
+            let cleared = lanes.at(lanes.next(word), word);
+            // Release: E4, pairs with the Acquire of whoever looks at lanes because of what the cursor says: the run is in
+            // its lane. Relaxed on failure: it only says whether another has done this.
+            match self.next.compare_exchange(word, cleared, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes a slot where nothing is left at the cursor: from any lane, or a vacant one. `word` is that of the cursor at the
+    /// end, read with Acquire; if it speaks of a run in transit, that is in its lane by now.
+    fn take_left_over(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: usize) -> Option<usize> {
+        let in_lanes = if lanes.are_in_use(word) { lanes.take_any() } else { None };
+        in_lanes.or_else(|| self.claim_vacant(stamps))
     }
 
     /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
     /// least one, and says how many to take; it may be asked several times. When it says 0, or nothing is left, the
-    /// error is how many were.
+    /// error is how many were, and the cursor's word.
     #[inline]
-    pub(crate) fn take_run(
+    fn take_run_or(
         &self,
         stamps: Stamps<'_>,
+        lanes: Lanes<'_>,
         want: impl Fn(usize, usize) -> usize,
-    ) -> Result<Range<usize>, usize> {
-        // Relaxed, and on failure below: a guess that the exchange confirms.
-        let mut start = self.next.load(Ordering::Relaxed);
+    ) -> Result<Range<usize>, (usize, usize)> {
+        // Acquire, and on failure below: E4, pairs with the Release in `refill` and `complete`: a run may be in transit, and
+        // who is refused may look at lanes.
+        let mut word = self.next.load(Ordering::Acquire);
         loop {
+            if let Some(transit) = lanes.transit(word) {
+                self.complete(lanes, word, &transit);
+                // Acquire: as above.
+                word = self.next.load(Ordering::Acquire);
+                continue;
+            }
+            let start = lanes.next(word);
             let left = stamps.len().saturating_sub(start);
             let len = if left == 0 { 0 } else { want(start, left) };
             debug_assert!(len <= left);
             if len == 0 {
-                return Err(left);
+                return Err((left, word));
             }
             let end = start + len;
-            // Acquire: E2, pairs with the Release in `give_back`: the slots may have had an owner before.
-            match self.next.compare_exchange_weak(start, end, Ordering::Acquire, Ordering::Relaxed) {
+            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before.
+            match self.next.compare_exchange_weak(word, lanes.at(end, word), Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..end),
-                Err(now) => start = now,
+                Err(now) => word = now,
             }
         }
+    }
+
+    /// Takes a run of `len` slots from the cursor; the error is how many were left there.
+    #[inline]
+    pub(crate) fn take_run(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, len: usize) -> Result<Range<usize>, usize> {
+        let whole = |_, left| if len <= left { len } else { 0 };
+        self.take_run_or(stamps, lanes, whole).map_err(|(left, _)| left)
+    }
+
+    /// Takes up to `len` slots in one run from the cursor, or else one that is left over elsewhere, or none. `len` is told
+    /// where the run would begin and how many slots are left there, which is at least one, and says how many to take, at
+    /// least one; it may be asked several times.
+    #[inline]
+    pub(crate) fn take_up_to(
+        &self,
+        stamps: Stamps<'_>,
+        lanes: Lanes<'_>,
+        len: impl Fn(usize, usize) -> usize,
+    ) -> Option<Range<usize>> {
+        self.take_run_or(stamps, lanes, len)
+            .or_else(|(_, word)| self.take_left_over(stamps, lanes, word).map(|index| index..index + 1).ok_or(()))
+            .ok()
     }
 
     /// Takes a vacant slot, `None` when each was seen taken.
@@ -160,10 +344,8 @@ impl Cursor {
     /// Looks at every slot once: one that was vacant when the search began, and is not when its turn comes, was taken
     /// by another. So it is linear in the capacity while the count is not zero; runs that come back and are handed out
     /// in order amortise it, since the search begins where the last one was found.
-    pub(crate) fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
-        // Relaxed: whoever knows that a give-back is done is ordered after its count (coherence); the slot itself is
-        // handed over by its stamp.
-        if self.runs.vacant.load(Ordering::Relaxed) == 0 {
+    fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
+        if self.has_no_vacant() {
             return None;
         }
         // Relaxed: a guess.
@@ -176,7 +358,7 @@ impl Cursor {
     }
 
     /// Gives back a run that the caller owns, without stamps. Its slots below `written` may have been written to.
-    pub(crate) fn give_back(&self, stamps: Stamps<'_>, run: Range<usize>, written: usize) {
+    pub(crate) fn give_back(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, run: Range<usize>, written: usize) {
         if run.is_empty() {
             return;
         }
@@ -185,20 +367,21 @@ impl Cursor {
             // its slots may give it back by the cursor without having written to it.
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        if !self.lower(stamps, run.clone()) {
+        if !self.lower(stamps, lanes, run.clone()) {
             self.vacate(stamps, run);
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere.
+    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere, or lanes are
+    /// in use.
     #[inline]
-    fn lower(&self, stamps: Stamps<'_>, run: Range<usize>) -> bool {
+    fn lower(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, run: Range<usize>) -> bool {
         let mut next = run.end;
-        // Release: E2, pairs with the Acquire in `take_one` and `take_run`: our accesses come before those of the next
-        // owner. Relaxed on failure: a number.
+        // Release: E2, pairs with the Acquire in `take_next`, `take_run_or` and `refill`: our accesses come before those of
+        // the next owner. Relaxed on failure: a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // Past the end is as good as at it.
-            if now.min(stamps.len()) != run.end {
+            if lanes.are_in_use(now) || now.min(stamps.len()) != run.end {
                 return false;
             }
             next = now;
@@ -234,10 +417,29 @@ impl Cursor {
         self.runs.open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether it is quicker to take single slots from lanes.
+    pub(crate) fn spread_mut(&mut self, spread: bool) {
+        self.spread.write_mut(spread);
+    }
+
+    /// From now on single slots come from the cursor alone. The arena must be settled.
+    pub(crate) fn keep_order(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
+        let next = self.bound_mut(stamps, lanes);
+        self.next.write_mut(next);
+        self.spread.write_mut(false);
+        self.in_order = true;
+    }
+
+    /// As if several threads had been seen to fight for the cursor.
+    #[cfg(all(test, loom))]
+    pub(crate) fn spread_at_once(&self, lanes: Lanes<'_>) {
+        self.spread(lanes);
+    }
+
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
-    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>) -> usize {
-        self.next.read_mut().min(stamps.len())
+    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
+        lanes::next(lanes, self.next.read_mut()).min(stamps.len())
     }
 
     /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
@@ -259,38 +461,52 @@ impl Cursor {
     }
 
     /// The end of what was written since the slots were last zeroed; from now on they are.
-    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>) -> usize {
-        self.note_written(stamps);
+    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
+        self.note_written(stamps, lanes);
         let written = self.runs.written.read_mut();
         self.runs.written.write_mut(0);
         written
     }
 
     /// Whatever is below the cursor may have been written to. For who is about to lower it.
-    fn note_written(&mut self, stamps: &StampsMut<'_>) {
-        let written = self.runs.written.read_mut().max(self.bound_mut(stamps));
+    fn note_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
+        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, lanes));
         self.runs.written.write_mut(written);
     }
 
-    /// Makes leaked runs vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
+    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
     /// below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot holds one.
     ///
     /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
     #[inline]
-    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>) {
+    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+        if self.spread.read_mut() {
+            self.vacate_lanes(stamps, lanes);
+        }
         if self.runs.open.read_mut() != 0 {
-            self.vacate_leaked(stamps);
+            self.vacate_leaked(stamps, lanes);
         }
         if self.runs.vacant.read_mut() != 0 {
-            self.draw_back(stamps);
+            self.draw_back(stamps, lanes);
         }
     }
 
+    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered.
     #[cold]
-    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>) {
+    fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+        let mut vacant = self.runs.vacant.read_mut();
+        for index in lanes.iter_mut().flat_map(Lane::close_mut) {
+            stamps.say(index, Kind::Vacant);
+            vacant += 1;
+        }
+        self.runs.vacant.write_mut(vacant);
+    }
+
+    #[cold]
+    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
         let mut vacant = self.runs.vacant.read_mut();
         let mut inside = false;
-        for index in 0..self.bound_mut(stamps) {
+        for index in 0..self.bound_mut(stamps, lanes) {
             let kind = stamps.kind(index);
             inside = match kind {
                 Some(Kind::First | Kind::Last) => true,
@@ -311,9 +527,9 @@ impl Cursor {
     }
 
     #[cold]
-    fn draw_back(&mut self, stamps: &mut StampsMut<'_>) {
-        self.note_written(stamps);
-        let (mut next, mut vacant) = (self.bound_mut(stamps), self.vacant_mut());
+    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
+        self.note_written(stamps, lanes);
+        let (mut next, mut vacant) = (self.bound_mut(stamps, lanes), self.vacant_mut());
         while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
             next -= 1;
             vacant -= 1;
@@ -324,8 +540,15 @@ impl Cursor {
     }
 
     /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>) {
-        self.note_written(stamps);
+    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane]) {
+        self.note_written(stamps, lanes);
+        if self.spread.read_mut() {
+            for lane in &mut *lanes {
+                lane.close_mut();
+            }
+        }
+        self.spread.write_mut(FORCED && !lanes.is_empty() && !self.in_order);
+        self.runs.sample.write_mut(0);
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
         self.next.write_mut(0);
@@ -348,16 +571,25 @@ mod tests {
         }
         let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
         cursor.runs.vacant.write_mut(before);
-        cursor.settle(&mut stamps);
+        cursor.settle(&mut stamps, &mut []);
         let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
-        let next = cursor.bound_mut(&stamps);
+        let next = cursor.bound_mut(&stamps, &[]);
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
         assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
         assert!((next..N).all(|index| stamps.kind(index).is_none()));
-        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps)), (0, N));
+        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
         (vacant, next)
     }
 
+    fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
+        match cursor.take_next(stamps.len(), || &[]) {
+            Taken::Slot(index) => Some(index),
+            Taken::Nothing => None,
+            Taken::Unclear(word) => cursor.take_otherwise(stamps, NONE, word),
+        }
+    }
+
+    const NONE: Lanes<'_> = Lanes::new(&[], 0, 1);
     const P: Option<Kind> = Some(Kind::Published);
     const O: Option<Kind> = Some(Kind::Opening);
     const V: Option<Kind> = Some(Kind::Vacant);
@@ -395,14 +627,14 @@ mod tests {
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
         let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
-        assert_eq!((cursor.take_one(stamps), cursor.take_one(stamps)), (Some(0), Some(1)));
+        assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(0), Some(1)));
         for _ in 0..3 * FAR {
-            assert_eq!(cursor.take_one(stamps), None);
+            assert_eq!(take_one(&cursor, stamps), None);
             assert!((2..=2 + FAR).contains(&cursor.next.read_mut()));
         }
-        assert_eq!((cursor.bound(stamps), cursor.count(stamps)), (2, 2));
-        cursor.give_back(stamps, 1..2, 1);
-        assert_eq!((cursor.take_one(stamps), cursor.take_one(stamps)), (Some(1), None));
+        assert_eq!((cursor.bound(stamps, NONE), cursor.count(stamps, NONE)), (2, 2));
+        cursor.give_back(stamps, NONE, 1..2, 1);
+        assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(1), None));
     }
 
     #[test]
@@ -432,7 +664,7 @@ mod tests {
         let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
         cursor.raise_mut(8);
         for (run, written, mark) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
-            cursor.give_back(stamps, run, written);
+            cursor.give_back(stamps, NONE, run, written);
             assert_eq!(cursor.runs.written.read_mut(), mark);
         }
     }

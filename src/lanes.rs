@@ -12,19 +12,18 @@
 //! from that). Whoever meets a run in transit puts it into its lane before doing what he came for. So at every instant
 //! each free slot is at the cursor, in transit, in a lane, or vacant, and each of these is where everybody looks.
 //!
-//! # Why no run is put into a lane twice
+//! # Why no run is put into a lane twice, or lost
 //!
-//! *A lane's word is never the same twice between two calls with `&mut` of the arena.* Then whoever put off an exchange
-//! finds that it fails. It is so because the runs of a lane lie ever higher: the cursor is not lowered to below the end of a
-//! run that went into a lane. Only a give-back lowers it, from the end of the caller's run to its start, and the caller's
-//! run came from the cursor itself; it is apart from each lane's run, none of which ends above it, so all end at or
-//! below its start. A slot that came from a lane goes back as a vacant one (see `Cursor::give_back`).
+//! *Once lanes are in use, which a bit of the cursor's word says, the cursor is only raised*, until somebody has `&mut` of
+//! the arena. What is given back meanwhile becomes vacant: the exchange that would lower the cursor names a word without
+//! the bit. So each run lies above all that went into lanes before it, and neither the cursor's word nor that of a lane
+//! is ever the same twice; whoever put off an exchange finds that it fails.
 //!
-//! - A run goes into a lane that is used up, and whose last run ended below the end of this one. The thread that moved
-//!   the cursor has seen it used up *after* it read the cursor, and no run can have been put into it since, for then the
-//!   cursor would have moved, and not have come back.
-//! - The word of the cursor is cleared of a run in transit by an exchange that names run and lane. The same word does not
-//!   come again: the next slot would have to be the same, and the run a lower one.
+//! - A thread moves the cursor for a lane that it has seen used up *after* it read the cursor. No run can have been put
+//!   into the lane since, for that would have raised the cursor, and the exchange that moves it would fail.
+//! - A run goes into a lane that is used up, and whose last run ended below the end of this one; if it is not so, another
+//!   has put it in already.
+//! - The cursor's word is cleared of a run in transit by an exchange that names the run; the same one does not come again.
 //!
 //! # Orderings
 //!
@@ -33,14 +32,15 @@
 //! - `E3 open -> take`: [`Lane::open`] (Release) after the cursor was read; [`Lane::take`] (Acquire) before the first
 //!   access of the new owner. Between them stand only read-modify-writes of the lane's word.
 //! - `E4 move -> look`, in `cursor.rs`: who finds the cursor at the end has to find the lanes as they were when it got
-//!   there. The exchange that moves the cursor, and that which clears it of the run in transit (both Release); the load
-//!   of the cursor before lanes are looked at (Acquire).
+//!   there; and who finds a run in transit, the lane as the thread saw it that sent the run. The exchange that moves the
+//!   cursor, and that which clears it of the run in transit (both Release); the load of the cursor before lanes are looked
+//!   at (Acquire).
 
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
-use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn};
+use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
 
 /// Whether arenas have few lanes and short runs, and use them from the first slot on: for tests.
 pub(crate) const FORCED: bool = cfg!(lanes = "forced");
@@ -54,18 +54,20 @@ pub(crate) const LANES: usize = if SMALL { 2 } else { 32 };
 const RUN_BYTES: usize = 64 << 10;
 const MAX_RUN: usize = if SMALL { 2 } else { 8 << 10 };
 
-/// A run is at most this share of what is left at the cursor, and at least one slot. So the rests of all lanes together
-/// are less than a quarter of what was left when they were taken.
-const SHARE: usize = if SMALL { 1 } else { 4 * LANES };
+/// A run is at most this share of what is left at the cursor, and at least one slot.
+const SHARE: usize = if SMALL { 1 } else { LANES };
 
 /// From so many slots on an arena has lanes: they weigh 4 KiB, and a run of a small arena would be a few slots.
 const MIN_CAPACITY: usize = if SMALL { 1 } else { 16 << 10 };
 
-/// The word of the cursor, from the lowest bit on: the next slot; the lane that a run is in transit to, and one, or 0;
-/// the lower bits of where that run begins.
-const NEXT_BITS: u32 = 35;
+/// The word of the cursor, from the lowest bit on: the next slot; whether lanes are in use; the lane that a run is in
+/// transit to, and one, or 0; the lower bits of where that run begins.
+const NEXT_BITS: u32 = 34;
 const LANE_BITS: u32 = 6;
-const START_BITS: u32 = 64 - NEXT_BITS - LANE_BITS;
+const START_BITS: u32 = 64 - LANE_SHIFT - LANE_BITS;
+const IN_USE: u64 = 1 << NEXT_BITS;
+const LANE_SHIFT: u32 = NEXT_BITS + 1;
+const START_SHIFT: u32 = LANE_SHIFT + LANE_BITS;
 
 /// Half of what the word has room for, so that the cursor can stand past the end.
 const MAX_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
@@ -118,11 +120,6 @@ impl Lane {
         start..start + (word & LEFT)
     }
 
-    pub(crate) fn is_used_up(&self) -> bool {
-        // Relaxed: E4 says how new it is.
-        self.0.load(Ordering::Relaxed) & LEFT == 0
-    }
-
     /// Puts a run in that is in transit to this lane, unless another has done so.
     fn open(&self, run: Range<usize>) {
         // Relaxed, and on failure: at least as new as what the thread saw that moved the cursor (it did so by a Release,
@@ -144,11 +141,34 @@ impl Lane {
     }
 }
 
+/// Takes a slot from this thread's lane, `None` when none is left there.
+#[inline]
+pub(crate) fn take(lanes: &[Lane]) -> Option<usize> {
+    lanes.get(of_thread())?.take()
+}
+
+/// Which lane is this thread's.
+#[inline]
+fn of_thread() -> usize {
+    thread_number() % LANES
+}
+
+/// What the word of the cursor says of the next slot, in an arena with these lanes.
+#[inline]
+pub(crate) fn next(lanes: &[Lane], word: usize) -> usize {
+    if lanes.is_empty() { word } else { (word as u64 & (IN_USE - 1)) as usize }
+}
+
+/// The bit of the cursor's word that says that lanes are in use.
+pub(crate) const fn in_use() -> usize {
+    IN_USE as usize
+}
+
 /// A run in transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transit {
-    pub(crate) lane: usize,
-    pub(crate) run: Range<usize>,
+    lane: usize,
+    run: Range<usize>,
 }
 
 /// The lanes of an arena, which are `LANES` or none, and what the word of its cursor says.
@@ -164,9 +184,9 @@ pub(crate) struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     /// `slot_size` is in bytes.
     #[inline]
-    pub(crate) fn new(lanes: &'a [Lane], capacity: usize, slot_size: usize) -> Self {
-        let in_bytes = RUN_BYTES / if slot_size == 0 { 1 } else { slot_size };
-        Lanes { lanes, capacity, longest: in_bytes.clamp(1, MAX_RUN) }
+    pub(crate) const fn new(lanes: &'a [Lane], capacity: usize, slot_size: usize) -> Self {
+        let longest = if slot_size <= RUN_BYTES / MAX_RUN { MAX_RUN } else { RUN_BYTES.div_ceil(slot_size) };
+        Lanes { lanes, capacity, longest }
     }
 
     #[inline]
@@ -174,10 +194,9 @@ impl<'a> Lanes<'a> {
         self.lanes.is_empty()
     }
 
-    /// The lane of the thread with that number.
-    #[inline]
-    pub(crate) fn of_thread(self, number: usize) -> usize {
-        number % LANES
+    /// Which lane is this thread's.
+    pub(crate) fn of_thread(self) -> usize {
+        of_thread()
     }
 
     #[inline]
@@ -185,37 +204,55 @@ impl<'a> Lanes<'a> {
         &self.lanes[index]
     }
 
-    /// All of them, beginning with that one.
-    pub(crate) fn from(self, index: usize) -> impl Iterator<Item = &'a Lane> {
-        let (before, rest) = self.lanes.split_at(index.min(self.lanes.len()));
-        rest.iter().chain(before)
+    /// Takes a slot from whatever lane has one left; looks at each once, beginning with that of this thread.
+    pub(crate) fn take_any(self) -> Option<usize> {
+        let (before, rest) = self.lanes.split_at(of_thread());
+        rest.iter().chain(before).find_map(Lane::take)
     }
 
     /// What the word of the cursor says of the next slot. May be past the end.
     #[inline]
     pub(crate) fn next(self, word: usize) -> usize {
-        if self.is_empty() { word } else { word & ((1 << NEXT_BITS) - 1) }
+        next(self.lanes, word)
+    }
+
+    /// The word of a cursor that stands there, when lanes are in use or not as that word says.
+    #[inline]
+    pub(crate) fn at(self, next: usize, like: usize) -> usize {
+        if self.are_in_use(like) { next | IN_USE as usize } else { next }
+    }
+
+    /// Whether the word of the cursor says that lanes are in use.
+    #[inline]
+    pub(crate) fn are_in_use(self, word: usize) -> bool {
+        !self.is_empty() && word as u64 & IN_USE != 0
     }
 
     /// What the word of the cursor says of a run in transit.
-    ///
-    /// The run began so far below the next slot at the most: its length, and how far past the end the cursor may stand, and
-    /// one for each thread that has moved it without looking. That is less than the lower bits of its start can tell apart.
     #[inline]
     pub(crate) fn transit(self, word: usize) -> Option<Transit> {
-        let next = self.next(word);
-        if next == word {
-            return None;
-        }
-        let lane = (word >> NEXT_BITS & ((1 << LANE_BITS) - 1)) - 1;
-        let below = next.wrapping_sub(word >> (NEXT_BITS + LANE_BITS)) & ((1 << START_BITS) - 1);
-        let start = next - below;
-        Some(Transit { lane, run: start..self.run_end(start) })
+        let none = self.is_empty() || word as u64 >> LANE_SHIFT == 0;
+        if none { None } else { Some(self.read_transit(word)) }
     }
 
-    /// The word of a cursor that has just been moved over the run that begins at `start`, which is below the end.
-    pub(crate) fn word(self, lane: usize, start: usize) -> usize {
-        self.run_end(start) | (lane + 1) << NEXT_BITS | start << (NEXT_BITS + LANE_BITS)
+    /// The run began so far below the next slot at the most: its length, and how far past the end the cursor may stand, and
+    /// one for each thread that has added to it without looking. That is less than the lower bits of its start can tell
+    /// apart.
+    #[cold]
+    fn read_transit(self, word: usize) -> Transit {
+        let (next, word) = (self.next(word), word as u64);
+        let lane = (word >> LANE_SHIFT & ((1 << LANE_BITS) - 1)) as usize - 1;
+        let below = (next as u64).wrapping_sub(word >> START_SHIFT) & ((1 << START_BITS) - 1);
+        let start = next - below as usize;
+        Transit { lane, run: start..self.run_end(start) }
+    }
+
+    /// The run that begins at `start`, which is below the end, in transit to that lane; and the word of a cursor that was
+    /// just moved over it.
+    pub(crate) fn send(self, lane: usize, start: usize) -> (usize, Transit) {
+        let run = start..self.run_end(start);
+        let word = run.end as u64 | IN_USE | (lane as u64 + 1) << LANE_SHIFT | (start as u64) << START_SHIFT;
+        (word as usize, Transit { lane, run })
     }
 
     /// Where a run ends that begins there.

@@ -11,6 +11,7 @@ extern crate std;
 mod sync;
 mod error;
 mod stamp;
+mod lanes;
 mod cursor;
 mod view;
 mod view_mut;

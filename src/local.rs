@@ -375,7 +375,7 @@ unsafe fn close<T>(
     let view = unsafe { View::new(header, stamps, slots) };
     unmark(view.stamps(), run.clone(), behind_published);
     // A value that panicked may have been under construction in place, in the first of them.
-    view.cursor().give_back(view.stamps(), next..run.end, run.end.min(next + 1));
+    view.give_back(next..run.end, run.end.min(next + 1));
     view.cursor().handle_closed();
 }
 

@@ -16,6 +16,7 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::vec::Vec;
 
+use crate::sync::be_thread;
 use crate::{AtomicArena, Local, Reservation};
 
 /// An arena, and a cell beside each slot.
@@ -30,6 +31,22 @@ fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static)
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
         model(Arc::new(Ground { arena: AtomicArena::with_capacity(capacity), cells }));
     });
+}
+
+/// As `explore`, but single slots are taken from lanes, of which there are two, in runs of two.
+fn explore_lanes(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore(capacity, move |ground| {
+        ground.arena.view().spread_at_once();
+        model(ground);
+    });
+}
+
+/// Runs in a thread whose lane is `lane`. (That of the first thread is 0.)
+fn spawn_on<R: 'static>(ground: &Arc<Ground>, lane: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+    spawn(ground, move |ground| {
+        be_thread(lane);
+        run(ground)
+    })
 }
 
 fn spawn<R: 'static>(ground: &Arc<Ground>, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
@@ -712,5 +729,231 @@ fn e1_survives_the_second_stamp_of_a_local() {
         other.join().unwrap();
         assert!(ground.get(0) && !ground.get(1) && ground.get(2));
         ground.assert_exact(3);
+    });
+}
+
+// Lanes.
+
+#[test]
+fn lanes_single_against_single_in_one_lane() {
+    explore_lanes(2, |ground| {
+        let other = spawn_on(&ground, 0, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_a_run_in_transit_is_in_sight() {
+    explore_lanes(2, |ground| {
+        // One run is all there is, and it is on its way to one of the two lanes.
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_a_run_in_transit_is_in_sight_of_the_cursor() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            ground.arena.view().spread_at_once();
+            ground.alloc()
+        });
+        // Does not know of lanes, perhaps.
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_a_run_in_transit_is_in_sight_of_a_handle() {
+    explore_lanes(2, |ground| {
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let run = ground.arena.reserve_up_to(1);
+        assert_eq!(run.capacity(), 1);
+        ground.write(run.first_index());
+        drop(run);
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(1);
+    });
+}
+
+#[test]
+fn lanes_three_take_three() {
+    explore_lanes(3, |ground| {
+        let others = [0, 1].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+        assert!(ground.alloc().is_some());
+        assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_three_race_for_two() {
+    explore_lanes(2, |ground| {
+        let others = [0, 1].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+        let mine = usize::from(ground.alloc().is_some());
+        let theirs = others.into_iter().filter_map(|other| other.join().unwrap()).count();
+        assert_eq!(mine + theirs, 2);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_two_refill_one() {
+    explore_lanes(4, |ground| {
+        let twice = |ground: &Ground| (ground.alloc().unwrap(), ground.alloc().unwrap());
+        let other = spawn_on(&ground, 0, twice);
+        twice(&ground);
+        other.join().unwrap();
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn lanes_two_refill_two_again_and_again() {
+    explore_lanes(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| (ground.alloc().unwrap(), ground.alloc().unwrap()));
+        (0..3).for_each(|_| assert!(ground.alloc().is_some()));
+        other.join().unwrap();
+        ground.assert_exact(5);
+    });
+}
+
+#[test]
+fn lanes_against_bulk() {
+    explore_lanes(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_against_a_local() {
+    explore_lanes(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let mut local = ground.local(2);
+            [(); 2].map(|()| local.publish_with(|index| ground.write_value(index)).unwrap().0)
+        });
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().into_iter().all(|index| ground.get(index)));
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_e2_give_back_to_a_lane() {
+    explore_lanes(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn lanes_e2_give_back_to_a_lane_that_another_opens() {
+    explore_lanes(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn lanes_e2_give_back_to_a_lane_that_the_cursor_opens() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn_on(&ground, 1, |ground| {
+            ground.arena.view().spread_at_once();
+            ground.alloc()
+        });
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn lanes_e1_publish_to_get() {
+    explore_lanes(3, |ground| {
+        let other = spawn_on(&ground, 1, |ground| (ground.publish(), ground.publish()));
+        let seen = ground.get(0);
+        let mine = ground.publish().unwrap();
+        let (a, b) = other.join().unwrap();
+        assert!([a.unwrap(), b.unwrap(), mine].into_iter().all(|index| ground.get(index)));
+        assert!(!seen || ground.get(0));
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_a_slot_of_a_lane_does_not_go_back_by_the_cursor() {
+    explore_lanes(3, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
+        });
+        assert!(ground.alloc().is_some());
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_err());
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_beside_runs_that_come_and_go() {
+    explore_lanes(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            // Where the cursor comes back to where it was.
+            for _ in 0..2 {
+                if let Ok(run) = ground.arena.reserve(2) {
+                    (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+                }
+            }
+        });
+        let got = [ground.alloc(), ground.alloc(), ground.alloc()].into_iter().flatten().count();
+        other.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn lanes_a_late_helper_beside_runs_that_come_and_go() {
+    explore_lanes(4, |ground| {
+        let others = [1, 0].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        let mine = ground.alloc();
+        let theirs: Vec<_> = others.into_iter().map(|other| other.join().unwrap()).collect();
+        let got = usize::from(mine.is_some()) + theirs.into_iter().flatten().count();
+        assert!(got >= 2);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn lanes_what_is_left_in_them_is_settled() {
+    explore_lanes(6, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            mem::forget(ground.reserve(2));
+            ground.alloc()
+        });
+        assert!(ground.publish().is_some());
+        assert!(other.join().unwrap().is_some());
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 2);
+        assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 4));
+        ground.arena.reset();
+        assert!(ground.alloc_run(6).is_some());
     });
 }

@@ -448,7 +448,7 @@ impl<'a, T> Reservation<'a, T> {
             self.view.stamps().close(self.run.clone());
             self.view.cursor().handle_closed();
             let rest = self.run.start + len..self.run.end;
-            self.view.cursor().give_back(self.view.stamps(), rest, self.run.start + self.written);
+            self.view.give_back(rest, self.run.start + self.written);
         }
     }
 }

@@ -10,8 +10,10 @@ mod inline;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 mod mapped;
 
+use core::alloc::{Layout, LayoutError};
 use core::ptr::NonNull;
 
+use crate::lanes::{LANES, Lane, has_lanes};
 use crate::stamp::Stamp;
 use crate::view::{Header, View};
 use crate::view_mut::ViewMut;
@@ -102,6 +104,40 @@ impl Memory {
         // SAFETY: the caller vouches for `T`.
         drop_values(unsafe { self.view_mut::<T>() });
     }
+}
+
+/// What stands beside the slots: the stamps, and behind them, where there are some, the lanes. Zeroed it is as new.
+///
+/// Aligned as stamps are, not as lanes, which are lined up within: an allocator clears by hand what it must align.
+fn state_layout(capacity: usize) -> Result<Layout, LayoutError> {
+    let stamps = Layout::array::<Stamp>(capacity)?;
+    if !has_lanes(capacity) {
+        return Ok(stamps);
+    }
+    let lanes = Layout::array::<u8>(LANES * size_of::<Lane>() + align_of::<Lane>() - 1)?;
+    Ok(stamps.extend(lanes)?.0)
+}
+
+/// A header for an arena whose stamps these are.
+///
+/// # Safety
+///
+/// What stands beside the slots begins with the stamps, has the layout for that capacity, is as new, and is the header's
+/// alone as long as that is used.
+unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
+    if !has_lanes(capacity) {
+        return Header::new();
+    }
+    let end = stamps.as_ptr().wrapping_add(capacity).cast::<u8>();
+    let lanes = end.wrapping_add(end.align_offset(align_of::<Lane>())).cast::<Lane>();
+    if cfg!(all(test, loom)) {
+        for index in 0..LANES {
+            // SAFETY: within the layout (the caller). (Without loom zeroed memory is a `Lane`.)
+            unsafe { lanes.add(index).write(Lane::new()) };
+        }
+    }
+    // SAFETY: as many lanes, lined up, within the layout, all as new, and the header's (the caller).
+    unsafe { Header::with_lanes(NonNull::new(lanes)) }
 }
 
 impl Drop for Memory {

@@ -8,7 +8,8 @@ use core::mem;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Taken};
+use crate::lanes::{FORCED, LANES, Lane, Lanes};
 use crate::stamp::{Clock, Kind, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
@@ -16,14 +17,48 @@ use crate::sync::{Trace, const_fn};
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
+    /// The first of `LANES` lanes, where there are some.
+    lanes: Option<NonNull<Lane>>,
     pub(crate) clock: Clock,
 }
+
+// SAFETY: the lanes are the header's alone, as if they were in it; they are atomics.
+unsafe impl Send for Header {}
+// SAFETY: as above.
+unsafe impl Sync for Header {}
 
 impl Header {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Header { cursor: Cursor::new(), clock: Clock::new() }
+            Header { cursor: Cursor::new(), lanes: None, clock: Clock::new() }
         }
+    }
+
+    /// # Safety
+    ///
+    /// `lanes`, if any, points to `LANES` lanes, each new, which for as long as the header is used are accessed through it
+    /// alone.
+    pub(crate) unsafe fn with_lanes(lanes: Option<NonNull<Lane>>) -> Self {
+        let mut header = Header { lanes, ..Self::new() };
+        header.cursor.spread_mut(FORCED && lanes.is_some());
+        header
+    }
+
+    #[inline]
+    fn lanes(&self) -> &[Lane] {
+        // SAFETY: there are as many (`with_lanes`), and while we are borrowed nobody has `&mut` of us.
+        self.lanes.map_or(&[], |lanes| unsafe { core::slice::from_raw_parts(lanes.as_ptr(), LANES) })
+    }
+
+    /// The header in its parts.
+    #[inline]
+    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut [Lane], &mut Clock) {
+        let lanes = match self.lanes {
+            // SAFETY: as in `lanes`, and we are borrowed exclusively.
+            Some(lanes) => unsafe { core::slice::from_raw_parts_mut(lanes.as_ptr(), LANES) },
+            None => &mut [],
+        };
+        (&mut self.cursor, lanes, &mut self.clock)
     }
 }
 
@@ -76,13 +111,18 @@ impl<'a, T> View<'a, T> {
     }
 
     #[inline]
+    fn lanes(self) -> Lanes<'a> {
+        Lanes::new(self.header.lanes(), self.capacity(), size_of::<T>())
+    }
+
+    #[inline]
     pub(crate) fn capacity(self) -> usize {
         self.stamps.len()
     }
 
     #[inline]
     pub(crate) fn count(self) -> usize {
-        self.cursor().count(self.stamps())
+        self.cursor().count(self.stamps(), self.lanes())
     }
 
     #[inline]
@@ -92,7 +132,7 @@ impl<'a, T> View<'a, T> {
 
     #[inline]
     pub(crate) fn bound(self) -> usize {
-        self.cursor().bound(self.stamps())
+        self.cursor().bound(self.stamps(), self.lanes())
     }
 
     /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
@@ -105,7 +145,20 @@ impl<'a, T> View<'a, T> {
     /// Takes a slot to fill it.
     #[inline]
     pub(crate) fn take_one(self) -> Option<Slot<'a, T>> {
-        let index = self.cursor().take_one(self.stamps())?;
+        /// Not inlined, and told no more than it needs: so the caller has little to keep at hand.
+        #[cold]
+        #[inline(never)]
+        fn take_otherwise(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
+            let lanes = Lanes::new(header.lanes(), stamps.len(), slot_size);
+            header.cursor.take_otherwise(Stamps::new(stamps, &header.clock), lanes, word)
+        }
+
+        let (header, stamps) = (self.header, self.stamps.as_slice());
+        let index = match header.cursor.take_next(stamps.len(), || header.lanes()) {
+            Taken::Slot(index) => index,
+            Taken::Nothing => return None,
+            Taken::Unclear(word) => take_otherwise(header, stamps, size_of::<T>(), word)?,
+        };
         Some(Slot { view: self, index })
     }
 
@@ -116,15 +169,26 @@ impl<'a, T> View<'a, T> {
         match len {
             0 => Ok(end..end),
             1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => self.cursor().take_run(self.stamps(), |_, left| if len <= left { len } else { 0 }),
+            _ => self.cursor().take_run(self.stamps(), self.lanes(), len),
         }
     }
 
     /// Takes up to `len` slots in one run from the cursor, or else one vacant slot, or none.
     #[inline]
     pub(crate) fn take_up_to(self, len: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        (self.cursor().take_run(self.stamps(), len).ok())
-            .or_else(|| self.cursor().claim_vacant(self.stamps()).map(|index| index..index + 1))
+        self.cursor().take_up_to(self.stamps(), self.lanes(), len)
+    }
+
+    /// Gives back a run that the caller owns (see [`Cursor::give_back`]).
+    #[inline]
+    pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
+        self.cursor().give_back(self.stamps(), self.lanes(), run, written);
+    }
+
+    /// As if several threads had been seen to fight for the cursor.
+    #[cfg(all(test, loom))]
+    pub(crate) fn spread_at_once(self) {
+        self.cursor().spread_at_once(self.lanes());
     }
 
     /// Stores a value in a slot, and lends it out.
@@ -246,6 +310,6 @@ impl<T> Drop for Slot<'_, T> {
     fn drop(&mut self) {
         let run = self.index..self.index + 1;
         // The value may have been under construction in place.
-        self.view.cursor().give_back(self.view.stamps(), run.clone(), run.end);
+        self.view.give_back(run.clone(), run.end);
     }
 }

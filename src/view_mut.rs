@@ -6,6 +6,7 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::cursor::Cursor;
+use crate::lanes::Lane;
 use crate::stamp::{Epoch, Kind, Stamp, StampsMut};
 use crate::view::Header;
 
@@ -14,6 +15,7 @@ use crate::view::Header;
 pub struct ViewMut<'a, T> {
     pub(crate) cursor: &'a mut Cursor,
     pub(crate) stamps: StampsMut<'a>,
+    lanes: &'a mut [Lane],
     slots: NonNull<T>,
     marker: PhantomData<&'a mut T>,
 }
@@ -24,12 +26,8 @@ impl<'a, T> ViewMut<'a, T> {
     /// As for [`View::new`](crate::view::View::new); and for `'a` the slots are accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
-        ViewMut {
-            cursor: &mut header.cursor,
-            stamps: StampsMut::new(stamps, &mut header.clock),
-            slots,
-            marker: PhantomData,
-        }
+        let (cursor, lanes, clock) = header.parts_mut();
+        ViewMut { cursor, stamps: StampsMut::new(stamps, clock), lanes, slots, marker: PhantomData }
     }
 
     /// Where the slot is.
@@ -39,26 +37,35 @@ impl<'a, T> ViewMut<'a, T> {
         self.slots.as_ptr().wrapping_add(index)
     }
 
+    /// The end of what was handed out.
+    #[inline]
+    pub(crate) fn bound(&mut self) -> usize {
+        self.cursor.bound_mut(&self.stamps, self.lanes)
+    }
+
     #[inline]
     pub(crate) fn settle(&mut self) {
-        self.cursor.settle(&mut self.stamps);
+        self.cursor.settle(&mut self.stamps, self.lanes);
+    }
+
+    /// From now on single slots come from the cursor alone.
+    pub(crate) fn keep_order(&mut self) {
+        self.settle();
+        self.cursor.keep_order(&self.stamps, self.lanes);
     }
 
     /// The slots that hold a value. Leaked runs are settled first.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
-        Live {
-            slots: 0..self.cursor.bound_mut(&self.stamps),
-            vacant: self.cursor.vacant_mut(),
-            epoch: self.stamps.epoch(),
-        }
+        Live { slots: 0..self.bound(), vacant: self.cursor.vacant_mut(), epoch: self.stamps.epoch() }
     }
 
     /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots hold is forgotten, not
     /// dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
-        let ended = self.stamps.end_epoch(self.cursor.bound_mut(&self.stamps));
-        self.cursor.restart(&self.stamps);
+        let bound = self.bound();
+        let ended = self.stamps.end_epoch(bound);
+        self.cursor.restart(&self.stamps, self.lanes);
         ended
     }
 
@@ -85,7 +92,7 @@ impl<'a, T> ViewMut<'a, T> {
             }
         }
 
-        let (next, end) = (self.cursor.bound_mut(&self.stamps), self.stamps.len());
+        let (next, end) = (self.bound(), self.stamps.len());
         if self.cursor.vacant_mut() != 0 {
             for index in 0..next {
                 if self.stamps.kind(index) == Some(Kind::Vacant) {
@@ -112,7 +119,7 @@ impl<'a, T> ViewMut<'a, T> {
     /// Runs no foreign code: values are moved, not dropped.
     pub(crate) fn compact(&mut self) {
         self.settle();
-        let end = self.cursor.bound_mut(&self.stamps);
+        let end = self.bound();
         let mut filled = end;
         if self.cursor.vacant_mut() != 0 {
             filled = 0;
@@ -145,15 +152,15 @@ impl<'a, T> ViewMut<'a, T> {
     ///
     /// Each of them holds a value.
     #[inline]
-    pub(crate) unsafe fn into_slice(self) -> &'a mut [T] {
+    pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
         // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at most `isize::MAX`
         // bytes, and nobody else can touch them for `'a` (`ViewMut::new`).
-        unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.cursor.bound_mut(&self.stamps)) }
+        unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let bytes = self.cursor.take_written(&self.stamps) * size_of::<T>();
+        let bytes = self.cursor.take_written(&self.stamps, self.lanes) * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();
         let head = slots.align_offset(align_of::<usize>()).min(bytes);
         let words = (bytes - head) / size_of::<usize>();

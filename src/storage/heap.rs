@@ -11,13 +11,11 @@ use core::mem::ManuallyDrop;
 #[cfg(feature = "alloc")]
 use core::ptr::NonNull;
 
-use super::{Memory, Storage, sealed};
+use super::{Memory, Storage, header, sealed, state_layout};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::stamp::Stamp;
-#[cfg(feature = "alloc")]
-use crate::view::Header;
 use crate::view::View;
 use crate::view_mut::ViewMut;
 
@@ -61,7 +59,7 @@ impl<T> Heap<T> {
         }
         let too_large = |_| (CapacityError::TooLarge { capacity, slot_size: size_of::<T>() }, None);
         let slots_layout = Layout::array::<T>(capacity).map_err(too_large)?;
-        let stamps_layout = Layout::array::<Stamp>(capacity).map_err(too_large)?;
+        let state_layout = state_layout(capacity).map_err(too_large)?;
         let refused = |layout: Layout| (CapacityError::OutOfMemory { bytes: layout.size() }, Some(layout));
 
         let slots = if slots_layout.size() == 0 {
@@ -71,12 +69,12 @@ impl<T> Heap<T> {
             NonNull::new(unsafe { alloc(slots_layout) }).ok_or_else(|| refused(slots_layout))?
         };
         // SAFETY: the capacity is not zero, nor is the size of a stamp.
-        let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(stamps_layout) }.cast::<Stamp>()) else {
+        let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(state_layout) }.cast::<Stamp>()) else {
             if slots_layout.size() != 0 {
                 // SAFETY: just allocated, with this layout.
                 unsafe { dealloc(slots.as_ptr(), slots_layout) };
             }
-            return Err(refused(stamps_layout));
+            return Err(refused(state_layout));
         };
         if cfg!(all(test, loom)) {
             for index in 0..capacity {
@@ -84,7 +82,8 @@ impl<T> Heap<T> {
                 unsafe { stamps.add(index).write(Stamp::new()) };
             }
         }
-        let header = Header::new();
+        // SAFETY: just allocated and zeroed, and used by this header alone until it is freed.
+        let header = unsafe { header(stamps, capacity) };
         let memory = Memory { header, stamps, slots, capacity, destroy: destroy::<T> };
         Ok(Heap { memory, marker: PhantomData })
     }
@@ -97,7 +96,7 @@ impl<T> Heap<T> {
     pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
         let Memory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory;
         // SAFETY: allocated by `new` for this capacity; `self` is gone without having been dropped.
-        unsafe { free_stamps(stamps, capacity) };
+        unsafe { free_state(stamps, capacity) };
         // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or they have no size; nobody else
         // will free them; the first `len` hold values (the caller), which nobody else has.
         unsafe { Vec::from_raw_parts(slots.cast().as_ptr(), len, capacity) }
@@ -108,11 +107,10 @@ impl<T> Heap<T> {
 ///
 /// The stamps were allocated by `Heap::new` for that capacity, and are not used afterwards.
 #[cfg(feature = "alloc")]
-unsafe fn free_stamps(stamps: NonNull<Stamp>, capacity: usize) {
+unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
     // SAFETY: the layout with which they were allocated, which `Heap::new` has found to be valid.
     unsafe {
-        let layout = Layout::from_size_align_unchecked(capacity * size_of::<Stamp>(), align_of::<Stamp>());
-        dealloc(stamps.as_ptr().cast(), layout);
+        dealloc(stamps.as_ptr().cast(), state_layout(capacity).unwrap_unchecked());
     }
 }
 
@@ -135,7 +133,7 @@ unsafe fn destroy<T>(memory: &mut Memory) {
                     let layout = Layout::from_size_align_unchecked(slots, align_of::<T>());
                     dealloc(self.0.slots.as_ptr(), layout);
                 }
-                free_stamps(self.0.stamps, capacity);
+                free_state(self.0.stamps, capacity);
             }
         }
     }

@@ -13,10 +13,10 @@ use std::io;
 use memmap2::{Advice, UncheckedAdvice};
 use memmap2::{MmapMut, MmapOptions};
 
-use super::{Memory, Storage, sealed};
+use super::{Memory, Storage, header, sealed, state_layout};
 use crate::error::{CapacityError, MapError};
 use crate::stamp::Stamp;
-use crate::view::{Header, View};
+use crate::view::View;
 use crate::view_mut::ViewMut;
 
 /// No system that we map memory from has smaller pages: a mapping is aligned to it at least, and writing one byte in
@@ -72,29 +72,28 @@ pub struct Mapped<T> {
 /// How many bytes a mapping has, and what for.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
-    /// The slots' bytes. The stamps come behind them.
+    /// The slots' bytes. The stamps come behind them, and what else stands beside the slots.
     slots: usize,
-    stamps: usize,
+    state: usize,
     /// What the first slot is aligned to.
     align: usize,
-    /// All bytes: slots and stamps, and what it may take to align them.
+    /// All bytes: slots and what stands beside them, and what it may take to align them.
     total: usize,
 }
 
 impl Extent {
     /// `None` when there are too many bytes.
     fn new<T>(capacity: usize, huge_pages: Option<HugePages>) -> Option<Extent> {
-        let (slots, stamps) =
-            (Layout::array::<T>(capacity).ok()?.size(), Layout::array::<Stamp>(capacity).ok()?.size());
+        let (slots, state) = (Layout::array::<T>(capacity).ok()?.size(), state_layout(capacity).ok()?.size());
         let align = align_of::<T>().max(if huge_pages.is_some() { HUGE_PAGE } else { 1 });
         // A mapping begins at the border of a page: that far the first slot may be from the next border of its own.
         let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
-        let mut total = slots.checked_add(stamps)?.checked_add(align.saturating_sub(given))?;
+        let mut total = slots.checked_add(state)?.checked_add(align.saturating_sub(given))?;
         if huge_pages == Some(HugePages::Explicit) {
             total = total.checked_next_multiple_of(HUGE_PAGE)?;
         }
         isize::try_from(total).ok()?;
-        Some(Extent { slots, stamps, align, total })
+        Some(Extent { slots, state, align, total })
     }
 
     /// Asks for the address space, and for nothing in it yet.
@@ -128,7 +127,7 @@ impl Extent {
 
     /// Brings every page in that slots or stamps lie in. They hold nothing yet.
     fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
-        let (first, total) = (self.places(map).0, self.slots + self.stamps);
+        let (first, total) = (self.places(map).0, self.slots + self.state);
         for offset in (0..total).step_by(SMALLEST_PAGE) {
             if offset % PROGRESS_BYTES == 0 && offset != 0 {
                 progress(offset, total);
@@ -176,7 +175,9 @@ impl<T> Mapped<T> {
             }
         }
         let (slots, stamps) = extent.places(&mut map);
-        let memory = Memory { header: Header::new(), stamps, slots, capacity, destroy: Memory::drop_values::<T> };
+        // SAFETY: within the mapping, which is all zeros, and used by this header alone as long as it is mapped.
+        let header = unsafe { header(stamps, capacity) };
+        let memory = Memory { header, stamps, slots, capacity, destroy: Memory::drop_values::<T> };
         Ok(Mapped { memory, map, extent, huge_pages, locked, marker: PhantomData })
     }
 
@@ -202,7 +203,8 @@ impl<T> Mapped<T> {
         self.locked = false;
         // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
         // far either was used holds any more.
-        self.memory.header = Header::new();
+        // SAFETY: as in `new`: the pages are all zeros again, or others.
+        self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
         Ok(())
     }
 
@@ -337,13 +339,13 @@ mod tests {
         let huge = [None, Some(HugePages::Transparent), Some(HugePages::Explicit)];
         for huge_pages in huge {
             let extent = Extent::new::<Aligned>(3, huge_pages).unwrap();
-            assert_eq!((extent.slots, extent.stamps), (3 * 16384, 3));
+            assert_eq!((extent.slots, extent.state), (3 * 16384, 3));
             assert_eq!(extent.align, if huge_pages.is_some() { HUGE_PAGE } else { 16384 });
             for page in 0..HUGE_PAGE / SMALLEST_PAGE {
                 let base = HUGE_PAGE + page * SMALLEST_PAGE;
                 let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
                 if base % given == 0 {
-                    let used = base.next_multiple_of(extent.align) - base + extent.slots + extent.stamps;
+                    let used = base.next_multiple_of(extent.align) - base + extent.slots + extent.state;
                     assert!(used <= extent.total && extent.total < used + HUGE_PAGE);
                 }
             }
