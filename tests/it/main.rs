@@ -14,6 +14,8 @@ mod leaks;
 mod local;
 mod memory;
 mod model;
+#[cfg(feature = "pool")]
+mod pool;
 mod progress;
 mod reading;
 mod reservation;
