@@ -25,9 +25,13 @@ mod compact;
 mod mapped;
 #[cfg(feature = "pool")]
 mod pool;
+#[cfg(feature = "rayon")]
+mod rayon;
 #[cfg(all(test, loom))]
 mod models;
 
+#[cfg(feature = "rayon")]
+pub use self::rayon::{ParDrain, ParIntoIter, ParIter, ParIterMut};
 pub use arena::AtomicArena;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;

@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 
 use atomicarena::{
     ArenaPool, AtomicArena, Borrowed, Checkout, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped,
-    OwnedCheckout, Reservation, StaticArena,
+    OwnedCheckout, ParDrain, ParIntoIter, ParIter, ParIterMut, Reservation, StaticArena,
 };
 
 fn send<T: Send>() {}
@@ -42,6 +42,14 @@ fn plain() {
     sync::<Checkout<'static, u8>>();
     send::<OwnedCheckout<u8>>();
     sync::<OwnedCheckout<u8>>();
+    send::<ParIter<'static, u8>>();
+    sync::<ParIter<'static, u8>>();
+    send::<ParIterMut<'static, u8>>();
+    sync::<ParIterMut<'static, u8>>();
+    send::<ParDrain<'static, u8>>();
+    sync::<ParDrain<'static, u8>>();
+    send::<ParIntoIter<u8>>();
+    sync::<ParIntoIter<u8>>();
 }
 
 type C = Cell<u8>;
@@ -69,6 +77,10 @@ fn send_alone() {
     sync::<Checkout<'static, C>>();
     send::<OwnedCheckout<C>>();
     sync::<OwnedCheckout<C>>();
+    send::<ParIterMut<'static, C>>();
+    send::<ParDrain<'static, C>>();
+    send::<ParIntoIter<C>>();
+    sync::<ParIntoIter<C>>();
 }
 
 type G = MutexGuard<'static, u8>;
@@ -78,6 +90,10 @@ fn sync_alone() {
     sync::<Iter<'static, G>>();
     sync::<IterMut<'static, G>>();
     sync::<Drain<'static, G>>();
+    send::<ParIter<'static, G>>();
+    sync::<ParIter<'static, G>>();
+    sync::<ParIterMut<'static, G>>();
+    sync::<ParDrain<'static, G>>();
 }
 
 fn main() {

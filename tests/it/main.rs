@@ -17,6 +17,8 @@ mod model;
 #[cfg(feature = "pool")]
 mod pool;
 mod progress;
+#[cfg(feature = "rayon")]
+mod rayon;
 mod reading;
 mod reservation;
 mod reset;
