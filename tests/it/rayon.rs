@@ -90,6 +90,22 @@ fn par_iter_mut_reaches_each_value_once() {
 }
 
 #[test]
+fn the_work_is_parted() {
+    let mut arena = AtomicArena::with_capacity(100);
+    arena.fill_with(|index| index + 1);
+    // One sum for each part, none of which is empty.
+    let parts = |sums: Vec<usize>| (sums.len() > 1 && !sums.contains(&0), sums.iter().sum());
+    let lent = among_workers(|| arena.par_iter_mut().fold(|| 0, |sum, (_, value)| sum + *value).collect());
+    assert_eq!(parts(lent), (true, 5050));
+    let given = among_workers(|| arena.par_drain().fold(|| 0, |sum, value| sum + value).collect());
+    assert_eq!(parts(given), (true, 5050));
+    // As far as there is something to part.
+    arena.alloc(7).unwrap();
+    let lent = among_workers(|| arena.par_iter_mut().fold(|| 0, |sum, (_, value)| sum + *value).collect());
+    assert_eq!(parts(lent), (false, 7));
+}
+
+#[test]
 fn what_was_leaked_is_not_met() {
     let ledger = Ledger::new();
     let mut arena = AtomicArena::with_capacity(8);
@@ -432,6 +448,7 @@ impl IndexedParallelIterator for Abuser<'_> {
             }
             Abuse::GoesOnWhenFull => {
                 let mut folder = consumer.into_folder();
+                assert!(!folder.full());
                 for _ in 0..20 {
                     folder = folder.consume(ledger.value());
                 }
