@@ -24,9 +24,15 @@ mod local;
 mod compact;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 mod mapped;
+#[cfg(feature = "pool")]
+mod pool;
+#[cfg(feature = "rayon")]
+mod rayon;
 #[cfg(all(test, loom))]
 mod models;
 
+#[cfg(feature = "rayon")]
+pub use self::rayon::{ParDrain, ParIntoIter, ParIter, ParIterMut};
 pub use arena::AtomicArena;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;
@@ -37,6 +43,10 @@ pub use iter::{Drain, IntoIter, Iter, IterMut};
 pub use local::Local;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use mapped::MapBuilder;
+#[cfg(all(feature = "pool", target_has_atomic = "ptr"))]
+pub use pool::OwnedCheckout;
+#[cfg(feature = "pool")]
+pub use pool::{ArenaPool, Checkout};
 pub use reservation::Reservation;
 #[cfg(not(all(test, loom)))]
 pub use storage::{Borrowed, Inline};

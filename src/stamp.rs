@@ -189,6 +189,15 @@ impl<'a> Stamps<'a> {
         self.erase(run.end - 1);
     }
 
+    /// Whether the slot was vacant in that epoch, which is this one or the one before it. For who has `&mut` of the arena,
+    /// and parts it among workers of his.
+    #[cfg(feature = "rayon")]
+    #[inline]
+    pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
+        // Relaxed: nobody writes a stamp meanwhile, and what was written before came with the `&mut`.
+        epoch.kind(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Kind::Vacant)
+    }
+
     /// Takes back what was said of a slot that the caller owns.
     #[inline]
     pub(crate) fn erase(self, index: usize) {

@@ -214,6 +214,12 @@ impl Live {
         !vacant
     }
 
+    /// The slots, of which those that were not vacant in that epoch hold a value.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn into_parts(self) -> (Range<usize>, Epoch) {
+        (self.slots, self.epoch)
+    }
+
     /// How many values are left.
     #[inline]
     pub(crate) fn len(&self) -> usize {

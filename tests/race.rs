@@ -224,6 +224,27 @@ fn alloc_then_join() {
     }
 }
 
+/// E2 for a whole arena: it goes from holder to holder, with what is stored beside its values.
+#[cfg(feature = "pool")]
+fn pass_on_an_arena() {
+    let pool: &'static atomicarena::ArenaPool<Parts> = Box::leak(Box::new(atomicarena::ArenaPool::new(2, 4)));
+    let holder = |number: usize| {
+        task(move || {
+            for turn in 0..TURNS {
+                let Some(mut arena) = pool.checkout() else { continue };
+                arena.alloc(Parts::new(number + turn)).ok().unwrap();
+                arena.publish(Parts::new(turn)).ok().unwrap();
+                drop(arena.local());
+                assert_eq!(check(arena.iter_mut().map(|(_, value)| &*value)), 2);
+            }
+        })
+    };
+    for _ in 0..ROUNDS {
+        together([holder(1), holder(2), holder(3)]);
+    }
+    assert_eq!(pool.available(), 2);
+}
+
 fn main() {
     for (name, scenario) in [
         ("publish_then_get", publish_then_get as fn()),
@@ -232,6 +253,8 @@ fn main() {
         ("give_back_by_vacancy", give_back_by_vacancy),
         ("give_back_to_others", give_back_to_others),
         ("alloc_then_join", alloc_then_join),
+        #[cfg(feature = "pool")]
+        ("pass_on_an_arena", pass_on_an_arena),
     ] {
         println!("{name}");
         scenario();

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::MutexGuard;
 
 use atomicarena::{
-    AtomicArena, Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, StaticArena,
+    ArenaPool, AtomicArena, Borrowed, Checkout, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped,
+    OwnedCheckout, ParDrain, ParIntoIter, ParIter, ParIterMut, Reservation, StaticArena,
 };
 
 fn send<T: Send>() {}
@@ -35,6 +36,20 @@ fn plain() {
     sync::<IntoIter<u8, Borrowed<'static, u8>>>();
     send::<IntoIter<u8, Mapped<u8>>>();
     sync::<IntoIter<u8, Mapped<u8>>>();
+    send::<ArenaPool<u8>>();
+    sync::<ArenaPool<u8>>();
+    send::<Checkout<'static, u8>>();
+    sync::<Checkout<'static, u8>>();
+    send::<OwnedCheckout<u8>>();
+    sync::<OwnedCheckout<u8>>();
+    send::<ParIter<'static, u8>>();
+    sync::<ParIter<'static, u8>>();
+    send::<ParIterMut<'static, u8>>();
+    sync::<ParIterMut<'static, u8>>();
+    send::<ParDrain<'static, u8>>();
+    sync::<ParDrain<'static, u8>>();
+    send::<ParIntoIter<u8>>();
+    sync::<ParIntoIter<u8>>();
 }
 
 type C = Cell<u8>;
@@ -56,6 +71,16 @@ fn send_alone() {
     send::<IntoIter<C, Inline<C, 1>>>();
     send::<IntoIter<C, Borrowed<'static, C>>>();
     send::<IntoIter<C, Mapped<C>>>();
+    send::<ArenaPool<C>>();
+    sync::<ArenaPool<C>>();
+    send::<Checkout<'static, C>>();
+    sync::<Checkout<'static, C>>();
+    send::<OwnedCheckout<C>>();
+    sync::<OwnedCheckout<C>>();
+    send::<ParIterMut<'static, C>>();
+    send::<ParDrain<'static, C>>();
+    send::<ParIntoIter<C>>();
+    sync::<ParIntoIter<C>>();
 }
 
 type G = MutexGuard<'static, u8>;
@@ -65,6 +90,10 @@ fn sync_alone() {
     sync::<Iter<'static, G>>();
     sync::<IterMut<'static, G>>();
     sync::<Drain<'static, G>>();
+    send::<ParIter<'static, G>>();
+    sync::<ParIter<'static, G>>();
+    sync::<ParIterMut<'static, G>>();
+    sync::<ParDrain<'static, G>>();
 }
 
 fn main() {

@@ -40,7 +40,7 @@ fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let target = scratch().join("library");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--lib", "--features", "mapped", "--manifest-path"])
+            .args(["build", "--quiet", "--lib", "--features", "mapped,pool,rayon", "--manifest-path"])
             .arg(root().join("../Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)

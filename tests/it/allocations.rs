@@ -108,14 +108,14 @@ pub(crate) fn metered<R>(f: impl FnOnce() -> R) -> (R, Meter) {
 }
 
 #[track_caller]
-fn assert_no_request<R>(what: &str, f: impl FnOnce() -> R) -> R {
+pub(crate) fn assert_no_request<R>(what: &str, f: impl FnOnce() -> R) -> R {
     let (result, meter) = metered(f);
     assert_eq!(meter.requests, 0, "{what} asked for memory: {meter:?}");
     result
 }
 
 /// The allocator grants `requests` more and refuses all that come after, while `f` runs.
-fn short_of_memory<R>(requests: usize, f: impl FnOnce() -> R) -> (R, Meter) {
+pub(crate) fn short_of_memory<R>(requests: usize, f: impl FnOnce() -> R) -> (R, Meter) {
     struct Restore;
     impl Drop for Restore {
         fn drop(&mut self) {

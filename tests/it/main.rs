@@ -14,7 +14,11 @@ mod leaks;
 mod local;
 mod memory;
 mod model;
+#[cfg(feature = "pool")]
+mod pool;
 mod progress;
+#[cfg(feature = "rayon")]
+mod rayon;
 mod reading;
 mod reservation;
 mod reset;
