@@ -344,7 +344,7 @@ impl Cursor {
     /// Looks at every slot once: one that was vacant when the search began, and is not when its turn comes, was taken
     /// by another. So it is linear in the capacity while the count is not zero; runs that come back and are handed out
     /// in order amortise it, since the search begins where the last one was found.
-    fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
+    pub(crate) fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
         if self.has_no_vacant() {
             return None;
         }

@@ -255,7 +255,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         let seats = self.seats.view();
         // Before the cursor moves up: those that came back have memory that was touched, those above it may not.
         let back = seats.cursor().claim_vacant(seats.stamps());
-        back.or_else(|| seats.cursor().take_one(seats.stamps()))
+        back.or_else(|| Some(seats.take_run(1).ok()?.start))
     }
 
     /// Empties the arena and gives its seat up.
@@ -270,7 +270,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         impl Drop for GiveUp<'_> {
             fn drop(&mut self) {
                 let seats = self.0.view();
-                seats.cursor().give_back(seats.stamps(), self.1..self.1 + 1, self.1);
+                seats.give_back(self.1..self.1 + 1, self.1);
             }
         }
 
