@@ -282,11 +282,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Stores a value, which then belongs to the caller.
     ///
-    /// Costs one atomic addition and a store. On a full arena, two additions; and where slots came back below the
-    /// cursor, a search for one of them, which looks at each slot once at the most.
+    /// Costs one atomic operation and a store: an addition to a counter that all threads share, or, once they were seen to
+    /// fight for it, an exchange on a line of this thread's own (see [`in_order`](Self::in_order)). On a full arena, where
+    /// slots came back below the cursor, a search for one of them, which looks at each slot once at the most.
     ///
     /// Wait-free where the target has an atomic addition and an atomic compare-and-swap of bytes, as x86-64 and AArch64
-    /// with LSE do; lock-free elsewhere.
+    /// with LSE do, and as long as no two threads fight for the counter; lock-free else.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 //! The cursor parts the slots that were handed out (below) from those that never were in this epoch (at and above).
 //! One slot is taken by adding one, a run by a compare-and-swap that moves only when the run fits. What comes back
 //! lowers the cursor if it ends there, and is marked vacant otherwise; vacant slots are handed out one by one when
-//! the cursor has reached the end.
+//! the cursor has reached the end. When threads fight for the cursor, single slots come from lanes (`lanes.rs`).
 //!
 //! # Why a slot never has two owners
 //!
@@ -24,20 +24,23 @@
 //!
 //! # Orderings
 //!
-//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in [`Cursor::give_back`] (Release) after the last
-//!   access of the old owner; the addition in [`Cursor::take_one`] and the compare-and-swap in [`Cursor::take_run`]
-//!   (Acquire) before the first of the new one. Between them stand only read-modify-writes of the cursor, whoever
-//!   makes them, so the release sequence is never broken. (The other half of E2 is in `stamp.rs`.)
+//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in `lower` (Release) after the last access of the old
+//!   owner; the addition in [`Cursor::take_next`] and the compare-and-swap in `take_run_or` (Acquire) before the first of
+//!   the new one. Between them stand only read-modify-writes of the cursor, whoever makes them, so the release sequence is
+//!   never broken. (The other halves of E2 are in `stamp.rs` and `lanes.rs`, and E3 and E4 there.)
 //!
 //! All else is Relaxed: the counts lead nobody to a value.
 
 #![forbid(unsafe_code)]
 
+mod settle;
+mod spread;
+
 use core::ops::Range;
 
-use crate::lanes::{self, FORCED, Lane, Lanes, Transit};
-use crate::stamp::{Kind, Stamps, StampsMut};
-use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
+use crate::lanes::{self, Lane, Lanes};
+use crate::stamp::Stamps;
+use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Ordering, const_fn};
 
 /// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
 /// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
@@ -45,10 +48,6 @@ const FAR: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
 /// How often it is looked at who takes single slots from the cursor: once in so many.
 const SAMPLE: usize = 64;
-
-/// How often in a row it must have been another thread than before. Of two that fight for the cursor, either takes the
-/// slot that is looked at as often as not: so about a thousand slots are taken before that is seen.
-const FIGHT: usize = 4;
 
 /// Where the count of handles stops counting, so that it never wraps.
 const MANY: usize = usize::MAX / 2 + 1;
@@ -198,82 +197,6 @@ impl Cursor {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| far(word).then_some(lanes.at(end, word)));
     }
 
-    /// Sees whether several threads fight for the cursor: every so often, whether the slot went to another thread than
-    /// the one the time before. Threads that take turns, many slots each, do not fight.
-    fn look_for_others(&self, lanes: Lanes<'_>) {
-        if lanes.is_empty() || self.in_order {
-            return;
-        }
-        // Relaxed, all: a guess.
-        let (me, seen) = (thread_number(), self.runs.sample.load(Ordering::Relaxed));
-        let (who, others) = (seen / FIGHT, seen % FIGHT);
-        let others = if who == me { 0 } else { others + 1 };
-        if others == FIGHT {
-            self.spread(lanes);
-        } else if (who, others) != (me, seen % FIGHT) {
-            self.runs.sample.store(me * FIGHT + others, Ordering::Relaxed);
-        }
-    }
-
-    /// From now on lanes are in use.
-    fn spread(&self, lanes: Lanes<'_>) {
-        debug_assert!(!lanes.is_empty());
-        // Relaxed: a hint. But who sees the bit sees this, by E4, and adds to the cursor no more.
-        self.spread.store(true, Ordering::Relaxed);
-        // Release: E4, pairs with the Acquire of whoever reads the cursor.
-        self.next.fetch_or(lanes::in_use(), Ordering::Release);
-    }
-
-    /// Takes a slot when this thread's lane is used up: moves the cursor over a run for that lane, unless another has done
-    /// so. At the end of the arena takes what is left over elsewhere.
-    fn refill(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> Option<usize> {
-        let lane = lanes.of_thread();
-        loop {
-            // Acquire: E4, pairs with the Release here and in `complete`: lanes are looked at.
-            let word = self.next.load(Ordering::Acquire);
-            if !lanes.are_in_use(word) {
-                // Another is about to say so; or somebody had `&mut` of the arena in between.
-                self.spread(lanes);
-                continue;
-            }
-            if let Some(transit) = lanes.transit(word) {
-                self.complete(lanes, word, &transit);
-                continue;
-            }
-            // Not before the cursor was read: a run that is put in after this raises it.
-            if let Some(slot) = lanes.lane(lane).take() {
-                return Some(slot);
-            }
-            let start = lanes.next(word);
-            if start >= stamps.len() {
-                return self.take_left_over(stamps, lanes, word);
-            }
-            let (moved, transit) = lanes.send(lane, start);
-            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. Release: E4, pairs
-            // with the Acquire of whoever meets the run in transit, who then knows what is known here: that the lane is
-            // used up. Relaxed on failure: read anew.
-            if self.next.compare_exchange_weak(word, moved, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                self.complete(lanes, moved, &transit);
-            }
-        }
-    }
-
-    /// Puts a run that is in transit into its lane, and clears the cursor of it. `word` said so and was read with Acquire.
-    ///
-    /// The exchange is repeated only when another has added one without looking, which each thread does once.
-    fn complete(&self, lanes: Lanes<'_>, mut word: usize, transit: &Transit) {
-        lanes.open(transit);
-        while lanes.transit(word).as_ref() == Some(transit) {
-            let cleared = lanes.at(lanes.next(word), word);
-            // Release: E4, pairs with the Acquire of whoever looks at lanes because of what the cursor says: the run is in
-            // its lane. Relaxed on failure: it only says whether another has done this.
-            match self.next.compare_exchange(word, cleared, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => word = now,
-            }
-        }
-    }
-
     /// Takes a slot where nothing is left at the cursor: from any lane, or a vacant one. `word` is that of the cursor at the
     /// end, read with Acquire; if it speaks of a run in transit, that is in its lane by now.
     fn take_left_over(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: usize) -> Option<usize> {
@@ -416,170 +339,13 @@ impl Cursor {
         // Relaxed: as above.
         self.runs.open.fetch_sub(1, Ordering::Relaxed);
     }
-
-    /// Whether it is quicker to take single slots from lanes.
-    pub(crate) fn spread_mut(&mut self, spread: bool) {
-        self.spread.write_mut(spread);
-    }
-
-    /// From now on single slots come from the cursor alone. The arena must be settled.
-    pub(crate) fn keep_order(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
-        let next = self.bound_mut(stamps, lanes);
-        self.next.write_mut(next);
-        self.spread.write_mut(false);
-        self.in_order = true;
-    }
-
-    /// As if several threads had been seen to fight for the cursor.
-    #[cfg(all(test, loom))]
-    pub(crate) fn spread_at_once(&self, lanes: Lanes<'_>) {
-        self.spread(lanes);
-    }
-
-    /// The end of what was handed out, for who has the cursor to himself.
-    #[inline]
-    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
-        lanes::next(lanes, self.next.read_mut()).min(stamps.len())
-    }
-
-    /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
-    #[inline]
-    pub(crate) fn raise_mut(&mut self, next: usize) {
-        self.next.write_mut(next);
-    }
-
-    /// How many slots are marked vacant, for who has the cursor to himself.
-    #[inline]
-    pub(crate) fn vacant_mut(&mut self) -> usize {
-        self.runs.vacant.read_mut()
-    }
-
-    /// A vacant slot was filled and its mark erased.
-    pub(crate) fn uncount_vacant_mut(&mut self) {
-        let vacant = self.runs.vacant.read_mut();
-        self.runs.vacant.write_mut(vacant - 1);
-    }
-
-    /// The end of what was written since the slots were last zeroed; from now on they are.
-    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
-        self.note_written(stamps, lanes);
-        let written = self.runs.written.read_mut();
-        self.runs.written.write_mut(0);
-        written
-    }
-
-    /// Whatever is below the cursor may have been written to. For who is about to lower it.
-    fn note_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
-        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, lanes));
-        self.runs.written.write_mut(written);
-    }
-
-    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
-    /// below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot holds one.
-    ///
-    /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
-    #[inline]
-    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
-        if self.spread.read_mut() {
-            self.vacate_lanes(stamps, lanes);
-        }
-        if self.runs.open.read_mut() != 0 {
-            self.vacate_leaked(stamps, lanes);
-        }
-        if self.runs.vacant.read_mut() != 0 {
-            self.draw_back(stamps, lanes);
-        }
-    }
-
-    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered.
-    #[cold]
-    fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
-        let mut vacant = self.runs.vacant.read_mut();
-        for index in lanes.iter_mut().flat_map(Lane::close_mut) {
-            stamps.say(index, Kind::Vacant);
-            vacant += 1;
-        }
-        self.runs.vacant.write_mut(vacant);
-    }
-
-    #[cold]
-    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
-        let mut vacant = self.runs.vacant.read_mut();
-        let mut inside = false;
-        for index in 0..self.bound_mut(stamps, lanes) {
-            let kind = stamps.kind(index);
-            inside = match kind {
-                Some(Kind::First | Kind::Last) => true,
-                Some(Kind::Published | Kind::Opening | Kind::Vacant) => false,
-                None => inside,
-            };
-            if inside {
-                stamps.say(index, Kind::Vacant);
-                vacant += 1;
-            }
-            if kind == Some(Kind::Opening) {
-                stamps.say(index, Kind::Published);
-            }
-            inside = kind == Some(Kind::Opening) || (inside && kind != Some(Kind::Last));
-        }
-        self.runs.vacant.write_mut(vacant);
-        self.runs.open.write_mut(0);
-    }
-
-    #[cold]
-    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
-        self.note_written(stamps, lanes);
-        let (mut next, mut vacant) = (self.bound_mut(stamps, lanes), self.vacant_mut());
-        while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
-            next -= 1;
-            vacant -= 1;
-            stamps.erase(next);
-        }
-        self.runs.vacant.write_mut(vacant);
-        self.next.write_mut(next);
-    }
-
-    /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane]) {
-        self.note_written(stamps, lanes);
-        if self.spread.read_mut() {
-            for lane in &mut *lanes {
-                lane.close_mut();
-            }
-        }
-        self.spread.write_mut(FORCED && !lanes.is_empty() && !self.in_order);
-        self.runs.sample.write_mut(0);
-        self.runs.vacant.write_mut(0);
-        self.runs.open.write_mut(0);
-        self.next.write_mut(0);
-    }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::stamp::{Clock, Stamp};
-
-    /// Settles a cursor behind slots of these kinds, all of them leaked; says which are vacant, and where it stands.
-    fn settled<const N: usize>(kinds: [Option<Kind>; N]) -> ([bool; N], usize) {
-        let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
-        let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
-        cursor.raise_mut(N);
-        cursor.handle_opened();
-        for (index, kind) in kinds.into_iter().enumerate() {
-            kind.into_iter().for_each(|kind| stamps.say(index, kind));
-        }
-        let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
-        cursor.runs.vacant.write_mut(before);
-        cursor.settle(&mut stamps, &mut []);
-        let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
-        let next = cursor.bound_mut(&stamps, &[]);
-        assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
-        assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
-        assert!((next..N).all(|index| stamps.kind(index).is_none()));
-        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
-        (vacant, next)
-    }
+    use crate::sync::Exclusive;
 
     fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
         match cursor.take_next(stamps.len(), || &[]) {
@@ -590,39 +356,6 @@ mod tests {
     }
 
     const NONE: Lanes<'_> = Lanes::new(&[], 0, 1);
-    const P: Option<Kind> = Some(Kind::Published);
-    const O: Option<Kind> = Some(Kind::Opening);
-    const V: Option<Kind> = Some(Kind::Vacant);
-    const F: Option<Kind> = Some(Kind::First);
-    const L: Option<Kind> = Some(Kind::Last);
-
-    #[test]
-    fn leaked_runs_side_by_side_are_told_apart() {
-        let (vacant, next) = settled([None, L, L, F, L, None, F, None, L, None]);
-        assert_eq!(vacant, [false, true, true, true, true, false, true, true, true, false]);
-        assert_eq!(next, 10);
-    }
-
-    #[test]
-    fn what_was_published_from_a_leaked_run_stays_and_what_was_owned_before_it() {
-        // Owned, published; behind it the leaked rest; then the slots of others.
-        let (vacant, _) = settled([None, O, None, L, None, P, None]);
-        assert_eq!(vacant, [false, false, true, true, false, false, false]);
-        // One published after another up to the end of the run, which is none any more.
-        let (vacant, _) = settled([O, O, P, None]);
-        assert_eq!(vacant, [false; 4]);
-        // A rest of one.
-        let (vacant, _) = settled([O, L, None]);
-        assert_eq!(vacant, [false, true, false]);
-    }
-
-    #[test]
-    fn the_cursor_is_drawn_back_over_vacant_slots() {
-        assert_eq!(settled([None, V, F, L]), ([false; 4], 1));
-        assert_eq!(settled([V, V, L]), ([false; 3], 0));
-        assert_eq!(settled([V, V, P]), ([true, true, false], 3));
-    }
-
     #[test]
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());

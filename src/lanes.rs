@@ -277,3 +277,80 @@ impl<'a> Lanes<'a> {
         rests.sum()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn the_word_of_the_cursor_says_what_was_put_in_wherever_the_cursor_has_gone_since() {
+        let lanes = [const { Lane::new() }; LANES];
+        let capacity = MAX_CAPACITY;
+        for slot_size in [0, 1, 8, 64, RUN_BYTES, RUN_BYTES + 1, usize::MAX] {
+            let lanes = Lanes::new(&lanes, capacity, slot_size);
+            for start in [0, 1, 63, (1 << START_BITS) - 1, 1 << START_BITS, capacity / 2, capacity - 1] {
+                for lane in [0, 1, LANES - 1] {
+                    let (word, sent) = lanes.send(lane, start);
+                    let len = sent.run.len();
+                    assert!(sent.lane == lane && sent.run.start == start && len > 0 && sent.run.end <= capacity);
+                    assert!(len == 1 || (len <= MAX_RUN && len * slot_size <= RUN_BYTES));
+                    for moved in [0, 1, (1 << START_BITS) - 1 - len] {
+                        let word = word + moved;
+                        assert_eq!(lanes.transit(word), Some(sent.clone()));
+                        assert_eq!(lanes.next(word), sent.run.end + moved);
+                        let cleared = lanes.at(lanes.next(word), word);
+                        assert_eq!((lanes.transit(cleared), lanes.next(cleared)), (None, sent.run.end + moved));
+                        assert!(lanes.are_in_use(word) && lanes.are_in_use(cleared));
+                        assert!(word > capacity && cleared > capacity, "far past the end for who knows of no lanes");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_lanes_the_word_is_the_next_slot() {
+        let lanes = Lanes::new(&[], usize::MAX, 1);
+        for word in [0, 1, usize::MAX / 2, usize::MAX] {
+            assert_eq!((lanes.next(word), lanes.transit(word), lanes.at(word, word)), (word, None, word));
+            assert!(!lanes.are_in_use(word));
+        }
+    }
+
+    #[test]
+    fn a_run_goes_into_a_lane_once() {
+        let lane = Lane::new();
+        lane.open(3..5);
+        lane.open(3..5);
+        assert_eq!([(); 2].map(|()| lane.take()), [Some(3), Some(4)]);
+        lane.open(3..5); // late
+        assert_eq!(lane.take(), None);
+        lane.open(5..7);
+        lane.open(3..5); // later still
+        assert_eq!([(); 3].map(|()| lane.take()), [Some(5), Some(6), None]);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_is_left_is_counted_in_lanes_and_in_transit() {
+        let mut places = [const { Lane::new() }; LANES];
+        places[1].open(0..2);
+        {
+            let lanes = Lanes::new(&places, 1 << 20, 8);
+            let (word, sent) = lanes.send(0, 2);
+            assert_eq!(lanes.left(word), 2 + sent.run.len());
+            lanes.open(&sent);
+            assert_eq!(lanes.left(word), 2 + sent.run.len());
+            assert_eq!(lanes.take_any().is_some() as usize + lanes.left(word), 2 + sent.run.len());
+        }
+        let left: usize = places.iter_mut().map(|lane| lane.close_mut().len()).sum();
+        assert!(left > 0 && places.iter().all(|lane| lane.take().is_none()));
+    }
+
+    #[test]
+    fn small_and_huge_arenas_have_none() {
+        assert!(!has_lanes(MIN_CAPACITY - 1) && !has_lanes(MAX_CAPACITY + 1));
+        assert_eq!(has_lanes(MIN_CAPACITY), cfg!(feature = "std") && usize::BITS == 64);
+    }
+}

@@ -953,7 +953,11 @@ fn lanes_what_is_left_in_them_is_settled() {
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 4));
+        // Nothing is left in them after a reset either.
+        assert!(ground.alloc().is_some());
         ground.arena.reset();
+        ground.arena.view().spread_at_once();
         assert!(ground.alloc_run(6).is_some());
+        assert_eq!(ground.alloc(), None);
     });
 }

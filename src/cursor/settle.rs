@@ -1,0 +1,199 @@
+//! What is done to the cursor by who has it to himself.
+
+use super::Cursor;
+use crate::lanes::{self, FORCED, Lane};
+use crate::stamp::{Kind, StampsMut};
+use crate::sync::Exclusive;
+
+impl Cursor {
+    /// Whether it is quicker to take single slots from lanes.
+    pub(crate) fn spread_mut(&mut self, spread: bool) {
+        self.spread.write_mut(spread);
+    }
+
+    /// From now on single slots come from the cursor alone. The arena must be settled.
+    pub(crate) fn keep_order(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
+        let next = self.bound_mut(stamps, lanes);
+        self.next.write_mut(next);
+        self.spread.write_mut(false);
+        self.in_order = true;
+    }
+
+    /// The end of what was handed out, for who has the cursor to himself.
+    #[inline]
+    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
+        lanes::next(lanes, self.next.read_mut()).min(stamps.len())
+    }
+
+    /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
+    #[inline]
+    pub(crate) fn raise_mut(&mut self, next: usize) {
+        self.next.write_mut(next);
+    }
+
+    /// How many slots are marked vacant, for who has the cursor to himself.
+    #[inline]
+    pub(crate) fn vacant_mut(&mut self) -> usize {
+        self.runs.vacant.read_mut()
+    }
+
+    /// A vacant slot was filled and its mark erased.
+    pub(crate) fn uncount_vacant_mut(&mut self) {
+        let vacant = self.runs.vacant.read_mut();
+        self.runs.vacant.write_mut(vacant - 1);
+    }
+
+    /// The end of what was written since the slots were last zeroed; from now on they are.
+    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
+        self.note_written(stamps, lanes);
+        let written = self.runs.written.read_mut();
+        self.runs.written.write_mut(0);
+        written
+    }
+
+    /// Whatever is below the cursor may have been written to. For who is about to lower it.
+    fn note_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
+        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, lanes));
+        self.runs.written.write_mut(written);
+    }
+
+    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
+    /// below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot holds one.
+    ///
+    /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
+    #[inline]
+    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+        if self.spread.read_mut() {
+            self.vacate_lanes(stamps, lanes);
+        }
+        if self.runs.open.read_mut() != 0 {
+            self.vacate_leaked(stamps, lanes);
+        }
+        if self.runs.vacant.read_mut() != 0 {
+            self.draw_back(stamps, lanes);
+        }
+    }
+
+    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered.
+    #[cold]
+    fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+        let mut vacant = self.runs.vacant.read_mut();
+        for index in lanes.iter_mut().flat_map(Lane::close_mut) {
+            stamps.say(index, Kind::Vacant);
+            vacant += 1;
+        }
+        self.runs.vacant.write_mut(vacant);
+    }
+
+    #[cold]
+    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
+        let mut vacant = self.runs.vacant.read_mut();
+        let mut inside = false;
+        for index in 0..self.bound_mut(stamps, lanes) {
+            let kind = stamps.kind(index);
+            inside = match kind {
+                Some(Kind::First | Kind::Last) => true,
+                Some(Kind::Published | Kind::Opening | Kind::Vacant) => false,
+                None => inside,
+            };
+            if inside {
+                stamps.say(index, Kind::Vacant);
+                vacant += 1;
+            }
+            if kind == Some(Kind::Opening) {
+                stamps.say(index, Kind::Published);
+            }
+            inside = kind == Some(Kind::Opening) || (inside && kind != Some(Kind::Last));
+        }
+        self.runs.vacant.write_mut(vacant);
+        self.runs.open.write_mut(0);
+    }
+
+    #[cold]
+    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
+        self.note_written(stamps, lanes);
+        let (mut next, mut vacant) = (self.bound_mut(stamps, lanes), self.vacant_mut());
+        while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
+            next -= 1;
+            vacant -= 1;
+            stamps.erase(next);
+        }
+        self.runs.vacant.write_mut(vacant);
+        self.next.write_mut(next);
+    }
+
+    /// Begins anew at the first slot. The stamps' epoch must end with this.
+    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane]) {
+        self.note_written(stamps, lanes);
+        if self.spread.read_mut() {
+            for lane in &mut *lanes {
+                lane.close_mut();
+            }
+        }
+        self.spread.write_mut(FORCED && !lanes.is_empty() && !self.in_order);
+        self.runs.sample.write_mut(0);
+        self.runs.vacant.write_mut(0);
+        self.runs.open.write_mut(0);
+        self.next.write_mut(0);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::stamp::{Clock, Stamp};
+
+    /// Settles a cursor behind slots of these kinds, all of them leaked; says which are vacant, and where it stands.
+    fn settled<const N: usize>(kinds: [Option<Kind>; N]) -> ([bool; N], usize) {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
+        let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
+        cursor.raise_mut(N);
+        cursor.handle_opened();
+        for (index, kind) in kinds.into_iter().enumerate() {
+            kind.into_iter().for_each(|kind| stamps.say(index, kind));
+        }
+        let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
+        cursor.runs.vacant.write_mut(before);
+        cursor.settle(&mut stamps, &mut []);
+        let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
+        let next = cursor.bound_mut(&stamps, &[]);
+        assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
+        assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
+        assert!((next..N).all(|index| stamps.kind(index).is_none()));
+        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
+        (vacant, next)
+    }
+
+    const P: Option<Kind> = Some(Kind::Published);
+    const O: Option<Kind> = Some(Kind::Opening);
+    const V: Option<Kind> = Some(Kind::Vacant);
+    const F: Option<Kind> = Some(Kind::First);
+    const L: Option<Kind> = Some(Kind::Last);
+
+    #[test]
+    fn leaked_runs_side_by_side_are_told_apart() {
+        let (vacant, next) = settled([None, L, L, F, L, None, F, None, L, None]);
+        assert_eq!(vacant, [false, true, true, true, true, false, true, true, true, false]);
+        assert_eq!(next, 10);
+    }
+
+    #[test]
+    fn what_was_published_from_a_leaked_run_stays_and_what_was_owned_before_it() {
+        // Owned, published; behind it the leaked rest; then the slots of others.
+        let (vacant, _) = settled([None, O, None, L, None, P, None]);
+        assert_eq!(vacant, [false, false, true, true, false, false, false]);
+        // One published after another up to the end of the run, which is none any more.
+        let (vacant, _) = settled([O, O, P, None]);
+        assert_eq!(vacant, [false; 4]);
+        // A rest of one.
+        let (vacant, _) = settled([O, L, None]);
+        assert_eq!(vacant, [false, true, false]);
+    }
+
+    #[test]
+    fn the_cursor_is_drawn_back_over_vacant_slots() {
+        assert_eq!(settled([None, V, F, L]), ([false; 4], 1));
+        assert_eq!(settled([V, V, L]), ([false; 3], 0));
+        assert_eq!(settled([V, V, P]), ([true, true, false], 3));
+    }
+}
