@@ -43,6 +43,11 @@ impl Canvas {
         self.light.iter_mut().for_each(|light| light.fill(0.0));
     }
 
+    /// Leaves a share of the light there is.
+    pub fn dim(&mut self, share: f32) {
+        self.light.iter_mut().flatten().for_each(|light| *light *= share);
+    }
+
     /// Adds a point of light, shared out among the four pixels that it lies between. What is outside is not seen.
     pub fn add(&mut self, hue: Hue, x: f32, y: f32, light: f32) {
         let (left, top) = ((x - 0.5).floor(), (y - 0.5).floor());

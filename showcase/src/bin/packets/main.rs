@@ -91,7 +91,9 @@ fn run(options: &Options) -> Result<(), Stop> {
     let mut rooms = [Room::Arena(AtomicArena::try_with_capacity(options.batch)?.into()), Room::Vecs(options.batch)];
     let mut ways = ["slots of an arena", "a vector for each"].map(|name| Way { name, rounds: Vec::new() });
     for round in 0..=options.rounds {
-        for (room, way) in rooms.iter_mut().zip(&mut ways) {
+        // Turn by turn the first.
+        for number in [[0, 1], [1, 0]][round as usize % 2] {
+            let (room, way) = (&mut rooms[number], &mut ways[number]);
             let result = self::round(room, options.count, options.workers, options.queue)?;
             // The first is for the memory to be touched, in both ways.
             if round > 0 {
