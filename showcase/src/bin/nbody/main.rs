@@ -77,7 +77,7 @@ struct Options {
     /// The width of the pictures in pixels; the height is five eighths of it
     #[arg(long, default_value_t = 640, value_parser = RangedU64ValueParser::<usize>::new().range(16..=8192))]
     width: usize,
-    /// Compare the forces with those of every body on every other, and add up the momentum
+    /// Few bodies, few frames, no file: compare the forces with those of every body on every other, and the momentum
     #[arg(long)]
     check: bool,
 }
@@ -87,7 +87,11 @@ fn theta(text: &str) -> Result<f64, &'static str> {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let mut options = Options::parse();
+    if options.check {
+        options = Options { bodies: 3_000, frames: 20, out: None, ..options };
+    }
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => {
             eprintln!("nbody: {stop}");
