@@ -117,9 +117,9 @@ fn colour(light: [f32; 2]) -> [u8; 3] {
 
 /// The level of a hue, rounded up where the pattern says so.
 fn level(light: f32, threshold: f32) -> usize {
+    let exact = seen(light) * (LEVELS - 1) as f32;
     // What is almost dark is dark, not a scatter of dots.
-    let exact = (seen(light) * (LEVELS - 1) as f32 - 0.2).max(0.0);
-    ((exact + threshold) as usize).min(LEVELS - 1)
+    if exact < 0.4 { 0 } else { ((exact + threshold) as usize).min(LEVELS - 1) }
 }
 
 /// From 0 to 1, well mixed among neighbours: interleaved gradient noise.
