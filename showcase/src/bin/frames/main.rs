@@ -18,11 +18,12 @@
 //! `ways.rs` is the part to read: the two ways. `entity.rs` tells why the arenas cannot become full.
 #![forbid(unsafe_code)]
 
-// Bottom-up, but for `ways.rs`, `scene.rs` and `systems.rs`, which are about the same thing.
+// Bottom-up: a file may use only files above it.
 mod entity;
-mod ways;
+mod frame;
 mod scene;
 mod systems;
+mod ways;
 mod picture;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use showcase::film::{Film, FilmError};
 use showcase::light::Canvas;
 
-use ways::{Frame, InArenas, InBoxes, Parts};
+use frame::Frame;
+use ways::{InArenas, InBoxes, Parts};
 
 /// Lets two fleets fight, and prints how long it takes with the entities in arenas and in boxes.
 ///

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::entity::{Entity, Kind, WORLD};
-use crate::ways::Frame;
+use crate::frame::Frame;
 
 /// The edge of a square of the map.
 const SQUARE: f32 = 16.0;

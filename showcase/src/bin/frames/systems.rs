@@ -8,8 +8,8 @@ use std::thread;
 use atomicarena::Full;
 
 use crate::entity::{self, END_SPARKS, Entity, HIT_SPARKS, Kind, RELOAD, SHOT_LIFE, SPARK_LIFE, WORLD, WRECK_LIFE};
+use crate::frame::{Frame, Spawn};
 use crate::scene::Scene;
-use crate::ways::{Frame, Spawn};
 
 /// How far a ship sees, and how close a shot has to come.
 const SIGHT: f32 = 40.0;

@@ -6,22 +6,12 @@ use atomicarena::{ArenaPool, AtomicArena, Checkout, Full, Local};
 use showcase::times::Times;
 
 use crate::entity::{self, Entity};
+use crate::frame::{Frame, Spawn};
 use crate::scene::Scene;
 use crate::systems;
 
 /// Slots that a system takes at once.
 const BATCH: NonZeroUsize = NonZeroUsize::new(128).unwrap();
-
-/// A frame that is complete: what the next one is made of. An entity has the same index for as long as the frame is there.
-pub(crate) trait Frame: Sync {
-    fn get(&self, index: usize) -> Option<&Entity>;
-    fn entities(&self) -> impl Iterator<Item = (usize, &Entity)>;
-}
-
-/// Where a system puts the entities of the next frame.
-pub(crate) trait Spawn: Send {
-    fn spawn(&mut self, entity: Entity) -> Result<(), Full<()>>;
-}
 
 /// How long the parts of a frame took.
 #[derive(Debug, Default)]
