@@ -1,0 +1,104 @@
+//! What there is in a frame of the game, and how much of it there can be.
+
+use showcase::light::Hue;
+
+/// The width and the height of the world.
+pub(crate) const WORLD: [f32; 2] = [640.0, 400.0];
+
+/// Frames from one shot of a ship to the next, and how long a shot flies.
+pub(crate) const RELOAD: u8 = 20;
+pub(crate) const SHOT_LIFE: u8 = 40;
+/// So many hits a ship can take. Then it is a wreck, for as many frames.
+pub(crate) const HEALTH: u8 = 4;
+pub(crate) const WRECK_LIFE: u8 = 40;
+/// Sparks of a hit and of the end of a ship, and for how many frames they glow at the most.
+pub(crate) const HIT_SPARKS: u32 = 3;
+pub(crate) const END_SPARKS: u32 = 16;
+pub(crate) const SPARK_LIFE: u8 = 24;
+
+/// How many entities there are at the most, so many ships.
+///
+/// A ship fires once in `RELOAD` frames. Its shots in the air were fired in the last `SHOT_LIFE` frames; the sparks of its
+/// shots come from those that were in the air within the last `SPARK_LIFE` frames, and each of them hits in one frame
+/// only. No ship ends twice within `SPARK_LIFE` frames, since it is a wreck for longer than that.
+pub(crate) fn most(ships: usize) -> usize {
+    const { assert!(WRECK_LIFE > SPARK_LIFE) };
+    let shots = |frames: u8| usize::from(frames / RELOAD) + 1;
+    let sparks = shots(SHOT_LIFE + SPARK_LIFE) * HIT_SPARKS as usize + END_SPARKS as usize;
+    ships * (1 + shots(SHOT_LIFE) + sparks)
+}
+
+/// One of them, as it is in one frame. The next frame has another one in its stead, or none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Entity {
+    pub(crate) position: [f32; 2],
+    pub(crate) velocity: [f32; 2],
+    pub(crate) team: Hue,
+    /// Frames until something happens: a ship can fire, a wreck is a ship again, a shot or a spark is gone.
+    pub(crate) clock: u8,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its number is the same in each frame.
+    Ship {
+        number: u32,
+        health: u8,
+    },
+    Wreck {
+        number: u32,
+    },
+    /// At the ship of that number.
+    Shot {
+        target: u32,
+    },
+    Spark,
+}
+
+impl Entity {
+    /// A ship as it comes into the world: on its side of it.
+    pub(crate) fn ship(number: u32, frame: u32) -> Self {
+        let team = if number.is_multiple_of(2) { Hue::Warm } else { Hue::Cool };
+        let [along, across] = [dice(number, frame, 1), dice(number, frame, 2)];
+        let (x, speed) = match team {
+            Hue::Warm => (0.15 * along, 1.5),
+            Hue::Cool => (1.0 - 0.15 * along, -1.5),
+        };
+        Entity {
+            position: [x * WORLD[0], across * WORLD[1]],
+            velocity: [speed, 0.0],
+            team,
+            // Not all at once.
+            clock: (dice(number, frame, 3) * f32::from(RELOAD)) as u8 + RELOAD,
+            kind: Kind::Ship { number, health: HEALTH },
+        }
+    }
+
+    /// Everything about it in one number, to add up: the sum is that of the frame, whatever the order.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let (kind, number) = match self.kind {
+            Kind::Ship { number, health } => (u64::from(health), number),
+            Kind::Wreck { number } => (20, number),
+            Kind::Shot { target } => (30, target),
+            Kind::Spark => (40, 0),
+        };
+        let floats = [self.position, self.velocity].into_iter().flatten().map(|part| u64::from(part.to_bits()));
+        let rest = [self.team as u64, self.clock.into(), kind, number.into()];
+        floats.chain(rest).fold(0, |sum, part| mix(sum ^ part))
+    }
+}
+
+/// A number from 0 to 1 that is the same whoever asks, and in whatever order.
+pub(crate) fn dice(number: u32, frame: u32, purpose: u32) -> f32 {
+    let mixed = mix(u64::from(number) << 32 | u64::from(frame)) ^ u64::from(purpose);
+    (mix(mixed) >> 40) as f32 / (1_u32 << 24) as f32
+}
+
+/// A step of SplitMix64.
+fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}

@@ -1,0 +1,85 @@
+//! Whether the physics holds: the forces beside those of every body on every other, and the momentum.
+
+use std::fmt;
+
+use crate::gravity;
+use crate::order;
+use crate::space::{Bodies, Vec3};
+use crate::tree;
+use crate::ways::Boxes;
+
+/// Bodies whose forces are compared.
+const SAMPLE: usize = 500;
+
+/// How far the forces may be off, at a `theta`, in parts of their size: on average. The first thing that a cube's centre
+/// of mass leaves out grows with the square of how large the cube appears.
+pub(crate) fn tolerance(theta: f64) -> f64 {
+    1e-12 + 0.02 * theta * theta
+}
+
+/// The momentum that appears from nothing, since a cube pulls as one but is pulled one by one; in parts of what the
+/// bodies have without regard to the direction.
+const MOST_DRIFT: f64 = 0.005;
+
+/// What was found, and it is well.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    error: f64,
+    drift: f64,
+}
+
+/// What was found, and it is not.
+#[derive(Debug)]
+pub(crate) enum Difference {
+    Forces { error: f64, tolerance: f64 },
+    Momentum { drift: f64 },
+}
+
+/// `before` is what [`Bodies::momentum`] said in the beginning.
+pub(crate) fn all(mut bodies: Bodies, before: (Vec3, f64), threads: usize, theta: f64) -> Result<Checked, Difference> {
+    let drift = (bodies.momentum().0 - before.0).length() / before.1;
+    let error = force_error(&mut bodies, threads, theta);
+    let tolerance = tolerance(theta);
+    if error > tolerance {
+        Err(Difference::Forces { error, tolerance })
+    } else if drift > MOST_DRIFT {
+        Err(Difference::Momentum { drift })
+    } else {
+        Ok(Checked { error, drift })
+    }
+}
+
+/// How far the forces are off, on average, in parts of the average force.
+pub(crate) fn force_error(bodies: &mut Bodies, threads: usize, theta: f64) -> f64 {
+    let order = order::sort(bodies);
+    let tree = tree::build(bodies, &order, threads, || Boxes).expect("boxes are never full");
+    let forces = gravity::by_tree(&tree, &bodies.points, theta, threads);
+    let every = (bodies.points.len() / SAMPLE).max(1);
+    let mut sums = (0.0, 0.0);
+    for (point, force) in bodies.points.iter().zip(forces).step_by(every) {
+        let exact = gravity::directly(&bodies.points, point.position);
+        sums.0 += (force - exact).length();
+        sums.1 += exact.length();
+    }
+    sums.0 / sums.1
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Checked { error, drift } = self;
+        write!(f, "check: the forces are off by {error:.1e} on average, the momentum by {drift:.1e}")
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Forces { error, tolerance } => {
+                write!(f, "the forces are off by {error:.1e} on average, {tolerance:.1e} is expected at the most")
+            }
+            Difference::Momentum { drift } => {
+                write!(f, "the momentum is off by {drift:.1e}, {MOST_DRIFT:.1e} is expected at the most")
+            }
+        }
+    }
+}

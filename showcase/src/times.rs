@@ -1,0 +1,42 @@
+//! How long something took, over and over.
+
+use std::time::{Duration, Instant};
+
+/// How long something took, each time that it was done.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// Does it, and notes how long that took.
+    pub fn clock<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let result = work();
+        self.push(start.elapsed());
+        result
+    }
+
+    /// Notes a time that was taken elsewhere.
+    pub fn push(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
+    /// The middle one, the later of two; zero when there is none.
+    pub fn median(&self) -> Duration {
+        let mut times = self.0.clone();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        let mut times = Times::default();
+        assert_eq!(times.median(), Duration::ZERO);
+        [5, 1, 9].into_iter().for_each(|seconds| times.push(Duration::from_secs(seconds)));
+        assert_eq!(times.median(), Duration::from_secs(5));
+    }
+}
