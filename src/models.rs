@@ -910,18 +910,16 @@ fn lanes_a_slot_of_a_lane_does_not_go_back_by_the_cursor() {
 }
 
 #[test]
-fn lanes_beside_runs_that_come_and_go() {
+fn lanes_beside_a_run_that_comes_and_goes() {
     explore_lanes(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
-            // Where the cursor comes back to where it was.
-            for _ in 0..2 {
-                if let Ok(run) = ground.arena.reserve(2) {
-                    (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
-                }
+            if let Ok(run) = ground.arena.reserve(2) {
+                (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
             }
         });
         let got = [ground.alloc(), ground.alloc(), ground.alloc()].into_iter().flatten().count();
         other.join().unwrap();
+        assert!(got >= 2);
         ground.assert_exact(got);
     });
 }
