@@ -91,12 +91,17 @@ impl Bars<'_> {
     }
 
     fn ratio(&mut self, what: &str, row: Option<&Row>, to: Option<&Row>, limit: f64) {
+        self.ratio_to(what, row, to, limit, "");
+    }
+
+    /// `how` says how the other was measured, where that is another way.
+    fn ratio_to(&mut self, what: &str, row: Option<&Row>, to: Option<&Row>, limit: f64, how: &str) {
         let (Some(row), Some(to)) = (row, to) else { return };
         let ratios: Vec<f64> = row.samples.iter().zip(&to.samples).map(|(a, b)| a / b).collect();
         let measured = median(&ratios);
         self.bars.push(Bar {
             what: what.to_owned(),
-            bar: format!("at most {limit} × {}", to.subject),
+            bar: format!("at most {} × {} {how}", (limit * 1e3).round() / 1e3, to.subject).trim_end().to_owned(),
             measured,
             of_minima: row.min / to.min,
             unit: "×",
@@ -132,6 +137,16 @@ impl Bars<'_> {
         let counter = one(What::U64, "one fetch_add and a store");
         self.ratio("alloc, 1 thread, 8 bytes", alloc, counter, 1.15);
         self.ratio("alloc, 1 thread, 8 bytes", alloc, one(What::U64, "boxcar"), 0.5);
+
+        // Lanes.
+        let two = |subject| rows.put(What::U64, 2, subject);
+        for peer in ["boxcar", "orx-concurrent-bag, fixed"] {
+            self.ratio("alloc, 2 threads, 8 bytes", two("alloc"), two(peer), 1.0 / 6.0);
+            self.ratio("publish, 2 threads, 8 bytes", two("publish"), two(peer), 1.0 / 5.0);
+        }
+        self.ratio_to("alloc, 2 threads, 8 bytes", two("alloc"), counter, 0.75, "with 1 thread");
+        let in_order = one(What::U64, "alloc, in order");
+        self.ratio("alloc, 1 thread, 8 bytes", alloc, in_order, 1.1);
     }
 
     fn bulk(&mut self) {

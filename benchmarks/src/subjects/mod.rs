@@ -53,6 +53,7 @@ fn singles<T: Element>() -> Vec<Entrant> {
         ours::LocalAlloc<T>,
         ours::LocalPublish<T>,
         ours::Alloc<T>,
+        ours::AllocInOrder<T>,
         ours::Publish<T>,
         limits::StoreLoop<T>,
         limits::StoreOneByOne<T>,

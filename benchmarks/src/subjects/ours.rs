@@ -26,7 +26,7 @@ fn contents<T: Element>(arena: &mut AtomicArena<T>) -> Option<(usize, u64)> {
 
 macro_rules! subject {
     (
-        $(#[$doc:meta])* $subject:ident, $name:literal, $room:expr,
+        $(#[$doc:meta])* $subject:ident, $name:literal, |$plan:ident| $made:expr,
         |$arena:ident| -> $handle:ty { $open:expr },
         |$own:ident, $value:ident| -> $place:ty { $put:expr },
         |$whole:ident, $at:ident| $look:expr
@@ -41,9 +41,8 @@ macro_rules! subject {
             type Handle<'a> = $handle;
             type Place = $place;
 
-            fn with_room(plan: &Plan) -> Self {
-                let room: fn(&Plan) -> usize = $room;
-                Self(AtomicArena::with_capacity(room(plan)))
+            fn with_room($plan: &Plan) -> Self {
+                Self($made)
             }
 
             fn handle(&self) -> Self::Handle<'_> {
@@ -74,7 +73,7 @@ macro_rules! subject {
 
 subject!(
     /// A thread's run of slots, owned.
-    LocalAlloc, "Local::alloc", room_for_locals,
+    LocalAlloc, "Local::alloc", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> *const T {
         match local.alloc(value) {
@@ -88,7 +87,7 @@ subject!(
 
 subject!(
     /// A thread's run of slots, published.
-    LocalPublish, "Local::publish", room_for_locals,
+    LocalPublish, "Local::publish", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> usize {
         match local.publish(value) {
@@ -101,7 +100,21 @@ subject!(
 
 subject!(
     /// Without a handle, owned.
-    Alloc, "alloc", |plan| plan.puts * plan.threads,
+    Alloc, "alloc", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
+    |arena| -> &'a AtomicArena<T> { arena },
+    |arena, value| -> *const T {
+        match arena.alloc(value) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    },
+    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    |_arena, place| unsafe { (*place).digest() }
+);
+
+subject!(
+    /// Without a handle, owned, from one cursor whatever the threads do.
+    AllocInOrder, "alloc, in order", |plan| AtomicArena::with_capacity(plan.puts * plan.threads).in_order(),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> *const T {
         match arena.alloc(value) {
@@ -115,7 +128,7 @@ subject!(
 
 subject!(
     /// Without a handle, published.
-    Publish, "publish", |plan| plan.puts * plan.threads,
+    Publish, "publish", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> usize {
         match arena.publish(value) {
