@@ -78,11 +78,11 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
 /// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with) | [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
 /// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
-/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of) | |
+/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_key`, `key` | |
 /// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty) | |
 ///
 /// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in

@@ -10,6 +10,8 @@ extern crate std;
 // Bottom-up: a file may use only files above it.
 mod sync;
 mod error;
+#[cfg(target_has_atomic = "64")]
+mod generation;
 mod stamp;
 mod lanes;
 mod cursor;
@@ -22,6 +24,8 @@ mod reservation;
 mod slices;
 mod local;
 mod compact;
+#[cfg(target_has_atomic = "64")]
+mod key;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 mod mapped;
 #[cfg(feature = "pool")]
@@ -40,6 +44,8 @@ pub use arena::StaticArena;
 pub use error::MapError;
 pub use error::{CapacityError, Full};
 pub use iter::{Drain, IntoIter, Iter, IterMut};
+#[cfg(target_has_atomic = "64")]
+pub use key::Key;
 pub use local::Local;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use mapped::MapBuilder;

@@ -18,6 +18,8 @@
 
 use core::ops::Range;
 
+#[cfg(target_has_atomic = "64")]
+use crate::generation::Generation;
 use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, Trace, const_fn};
 
 /// What a stamp says of its slot.
@@ -88,12 +90,21 @@ pub(crate) struct Clock {
     stamped: AtomicBool,
     /// No slot at or above it has a stamp of an earlier epoch.
     mark: usize,
+    /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of other arenas.)
+    #[cfg(target_has_atomic = "64")]
+    pub(crate) generation: Generation,
 }
 
 impl Clock {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Clock { epoch: Epoch::FIRST, stamped: AtomicBool::new(false), mark: 0 }
+            Clock {
+                epoch: Epoch::FIRST,
+                stamped: AtomicBool::new(false),
+                mark: 0,
+                #[cfg(target_has_atomic = "64")]
+                generation: Generation::new(),
+            }
         }
     }
 }
@@ -277,7 +288,7 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Ends the epoch, which makes every stamp stale, and returns it. `bound` is an index at or above which nothing
+    /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an index at or above which nothing
     /// was said in it.
     ///
     /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest that was written
@@ -300,6 +311,8 @@ impl<'a> StampsMut<'a> {
             self.clock.mark = self.clock.mark.max(bound);
             self.clock.stamped.write_mut(false);
         }
+        #[cfg(target_has_atomic = "64")]
+        self.clock.generation.end();
         let ended = self.clock.epoch;
         self.clock.epoch = ended.next();
         ended

@@ -9,6 +9,8 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::cursor::{Cursor, Taken};
+#[cfg(target_has_atomic = "64")]
+use crate::generation::Generation;
 use crate::lanes::{FORCED, LANES, Lane, Lanes};
 use crate::stamp::{Clock, Kind, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
@@ -108,6 +110,12 @@ impl<'a, T> View<'a, T> {
     #[inline]
     pub(crate) fn stamps(self) -> Stamps<'a> {
         self.stamps
+    }
+
+    #[cfg(target_has_atomic = "64")]
+    #[inline]
+    pub(crate) fn generation(self) -> &'a Generation {
+        &self.header.clock.generation
     }
 
     #[inline]

@@ -10,6 +10,7 @@ mod errors;
 mod exclusive;
 mod go;
 mod invariants;
+mod keys;
 mod leaks;
 mod local;
 mod memory;

@@ -104,6 +104,7 @@ macro_rules! over {
                 a_stale_stamp_never_comes_back, reset_zeroed_leaves_no_byte, publish_all_publishes_all,
                 compact_closes_the_holes, compact_after_compact, values_of_every_shape, threads_fill_it,
                 threads_contend_for_the_last_slots, debug_says_the_numbers,
+                a_key_ends_with_its_epoch,
             }
         }
     )*};
@@ -586,4 +587,28 @@ fn debug_says_the_numbers<P: Place>() {
     let arena = P::arena::<u64>(&mut bytes);
     arena.alloc(1).unwrap();
     assert_eq!(format!("{arena:?}"), "AtomicArena { capacity: 64, count: 1, index_bound: 1, .. }");
+}
+
+fn a_key_ends_with_its_epoch<P: Place>() {
+    let mut bytes = Bytes::new();
+    let mut arena = P::arena::<u64>(&mut bytes);
+    let mut stale = Vec::new();
+    for round in 0..scaled(110, 3) as u64 {
+        let (key, _) = arena.publish_keyed(round).unwrap();
+        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()));
+        assert_eq!((arena.get_key(key), arena.key(0), arena.key(1)), (Some(&round), Some(key), None));
+        stale.push(key);
+        match round % 4 {
+            0 => arena.reset(),
+            1 => arena.reset_zeroed(),
+            2 => drop(arena.drain()),
+            _ => {
+                arena.compact();
+                arena.publish_all();
+            }
+        }
+        assert_eq!(arena.get_key(key), None);
+        assert_eq!(arena.get_key_mut(key), None);
+        arena.reset();
+    }
 }

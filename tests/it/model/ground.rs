@@ -51,7 +51,11 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn publish(&mut self) {
         let tag = self.oracle.tag();
-        match (self.arena.publish(T::new(tag)), self.oracle.take_one()) {
+        let got = match tag % 2 {
+            0 => self.arena.publish(T::new(tag)),
+            _ => self.arena.publish_keyed(T::new(tag)).map(|(key, value)| (key.index(), value)),
+        };
+        match (got, self.oracle.take_one()) {
             (Ok((index, value)), Some(place)) => self.keep_published(place, index, value, tag),
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("publish: {got:?}, and not {place:?}"),

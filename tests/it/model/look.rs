@@ -62,6 +62,10 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
             assert_eq!(got.is_some(), want.is_some(), "slot {index} is visible, or is not");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
+            let key = self.arena.key(index);
+            assert_eq!(key.map(|key| key.index()), want.map(|_| index));
+            let keyed = key.and_then(|key| self.arena.get_key(key));
+            assert_eq!(keyed.map(std::ptr::from_ref), got.map(std::ptr::from_ref));
             let wrapped = self.arena.get_wrapping(index.wrapping_add(self.looks * capacity));
             assert_eq!(wrapped.map(std::ptr::from_ref), self.arena.get(index % capacity).map(std::ptr::from_ref));
         }
