@@ -78,7 +78,7 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
 /// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
 /// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
@@ -338,6 +338,47 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn alloc_with<F: FnOnce() -> T>(&self, make: F) -> Result<&mut T, Full<F>> {
         match self.view().take_one() {
             Some(slot) => Ok(slot.fill(make())),
+            None => Err(Full::new(make, 1, 0)),
+        }
+    }
+
+    /// As [`alloc_with`](Self::alloc_with), for a `make` that may fail. Then the slot goes back.
+    ///
+    /// The slot is taken first: on a full arena `make` is not called, so what it would read is still there to be read. The
+    /// outer error is that of the arena, as everywhere here, and the inner one that of `make`.
+    ///
+    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with `make`, as [`alloc`](Self::alloc). `Ok(Err(_))`, with the error of `make`, when that failed.
+    ///
+    /// # Panics
+    ///
+    /// When `make` does; the slot goes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    ///
+    /// fn parse<'a>(arena: &'a AtomicArena<u32>, text: &str) -> Result<&'a mut u32, Box<dyn std::error::Error>> {
+    ///     Ok(arena.alloc_try_with(|| text.parse()).map_err(Full::discard)??)
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert_eq!(parse(&arena, "seven").unwrap_err().to_string(), "invalid digit found in string");
+    /// assert_eq!(*parse(&arena, "7").unwrap(), 7); // the slot had gone back
+    /// assert_eq!(parse(&arena, "8").unwrap_err().to_string(), "arena full: 1 slot requested, 0 remaining");
+    /// ```
+    #[inline]
+    pub fn alloc_try_with<F, E>(&self, make: F) -> Result<Result<&mut T, E>, Full<F>>
+    where
+        F: FnOnce() -> Result<T, E>,
+    {
+        match self.view().take_one() {
+            // Where `make` fails or panics, the slot is dropped, and so goes back.
+            Some(slot) => Ok(make().map(|value| slot.fill(value))),
             None => Err(Full::new(make, 1, 0)),
         }
     }
