@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::error::{CapacityError, Full};
+use crate::error::{CapacityError, Full, IndexError};
 use crate::iter::{Drain, IntoIter, Iter, IterMut};
 use crate::stamp::Kind;
 #[cfg(not(all(test, loom)))]
@@ -78,7 +78,7 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
 /// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), [`get_many_mut`](Self::get_many_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
 /// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
@@ -705,11 +705,49 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let mut view = self.settled();
-        if index >= view.bound() || view.stamps.kind(index) == Some(Kind::Vacant) {
-            return None;
+        // SAFETY: the slot holds a value, which is borrowed as we are.
+        view.holds(index).then(|| unsafe { &mut *view.slot(index) })
+    }
+
+    /// The values at several indices at once, owned or published, in the order of the indices.
+    ///
+    /// Constant in the arena, as [`get_mut`](Self::get_mut); each index is compared with those before it, so for many
+    /// [`iter_mut`](Self::iter_mut) or [`as_mut_slice`](Self::as_mut_slice) is better.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`], for the first index that is out of range, whose slot holds no value, or that was given before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, IndexError};
+    ///
+    /// let mut arena = AtomicArena::with_capacity(4);
+    /// arena.alloc_array(['a', 'b', 'c']).unwrap();
+    /// let [first, last] = arena.get_many_mut([0, 2]).unwrap();
+    /// std::mem::swap(first, last);
+    /// assert_eq!(arena.as_mut_slice().unwrap(), ['c', 'b', 'a']);
+    ///
+    /// assert_eq!(arena.get_many_mut([0, 3]), Err(IndexError::NoValue { index: 3 }));
+    /// assert_eq!(arena.get_many_mut([0, 4]), Err(IndexError::OutOfRange { index: 4, capacity: 4 }));
+    /// assert_eq!(arena.get_many_mut([0, 0]), Err(IndexError::Duplicate { index: 0 }));
+    /// ```
+    pub fn get_many_mut<const N: usize>(&mut self, indices: [usize; N]) -> Result<[&mut T; N], IndexError> {
+        let mut view = self.settled();
+        for (at, &index) in indices.iter().enumerate() {
+            if index >= view.stamps.len() {
+                return Err(IndexError::OutOfRange { index, capacity: view.stamps.len() });
+            }
+            if !view.holds(index) {
+                return Err(IndexError::NoValue { index });
+            }
+            if indices[..at].contains(&index) {
+                return Err(IndexError::Duplicate { index });
+            }
         }
-        // SAFETY: below the cursor of a settled arena a slot that is not vacant holds a value; it is borrowed as we are.
-        Some(unsafe { &mut *view.slot(index) })
+        // SAFETY: each slot holds a value and is named once; the values are borrowed as we are.
+        Ok(indices.map(|index| unsafe { &mut *view.slot(index) }))
     }
 
     /// The values, owned and published, with their indices, in index order. Linear in what was handed out.

@@ -42,7 +42,7 @@ pub use arena::AtomicArena;
 pub use arena::StaticArena;
 #[cfg(feature = "mapped")]
 pub use error::MapError;
-pub use error::{CapacityError, Full};
+pub use error::{CapacityError, Full, IndexError};
 pub use iter::{Drain, IntoIter, Iter, IterMut};
 #[cfg(target_has_atomic = "64")]
 pub use key::Key;

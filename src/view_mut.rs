@@ -54,6 +54,12 @@ impl<'a, T> ViewMut<'a, T> {
         self.cursor.keep_order(&self.stamps, self.lanes);
     }
 
+    /// Whether the slot holds a value. The arena must be settled.
+    #[inline]
+    pub(crate) fn holds(&mut self, index: usize) -> bool {
+        index < self.bound() && self.stamps.kind(index) != Some(Kind::Vacant)
+    }
+
     /// The slots that hold a value. Leaked runs are settled first.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
