@@ -1,6 +1,5 @@
 //! The public face: each method a line or two over a view.
 
-use core::fmt;
 use core::marker::PhantomData;
 #[cfg(not(all(test, loom)))]
 use core::mem::MaybeUninit;
@@ -83,7 +82,7 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
 /// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_key`, `key` | |
-/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty) | |
+/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats) | |
 ///
 /// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in
 /// `main`, or behind a lock, or lend it memory with [`in_bytes`](AtomicArena::in_bytes).
@@ -259,7 +258,6 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.storage
     }
 
-    #[cfg(all(feature = "mapped", not(all(test, loom))))]
     pub(crate) fn storage(&self) -> &S {
         &self.storage
     }
@@ -975,15 +973,5 @@ impl<'a, T: Sync, S: Storage<T>> IntoIterator for &'a AtomicArena<T, S> {
 
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
-    }
-}
-
-impl<T, S: Storage<T>> fmt::Debug for AtomicArena<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AtomicArena")
-            .field("capacity", &self.capacity())
-            .field("count", &self.count())
-            .field("index_bound", &self.index_bound())
-            .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ mod view_mut;
 mod storage;
 mod iter;
 mod arena;
+mod stats;
 mod reservation;
 mod slices;
 mod local;
@@ -54,6 +55,7 @@ pub use pool::OwnedCheckout;
 #[cfg(feature = "pool")]
 pub use pool::{ArenaPool, Checkout};
 pub use reservation::Reservation;
+pub use stats::Stats;
 #[cfg(not(all(test, loom)))]
 pub use storage::{Borrowed, Inline};
 pub use storage::{Heap, Storage};

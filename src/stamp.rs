@@ -93,6 +93,16 @@ pub(crate) struct Clock {
     /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of other arenas.)
     #[cfg(target_has_atomic = "64")]
     pub(crate) generation: Generation,
+    pub(crate) past: Past,
+}
+
+/// What is remembered of earlier epochs, for who wants to know. Nothing depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    /// How many have ended.
+    pub(crate) epochs: u64,
+    /// No slot at or above it was written to before the last time that all were zeroed, or their pages given back.
+    pub(crate) written: usize,
 }
 
 impl Clock {
@@ -104,6 +114,7 @@ impl Clock {
                 mark: 0,
                 #[cfg(target_has_atomic = "64")]
                 generation: Generation::new(),
+                past: Past { epochs: 0, written: 0 },
             }
         }
     }
@@ -288,6 +299,11 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
+    /// The slots are zeroed, and were written to below `written`.
+    pub(crate) fn remember_written(&mut self, written: usize) {
+        self.clock.past.written = self.clock.past.written.max(written);
+    }
+
     /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an index at or above which nothing
     /// was said in it.
     ///
@@ -311,6 +327,7 @@ impl<'a> StampsMut<'a> {
             self.clock.mark = self.clock.mark.max(bound);
             self.clock.stamped.write_mut(false);
         }
+        self.clock.past.epochs += 1;
         #[cfg(target_has_atomic = "64")]
         self.clock.generation.end();
         let ended = self.clock.epoch;

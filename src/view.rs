@@ -12,7 +12,7 @@ use crate::cursor::{Cursor, Taken};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
 use crate::lanes::{FORCED, LANES, Lane, Lanes};
-use crate::stamp::{Clock, Kind, Stamp, Stamps};
+use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
 /// What an arena holds beside stamps and slots.
@@ -61,6 +61,12 @@ impl Header {
             None => &mut [],
         };
         (&mut self.cursor, lanes, &mut self.clock)
+    }
+
+    /// What is remembered when the memory of the arena is as new.
+    pub(crate) fn past(&self) -> Past {
+        let past = self.clock.past;
+        Past { written: past.written.max(self.cursor.handles_and_written().1), ..past }
     }
 }
 
@@ -116,6 +122,10 @@ impl<'a, T> View<'a, T> {
     #[inline]
     pub(crate) fn generation(self) -> &'a Generation {
         &self.header.clock.generation
+    }
+
+    pub(crate) fn past(self) -> Past {
+        self.header.past()
     }
 
     #[inline]

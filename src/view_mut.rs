@@ -166,7 +166,9 @@ impl<'a, T> ViewMut<'a, T> {
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let bytes = self.cursor.take_written(&self.stamps, self.lanes) * size_of::<T>();
+        let written = self.cursor.take_written(&self.stamps, self.lanes);
+        self.stamps.remember_written(written);
+        let bytes = written * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();
         let head = slots.align_offset(align_of::<usize>()).min(bytes);
         let words = (bytes - head) / size_of::<usize>();

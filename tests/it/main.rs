@@ -25,6 +25,7 @@ mod reservation;
 mod reset;
 mod shapes;
 mod slices;
+mod stats;
 mod storages;
 mod stress;
 mod threads;

@@ -104,7 +104,7 @@ macro_rules! over {
                 a_stale_stamp_never_comes_back, reset_zeroed_leaves_no_byte, publish_all_publishes_all,
                 compact_closes_the_holes, compact_after_compact, values_of_every_shape, threads_fill_it,
                 threads_contend_for_the_last_slots, debug_says_the_numbers,
-                a_key_ends_with_its_epoch,
+                stats_over_resets, a_key_ends_with_its_epoch,
             }
         }
     )*};
@@ -586,7 +586,26 @@ fn debug_says_the_numbers<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
     arena.alloc(1).unwrap();
-    assert_eq!(format!("{arena:?}"), "AtomicArena { capacity: 64, count: 1, index_bound: 1, .. }");
+    let text = format!("{arena:?}");
+    let numbers = "AtomicArena { capacity: 64, count: 1, vacant: 0, handles: 0, high_water: 1, resets: 0, bytes: ";
+    assert!(text.starts_with(numbers) && text.ends_with(", .. }"), "{text}");
+}
+
+fn stats_over_resets<P: Place>() {
+    let mut bytes = Bytes::new();
+    let mut arena = P::arena::<u64>(&mut bytes);
+    let new = arena.stats();
+    assert_eq!((new.capacity, new.count, new.high_water, new.resets), (CAPACITY, 0, 0, 0));
+    assert_eq!(new.bytes - new.overhead, CAPACITY * 8);
+    assert!(new.overhead >= CAPACITY, "a byte beside each slot");
+    arena.alloc_slice_copy(&[1; 40]).unwrap();
+    arena.reset();
+    arena.alloc_slice_copy(&[1; 20]).unwrap();
+    arena.reset_zeroed();
+    arena.alloc_slice_copy(&[1; 30]).unwrap();
+    let stats = arena.stats();
+    assert_eq!((stats.count, stats.high_water, stats.resets), (30, 40, 2));
+    assert_eq!((stats.bytes, stats.overhead), (new.bytes, new.overhead));
 }
 
 fn a_key_ends_with_its_epoch<P: Place>() {
