@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 #[cfg(not(all(test, loom)))]
 use core::mem::MaybeUninit;
-use core::ops::Range;
+use core::ops::{Index, Range};
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::error::{CapacityError, Full, IndexError};
@@ -36,6 +36,13 @@ use crate::view_mut::ViewMut;
 /// `get_slice`, `get_wrapping` or `iter` gave it. What was done to a slot before it was given back happens before
 /// what its next owner does to it. The counts ([`count`](Self::count), [`remaining`](Self::remaining) and so on)
 /// order nothing.
+///
+/// # Traits that it does not have
+///
+/// `Extend` and `FromIterator` cannot say that the arena is full: what an iterator gives is stored by
+/// [`alloc_from_iter`](Self::alloc_from_iter), or by [`fill`](crate::Reservation::fill) of a reservation, which say so.
+/// `Index` finds published values, and [`get_mut`](Self::get_mut) owned ones as well: so there is no `IndexMut`, which
+/// would be neither.
 ///
 /// # Values that refer to each other
 ///
@@ -946,6 +953,51 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
         Zero(self).0.reset();
     }
+}
+
+impl<T: Sync, S: Storage<T>> Index<usize> for AtomicArena<T, S> {
+    type Output = T;
+
+    /// The published value at that index, as [`get`](AtomicArena::get).
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// let (index, _) = arena.publish('a').unwrap();
+    /// assert_eq!(arena[index], 'a');
+    /// ```
+    ///
+    /// ```should_panic
+    /// # let arena = atomicarena::AtomicArena::with_capacity(2);
+    /// arena.alloc('b').unwrap(); // owned: nobody else sees it
+    /// arena[0];
+    /// ```
+    #[inline]
+    #[track_caller]
+    fn index(&self, index: usize) -> &T {
+        match self.get(index) {
+            Some(value) => value,
+            None => not_published(index, self.capacity()),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn not_published(index: usize, capacity: usize) -> ! {
+    if index < capacity {
+        panic!(
+            "slot {index} holds no published value: `publish` it, or `publish_all` what is owned, or ask with `get`"
+        );
+    }
+    panic!("{}", IndexError::OutOfRange { index, capacity });
 }
 
 impl<T, S: Storage<T>> IntoIterator for AtomicArena<T, S> {

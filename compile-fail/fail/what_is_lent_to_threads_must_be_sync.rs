@@ -10,6 +10,7 @@ fn by_the_arena(arena: &AtomicArena<Cell<u8>>) {
     arena.get_wrapping(0); //~ E0277
     arena.get_slice(0..1); //~ E0277
     arena.iter(); //~ E0277
+    let _ = &arena[0]; //~ E0277
     for _ in arena {} //~ E0277
 }
 

@@ -6,6 +6,7 @@ mod payload;
 mod allocations;
 mod arena;
 mod compact;
+mod conventions;
 mod errors;
 mod exclusive;
 mod go;
