@@ -1,13 +1,12 @@
 //! The public face: each method a line or two over a view.
 
-use core::fmt;
 use core::marker::PhantomData;
 #[cfg(not(all(test, loom)))]
 use core::mem::MaybeUninit;
-use core::ops::Range;
+use core::ops::{Index, Range};
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::error::{CapacityError, Full};
+use crate::error::{CapacityError, Full, IndexError};
 use crate::iter::{Drain, IntoIter, Iter, IterMut};
 use crate::stamp::Kind;
 #[cfg(not(all(test, loom)))]
@@ -37,6 +36,13 @@ use crate::view_mut::ViewMut;
 /// `get_slice`, `get_wrapping` or `iter` gave it. What was done to a slot before it was given back happens before
 /// what its next owner does to it. The counts ([`count`](Self::count), [`remaining`](Self::remaining) and so on)
 /// order nothing.
+///
+/// # Traits that it does not have
+///
+/// `Extend` and `FromIterator` cannot say that the arena is full: what an iterator gives is stored by
+/// [`alloc_from_iter`](Self::alloc_from_iter), or by [`fill`](crate::Reservation::fill) of a reservation, which say so.
+/// `Index` finds published values, and [`get_mut`](Self::get_mut) owned ones as well: so there is no `IndexMut`, which
+/// would be neither.
 ///
 /// # Values that refer to each other
 ///
@@ -78,12 +84,12 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
 /// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with) | [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), [`get_many_mut`](Self::get_many_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
 /// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
-/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of) | |
-/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty) | |
+/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_key`, `key` | |
+/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats) | |
 ///
 /// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in
 /// `main`, or behind a lock, or lend it memory with [`in_bytes`](AtomicArena::in_bytes).
@@ -259,7 +265,6 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.storage
     }
 
-    #[cfg(all(feature = "mapped", not(all(test, loom))))]
     pub(crate) fn storage(&self) -> &S {
         &self.storage
     }
@@ -338,6 +343,47 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn alloc_with<F: FnOnce() -> T>(&self, make: F) -> Result<&mut T, Full<F>> {
         match self.view().take_one() {
             Some(slot) => Ok(slot.fill(make())),
+            None => Err(Full::new(make, 1, 0)),
+        }
+    }
+
+    /// As [`alloc_with`](Self::alloc_with), for a `make` that may fail. Then the slot goes back.
+    ///
+    /// The slot is taken first: on a full arena `make` is not called, so what it would read is still there to be read. The
+    /// outer error is that of the arena, as everywhere here, and the inner one that of `make`.
+    ///
+    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], with `make`, as [`alloc`](Self::alloc). `Ok(Err(_))`, with the error of `make`, when that failed.
+    ///
+    /// # Panics
+    ///
+    /// When `make` does; the slot goes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    ///
+    /// fn parse<'a>(arena: &'a AtomicArena<u32>, text: &str) -> Result<&'a mut u32, Box<dyn std::error::Error>> {
+    ///     Ok(arena.alloc_try_with(|| text.parse()).map_err(Full::discard)??)
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert_eq!(parse(&arena, "seven").unwrap_err().to_string(), "invalid digit found in string");
+    /// assert_eq!(*parse(&arena, "7").unwrap(), 7); // the slot had gone back
+    /// assert_eq!(parse(&arena, "8").unwrap_err().to_string(), "arena full: 1 slot requested, 0 remaining");
+    /// ```
+    #[inline]
+    pub fn alloc_try_with<F, E>(&self, make: F) -> Result<Result<&mut T, E>, Full<F>>
+    where
+        F: FnOnce() -> Result<T, E>,
+    {
+        match self.view().take_one() {
+            // Where `make` fails or panics, the slot is dropped, and so goes back.
+            Some(slot) => Ok(make().map(|value| slot.fill(value))),
             None => Err(Full::new(make, 1, 0)),
         }
     }
@@ -664,11 +710,49 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let mut view = self.settled();
-        if index >= view.bound() || view.stamps.kind(index) == Some(Kind::Vacant) {
-            return None;
+        // SAFETY: the slot holds a value, which is borrowed as we are.
+        view.holds(index).then(|| unsafe { &mut *view.slot(index) })
+    }
+
+    /// The values at several indices at once, owned or published, in the order of the indices.
+    ///
+    /// Constant in the arena, as [`get_mut`](Self::get_mut); each index is compared with those before it, so for many
+    /// [`iter_mut`](Self::iter_mut) or [`as_mut_slice`](Self::as_mut_slice) is better.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`], for the first index that is out of range, whose slot holds no value, or that was given before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, IndexError};
+    ///
+    /// let mut arena = AtomicArena::with_capacity(4);
+    /// arena.alloc_array(['a', 'b', 'c']).unwrap();
+    /// let [first, last] = arena.get_many_mut([0, 2]).unwrap();
+    /// std::mem::swap(first, last);
+    /// assert_eq!(arena.as_mut_slice().unwrap(), ['c', 'b', 'a']);
+    ///
+    /// assert_eq!(arena.get_many_mut([0, 3]), Err(IndexError::NoValue { index: 3 }));
+    /// assert_eq!(arena.get_many_mut([0, 4]), Err(IndexError::OutOfRange { index: 4, capacity: 4 }));
+    /// assert_eq!(arena.get_many_mut([0, 0]), Err(IndexError::Duplicate { index: 0 }));
+    /// ```
+    pub fn get_many_mut<const N: usize>(&mut self, indices: [usize; N]) -> Result<[&mut T; N], IndexError> {
+        let mut view = self.settled();
+        for (at, &index) in indices.iter().enumerate() {
+            if index >= view.stamps.len() {
+                return Err(IndexError::OutOfRange { index, capacity: view.stamps.len() });
+            }
+            if !view.holds(index) {
+                return Err(IndexError::NoValue { index });
+            }
+            if indices[..at].contains(&index) {
+                return Err(IndexError::Duplicate { index });
+            }
         }
-        // SAFETY: below the cursor of a settled arena a slot that is not vacant holds a value; it is borrowed as we are.
-        Some(unsafe { &mut *view.slot(index) })
+        // SAFETY: each slot holds a value and is named once; the values are borrowed as we are.
+        Ok(indices.map(|index| unsafe { &mut *view.slot(index) }))
     }
 
     /// The values, owned and published, with their indices, in index order. Linear in what was handed out.
@@ -871,6 +955,51 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
+impl<T: Sync, S: Storage<T>> Index<usize> for AtomicArena<T, S> {
+    type Output = T;
+
+    /// The published value at that index, as [`get`](AtomicArena::get).
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(2);
+    /// let (index, _) = arena.publish('a').unwrap();
+    /// assert_eq!(arena[index], 'a');
+    /// ```
+    ///
+    /// ```should_panic
+    /// # let arena = atomicarena::AtomicArena::with_capacity(2);
+    /// arena.alloc('b').unwrap(); // owned: nobody else sees it
+    /// arena[0];
+    /// ```
+    #[inline]
+    #[track_caller]
+    fn index(&self, index: usize) -> &T {
+        match self.get(index) {
+            Some(value) => value,
+            None => not_published(index, self.capacity()),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn not_published(index: usize, capacity: usize) -> ! {
+    if index < capacity {
+        panic!(
+            "slot {index} holds no published value: `publish` it, or `publish_all` what is owned, or ask with `get`"
+        );
+    }
+    panic!("{}", IndexError::OutOfRange { index, capacity });
+}
+
 impl<T, S: Storage<T>> IntoIterator for AtomicArena<T, S> {
     type Item = T;
     type IntoIter = IntoIter<T, S>;
@@ -896,15 +1025,5 @@ impl<'a, T: Sync, S: Storage<T>> IntoIterator for &'a AtomicArena<T, S> {
 
     fn into_iter(self) -> Iter<'a, T> {
         self.iter()
-    }
-}
-
-impl<T, S: Storage<T>> fmt::Debug for AtomicArena<T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AtomicArena")
-            .field("capacity", &self.capacity())
-            .field("count", &self.count())
-            .field("index_bound", &self.index_bound())
-            .finish_non_exhaustive()
     }
 }

@@ -130,6 +130,12 @@ impl Cursor {
         lanes.next(word).min(stamps.len()).saturating_sub(vacant + in_lanes)
     }
 
+    /// How many handles have, or may have, an open run, and the mark `written`: for who wants to know.
+    pub(crate) fn handles_and_written(&self) -> (usize, usize) {
+        // Relaxed, both: estimates.
+        (self.runs.open.load(Ordering::Relaxed), self.runs.written.load(Ordering::Relaxed))
+    }
+
     /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's lane. `end` is the capacity.
     ///
     /// At or past the end the addition stays: what each of the others then reads says the same.

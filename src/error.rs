@@ -132,6 +132,44 @@ impl fmt::Display for CapacityError {
 
 impl Error for CapacityError {}
 
+/// Indices do not lead to a value each. Names the first that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// There is no such slot.
+    OutOfRange {
+        /// The index.
+        index: usize,
+        /// How many slots there are.
+        capacity: usize,
+    },
+    /// The slot holds no value: nothing was stored in it since the arena was emptied, or it went back.
+    NoValue {
+        /// The index.
+        index: usize,
+    },
+    /// Two of the indices are the same, and one value cannot be lent twice.
+    Duplicate {
+        /// The index.
+        index: usize,
+    },
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            IndexError::OutOfRange { index, capacity } => {
+                let slots = if capacity == 1 { "slot" } else { "slots" };
+                write!(f, "index {index} is out of range: the arena has {capacity} {slots}")
+            }
+            IndexError::NoValue { index } => write!(f, "slot {index} holds no value"),
+            IndexError::Duplicate { index } => write!(f, "index {index} was given twice"),
+        }
+    }
+}
+
+impl Error for IndexError {}
+
 /// An arena cannot be mapped as it was asked for, or its pages did not go back.
 ///
 /// Says what was asked of the operating system, what it answered (`os_error`, `None` where the system has no such

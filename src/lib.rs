@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -10,6 +10,8 @@ extern crate std;
 // Bottom-up: a file may use only files above it.
 mod sync;
 mod error;
+#[cfg(target_has_atomic = "64")]
+mod generation;
 mod stamp;
 mod lanes;
 mod cursor;
@@ -18,10 +20,13 @@ mod view_mut;
 mod storage;
 mod iter;
 mod arena;
+mod stats;
 mod reservation;
 mod slices;
 mod local;
 mod compact;
+#[cfg(target_has_atomic = "64")]
+mod key;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 mod mapped;
 #[cfg(feature = "pool")]
@@ -38,8 +43,10 @@ pub use arena::AtomicArena;
 pub use arena::StaticArena;
 #[cfg(feature = "mapped")]
 pub use error::MapError;
-pub use error::{CapacityError, Full};
+pub use error::{CapacityError, Full, IndexError};
 pub use iter::{Drain, IntoIter, Iter, IterMut};
+#[cfg(target_has_atomic = "64")]
+pub use key::Key;
 pub use local::Local;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use mapped::MapBuilder;
@@ -48,6 +55,7 @@ pub use pool::OwnedCheckout;
 #[cfg(feature = "pool")]
 pub use pool::{ArenaPool, Checkout};
 pub use reservation::Reservation;
+pub use stats::Stats;
 #[cfg(not(all(test, loom)))]
 pub use storage::{Borrowed, Inline};
 pub use storage::{Heap, Storage};

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::vec::Vec;
 
 use crate::sync::be_thread;
-use crate::{AtomicArena, Local, Reservation};
+use crate::{AtomicArena, Key, Local, Reservation};
 
 /// An arena, and a cell beside each slot.
 struct Ground {
@@ -957,5 +957,40 @@ fn lanes_what_is_left_in_them_is_settled() {
         ground.arena.view().spread_at_once();
         assert!(ground.alloc_run(6).is_some());
         assert_eq!(ground.alloc(), None);
+    });
+}
+
+// Keys.
+
+#[test]
+fn two_first_keys_are_of_one_epoch() {
+    explore(2, |ground| {
+        fn keyed(ground: &Ground) -> Key<u32> {
+            let key = ground.arena.key(ground.publish().unwrap()).unwrap();
+            assert!(ground.arena.get_key(key).is_some(), "a key that leads nowhere from the beginning");
+            key
+        }
+        let other = spawn(&ground, keyed);
+        let keys = [keyed(&ground), other.join().unwrap()];
+        assert!(keys.iter().all(|key| ground.arena.get_key(*key).is_some_and(|value| *value as usize == key.index())));
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        ground.arena.reset();
+        ground.publish().unwrap();
+        assert!(keys.iter().all(|key| ground.arena.get_key(*key).is_none()));
+    });
+}
+
+#[test]
+fn e1_key_to_get_key() {
+    explore(1, |ground| {
+        let other = spawn(&ground, |ground| ground.publish().and_then(|index| ground.arena.key(index)).unwrap());
+        let mine = ground.arena.key(0);
+        if let Some(key) = mine {
+            assert_eq!(ground.arena.get_key(key), Some(&0));
+            ground.read(0);
+        }
+        let theirs = other.join().unwrap();
+        assert!(mine.is_none_or(|mine| mine == theirs));
+        assert_eq!(ground.arena.get_key(theirs), Some(&0));
     });
 }

@@ -489,6 +489,20 @@ impl<T> DerefMut for Reservation<'_, T> {
     }
 }
 
+impl<T> AsRef<[T]> for Reservation<'_, T> {
+    #[inline]
+    fn as_ref(&self) -> &[T] {
+        self
+    }
+}
+
+impl<T> AsMut<[T]> for Reservation<'_, T> {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [T] {
+        self
+    }
+}
+
 impl<T> fmt::Debug for Reservation<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reservation").field("run", &self.run).field("len", &self.len).finish_non_exhaustive()

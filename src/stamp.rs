@@ -18,6 +18,8 @@
 
 use core::ops::Range;
 
+#[cfg(target_has_atomic = "64")]
+use crate::generation::Generation;
 use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, Trace, const_fn};
 
 /// What a stamp says of its slot.
@@ -88,12 +90,32 @@ pub(crate) struct Clock {
     stamped: AtomicBool,
     /// No slot at or above it has a stamp of an earlier epoch.
     mark: usize,
+    /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of other arenas.)
+    #[cfg(target_has_atomic = "64")]
+    pub(crate) generation: Generation,
+    pub(crate) past: Past,
+}
+
+/// What is remembered of earlier epochs, for who wants to know. Nothing depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    /// How many have ended.
+    pub(crate) epochs: u64,
+    /// No slot at or above it was written to before the last time that all were zeroed, or their pages given back.
+    pub(crate) written: usize,
 }
 
 impl Clock {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Clock { epoch: Epoch::FIRST, stamped: AtomicBool::new(false), mark: 0 }
+            Clock {
+                epoch: Epoch::FIRST,
+                stamped: AtomicBool::new(false),
+                mark: 0,
+                #[cfg(target_has_atomic = "64")]
+                generation: Generation::new(),
+                past: Past { epochs: 0, written: 0 },
+            }
         }
     }
 }
@@ -277,7 +299,12 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Ends the epoch, which makes every stamp stale, and returns it. `bound` is an index at or above which nothing
+    /// The slots are zeroed, and were written to below `written`.
+    pub(crate) fn remember_written(&mut self, written: usize) {
+        self.clock.past.written = self.clock.past.written.max(written);
+    }
+
+    /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an index at or above which nothing
     /// was said in it.
     ///
     /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest that was written
@@ -300,6 +327,9 @@ impl<'a> StampsMut<'a> {
             self.clock.mark = self.clock.mark.max(bound);
             self.clock.stamped.write_mut(false);
         }
+        self.clock.past.epochs += 1;
+        #[cfg(target_has_atomic = "64")]
+        self.clock.generation.end();
         let ended = self.clock.epoch;
         self.clock.epoch = ended.next();
         ended

@@ -54,6 +54,9 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
     fn view(&self) -> View<'_, T>;
     #[doc(hidden)]
     fn view_mut(&mut self) -> ViewMut<'_, T>;
+    /// How many bytes it takes that are not part of itself.
+    #[doc(hidden)]
+    fn bytes_apart(&self) -> usize;
 }
 
 /// Memory that this storage points to. Has a `Drop` that does not name `T`, so that an arena of values that refer to

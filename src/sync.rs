@@ -6,10 +6,15 @@
 
 pub(crate) use core::sync::atomic::Ordering;
 
+#[cfg(all(target_has_atomic = "64", not(any(all(test, loom), feature = "portable-atomic"))))]
+pub(crate) use core::sync::atomic::AtomicU64;
 #[cfg(not(any(all(test, loom), feature = "portable-atomic")))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+// Only where the target has them: made from smaller ones they would lock, and an interrupt would wait for ever.
+#[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
+pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
@@ -27,6 +32,23 @@ macro_rules! const_fn {
     };
 }
 pub(crate) use const_fn;
+
+/// Declares a `static` that every arena of the process shares; under loom, every arena of one execution of a model.
+#[cfg(target_has_atomic = "64")]
+macro_rules! process_wide {
+    ($(#[$meta:meta])* static $name:ident: $atomic:ty = $new:expr;) => {
+        $(#[$meta])*
+        #[cfg(not(all(test, loom)))]
+        static $name: $atomic = $new;
+        #[cfg(all(test, loom))]
+        loom::lazy_static! {
+            $(#[$meta])*
+            static ref $name: $atomic = $new;
+        }
+    };
+}
+#[cfg(target_has_atomic = "64")]
+pub(crate) use process_wide;
 
 /// Plain reads and writes for whoever has the atomic to himself.
 pub(crate) trait Exclusive {
@@ -61,6 +83,8 @@ macro_rules! exclusive {
 #[cfg(not(all(test, loom)))]
 exclusive!(AtomicBool => bool);
 exclusive!(AtomicU8 => u8, AtomicUsize => usize);
+#[cfg(target_has_atomic = "64")]
+exclusive!(AtomicU64 => u64);
 
 /// Loom's lacks `with_mut`.
 #[cfg(all(test, loom))]

@@ -9,8 +9,10 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::cursor::{Cursor, Taken};
+#[cfg(target_has_atomic = "64")]
+use crate::generation::Generation;
 use crate::lanes::{FORCED, LANES, Lane, Lanes};
-use crate::stamp::{Clock, Kind, Stamp, Stamps};
+use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
 /// What an arena holds beside stamps and slots.
@@ -60,6 +62,12 @@ impl Header {
         };
         (&mut self.cursor, lanes, &mut self.clock)
     }
+
+    /// What is remembered when the memory of the arena is as new.
+    pub(crate) fn past(&self) -> Past {
+        let past = self.clock.past;
+        Past { written: past.written.max(self.cursor.handles_and_written().1), ..past }
+    }
 }
 
 /// A shared arena. As good as `&AtomicArena<T, S>`, for any `S`.
@@ -108,6 +116,16 @@ impl<'a, T> View<'a, T> {
     #[inline]
     pub(crate) fn stamps(self) -> Stamps<'a> {
         self.stamps
+    }
+
+    #[cfg(target_has_atomic = "64")]
+    #[inline]
+    pub(crate) fn generation(self) -> &'a Generation {
+        &self.header.clock.generation
+    }
+
+    pub(crate) fn past(self) -> Past {
+        self.header.past()
     }
 
     #[inline]

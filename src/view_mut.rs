@@ -54,6 +54,12 @@ impl<'a, T> ViewMut<'a, T> {
         self.cursor.keep_order(&self.stamps, self.lanes);
     }
 
+    /// Whether the slot holds a value. The arena must be settled.
+    #[inline]
+    pub(crate) fn holds(&mut self, index: usize) -> bool {
+        index < self.bound() && self.stamps.kind(index) != Some(Kind::Vacant)
+    }
+
     /// The slots that hold a value. Leaked runs are settled first.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
@@ -160,7 +166,9 @@ impl<'a, T> ViewMut<'a, T> {
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let bytes = self.cursor.take_written(&self.stamps, self.lanes) * size_of::<T>();
+        let written = self.cursor.take_written(&self.stamps, self.lanes);
+        self.stamps.remember_written(written);
+        let bytes = written * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();
         let head = slots.align_offset(align_of::<usize>()).min(bytes);
         let words = (bytes - head) / size_of::<usize>();

@@ -1,7 +1,7 @@
 //! What lends `&T` to whoever asks wants `T: Sync`: `Cell` is not, although an arena of them may be shared.
 use std::cell::Cell;
 
-use atomicarena::{AtomicArena, Local, Reservation};
+use atomicarena::{AtomicArena, Key, Local, Reservation};
 
 fn by_the_arena(arena: &AtomicArena<Cell<u8>>) {
     let _ = arena.publish(Cell::new(1)); //~ E0277
@@ -10,7 +10,13 @@ fn by_the_arena(arena: &AtomicArena<Cell<u8>>) {
     arena.get_wrapping(0); //~ E0277
     arena.get_slice(0..1); //~ E0277
     arena.iter(); //~ E0277
+    let _ = &arena[0]; //~ E0277
     for _ in arena {} //~ E0277
+}
+
+fn by_keys(arena: &AtomicArena<Cell<u8>>, key: Key<Cell<u8>>) {
+    let _ = arena.publish_keyed(Cell::new(1)); //~ E0277
+    arena.get_key(key); //~ E0277
 }
 
 fn by_handles(mut local: Local<'_, Cell<u8>>, run: Reservation<'_, Cell<u8>>) {

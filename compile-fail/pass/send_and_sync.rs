@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::MutexGuard;
 
 use atomicarena::{
-    ArenaPool, AtomicArena, Borrowed, Checkout, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped,
+    ArenaPool, AtomicArena, Borrowed, Checkout, Drain, Heap, Inline, IntoIter, Iter, IterMut, Key, Local, Mapped,
     OwnedCheckout, ParDrain, ParIntoIter, ParIter, ParIterMut, Reservation, StaticArena,
 };
 
@@ -96,7 +96,14 @@ fn sync_alone() {
     sync::<ParDrain<'static, G>>();
 }
 
+/// Holds no value.
+fn whatever_it_is() {
+    send::<Key<*mut u8>>();
+    sync::<Key<*mut u8>>();
+}
+
 fn main() {
+    whatever_it_is();
     plain();
     send_alone();
     sync_alone();

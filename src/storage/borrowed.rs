@@ -87,6 +87,10 @@ unsafe impl<T> Storage<T> for Borrowed<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
     }
+
+    fn bytes_apart(&self) -> usize {
+        self.memory.capacity * (size_of::<T>() + size_of::<Stamp>())
+    }
 }
 
 impl<T> fmt::Debug for Borrowed<'_, T> {

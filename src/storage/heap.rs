@@ -49,6 +49,12 @@ unsafe impl<T> Storage<T> for Heap<T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
     }
+
+    fn bytes_apart(&self) -> usize {
+        // The layout is valid: it was allocated.
+        let state = state_layout(self.memory.capacity).map_or(0, |layout| layout.size());
+        self.memory.capacity * size_of::<T>() + state
+    }
 }
 
 #[cfg(feature = "alloc")]

@@ -57,6 +57,10 @@ unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
         // SAFETY: as in `view`, and `&mut self` says that there is no other view.
         unsafe { ViewMut::new(&mut self.header, &mut self.stamps, slots) }
     }
+
+    fn bytes_apart(&self) -> usize {
+        0
+    }
 }
 
 impl<T, const N: usize> fmt::Debug for Inline<T, N> {

@@ -203,8 +203,10 @@ impl<T> Mapped<T> {
         self.locked = false;
         // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
         // far either was used holds any more.
+        let past = self.memory.header.past();
         // SAFETY: as in `new`: the pages are all zeros again, or others.
         self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
+        self.memory.header.clock.past = past;
         Ok(())
     }
 
@@ -294,6 +296,10 @@ unsafe impl<T> Storage<T> for Mapped<T> {
     fn view_mut(&mut self) -> ViewMut<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
+    }
+
+    fn bytes_apart(&self) -> usize {
+        self.extent.total
     }
 }
 

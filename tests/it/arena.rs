@@ -101,7 +101,7 @@ fn a_huge_alignment_does_not_overflow_the_size() {
     assert_too_large::<Full>(isize::MAX as usize / 4096 + 1);
 }
 
-// ---- alloc, alloc_with
+// ---- alloc, alloc_with, alloc_try_with
 
 #[test]
 fn alloc_stores_the_value_and_lends_it_for_writing() {
@@ -196,6 +196,69 @@ fn a_panic_in_a_vacant_slot_gives_it_back() {
         panic_of(|| _ = arena.alloc_with(|| panic!()));
     }
     assert_room(&arena, 4, || 0);
+}
+
+#[test]
+fn alloc_try_with_stores_what_was_made_or_passes_the_error_through() {
+    let arena = AtomicArena::with_capacity(2);
+    let parse = |text: &str| arena.alloc_try_with(|| text.parse::<u8>()).unwrap();
+    for _ in 0..10 {
+        assert_eq!(parse("x").unwrap_err(), "x".parse::<u8>().unwrap_err());
+    }
+    let seven = parse("7").unwrap();
+    *seven += 1;
+    assert_eq!((*seven, arena.index_of(seven)), (8, Some(0)));
+    assert_room(&arena, 1, || 0);
+}
+
+#[test]
+fn a_refused_alloc_try_with_gives_the_closure_back_uncalled() {
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(0).unwrap();
+    let mut calls = 0;
+    let full = arena.alloc_try_with(|| {
+        calls += 1;
+        Err::<i32, _>("read")
+    });
+    let full = full.unwrap_err();
+    assert_eq!((full.requested(), full.remaining()), (1, 0));
+    assert_eq!(full.into_inner()(), Err("read"));
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn a_failure_and_a_panic_in_alloc_try_with_give_the_slot_back_wherever_it_lies() {
+    let check = |arena: &AtomicArena<usize>, free| {
+        for _ in 0..10 {
+            assert_eq!(arena.alloc_try_with(|| Err("no value")).unwrap(), Err("no value"));
+            panic_of(|| _ = arena.alloc_try_with(|| -> Result<_, ()> { panic!() }));
+        }
+        assert_room(arena, free, || 0);
+    };
+    check(&AtomicArena::with_capacity(1), 1);
+    let arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena); // a vacant slot
+    check(&arena, 4);
+    let arena = AtomicArena::with_capacity(8);
+    let outer = arena.alloc_try_with(|| {
+        arena.alloc(1).unwrap(); // behind the slot that goes back
+        Err::<usize, _>(())
+    });
+    assert_eq!(outer.unwrap(), Err(()));
+    assert_eq!(arena.index_bound(), 2);
+    check(&arena, 7);
+}
+
+#[test]
+fn what_fails_in_alloc_try_with_leaves_no_value() {
+    let ledger = Ledger::new();
+    let mut arena = AtomicArena::with_capacity(2);
+    assert!(arena.alloc_try_with(|| Err(ledger.value())).unwrap().is_err());
+    assert_eq!((ledger.made(), ledger.dropped()), (1, 1));
+    assert!(arena.alloc_try_with(|| Ok::<_, ()>(ledger.value())).unwrap().is_ok());
+    assert_eq!(arena.iter_mut().count(), 1);
+    drop(arena);
+    assert_eq!((ledger.made(), ledger.dropped()), (2, 2));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! `Full` and `CapacityError`.
+//! `Full`, `CapacityError` and `IndexError`.
 
 use std::error::Error;
 
-use atomicarena::{AtomicArena, CapacityError, Full};
+use atomicarena::{AtomicArena, CapacityError, Full, IndexError};
 
 struct Mute;
 
@@ -73,4 +73,14 @@ fn capacity_errors_show_their_numbers() {
     assert!(text.contains(&usize::MAX.to_string()) && text.contains("24"), "{text}");
     let boxed: Box<dyn Error + Send + Sync> = large.into();
     assert!(boxed.is::<CapacityError>());
+}
+
+#[test]
+fn an_index_error_says_the_index_and_what_is_wrong_with_it() {
+    let text = |error: IndexError| (&error as &dyn Error).to_string();
+    assert_eq!(text(IndexError::NoValue { index: 3 }), "slot 3 holds no value");
+    assert_eq!(text(IndexError::Duplicate { index: 3 }), "index 3 was given twice");
+    let range = |capacity| text(IndexError::OutOfRange { index: 3, capacity });
+    assert_eq!(range(2), "index 3 is out of range: the arena has 2 slots");
+    assert_eq!(range(1), "index 3 is out of range: the arena has 1 slot");
 }

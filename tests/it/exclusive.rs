@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use atomicarena::AtomicArena;
+use atomicarena::{AtomicArena, IndexError};
 
 use crate::payload::{Ledger, assert_room, fill_up, mined, mixed, panic_of, punch_holes};
 
@@ -24,6 +24,51 @@ fn what_get_mut_writes_is_what_get_reads() {
     arena.publish(1).unwrap();
     *arena.get_mut(0).unwrap() = 5;
     assert_eq!(arena.get(0), Some(&5));
+}
+
+#[test]
+fn get_many_mut_lends_owned_and_published_values_side_by_side() {
+    let ledger = Ledger::new();
+    let mut arena = mixed(&ledger);
+    let many = arena.get_many_mut([4, 0, 3]).unwrap();
+    assert_eq!(many.map(|value| value.id), [3, 0, 2]);
+    let [last, first] = arena.get_many_mut([4, 0]).unwrap();
+    mem::swap(last, first);
+    assert_eq!(arena.iter_mut().map(|(_, value)| value.id).collect::<Vec<_>>(), [3, 1, 2, 0]);
+    assert_eq!(arena.get_many_mut([]).map(|none| none.len()), Ok(0));
+    assert_eq!(arena.get_many_mut([1]).map(|[value]| value.id), Ok(1));
+}
+
+#[test]
+fn get_many_mut_says_which_index_is_wrong_and_why() {
+    let ledger = Ledger::new();
+    let mut arena = mixed(&ledger); // 0, 1, 3 and 4 of 8 hold values
+    let mut error = |indices: [usize; 3]| arena.get_many_mut(indices).map(drop).unwrap_err();
+    for nothing in [2, 5, 7] {
+        assert_eq!(error([0, nothing, 1]), IndexError::NoValue { index: nothing });
+    }
+    for beyond in [8, usize::MAX] {
+        assert_eq!(error([0, 1, beyond]), IndexError::OutOfRange { index: beyond, capacity: 8 });
+    }
+    for twice in [[0, 0, 1], [1, 0, 0], [0, 1, 0]] {
+        assert_eq!(error(twice), IndexError::Duplicate { index: 0 });
+    }
+    // The first in their order.
+    assert_eq!(error([8, 7, 7]), IndexError::OutOfRange { index: 8, capacity: 8 });
+    assert_eq!(error([7, 7, 8]), IndexError::NoValue { index: 7 });
+    assert_eq!(error([1, 1, 8]), IndexError::Duplicate { index: 1 });
+    assert_eq!(ledger.dropped(), 0);
+}
+
+#[test]
+fn get_many_mut_settles_leaked_runs_and_tells_values_without_size_apart() {
+    let mut arena = AtomicArena::with_capacity(4);
+    arena.alloc(()).unwrap();
+    mem::forget(arena.reserve(2));
+    arena.publish(()).unwrap();
+    assert_eq!(arena.get_many_mut([0, 3]), Ok([&mut (), &mut ()]));
+    assert_eq!(arena.get_many_mut([0, 1]), Err(IndexError::NoValue { index: 1 }));
+    assert_eq!(arena.get_many_mut([3, 3]), Err(IndexError::Duplicate { index: 3 }));
 }
 
 #[test]

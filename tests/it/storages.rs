@@ -104,6 +104,7 @@ macro_rules! over {
                 a_stale_stamp_never_comes_back, reset_zeroed_leaves_no_byte, publish_all_publishes_all,
                 compact_closes_the_holes, compact_after_compact, values_of_every_shape, threads_fill_it,
                 threads_contend_for_the_last_slots, debug_says_the_numbers,
+                stats_over_resets, a_key_ends_with_its_epoch,
             }
         }
     )*};
@@ -585,5 +586,48 @@ fn debug_says_the_numbers<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
     arena.alloc(1).unwrap();
-    assert_eq!(format!("{arena:?}"), "AtomicArena { capacity: 64, count: 1, index_bound: 1, .. }");
+    let text = format!("{arena:?}");
+    let numbers = "AtomicArena { capacity: 64, count: 1, vacant: 0, handles: 0, high_water: 1, resets: 0, bytes: ";
+    assert!(text.starts_with(numbers) && text.ends_with(", .. }"), "{text}");
+}
+
+fn stats_over_resets<P: Place>() {
+    let mut bytes = Bytes::new();
+    let mut arena = P::arena::<u64>(&mut bytes);
+    let new = arena.stats();
+    assert_eq!((new.capacity, new.count, new.high_water, new.resets), (CAPACITY, 0, 0, 0));
+    assert_eq!(new.bytes - new.overhead, CAPACITY * 8);
+    assert!(new.overhead >= CAPACITY, "a byte beside each slot");
+    arena.alloc_slice_copy(&[1; 40]).unwrap();
+    arena.reset();
+    arena.alloc_slice_copy(&[1; 20]).unwrap();
+    arena.reset_zeroed();
+    arena.alloc_slice_copy(&[1; 30]).unwrap();
+    let stats = arena.stats();
+    assert_eq!((stats.count, stats.high_water, stats.resets), (30, 40, 2));
+    assert_eq!((stats.bytes, stats.overhead), (new.bytes, new.overhead));
+}
+
+fn a_key_ends_with_its_epoch<P: Place>() {
+    let mut bytes = Bytes::new();
+    let mut arena = P::arena::<u64>(&mut bytes);
+    let mut stale = Vec::new();
+    for round in 0..scaled(110, 3) as u64 {
+        let (key, _) = arena.publish_keyed(round).unwrap();
+        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()));
+        assert_eq!((arena.get_key(key), arena.key(0), arena.key(1)), (Some(&round), Some(key), None));
+        stale.push(key);
+        match round % 4 {
+            0 => arena.reset(),
+            1 => arena.reset_zeroed(),
+            2 => drop(arena.drain()),
+            _ => {
+                arena.compact();
+                arena.publish_all();
+            }
+        }
+        assert_eq!(arena.get_key(key), None);
+        assert_eq!(arena.get_key_mut(key), None);
+        arena.reset();
+    }
 }

@@ -1,6 +1,6 @@
 //! The time in which somebody has `&mut` of the arena, and how the arena ends.
 
-use atomicarena::{AtomicArena, Storage};
+use atomicarena::{AtomicArena, IndexError, Storage};
 
 use super::op::{Alone, End};
 use super::oracle::{Oracle, Slot};
@@ -52,6 +52,25 @@ fn get<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Orac
             rewrite(value, oracle, index);
         }
         (got, want) => panic!("get_mut({index}): {got:?}, and not {want:?}"),
+    }
+    get_many(arena, oracle, [index, (index * 7 + 3) % (oracle.capacity() + 1)]);
+}
+
+fn get_many<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &Oracle, indices: [usize; 2]) {
+    let [a, b] = indices;
+    let wrong = |index| match oracle.value(index) {
+        None if index >= oracle.capacity() => Some(IndexError::OutOfRange { index, capacity: oracle.capacity() }),
+        None => Some(IndexError::NoValue { index }),
+        Some(_) => None,
+    };
+    let twice = || (a == b).then_some(IndexError::Duplicate { index: b });
+    let want = wrong(a).or_else(|| wrong(b)).or_else(twice);
+    match arena.get_many_mut(indices) {
+        Ok(got) => {
+            assert_eq!(want, None);
+            assert!(got.iter().zip(indices).all(|(value, index)| value.shows(oracle.value(index).unwrap())));
+        }
+        Err(error) => assert_eq!(Some(error), want),
     }
 }
 

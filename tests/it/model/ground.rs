@@ -51,7 +51,11 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn publish(&mut self) {
         let tag = self.oracle.tag();
-        match (self.arena.publish(T::new(tag)), self.oracle.take_one()) {
+        let got = match tag % 2 {
+            0 => self.arena.publish(T::new(tag)),
+            _ => self.arena.publish_keyed(T::new(tag)).map(|(key, value)| (key.index(), value)),
+        };
+        match (got, self.oracle.take_one()) {
             (Ok((index, value)), Some(place)) => self.keep_published(place, index, value, tag),
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("publish: {got:?}, and not {place:?}"),
@@ -61,12 +65,29 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn alloc_with(&mut self, act: Act) {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut calls = 0;
-        let make = || {
+        let mut make = || {
             calls += 1;
             self.act(act);
             T::new(tag)
         };
-        let done = catch(|| arena.alloc_with(make).map_err(Full::discard));
+        let done = match tag % 3 {
+            0 => catch(|| arena.alloc_with(make).map_err(Full::discard)),
+            1 => catch(|| arena.alloc_try_with(|| Ok(make())).map_err(Full::discard).map(Result::<_, u32>::unwrap)),
+            // To the arena the same as a panic.
+            _ => {
+                let fail = || {
+                    make();
+                    Err(tag)
+                };
+                match catch(|| arena.alloc_try_with(fail).map_err(Full::discard)) {
+                    Some(Ok(failed)) => {
+                        assert_eq!(failed.unwrap_err(), tag);
+                        None
+                    }
+                    done => done.map(|full| Err(full.unwrap_err())),
+                }
+            }
+        };
         assert_eq!(calls, usize::from(place.is_some()));
         match (done, place) {
             (Some(Ok(value)), Some(place)) => self.keep_owned(place, value, tag),

@@ -36,6 +36,13 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         assert_eq!(arena.remaining(), oracle.remaining());
         assert_eq!(arena.is_empty(), oracle.count() == 0);
         assert_eq!(arena.is_full(), oracle.remaining() == 0);
+        let stats = arena.stats();
+        assert_eq!((stats.capacity, stats.count, stats.vacant), (oracle.capacity(), oracle.count(), oracle.vacant()));
+        let written = oracle.written.iter().rposition(|&written| written).map_or(0, |last| last + 1);
+        assert!(
+            (written.max(oracle.bound)..=oracle.capacity()).contains(&stats.high_water),
+            "{stats:?}, not {written}"
+        );
     }
 
     /// All that can be seen through `&`.
@@ -49,6 +56,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         self.look_at_ranges();
         self.look_at_references();
         let published = (0..self.oracle.bound).filter_map(|index| Some((index, self.oracle.published(index)?)));
+        assert_eq!(self.arena.count_published(), published.clone().count());
         assert!(self.arena.iter().eq_by_tag(published.clone()));
         assert!(self.arena.into_iter().rev().eq_by_tag(published.rev()));
         if self.looks % 16 == 0 {
@@ -62,6 +70,10 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
             assert_eq!(got.is_some(), want.is_some(), "slot {index} is visible, or is not");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
+            let key = self.arena.key(index);
+            assert_eq!(key.map(|key| key.index()), want.map(|_| index));
+            let keyed = key.and_then(|key| self.arena.get_key(key));
+            assert_eq!(keyed.map(std::ptr::from_ref), got.map(std::ptr::from_ref));
             let wrapped = self.arena.get_wrapping(index.wrapping_add(self.looks * capacity));
             assert_eq!(wrapped.map(std::ptr::from_ref), self.arena.get(index % capacity).map(std::ptr::from_ref));
         }

@@ -42,6 +42,8 @@ pub(crate) fn run_on<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, prog
     value::begin();
     let mut oracle = Oracle::new(arena.capacity());
     let mut ops = program.ops.iter();
+    // Of all epochs, each with the oracle's number of its own.
+    let mut keys = Vec::new();
     loop {
         let mut shared = Shared::new(&arena, &mut oracle);
         let alone = ops.by_ref().find_map(|&op| match op {
@@ -53,7 +55,13 @@ pub(crate) fn run_on<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, prog
         });
         shared.end(alone.map_or(0, |(forget, ..)| forget));
         let Some((_, what, look)) = alone else { break };
+        keys.extend(arena.iter().map(|(index, _)| (oracle.epoch, arena.key(index).unwrap())));
         alone::op(&mut arena, &mut oracle, what, look);
+        for &(epoch, key) in &keys {
+            let (got, want) = (arena.get_key(key), oracle.published(key.index()).filter(|_| epoch == oracle.epoch));
+            assert_eq!(got.is_some(), want.is_some(), "{key:?} leads to {got:?}");
+            assert!(got.is_none_or(|value| value.shows(want.unwrap())));
+        }
     }
     alone::end(arena, &mut oracle, program.end);
 }

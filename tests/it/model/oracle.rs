@@ -40,6 +40,8 @@ pub(crate) struct Oracle {
     pub(crate) reserved: usize,
     /// Slots that were ever written to.
     pub(crate) written: Vec<bool>,
+    /// How often it was emptied.
+    pub(crate) epoch: usize,
     tags: u32,
 }
 
@@ -54,6 +56,7 @@ impl Oracle {
             leaked: 0,
             reserved: 0,
             written: vec![false; capacity],
+            epoch: 0,
             tags: 0,
         }
     }
@@ -244,5 +247,6 @@ impl Oracle {
         self.settle();
         self.slots.fill(Slot::Free);
         self.bound = 0;
+        self.epoch += 1;
     }
 }

@@ -1,0 +1,18 @@
+//! A key says what it leads to: it is not an index into arenas of other types.
+use atomicarena::{AtomicArena, Key};
+
+fn another_type(arena: &AtomicArena<u8>, key: Key<u16>) {
+    arena.get_key(key); //~ E0308
+}
+
+fn a_number(arena: &AtomicArena<u8>) {
+    arena.get_key(0); //~ E0308
+}
+
+fn what_it_leads_to_ends_with_the_epoch(arena: &mut AtomicArena<u8>, key: Key<u8>) -> Option<u8> {
+    let value = arena.get_key(key);
+    arena.reset(); //~ E0502
+    value.copied()
+}
+
+fn main() {}

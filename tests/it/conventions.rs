@@ -1,0 +1,142 @@
+//! What every Rust user expects of a container: its traits, what its iterators promise, its panics.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::Debug;
+use std::iter::FusedIterator;
+use std::mem;
+
+use atomicarena::{AtomicArena, Drain, Heap, IntoIter, Iter, IterMut, Key, Reservation, StaticArena};
+
+use crate::payload::{mixed, panic_of, punch_holes};
+
+#[test]
+fn iterators_promise_as_much_as_is_true() {
+    fn every<I: DoubleEndedIterator + FusedIterator + Debug>() {}
+    fn exact<I: ExactSizeIterator>() {}
+    fn cheap<I: Clone>() {}
+    every::<Iter<'static, u8>>(); // how many come, nobody knows while others publish
+    cheap::<Iter<'static, u8>>();
+    every::<IterMut<'static, u8>>();
+    exact::<IterMut<'static, u8>>();
+    every::<Drain<'static, u8>>();
+    exact::<Drain<'static, u8>>();
+    every::<IntoIter<u8, Heap<u8>>>();
+    exact::<IntoIter<u8, Heap<u8>>>();
+}
+
+/// Takes from the front and from the back in turns; at each step the hint is what comes.
+fn check_exact<I: DoubleEndedIterator + ExactSizeIterator>(mut iter: I, values: usize) {
+    for left in (0..values).rev() {
+        assert_eq!((iter.len(), iter.size_hint()), (left + 1, (left + 1, Some(left + 1))));
+        let item = if left % 2 == 0 { iter.next() } else { iter.next_back() };
+        assert!(item.is_some());
+    }
+    assert!(iter.next().is_none() && iter.next_back().is_none() && iter.next().is_none());
+    assert_eq!(iter.size_hint(), (0, Some(0)));
+}
+
+#[test]
+fn exclusive_iterators_count_values_and_not_slots() {
+    let filled = || {
+        let arena = AtomicArena::with_capacity(20);
+        punch_holes(&arena);
+        arena.publish(1).unwrap();
+        mem::forget(arena.reserve(3));
+        arena.alloc(2).unwrap();
+        arena
+    };
+    let mut arena = filled();
+    let values = arena.iter_mut().count();
+    assert!(values < arena.index_bound());
+    check_exact(arena.iter_mut(), values);
+    check_exact(arena.drain(), values);
+    check_exact(arena.drain(), 0);
+    check_exact(filled().into_iter(), values);
+}
+
+#[test]
+fn the_hint_of_iter_holds_whatever_is_published_meanwhile() {
+    let arena = AtomicArena::with_capacity(8);
+    let mut runs = [arena.reserve(2).unwrap(), arena.reserve(2).unwrap()];
+    runs.iter_mut().for_each(|run| _ = run.fill(0..));
+    let [first, second] = runs;
+    second.publish();
+    let mut iter = arena.iter();
+    assert_eq!(iter.size_hint(), (0, Some(4)));
+    first.publish();
+    arena.publish(9).unwrap(); // beyond the end of the iterator
+    assert_eq!((iter.clone().count(), iter.next_back()), (4, Some((3, &1))));
+}
+
+#[test]
+fn an_index_finds_what_get_finds() {
+    let arena = AtomicArena::with_capacity(2);
+    arena.publish(String::from("a")).unwrap();
+    assert_eq!(arena[0], "a");
+    assert!(std::ptr::eq(&arena[0], arena.get(0).unwrap()));
+}
+
+#[test]
+fn an_index_that_finds_nothing_says_what_to_change() {
+    let arena = AtomicArena::with_capacity(3);
+    arena.alloc(1).unwrap();
+    for unpublished in [0, 1, 2] {
+        let message = panic_of(|| _ = arena[unpublished]);
+        assert!(
+            message.starts_with(&format!("slot {unpublished} holds no published value: `publish` it")),
+            "{message}"
+        );
+    }
+    assert_eq!(panic_of(|| _ = arena[3]), "index 3 is out of range: the arena has 3 slots");
+}
+
+#[test]
+fn a_reservation_is_a_slice() {
+    fn sum(values: impl AsRef<[u32]>) -> u32 {
+        values.as_ref().iter().sum()
+    }
+    fn double(mut values: impl AsMut<[u32]>) {
+        values.as_mut().iter_mut().for_each(|value| *value *= 2);
+    }
+    let arena = AtomicArena::with_capacity(4);
+    let mut run: Reservation<'_, u32> = arena.reserve(3).unwrap();
+    run.fill(1..3);
+    double(&mut run);
+    assert_eq!(sum(&run), 6);
+}
+
+#[test]
+fn a_capacity_that_is_a_type_has_a_default() {
+    #[derive(Default)]
+    struct Frame {
+        sprites: StaticArena<u32, 4>,
+    }
+    let frame = Frame::default();
+    assert_eq!((frame.sprites.capacity(), frame.sprites.count()), (4, 0));
+}
+
+#[test]
+fn loops_and_maps_take_what_the_arena_gives() {
+    let ledger = crate::payload::Ledger::new();
+    let mut arena = mixed(&ledger);
+    let mut found = 0;
+    for (index, value) in &arena {
+        assert_eq!(arena.index_of(value), Some(index));
+        found += 1;
+    }
+    let names: HashMap<Key<_>, usize> = arena.iter().map(|(index, _)| (arena.key(index).unwrap(), index)).collect();
+    assert_eq!((names.len(), arena.count_published()), (found, found));
+    for (_, value) in &mut arena {
+        _ = value.id;
+    }
+    assert!(arena.into_iter().len() > found);
+}
+
+#[test]
+fn errors_are_errors_that_threads_may_pass_on() {
+    fn passed_on<E: Error + Send + Sync + 'static>() {}
+    passed_on::<atomicarena::Full<String>>();
+    passed_on::<atomicarena::CapacityError>();
+    passed_on::<atomicarena::IndexError>();
+}

@@ -1,0 +1,208 @@
+//! `Stats`: what an arena says of itself in numbers. (Over every kind of memory: `storages`.)
+
+use std::mem::{self, MaybeUninit};
+use std::thread;
+
+use atomicarena::{AtomicArena, StaticArena};
+
+use crate::allocations::metered;
+use crate::payload::{Ledger, punch_holes, scaled};
+
+#[test]
+fn what_is_taken_vacant_and_held_by_handles() {
+    let arena = AtomicArena::with_capacity(100);
+    let numbers = || {
+        let stats = arena.stats();
+        assert_eq!((stats.count, stats.count + stats.vacant), (arena.count(), arena.index_bound()));
+        (stats.count, stats.vacant, stats.handles)
+    };
+    assert_eq!(numbers(), (0, 0, 0));
+    let run = arena.reserve(4).unwrap();
+    let empty = arena.reserve(0).unwrap();
+    let local = arena.local();
+    assert_eq!(numbers(), (4, 0, 2));
+    arena.alloc(1).unwrap();
+    drop((run, empty));
+    assert_eq!(numbers(), (1, 4, 1));
+    drop(local);
+    assert_eq!(numbers(), (1, 4, 0));
+}
+
+#[test]
+fn a_leaked_handle_counts_until_the_next_call_with_mut() {
+    let mut arena = AtomicArena::<u8>::with_capacity(100);
+    let settle: [fn(&mut AtomicArena<u8>); 3] =
+        [|arena| _ = arena.get_mut(0), AtomicArena::reset, |arena| _ = arena.compact()];
+    for settle in settle {
+        mem::forget(arena.local());
+        mem::forget(arena.reserve(3));
+        assert_eq!(arena.stats().handles, 2);
+        settle(&mut arena);
+        assert_eq!((arena.stats().handles, arena.stats().count), (0, 0));
+    }
+}
+
+// ---- the high-water mark
+
+#[test]
+fn the_high_water_mark_outlives_whatever_empties_the_arena() {
+    let mut arena = AtomicArena::with_capacity(100);
+    let mut high = 0;
+    let empty: [fn(&mut AtomicArena<u8>); 4] = [
+        AtomicArena::reset,
+        AtomicArena::reset_zeroed,
+        |arena| drop(arena.drain()),
+        |arena| {
+            arena.compact();
+            arena.reset();
+        },
+    ];
+    for round in 0..scaled(120, 8) {
+        let len = (round * 37) % 60 + round / 4;
+        arena.alloc_slice_with(len, |_| 1).unwrap();
+        high = high.max(len);
+        assert_eq!(arena.stats().high_water, high, "round {round}");
+        empty[round % 4](&mut arena);
+        assert_eq!((arena.stats().high_water, arena.stats().count), (high, 0), "round {round}");
+    }
+}
+
+#[test]
+fn the_high_water_mark_ends_at_the_capacity() {
+    let arena = AtomicArena::with_capacity(3);
+    while arena.publish(1).is_ok() {}
+    assert!((0..10).all(|_| arena.alloc(1).is_err()));
+    assert_eq!(arena.stats().high_water, 3);
+}
+
+#[test]
+fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
+    let mut arena = AtomicArena::with_capacity(100);
+    let run = arena.reserve(50).unwrap();
+    assert_eq!(arena.stats().high_water, 50);
+    drop(run); // nothing was written
+    assert_eq!(arena.stats().high_water, 0);
+    let mut run = arena.reserve(50).unwrap();
+    run.fill(0..20);
+    drop(run); // 20 were
+    assert_eq!(arena.stats().high_water, 20);
+    let hole = arena.reserve(30).unwrap();
+    arena.alloc(1).unwrap();
+    drop(hole);
+    assert_eq!(arena.stats().high_water, 31); // what was vacant below a value counts
+    arena.compact();
+    assert_eq!((arena.index_bound(), arena.stats().high_water), (1, 31));
+    let hole = arena.reserve(40).unwrap();
+    arena.alloc(1).unwrap();
+    drop(hole);
+    assert_eq!(arena.stats().high_water, 42);
+}
+
+#[cfg(all(feature = "mapped", not(miri)))]
+#[test]
+fn released_pages_are_forgotten_and_the_numbers_are_not() {
+    let mut arena = AtomicArena::mapped(10_000).build().unwrap();
+    arena.alloc_slice_with(7_000, |_| 1_u64).unwrap();
+    arena.release().unwrap();
+    arena.alloc_slice_with(10, |_| 1).unwrap();
+    arena.reset_zeroed();
+    arena.alloc_slice_with(20, |_| 1).unwrap();
+    arena.release().unwrap();
+    let stats = arena.stats();
+    assert_eq!((stats.count, stats.high_water, stats.resets), (0, 7_000, 3));
+    assert!(stats.bytes >= 90_000 && stats.bytes - stats.overhead == 80_000);
+}
+
+#[test]
+fn every_end_of_an_epoch_is_a_reset_and_nothing_else_is() {
+    let ledger = Ledger::new();
+    let mut arena = AtomicArena::with_capacity(4);
+    arena.alloc(ledger.value()).unwrap();
+    arena.iter_mut().for_each(drop);
+    arena.publish_all();
+    _ = arena.as_mut_slice();
+    mem::forget(arena.reserve(1));
+    assert!(arena.get_mut(3).is_none());
+    assert_eq!(arena.stats().resets, 0);
+    arena.reset();
+    arena.reset_zeroed();
+    drop(arena.drain());
+    mem::forget(arena.drain());
+    arena.compact();
+    assert_eq!(arena.stats().resets, 5);
+    (0..300).for_each(|_| arena.reset());
+    assert_eq!(arena.stats().resets, 305);
+}
+
+// ---- bytes
+
+#[test]
+fn the_bytes_on_the_heap_are_those_that_were_asked_for() {
+    fn check<T>(capacity: usize) {
+        let (arena, meter) = metered(|| AtomicArena::<T>::with_capacity(capacity));
+        let (stats, (used, again)) = (arena.stats(), metered(|| arena.stats()));
+        assert_eq!(stats.bytes, meter.plain_bytes + meter.zeroed_bytes + size_of_val(&arena));
+        assert_eq!(stats.overhead, stats.bytes - capacity * size_of::<T>());
+        assert_eq!((used, again.requests), (stats, 0));
+    }
+    check::<u64>(1_000);
+    check::<[u8; 3]>(17);
+    check::<()>(9);
+    #[repr(align(64))]
+    struct Aligned(#[expect(dead_code)] u8);
+    check::<Aligned>(5);
+}
+
+#[test]
+fn the_bytes_of_an_arena_in_place_are_its_size() {
+    let arena = StaticArena::<u64, 100>::new();
+    let stats = arena.stats();
+    assert_eq!((stats.bytes, stats.overhead), (size_of_val(&arena), size_of_val(&arena) - 800));
+}
+
+#[test]
+fn the_bytes_of_borrowed_memory_are_those_in_use() {
+    let mut memory = [MaybeUninit::uninit(); 1_000];
+    let arena = AtomicArena::<u64, _>::in_bytes(&mut memory).unwrap();
+    let stats = arena.stats();
+    assert_eq!(stats.bytes, size_of_val(&arena) + 9 * arena.capacity());
+    assert_eq!(stats.overhead, size_of_val(&arena) + arena.capacity());
+}
+
+// ---- what only a look can tell
+
+#[test]
+fn count_published_counts_what_iter_would_see() {
+    let mut arena = AtomicArena::with_capacity(16);
+    punch_holes(&arena);
+    assert_eq!(arena.count_published(), arena.iter().count());
+    arena.alloc(1).unwrap();
+    let owned = arena.count_published();
+    arena.publish_all();
+    assert_eq!((arena.count_published(), arena.count_published() > owned), (arena.count(), true));
+    arena.reset();
+    assert_eq!(arena.count_published(), 0);
+}
+
+#[test]
+fn stats_may_be_asked_for_while_others_are_at_it() {
+    let arena = AtomicArena::with_capacity(64);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for i in 0..scaled(2_000, 20) {
+                    drop(arena.reserve_up_to(i % 5));
+                    _ = arena.alloc_try_with(|| if i % 40 == 0 { Ok(i) } else { Err(()) });
+                }
+            });
+        }
+        for _ in 0..scaled(2_000, 20) {
+            let stats = arena.stats();
+            assert!(
+                stats.count <= 64 && stats.vacant <= 64 && stats.high_water <= 64 && stats.handles <= 2,
+                "{stats:?}"
+            );
+            assert!(arena.count_published() == 0 && !format!("{arena:?}").is_empty());
+        }
+    });
+}
