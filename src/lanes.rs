@@ -90,6 +90,7 @@ pub(crate) struct Lane(CachePadded<AtomicUsize>);
 
 impl Lane {
     const_fn! {
+        #[cfg(any(feature = "alloc", test))]
         pub(crate) fn new() -> Self {
             Lane(CachePadded(AtomicUsize::new(0)))
         }

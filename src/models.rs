@@ -359,6 +359,21 @@ fn e2_by_the_cursor_to_a_run() {
 }
 
 #[test]
+fn e2_by_the_cursor_that_came_back_to_where_it_was() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| {
+            let run = ground.arena.reserve(2).ok()?;
+            (0..2).for_each(|index| ground.write(index));
+            drop(run);
+            Some(())
+        });
+        let got = ground.alloc_run(2);
+        assert!(other.join().unwrap().is_some() || got.is_some());
+        ground.assert_exact(if got.is_some() { 2 } else { 0 });
+    });
+}
+
+#[test]
 fn e2_by_the_cursor_through_the_addition_of_another() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
@@ -847,32 +862,24 @@ fn lanes_against_a_local() {
     });
 }
 
+// A run goes back to the cursor only as long as lanes are not in use.
+
 #[test]
 fn lanes_e2_give_back_to_a_lane() {
-    explore_lanes(2, |ground| {
+    explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
+        ground.arena.view().spread_at_once();
         let got = ground.alloc();
         going.join().unwrap();
         ground.assert_exact(usize::from(got.is_some()));
     });
 }
 
-#[test]
-fn lanes_e2_give_back_to_a_lane_that_another_opens() {
-    explore_lanes(2, |ground| {
+/// The other thread opens the lane, or does so first.
+fn lanes_e2_give_back_to_a_lane_beside(lane: usize) {
+    explore(2, move |ground| {
         let going = Held::new(&ground, 2).give_back();
-        let other = spawn_on(&ground, 1, Ground::alloc);
-        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
-        going.join().unwrap();
-        ground.assert_exact(got);
-    });
-}
-
-#[test]
-fn lanes_e2_give_back_to_a_lane_that_the_cursor_opens() {
-    explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
-        let other = spawn_on(&ground, 1, |ground| {
+        let other = spawn_on(&ground, lane, |ground| {
             ground.arena.view().spread_at_once();
             ground.alloc()
         });
@@ -880,6 +887,16 @@ fn lanes_e2_give_back_to_a_lane_that_the_cursor_opens() {
         going.join().unwrap();
         ground.assert_exact(got);
     });
+}
+
+#[test]
+fn lanes_e2_give_back_to_a_lane_of_two() {
+    lanes_e2_give_back_to_a_lane_beside(0);
+}
+
+#[test]
+fn lanes_e2_give_back_to_a_lane_of_another() {
+    lanes_e2_give_back_to_a_lane_beside(1);
 }
 
 #[test]

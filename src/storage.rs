@@ -127,6 +127,7 @@ fn state_layout(capacity: usize) -> Result<Layout, LayoutError> {
 ///
 /// What stands beside the slots begins with the stamps, has the layout for that capacity, is as new, and is the header's
 /// alone as long as that is used.
+#[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_lanes(capacity) {
         return Header::new();

@@ -11,7 +11,9 @@ use core::ptr::NonNull;
 use crate::cursor::{Cursor, Taken};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
-use crate::lanes::{FORCED, LANES, Lane, Lanes};
+#[cfg(feature = "alloc")]
+use crate::lanes::FORCED;
+use crate::lanes::{LANES, Lane, Lanes};
 use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
@@ -40,6 +42,7 @@ impl Header {
     ///
     /// `lanes`, if any, points to `LANES` lanes, each new, which for as long as the header is used are accessed through it
     /// alone.
+    #[cfg(feature = "alloc")]
     pub(crate) unsafe fn with_lanes(lanes: Option<NonNull<Lane>>) -> Self {
         let mut header = Header { lanes, ..Self::new() };
         header.cursor.spread_mut(FORCED && lanes.is_some());

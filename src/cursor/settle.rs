@@ -7,6 +7,7 @@ use crate::sync::Exclusive;
 
 impl Cursor {
     /// Whether it is quicker to take single slots from lanes.
+    #[cfg(feature = "alloc")]
     pub(crate) fn spread_mut(&mut self, spread: bool) {
         self.spread.write_mut(spread);
     }

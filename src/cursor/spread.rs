@@ -44,7 +44,8 @@ impl Cursor {
     pub(super) fn refill(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> Option<usize> {
         let lane = lanes.of_thread();
         loop {
-            // Acquire: E4, pairs with the Release here and in `complete`: lanes are looked at.
+            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. E4, pairs with the
+            // Release here and in `complete`: lanes are looked at.
             let word = self.next.load(Ordering::Acquire);
             if !lanes.are_in_use(word) {
                 // Another is about to say so; or somebody had `&mut` of the arena in between.
@@ -64,10 +65,10 @@ impl Cursor {
                 return self.take_left_over(stamps, lanes, word);
             }
             let (moved, transit) = lanes.send(lane, start);
-            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. Release: E4, pairs
-            // with the Acquire of whoever meets the run in transit, who then knows what is known here: that the lane is
-            // used up. Relaxed on failure: read anew.
-            if self.next.compare_exchange_weak(word, moved, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // Release: E4, pairs with the Acquire of whoever meets the run in transit, who then knows what is known here:
+            // that the lane is used up. Relaxed on failure: read anew. E2 needs no Acquire here: while lanes are in use no
+            // word of the cursor comes twice, so what is exchanged is what was read above.
+            if self.next.compare_exchange_weak(word, moved, Ordering::Release, Ordering::Relaxed).is_ok() {
                 self.complete(lanes, moved, &transit);
             }
         }

@@ -11,7 +11,9 @@ use core::mem::ManuallyDrop;
 #[cfg(feature = "alloc")]
 use core::ptr::NonNull;
 
-use super::{Memory, Storage, header, sealed, state_layout};
+#[cfg(feature = "alloc")]
+use super::header;
+use super::{Memory, Storage, sealed, state_layout};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
 #[cfg(feature = "alloc")]
