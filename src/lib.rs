@@ -62,6 +62,7 @@ pub use storage::{Heap, Storage};
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use storage::{HugePages, Mapped};
 
+#[doc = include_str!("../docs/pictures.txt")] // see `ci/pictures`
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]
 pub mod design {}
