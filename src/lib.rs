@@ -62,7 +62,15 @@ pub use storage::{Heap, Storage};
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use storage::{HugePages, Mapped};
 
-#[doc = include_str!("../docs/pictures.txt")] // see `ci/pictures`
+// Pages of the documentation, with their pictures: see `ci/pictures`.
+
+// (Not when its examples are run: they are named after the first file.)
+#[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.txt"))]
+#[doc = include_str!("../docs/guide.md")]
+#[cfg(any(doc, doctest))]
+pub mod guide {}
+
+#[doc = include_str!("../docs/pictures.txt")]
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]
 pub mod design {}
