@@ -70,6 +70,11 @@ pub use storage::{HugePages, Mapped};
 #[cfg(any(doc, doctest))]
 pub mod guide {}
 
+// The package in `migrating/` compiles what stands there of other crates.
+#[doc = include_str!("../docs/migrating.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod migrating {}
+
 #[doc = include_str!("../docs/pictures.txt")]
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]
