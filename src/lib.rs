@@ -65,7 +65,7 @@ pub use storage::{HugePages, Mapped};
 // Pages of the documentation, with their pictures: see `ci/pictures`.
 
 // (Not when its examples are run: they are named after the first file.)
-#[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.txt"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.md"))]
 #[doc = include_str!("../docs/guide.md")]
 #[cfg(any(doc, doctest))]
 pub mod guide {}
@@ -75,7 +75,7 @@ pub mod guide {}
 #[cfg(all(doc, not(doctest)))]
 pub mod migrating {}
 
-#[doc = include_str!("../docs/pictures.txt")]
+#[doc = include_str!("../docs/pictures.md")]
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]
 pub mod design {}
