@@ -31,7 +31,7 @@ use crate::storage::Storage;
 ///
 /// # As data
 ///
-/// With the feature `serde` a key is a pair of numbers, its epoch and its index. Three things to know:
+/// With the feature `serde` a key is a pair of numbers, its epoch and its index. Four things to know:
 ///
 /// - A key that comes back into the process that made it is as good as it was, and as stale.
 /// - In another process it means nothing, and the answer is `None`, but for chance: each process numbers its epochs from
@@ -40,6 +40,8 @@ use crate::storage::Storage;
 ///   a key from another process may lead to any published value: let none in. So it is after a `fork`, with the keys that
 ///   either process makes from then on.
 /// - Whoever can write the numbers can write others. They lead to a published value, or to none: a key is no permission.
+/// - `serde`'s derive asks of a `struct Message<T>` that holds a `Key<T>` that `T` be data, too, which it need not be:
+///   `#[serde(bound = "")]` says so.
 ///
 /// # Examples
 ///

@@ -1,3 +1,7 @@
+// Pages name a picture by a label and define it at their end, as the file beside them. rustdoc copies no files, so here the
+// label is defined before the page, and of two definitions Markdown takes the first: as what docs.rs has of the package, or
+// as the picture itself (see `ci/pictures`). Not when examples are run, which are named after the first file.
+#![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
@@ -62,6 +66,19 @@ pub use storage::{Heap, Storage};
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use storage::{HugePages, Mapped};
 
+// Pages of the documentation.
+
+#[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.md"))]
+#[doc = include_str!("../docs/guide.md")]
+#[cfg(any(doc, doctest))]
+pub mod guide {}
+
+// The package in `migrating/` compiles what stands there of other crates.
+#[doc = include_str!("../docs/migrating.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod migrating {}
+
+#[doc = include_str!("../docs/pictures.md")]
 #[doc = include_str!("../docs/design.md")]
 #[cfg(doc)]
 pub mod design {}
