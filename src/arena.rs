@@ -462,7 +462,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The published value at that index. `None` for any other slot, and beyond the end.
     ///
-    /// Costs one load and a comparison. Wait-free.
+    /// Costs one load and a comparison; who goes through many in order has less to do with [`iter`](Self::iter), and who
+    /// keeps references has nothing to do. Wait-free.
     ///
     /// # Examples
     ///

@@ -71,7 +71,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// As [`local`](Self::local), with runs of at most `slots` slots, from the first on.
     ///
-    /// A run is still at most a sixteenth of what is left, but at least one slot.
+    /// A run is still at most a sixteenth of what is left, but at least one slot. A handle keeps less than `slots` from the
+    /// others: an arena of `values + (handles - 1) * slots` slots never refuses one of as many handles before all of them
+    /// together have stored so many values (and nothing else is allocated).
     ///
     /// # Examples
     ///
