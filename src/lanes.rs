@@ -160,6 +160,12 @@ pub(crate) fn next(lanes: &[Lane], word: usize) -> usize {
     if lanes.is_empty() { word } else { (word as u64 & (IN_USE - 1)) as usize }
 }
 
+/// Whether the word of the cursor of an arena with these lanes says that they are in use. If not, they are all used up.
+#[inline]
+pub(crate) fn are_in_use(lanes: &[Lane], word: usize) -> bool {
+    !lanes.is_empty() && word as u64 & IN_USE != 0
+}
+
 /// The bit of the cursor's word that says that lanes are in use.
 pub(crate) const fn in_use() -> usize {
     IN_USE as usize
@@ -226,7 +232,7 @@ impl<'a> Lanes<'a> {
     /// Whether the word of the cursor says that lanes are in use.
     #[inline]
     pub(crate) fn are_in_use(self, word: usize) -> bool {
-        !self.is_empty() && word as u64 & IN_USE != 0
+        are_in_use(self.lanes, word)
     }
 
     /// What the word of the cursor says of a run in transit.

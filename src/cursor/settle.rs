@@ -64,13 +64,14 @@ impl Cursor {
         self.runs.written.write_mut(written);
     }
 
-    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it. Afterwards a slot
-    /// below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot holds one.
+    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it.
+    /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot
+    /// holds one.
     ///
     /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
     #[inline]
     pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
-        if self.spread.read_mut() {
+        if lanes::are_in_use(lanes, self.next.read_mut()) {
             self.vacate_lanes(stamps, lanes);
         }
         if self.runs.open.read_mut() != 0 {
@@ -81,7 +82,8 @@ impl Cursor {
         }
     }
 
-    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered.
+    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered. They are not in use until somebody
+    /// asks for a slot again: so this is done once, not at every call with `&mut`.
     #[cold]
     fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
         let mut vacant = self.runs.vacant.read_mut();
@@ -90,6 +92,8 @@ impl Cursor {
             vacant += 1;
         }
         self.runs.vacant.write_mut(vacant);
+        let next = self.bound_mut(stamps, lanes);
+        self.next.write_mut(next);
     }
 
     #[cold]
