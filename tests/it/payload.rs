@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use atomicarena::{AtomicArena, Storage};
 
+pub(crate) use crate::model::LANES_FORCED;
+
 /// Writes down how often each of its values was dropped.
 ///
 /// The values own no memory, so a test may leak them and still be clean to a leak checker.
@@ -100,6 +102,12 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
         Ok(message) => *message,
         Err(panic) => panic.downcast::<&str>().map(|message| message.to_string()).unwrap(),
     }
+}
+
+/// Where the cursor stands after one thread took `n` slots of a new arena on the heap, one by one, and nothing else happened:
+/// behind the last of them, or, where lanes are forced, behind the run of two that it came from.
+pub(crate) fn cursor_after(n: usize) -> usize {
+    if LANES_FORCED { n.next_multiple_of(2) } else { n }
 }
 
 /// Asks for one slot after the other until one is refused, and returns how many there were.

@@ -11,7 +11,7 @@ use atomicarena::{AtomicArena, StaticArena};
 use rayon::iter::plumbing::{Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer, bridge};
 use rayon::prelude::*;
 
-use crate::payload::{Counted, Ledger, assert_room, mined, mixed, panic_of, punch_holes, scaled};
+use crate::payload::{Counted, Ledger, assert_room, cursor_after, mined, mixed, panic_of, punch_holes, scaled};
 
 /// Runs `f` among four workers, however many processors there are.
 fn among_workers<R: Send>(f: impl FnOnce() -> R + Send) -> R {
@@ -113,9 +113,11 @@ fn what_was_leaked_is_not_met() {
     let mut leaked = arena.reserve(3).unwrap();
     leaked.push(ledger.value()).unwrap();
     mem::forget(leaked);
-    arena.publish(ledger.value()).unwrap();
-    assert_eq!(among_workers(|| arena.par_iter_mut().map(|(index, _)| index).collect::<Vec<_>>()), [0, 4]);
-    assert_eq!(among_workers(|| arena.par_drain().map(|value| value.id).collect::<Vec<_>>()), [0, 2]);
+    arena.alloc_array([ledger.value(), ledger.value()]).unwrap();
+    let first = cursor_after(1) + 3;
+    let met = among_workers(|| arena.par_iter_mut().map(|(index, _)| index).collect::<Vec<_>>());
+    assert_eq!(met, [0, first, first + 1]);
+    assert_eq!(among_workers(|| arena.par_drain().map(|value| value.id).collect::<Vec<_>>()), [0, 2, 3]);
     assert_eq!(ledger.alive(), [1]);
     assert_room(&arena, 8, || ledger.value());
 }
@@ -215,8 +217,9 @@ fn an_arena_is_moved_out_of_in_parallel() {
 #[test]
 fn a_run_is_filled_in_order() {
     let n = scaled(100_000, 300);
-    let mut arena = AtomicArena::with_capacity(n + 1);
+    let mut arena = AtomicArena::with_capacity(n + 2);
     arena.alloc(7).unwrap();
+    arena.alloc(8).unwrap();
     let workers = Mutex::new(BTreeSet::new());
     let squares = (0..n).into_par_iter().with_max_len(10).map(|place| {
         workers.lock().unwrap().insert(rayon::current_thread_index());
@@ -227,7 +230,7 @@ fn a_run_is_filled_in_order() {
     run[0] = 5;
     assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "by the workers alone");
     assert!(arena.is_full());
-    assert_eq!(arena.as_mut_slice().unwrap()[..3], [7, 5, 1]);
+    assert_eq!(arena.as_mut_slice().unwrap()[..4], [7, 8, 5, 1]);
 }
 
 #[test]
@@ -508,8 +511,9 @@ fn what_the_locals_of_workers_return_outlives_them_and_no_slot_is_stranded() {
 fn debug_tells_the_slots() {
     let mut arena = AtomicArena::with_capacity(3);
     arena.publish(7).unwrap();
-    assert_eq!(format!("{:?}", arena.par_iter()), "ParIter { slots: 0..1, .. }");
-    assert_eq!(format!("{:?}", arena.par_iter_mut()), "ParIterMut { slots: 0..1, .. }");
-    assert_eq!(format!("{:?}", arena.par_drain()), "ParDrain { slots: 0..1, .. }");
+    arena.publish(8).unwrap();
+    assert_eq!(format!("{:?}", arena.par_iter()), "ParIter { slots: 0..2, .. }");
+    assert_eq!(format!("{:?}", arena.par_iter_mut()), "ParIterMut { slots: 0..2, .. }");
+    assert_eq!(format!("{:?}", arena.par_drain()), "ParDrain { slots: 0..2, .. }");
     assert!(format!("{:?}", arena.into_par_iter()).starts_with("ParIntoIter { arena: AtomicArena {"));
 }

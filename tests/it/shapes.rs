@@ -91,11 +91,11 @@ fn arrays_of_nothing_are_values() {
 fn an_arena_of_an_uninhabited_type_stays_empty() {
     enum Never {}
     let mut arena = AtomicArena::<Never>::with_capacity(3);
+    let run = arena.reserve(3).unwrap();
+    assert_eq!(run.finish().len(), 0);
     panic_of(|| _ = arena.alloc_with(|| panic!()));
     panic_of(|| _ = arena.publish_with(|_| panic!()));
     assert_eq!(arena.alloc_vec(Vec::new()).unwrap().len(), 0);
-    let run = arena.reserve(3).unwrap();
-    assert_eq!(run.finish().len(), 0);
     assert!(arena.get(0).is_none() && arena.get_mut(0).is_none());
     assert_eq!((arena.iter().count(), arena.iter_mut().count(), arena.drain().count()), (0, 0, 0));
     arena.reset();

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use atomicarena::AtomicArena;
 
-use crate::payload::{Ledger, assert_room, panic_of, punch_holes};
+use crate::payload::{Ledger, assert_room, cursor_after, panic_of, punch_holes};
 
 /// Says that it has `said` values, whatever `values` has, and counts the questions.
 struct Liar<'a, I> {
@@ -83,8 +83,9 @@ fn an_exact_fit_is_stored_by_every_method() {
 
 #[test]
 fn one_too_many_is_refused_by_every_method_and_touches_nothing() {
-    let arena = AtomicArena::with_capacity(4);
+    let arena = AtomicArena::with_capacity(5);
     arena.alloc(9_u8).unwrap();
+    arena.alloc(9).unwrap();
     let numbers = |requested: usize, remaining: usize| assert_eq!((requested, remaining), (4, 3));
     for _ in 0..5 {
         let full = arena.alloc_slice_copy(&[1; 4]).unwrap_err();
@@ -103,7 +104,7 @@ fn one_too_many_is_refused_by_every_method_and_touches_nothing() {
         numbers(full.requested(), full.remaining());
         let full = arena.reserve(4).map(|_| ()).unwrap_err();
         numbers(full.requested(), full.remaining());
-        assert_eq!((arena.count(), arena.index_bound()), (1, 1));
+        assert_eq!((arena.count(), arena.index_bound()), (2, 2));
     }
     assert_eq!(arena.alloc_slice_copy(&[1; 3]).unwrap().len(), 3);
     assert!(arena.is_full());
@@ -117,9 +118,10 @@ fn runs_are_contiguous_and_follow_one_another() {
     let second: &[u32] = arena.alloc_from_iter([3, 4, 5]).unwrap();
     let third: &[u32; 2] = arena.alloc_array([6, 7]).unwrap();
     let index = |value| arena.index_of(value).unwrap();
-    assert_eq!(first.iter().map(index).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(second.iter().map(index).collect::<Vec<_>>(), [3, 4, 5]);
-    assert_eq!(third.iter().map(index).collect::<Vec<_>>(), [6, 7]);
+    let at = cursor_after(1);
+    assert_eq!(first.iter().map(index).collect::<Vec<_>>(), [at, at + 1]);
+    assert_eq!(second.iter().map(index).collect::<Vec<_>>(), [at + 2, at + 3, at + 4]);
+    assert_eq!(third.iter().map(index).collect::<Vec<_>>(), [at + 5, at + 6]);
 }
 
 #[test]

@@ -236,7 +236,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let tags = self.oracle.tags(len.min(LONGEST));
         let (arena, src) = (self.arena, values::<T>(&tags));
         let left = self.oracle.capacity() - self.oracle.bound;
-        let fits = if left == 0 { self.oracle.vacant().min(1) } else { left }.min(src.len());
+        let fits = if left == 0 { self.oracle.left_over().min(1) } else { left }.min(src.len());
         let place = self.oracle.take_up_to(src.len());
         let done = with_clone_fuse(fuse, || arena.alloc_prefix_clone(&src));
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
@@ -300,12 +300,20 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn brief_local(&mut self) {
         let mut local = self.arena.local();
         let tag = self.oracle.tag();
-        let place = self.oracle.take_one();
-        match (local.alloc(T::new(tag)), place) {
+        let (start, capacity) = (self.oracle.bound, self.oracle.capacity());
+        let got = local.alloc(T::new(tag));
+        let place = match self.arena.index_bound() - start {
+            0 if start == capacity => self.oracle.take_left_over(),
+            len => {
+                assert!((1..=((capacity - start) / 16).max(1)).contains(&len), "a run of {len}");
+                Some(Place::Run(self.oracle.take_from_cursor(len)))
+            }
+        };
+        match (got, place) {
             (Ok(value), Some(place)) => {
                 // What it took beyond the one goes back at once.
                 drop(local);
-                self.keep_owned(place, value, tag);
+                self.keep_slice(place, std::slice::from_mut(value), &[tag]);
             }
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("alloc in a local: {got:?}, and not {place:?}"),

@@ -7,6 +7,10 @@
 //! contract leaves open, and the oracle learns them from the results: which vacant slot is taken (it must have been
 //! vacant), and how long a run of a `Local` is (at most its share).
 //!
+//! Where lanes are forced, single slots come from a lane, two at a time; what goes back then becomes vacant, and a run may
+//! be refused although that many slots remain. One thread runs, so the oracle knows which slots lie in the lane, and no
+//! number is any less exact.
+//!
 //! User code misbehaves as told: closures, iterators, clones and drops panic, closures and iterators use the arena
 //! that is calling them, iterators lie about their length.
 //!
@@ -32,15 +36,22 @@ use oracle::Oracle;
 use shared::Shared;
 pub(crate) use value::{Counted, Plain, Value};
 
+/// Whether every arena on the heap and every mapped one has two lanes, with runs of two slots, in use from the first slot on.
+pub(crate) const LANES_FORCED: bool = cfg!(all(lanes = "forced", target_pointer_width = "64"));
+
 /// Runs a program on an arena of the heap.
 pub(crate) fn run<T: Value>(program: &Program) {
-    run_on(AtomicArena::<T>::with_capacity(program.capacity), program);
+    run_in(AtomicArena::<T>::with_capacity(program.capacity), program, LANES_FORCED);
 }
 
-/// Runs a program on this arena, which is empty.
-pub(crate) fn run_on<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, program: &Program) {
+/// Runs a program on this arena, which is empty, and has no lanes.
+pub(crate) fn run_on<T: Value, S: Storage<T>>(arena: AtomicArena<T, S>, program: &Program) {
+    run_in(arena, program, false);
+}
+
+fn run_in<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, program: &Program, has_lanes: bool) {
     value::begin();
-    let mut oracle = Oracle::new(arena.capacity());
+    let mut oracle = Oracle::new(arena.capacity(), has_lanes);
     let mut ops = program.ops.iter();
     // Of all epochs, each with the oracle's number of its own.
     let mut keys = Vec::new();

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// How many slots a lane takes from the cursor, where lanes are forced.
+const LANE: usize = 2;
+
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Slot {
@@ -9,6 +12,8 @@ pub(crate) enum Slot {
     Free,
     /// Below it, given back. May be in the hands of a call or a `Local` that has not yet shown which it took.
     Vacant,
+    /// Below it, in a lane, and nobody's.
+    InLane,
     /// In a handle or a call, without a value that is anybody else's.
     Held,
     Owned(u32),
@@ -28,6 +33,13 @@ pub(crate) struct Oracle {
     pub(crate) slots: Vec<Slot>,
     /// The cursor: what was handed out lies below.
     pub(crate) bound: usize,
+    /// Whether single slots come from a lane, two at a time. There is one thread, so there is one lane.
+    has_lane: bool,
+    /// What is left in it. Lies right below where the cursor was when the lane was filled.
+    lane: Range<usize>,
+    /// Whether the lane was asked for a slot since `&mut` was last there: then the cursor only rises, and what goes back
+    /// becomes vacant.
+    in_use: bool,
     /// How many of the vacant slots are in somebody's hands.
     hidden: usize,
     /// Runs whose handle was forgotten since `&mut` was last there.
@@ -46,10 +58,13 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, has_lane: bool) -> Self {
         Oracle {
             slots: vec![Slot::Free; capacity],
             bound: 0,
+            has_lane,
+            lane: 0..0,
+            in_use: false,
             hidden: 0,
             leaked_runs: Vec::new(),
             leaked_vacant: 0,
@@ -83,7 +98,12 @@ impl Oracle {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.bound - self.vacant()
+        self.bound - self.left_over()
+    }
+
+    /// Slots below the cursor that can be had, one by one.
+    pub(crate) fn left_over(&self) -> usize {
+        self.lane.len() + self.vacant()
     }
 
     pub(crate) fn remaining(&self) -> usize {
@@ -118,8 +138,21 @@ impl Oracle {
     // ---- taking and giving back, shared
 
     pub(crate) fn take_one(&mut self) -> Option<Place> {
-        if self.bound < self.capacity() {
+        if self.has_lane && self.lane.is_empty() {
+            self.in_use = true;
+            self.lane = self.take_from_cursor(LANE.min(self.capacity() - self.bound));
+            self.slots[self.lane.clone()].fill(Slot::InLane);
+        } else if !self.has_lane && self.bound < self.capacity() {
             return Some(Place::Run(self.take_from_cursor(1)));
+        }
+        self.take_left_over()
+    }
+
+    /// One slot, where nothing is left at the cursor, or not looked for there.
+    pub(crate) fn take_left_over(&mut self) -> Option<Place> {
+        if let Some(index) = self.lane.next() {
+            self.slots[index] = Slot::Held;
+            return Some(Place::Run(index..index + 1));
         }
         if self.vacant() == 0 {
             return None;
@@ -149,7 +182,7 @@ impl Oracle {
         let left = self.capacity() - self.bound;
         match (len, left) {
             (0, _) => self.nothing(),
-            (_, 0) => self.take_one().unwrap_or_else(|| self.nothing()),
+            (_, 0) => self.take_left_over().unwrap_or_else(|| self.nothing()),
             _ => Place::Run(self.take_from_cursor(len.min(left))),
         }
     }
@@ -173,7 +206,7 @@ impl Oracle {
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
-                assert_eq!(first, run.start, "a run begins where the cursor was");
+                assert_eq!(first, run.start, "a run begins where the cursor was, or the lane");
                 run
             }
             Place::SomeVacant => {
@@ -202,7 +235,7 @@ impl Oracle {
         if run.is_empty() {
             return;
         }
-        let at_cursor = run.end == self.bound;
+        let at_cursor = run.end == self.bound && !self.in_use;
         self.slots[run.clone()].fill(if at_cursor { Slot::Free } else { Slot::Vacant });
         if at_cursor {
             self.bound = run.start;
@@ -226,7 +259,7 @@ impl Oracle {
 
     // ---- with `&mut`
 
-    /// Leaked runs become vacant, and the cursor is drawn back over the vacant slots below it.
+    /// Leaked runs and what is left in the lane become vacant, and the cursor is drawn back over the vacant slots below it.
     pub(crate) fn settle(&mut self) {
         assert_eq!(self.hidden, self.leaked_vacant);
         (self.hidden, self.leaked_vacant) = (0, 0);
@@ -236,6 +269,10 @@ impl Oracle {
                 *slot = Slot::Vacant;
             }
         }
+        for index in std::mem::take(&mut self.lane) {
+            self.slots[index] = Slot::Vacant;
+        }
+        self.in_use = false;
         while self.bound > 0 && self.slots[self.bound - 1] == Slot::Vacant {
             self.bound -= 1;
             self.slots[self.bound] = Slot::Free;

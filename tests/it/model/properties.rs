@@ -50,6 +50,15 @@ fn programs_of_bytes_agree_with_the_oracle() {
 }
 
 #[test]
+fn programs_on_an_arena_in_order_agree_with_the_oracle() {
+    fn on<T: Value>(program: &Program) {
+        run_on(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program);
+    }
+    check(250, on::<Counted>);
+    check(250, on::<Plain>);
+}
+
+#[test]
 fn programs_on_an_arena_inside_itself_agree_with_the_oracle() {
     fn on<T: Value + Send>(program: &Program) {
         run_on(StaticArena::<T, 13>::new(), program);

@@ -47,7 +47,8 @@ enum Refill {
     Needless,
     /// From the cursor, beginning there.
     Cursor(usize),
-    Vacant(Place),
+    /// From below it.
+    LeftOver(Place),
     Refused,
 }
 
@@ -353,7 +354,7 @@ impl Known {
         if oracle.bound < oracle.capacity() {
             return Refill::Cursor(oracle.bound);
         }
-        oracle.take_one().map_or(Refill::Refused, Refill::Vacant)
+        oracle.take_left_over().map_or(Refill::Refused, Refill::LeftOver)
     }
 
     /// The local has its slot, and nothing else has happened since.
@@ -366,7 +367,7 @@ impl Known {
                 assert!((1..=most).contains(&len), "a run of {len}, and {left} are left");
                 self.run = Place::Run(ground.oracle.take_from_cursor(len));
             }
-            Refill::Vacant(place) => self.run = place.clone(),
+            Refill::LeftOver(place) => self.run = place.clone(),
             Refill::Refused => self.run = Place::Run(0..0),
         }
         self.next = match &self.run {
