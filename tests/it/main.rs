@@ -12,6 +12,7 @@ mod exclusive;
 mod go;
 mod invariants;
 mod keys;
+mod lanes;
 mod leaks;
 mod local;
 mod memory;

@@ -1,0 +1,611 @@
+//! Arenas in which single slots come from lanes, because threads fight for the cursor; and those in which they must not.
+//!
+//! Where lanes are forced every arena here has them from the first slot on, the small ones too; elsewhere those of 16,384
+//! slots or more, once threads were seen to take slots by turns.
+
+use std::collections::BTreeMap;
+use std::iter;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, RwLock};
+use std::thread;
+
+use atomicarena::{AtomicArena, Storage};
+
+use crate::payload::{Counted, LANES_FORCED, Ledger, Writers, assert_room, panic_of, scaled};
+
+/// Whether an arena that is large enough has lanes.
+const HAS_LANES: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
+
+/// Large enough.
+const LARGE: usize = if LANES_FORCED { 2_000 } else { 20_000 };
+
+// ---- N threads, N slots
+
+/// What all threads do in a step of a round. Is told which thread it is, and which round.
+type Step<'s> = &'s (dyn Fn(usize, usize) + Sync);
+
+/// Runs rounds of steps: all threads take each step at once, and when the last is done, `look` is called. The threads live
+/// on from round to round. Ends with the first panic, which is passed on.
+fn in_step(threads: usize, rounds: usize, steps: &[Step<'_>], mut look: impl FnMut(usize)) {
+    let barrier = Barrier::new(threads + 1);
+    // Set only when all threads wait for the next round, so that all or none begin it.
+    let over = AtomicBool::new(false);
+    let failure = Mutex::new(None);
+    let attempt = |f: &mut dyn FnMut()| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
+            failure.lock().unwrap().get_or_insert(panic);
+        }
+    };
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let (barrier, over, attempt) = (&barrier, &over, &attempt);
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    barrier.wait();
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    for step in steps {
+                        attempt(&mut || step(thread, round));
+                        barrier.wait();
+                    }
+                }
+            });
+        }
+        for round in 0..rounds {
+            barrier.wait();
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            for _ in steps {
+                barrier.wait();
+            }
+            attempt(&mut || look(round));
+            over.store(failure.lock().unwrap().is_some(), Ordering::Relaxed);
+        }
+    });
+    if let Some(panic) = failure.into_inner().unwrap() {
+        resume_unwind(panic);
+    }
+}
+
+/// A value that tells how often it was dropped.
+struct Tallied<'t> {
+    id: usize,
+    drops: &'t [AtomicUsize],
+}
+
+impl Drop for Tallied<'_> {
+    fn drop(&mut self) {
+        self.drops[self.id].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Stores one value, and says at which index; `None` when there was no room. Is told which thread it is.
+type Store = for<'t> fn(&AtomicArena<Tallied<'t>>, Tallied<'t>, usize) -> Option<usize>;
+
+fn by_alloc<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, _: usize) -> Option<usize> {
+    arena.alloc(value).ok().map(|value| arena.index_of(value).unwrap())
+}
+
+fn by_publish<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, _: usize) -> Option<usize> {
+    let (index, value) = arena.publish(value).ok()?;
+    assert!(arena.get(index).is_some_and(|seen| std::ptr::eq(seen, value)));
+    Some(index)
+}
+
+/// Each thread in its own way.
+fn by_all_means<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, thread: usize) -> Option<usize> {
+    match thread % 5 {
+        0 => by_alloc(arena, value, thread),
+        1 => {
+            let mut run = arena.reserve(1).ok()?;
+            assert!(run.push(value).is_ok());
+            Some(run.publish().0)
+        }
+        2 => arena.local().alloc(value).ok().map(|value| arena.index_of(value).unwrap()),
+        3 => by_publish(arena, value, thread),
+        _ => arena.alloc_array([value]).ok().map(|array| arena.index_of(&array[0]).unwrap()),
+    }
+}
+
+/// In every other run each thread stores one value; in the others it goes on until it is refused. Then all are refused.
+fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
+    // In a run a thread makes `n + 2` values at the most: all that fit, one that does not, and one more.
+    let drops: Vec<_> = (0..n * (n + 2)).map(|_| AtomicUsize::new(0)).collect();
+    let made: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
+    let arena = RwLock::new(AtomicArena::with_capacity(n));
+    let stored = Mutex::new(BTreeMap::new());
+
+    let store = |thread: usize| {
+        let id = thread * (n + 2) + made[thread].fetch_add(1, Ordering::Relaxed);
+        let value = Tallied { id, drops: &drops };
+        let index = store(&arena.read().unwrap(), value, thread)?;
+        stored.lock().unwrap().entry(index).or_insert_with(Vec::new).push(id);
+        Some(index)
+    };
+    let fill = |thread: usize, run: usize| match run % 2 {
+        0 => assert!(store(thread).is_some(), "refused, and there was a slot for each"),
+        _ => assert!((0..=n).any(|_| store(thread).is_none()), "never refused"),
+    };
+    let ask_again = |thread: usize, _: usize| assert_eq!(store(thread), None, "there is one slot more");
+    in_step(n, runs, &[&fill, &ask_again], |run| {
+        let mut arena = arena.write().unwrap();
+        let stored: Vec<_> = mem::take(&mut *stored.lock().unwrap()).into_iter().collect();
+        assert!(stored.iter().map(|(index, ids)| (*index, ids.len())).eq((0..n).map(|index| (index, 1))), "{stored:?}");
+        assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (n, 0, true, n));
+        let mut values = arena.iter_mut().map(|(index, value)| (index, value.id));
+        assert!(stored.iter().all(|(index, ids)| values.next() == Some((*index, ids[0]))) && values.next().is_none());
+
+        let dropped = || drops.iter().map(|drops| drops.load(Ordering::Relaxed)).sum::<usize>();
+        let made: usize = made.iter().map(|made| made.swap(0, Ordering::Relaxed)).sum();
+        assert_eq!(dropped(), made - n, "run {run}: dropped is who was refused");
+        match run / 2 % 3 {
+            0 => arena.reset(),
+            1 => assert_eq!(arena.drain().count(), n),
+            _ => arena.reset_zeroed(),
+        }
+        assert_eq!(dropped(), made);
+        assert!(drops.iter().all(|drops| drops.swap(0, Ordering::Relaxed) <= 1), "run {run}: dropped twice");
+        assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (0, n, 0));
+    });
+}
+
+fn threads_fill_as_many_slots(store: Store) {
+    for n in [1, 2, 3, 5, 8] {
+        n_threads_fill_n_slots(n, scaled(1_000, 4), store);
+    }
+}
+
+#[test]
+fn n_threads_fill_n_slots_by_alloc() {
+    threads_fill_as_many_slots(by_alloc);
+}
+
+#[test]
+fn n_threads_fill_n_slots_by_publish() {
+    threads_fill_as_many_slots(by_publish);
+}
+
+#[test]
+fn n_threads_fill_n_slots_by_all_means() {
+    threads_fill_as_many_slots(by_all_means);
+}
+
+// ---- lanes come on
+
+/// Lets two threads take slots by turns, until they are seen to fight, and then one more.
+fn bring_lanes_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
+where
+    AtomicArena<T, S>: Sync,
+{
+    let turn = |thread: usize, round: usize| {
+        if round % 2 == thread {
+            (0..64).for_each(|_| assert!(arena.alloc(make()).is_ok()));
+        }
+    };
+    in_step(2, 8, &[&turn], |_| ());
+    assert!(arena.alloc(make()).is_ok());
+}
+
+/// How many slots that takes.
+const TAKEN: usize = 8 * 64 + 1;
+
+/// What is left in lanes lies below the cursor, and is free.
+fn left_in_lanes<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
+    arena.index_bound() - arena.count()
+}
+
+#[test]
+fn lanes_come_on_when_threads_take_slots_by_turns() {
+    let mut arena = AtomicArena::with_capacity(LARGE);
+    for _ in 0..3 {
+        bring_lanes_on(&arena, || 7);
+        assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
+        assert_eq!(left_in_lanes(&arena) > 0, HAS_LANES);
+        // A run is longer than what is left at the cursor, and what is left is had one by one.
+        let at_cursor = LARGE - arena.index_bound();
+        assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
+        assert_eq!(arena.count(), TAKEN);
+        assert_room(&arena, LARGE - TAKEN, || 8);
+        assert_eq!(arena.index_bound(), LARGE);
+        arena.reset();
+    }
+}
+
+#[test]
+fn lanes_stay_off_where_one_thread_is_alone_or_the_arena_is_small() {
+    let alone = AtomicArena::with_capacity(LARGE);
+    (0..TAKEN).for_each(|_| assert!(alone.alloc(7).is_ok()));
+    let small = AtomicArena::with_capacity(1_000);
+    bring_lanes_on(&small, || 7);
+    for arena in [&alone, &small] {
+        assert_eq!((arena.count(), left_in_lanes(arena) > 0), (TAKEN, LANES_FORCED));
+    }
+}
+
+#[test]
+fn a_reset_forgets_lanes() {
+    let ways: [fn(&mut AtomicArena<usize>); 4] = [
+        AtomicArena::reset,
+        AtomicArena::reset_zeroed,
+        |arena| assert_eq!(arena.drain().count(), TAKEN),
+        |arena| {
+            assert_eq!(arena.compact().len(), TAKEN);
+            arena.reset();
+        },
+    ];
+    let mut arena = AtomicArena::with_capacity(LARGE);
+    for empty in ways {
+        bring_lanes_on(&arena, || 7);
+        empty(&mut arena);
+        assert_eq!((arena.count(), arena.index_bound(), arena.remaining()), (0, 0, LARGE));
+        assert!((0..200).all(|index| arena.publish(index).unwrap().0 == index));
+        assert_eq!((arena.count(), left_in_lanes(&arena)), (200, 0));
+        arena.alloc(7).unwrap();
+        assert_eq!(left_in_lanes(&arena), usize::from(LANES_FORCED));
+        arena.reset();
+    }
+}
+
+#[test]
+fn who_has_the_arena_to_himself_gets_the_cursor_back() {
+    let mut arena = AtomicArena::with_capacity(LARGE);
+    bring_lanes_on(&arena, || 7);
+    assert_eq!(arena.get_mut(0), Some(&mut 7));
+    let bound = arena.index_bound();
+    // Lanes are not in use again before one is asked: until then a run goes back to the cursor.
+    for len in [2, 5, LARGE - bound] {
+        let run = arena.reserve(len).unwrap();
+        assert_eq!((run.first_index(), arena.index_bound()), (bound, bound + len));
+        drop(run);
+        assert_eq!((arena.index_bound(), arena.count()), (bound, TAKEN));
+    }
+    assert_room(&arena, LARGE - TAKEN, || 8);
+}
+
+#[test]
+fn in_order_there_are_none() {
+    let mut arena = AtomicArena::with_capacity(LARGE).in_order();
+    let ways: [fn(&mut AtomicArena<usize>); 5] = [
+        |_| (),
+        |arena| assert_eq!(arena.as_mut_slice().map(|all| all.len()), Some(TAKEN)),
+        |arena| assert_eq!(arena.compact().len(), TAKEN),
+        AtomicArena::reset,
+        AtomicArena::reset_zeroed,
+    ];
+    for way in ways {
+        arena.reset();
+        bring_lanes_on(&arena, || 7);
+        way(&mut arena);
+        let bound = arena.index_bound();
+        assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (bound, bound + 1));
+        assert_eq!((arena.count(), left_in_lanes(&arena)), (bound + 1, 0));
+        drop(arena.reserve(5).unwrap());
+        assert_eq!(arena.index_bound(), bound + 1, "a run goes back to the cursor");
+    }
+}
+
+#[test]
+fn in_order_from_now_on() {
+    let arena = AtomicArena::with_capacity(LARGE);
+    bring_lanes_on(&arena, || 7);
+    let arena = arena.in_order();
+    assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
+    let bound = arena.index_bound();
+    for index in bound..bound + 200 {
+        assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (index, index + 1));
+    }
+    // What lay in lanes is vacant now, and comes last.
+    assert_room(&arena, LARGE - TAKEN - 200, || 9);
+}
+
+#[cfg(all(feature = "mapped", not(miri)))]
+#[test]
+fn in_order_is_kept_when_the_pages_go_back() {
+    let mut arena = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap().in_order();
+    for _ in 0..3 {
+        bring_lanes_on(&arena, || 7);
+        assert_eq!((arena.count(), arena.index_bound()), (TAKEN, TAKEN));
+        arena.release().unwrap();
+        assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (0, 1));
+        arena.release().unwrap();
+    }
+    let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
+    for _ in 0..3 {
+        bring_lanes_on(&other, || 7);
+        assert_eq!(left_in_lanes(&other) > 0, HAS_LANES);
+        other.release().unwrap();
+        assert_room(&other, LARGE, || 8);
+        other.reset();
+    }
+}
+
+// ---- by themselves
+
+const MANY: usize = scaled(100_000, 17_000);
+
+/// Threads store their indices until there is no room; `watch` is called meanwhile, again and again.
+fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
+    const THREADS: usize = 4;
+    let writers = Writers::new(THREADS);
+    let barrier = Barrier::new(THREADS + 1);
+    let stored = AtomicUsize::new(0);
+    let given = thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (writers, barrier, stored) = (&writers, &barrier, &stored);
+                scope.spawn(move || {
+                    let _writing = writers.begin();
+                    barrier.wait();
+                    let next = |_| match thread % 2 {
+                        0 => {
+                            let value = arena.alloc(0).ok()?;
+                            let index = arena.index_of(value).unwrap();
+                            *value = index;
+                            Some(index)
+                        }
+                        _ => arena.publish_with(|index| index).ok().map(|(index, _)| index),
+                    };
+                    let given: Vec<_> = (0..=MANY).map_while(next).collect();
+                    stored.fetch_add(given.len(), Ordering::Relaxed);
+                    given
+                })
+            })
+            .collect();
+        barrier.wait();
+        while !writers.have_ended() {
+            watch();
+            thread::yield_now();
+        }
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(stored.into_inner(), MANY);
+    let mut all = given.concat();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..MANY), "each slot once");
+    assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (MANY, 0, true, MANY));
+    assert!(arena.alloc(0).is_err() && arena.publish(0).is_err());
+    let published = given.iter().skip(1).step_by(2).map(Vec::len).sum();
+    assert_eq!(arena.iter().filter(|(index, value)| index == *value).count(), published);
+}
+
+#[test]
+fn threads_that_fight_fill_the_arena_to_the_last_slot() {
+    let mut arena = AtomicArena::with_capacity(MANY);
+    for _ in 0..3 {
+        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MANY));
+        assert!(arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MANY).map(|index| (index, index))));
+        arena.reset();
+        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MANY, 0));
+    }
+    // As well when lanes are on from the start.
+    bring_lanes_on(&arena, || 7);
+    let rest: usize = thread::scope(|scope| {
+        let fill = || iter::repeat_with(|| arena.alloc(8).is_ok()).take_while(|given| *given).count();
+        [(); 3].map(|()| scope.spawn(fill)).map(|worker| worker.join().unwrap()).into_iter().sum()
+    });
+    assert_eq!((rest, arena.is_full()), (MANY - TAKEN, true));
+}
+
+#[test]
+fn in_order_there_is_no_gap_while_threads_fight() {
+    let mut arena = AtomicArena::with_capacity(MANY).in_order();
+    for _ in 0..2 {
+        hammer(&arena, || {
+            let before = arena.index_bound();
+            let count = arena.count();
+            assert!(before <= count && count <= arena.index_bound());
+        });
+        arena.reset();
+    }
+}
+
+// ---- once they are on
+
+/// An arena in which lanes are in use.
+struct Used<'l> {
+    arena: AtomicArena<Counted<'l>>,
+    /// Index and id of each value, in index order.
+    values: Vec<(usize, usize)>,
+}
+
+impl<'l> Used<'l> {
+    fn new(ledger: &'l Ledger) -> Self {
+        let mut arena = AtomicArena::with_capacity(LARGE);
+        bring_lanes_on(&arena, || ledger.value());
+        // Published ones, and a hole.
+        let hole = arena.reserve(3).unwrap();
+        for _ in 0..10 {
+            arena.publish(ledger.value()).unwrap();
+        }
+        let mut run = arena.reserve(4).unwrap();
+        assert_eq!(run.fill(ledger.values(3).into_iter()), 3);
+        run.publish();
+        drop(hole);
+        let published: Vec<_> = arena.iter().map(|(index, value)| (index, value.id)).collect();
+        assert_eq!((published.len(), arena.count()), (13, TAKEN + 13));
+        let values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
+        assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
+        assert!(published.iter().all(|value| values.contains(value)));
+        let mut used = Used { arena, values };
+        used.add(ledger);
+        used
+    }
+
+    /// One more, so that lanes are in use.
+    fn add(&mut self, ledger: &'l Ledger) {
+        let id = ledger.made();
+        let index = self.arena.index_of(self.arena.alloc(ledger.value()).unwrap()).unwrap();
+        let at = self.values.partition_point(|&(before, _)| before < index);
+        self.values.insert(at, (index, id));
+    }
+
+    fn ids(&self) -> Vec<usize> {
+        self.values.iter().map(|&(_, id)| id).collect()
+    }
+}
+
+#[test]
+fn once_lanes_are_on_exclusive_methods_see_the_values_and_nothing_else() {
+    let ledger = Ledger::new();
+    let Used { mut arena, values } = Used::new(&ledger);
+    assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
+    assert!(arena.iter_mut().rev().map(|(index, value)| (index, value.id)).eq(values.iter().rev().copied()));
+    for index in 0..LARGE {
+        let expected = values.binary_search_by_key(&index, |&(index, _)| index).ok().map(|at| values[at].1);
+        assert_eq!(arena.get_mut(index).map(|value| value.id), expected, "{index}");
+    }
+    assert!(arena.as_mut_slice().is_none(), "there is a hole");
+    arena.publish_all();
+    assert!(arena.iter().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
+    assert_room(&arena, LARGE - values.len(), || ledger.value());
+    assert_eq!(ledger.dropped(), 0);
+    drop(arena);
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+#[test]
+fn once_lanes_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
+    let mut arena = AtomicArena::with_capacity(LARGE);
+    bring_lanes_on(&arena, || 7);
+    let at: Vec<_> = arena.iter_mut().map(|(index, _)| index).collect();
+    let whole = at.iter().copied().eq(0..TAKEN);
+    assert_eq!(arena.as_mut_slice().map(|all| all.len()), whole.then_some(TAKEN));
+    assert_eq!(arena.compact(), [7; TAKEN]);
+    assert_eq!(arena.as_mut_slice(), Some(&mut [7; TAKEN][..]));
+    assert_eq!(arena.alloc_slice_copy(&vec![8; LARGE - TAKEN]).unwrap().len(), LARGE - TAKEN, "the rest is one run");
+}
+
+#[test]
+fn once_lanes_are_on_compact_closes_the_holes() {
+    let ledger = Ledger::new();
+    let mut used = Used::new(&ledger);
+    let ids = used.ids();
+    assert!(used.arena.compact().iter().map(|value| value.id).eq(ids.iter().copied()));
+    assert_eq!((used.arena.count(), used.arena.index_bound()), (ids.len(), ids.len()));
+    assert_eq!(used.arena.reserve(LARGE - ids.len()).unwrap().first_index(), ids.len());
+    assert!(used.arena.into_vec().into_iter().map(|value| value.id).eq(ids));
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+#[test]
+fn once_lanes_are_on_every_free_slot_is_filled() {
+    let mut arena = AtomicArena::with_capacity(LARGE);
+    bring_lanes_on(&arena, || usize::MAX);
+    drop(arena.reserve(5).unwrap());
+    arena.publish(usize::MAX).unwrap();
+    let mut made = Vec::new();
+    let all = arena.fill_with(|index| {
+        made.push(index);
+        index
+    });
+    assert_eq!(all.len(), LARGE);
+    let old = all.iter().enumerate().filter(|&(index, value)| *value != index);
+    assert_eq!(old.inspect(|(_, value)| assert_eq!(**value, usize::MAX)).count(), TAKEN + 1);
+    assert_eq!((made.len(), arena.is_full()), (LARGE - TAKEN - 1, true));
+    assert!(arena.alloc(7).is_err());
+    arena.reset();
+    bring_lanes_on(&arena, || 7);
+    assert_eq!(arena.fill_default().iter().sum::<usize>(), 7 * TAKEN);
+    assert_eq!((arena.remaining(), arena.alloc(7).is_err()), (0, true));
+}
+
+#[test]
+fn once_lanes_are_on_everything_can_be_moved_out() {
+    let ledger = Ledger::new();
+    let mut used = Used::new(&ledger);
+    let ids = used.ids();
+    assert!(used.arena.drain().map(|value| value.id).eq(ids.iter().copied()));
+    assert_eq!((used.arena.count(), used.arena.remaining()), (0, LARGE));
+    assert_eq!(ledger.dropped(), ids.len());
+    drop(used);
+
+    let used = Used::new(&ledger);
+    let ids = used.ids();
+    assert!(used.arena.into_iter().map(|value| value.id).eq(ids));
+    assert_eq!(ledger.dropped(), ledger.made());
+
+    let used = Used::new(&ledger);
+    let ids = used.ids();
+    let vec = used.arena.into_vec();
+    assert_eq!(vec.capacity(), LARGE);
+    assert!(vec.iter().map(|value| value.id).eq(ids));
+    drop(vec);
+    assert_eq!(ledger.dropped(), ledger.made());
+    drop(Used::new(&ledger));
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+/// A panic that no hook prints.
+fn stop<R>() -> R {
+    resume_unwind(Box::new("stopped"))
+}
+
+#[test]
+fn once_lanes_are_on_a_panic_gives_the_slot_back() {
+    let ledger = Ledger::new();
+    let used = Used::new(&ledger);
+    let (arena, count) = (&used.arena, used.values.len());
+    let panics = |thread: usize, round: usize| {
+        // What does not fit calls nobody.
+        let ways = if arena.remaining() > 4 { 3 } else { 2 };
+        let message = panic_of(|| match (thread + round) % ways {
+            0 => drop(arena.alloc_with(stop)),
+            1 => drop(arena.publish_with(|_| stop())),
+            _ => drop(arena.alloc_slice_with(4, |i| if i == 3 { stop() } else { ledger.value() })),
+        });
+        assert_eq!(message, "stopped");
+    };
+    in_step(2, 20, &[&panics], |round| {
+        assert_eq!((arena.count(), arena.remaining()), (count, LARGE - count), "round {round}");
+    });
+    while arena.remaining() > 1 {
+        arena.alloc(ledger.value()).unwrap();
+    }
+    in_step(1, 20, &[&panics], |_| ());
+    assert_room(arena, 1, || ledger.value());
+    drop(used);
+    assert_eq!(ledger.dropped(), ledger.made());
+}
+
+#[test]
+fn once_lanes_are_on_leaked_handles_are_settled() {
+    let ledger = Ledger::new();
+    let mut used = Used::new(&ledger);
+    let mut leaked = Vec::new();
+    let mut kept = used.ids();
+    let arena = &used.arena;
+    let made = || ledger.made();
+
+    let mut local = arena.local();
+    // Of a local, what lies before the last that it has published stays.
+    kept.extend(made()..made() + 4);
+    (0..3).for_each(|_| _ = local.alloc(ledger.value()).unwrap());
+    local.publish(ledger.value()).unwrap();
+    leaked.push(made());
+    local.alloc(ledger.value()).unwrap();
+    mem::forget(local);
+
+    for len in [1, 2, 5] {
+        let mut run = arena.reserve(len).unwrap();
+        leaked.push(made());
+        run.push(ledger.value()).unwrap();
+        mem::forget(run);
+        mem::forget(arena.reserve(len).unwrap());
+        kept.push(made());
+        arena.alloc(ledger.value()).unwrap();
+    }
+    assert!(arena.count() > kept.len(), "what leaked handles hold is not free");
+
+    kept.sort_unstable();
+    let mut ids: Vec<_> = used.arena.iter_mut().map(|(_, value)| value.id).collect();
+    ids.sort_unstable();
+    assert_eq!((ids, used.arena.count()), (kept.clone(), kept.len()));
+    assert_eq!(used.arena.iter().count(), 14);
+    assert_room(&used.arena, LARGE - kept.len(), || ledger.value());
+    drop(used);
+    assert_eq!(ledger.alive(), leaked);
+}
