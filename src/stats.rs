@@ -29,7 +29,8 @@ pub struct Stats {
     /// `index_bound` is not above it.
     ///
     /// So slots that were vacant below a value count, and so do those that a handle holds now; those that a handle gave
-    /// back without having written to them do not.
+    /// back without having written to them do not. Where threads have fought for the cursor (see
+    /// [`in_order`](AtomicArena::in_order)), the slots that lay ready for them count, too.
     pub high_water: usize,
     /// How often the arena was emptied or its values were numbered anew: the calls of [`reset`](AtomicArena::reset),
     /// [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact) and

@@ -62,13 +62,14 @@ fn get_many_mut_says_which_index_is_wrong_and_why() {
 
 #[test]
 fn get_many_mut_settles_leaked_runs_and_tells_values_without_size_apart() {
-    let mut arena = AtomicArena::with_capacity(4);
+    let mut arena = AtomicArena::with_capacity(5);
+    arena.alloc(()).unwrap();
     arena.alloc(()).unwrap();
     mem::forget(arena.reserve(2));
     arena.publish(()).unwrap();
-    assert_eq!(arena.get_many_mut([0, 3]), Ok([&mut (), &mut ()]));
-    assert_eq!(arena.get_many_mut([0, 1]), Err(IndexError::NoValue { index: 1 }));
-    assert_eq!(arena.get_many_mut([3, 3]), Err(IndexError::Duplicate { index: 3 }));
+    assert_eq!(arena.get_many_mut([0, 4]), Ok([&mut (), &mut ()]));
+    assert_eq!(arena.get_many_mut([0, 2]), Err(IndexError::NoValue { index: 2 }));
+    assert_eq!(arena.get_many_mut([4, 4]), Err(IndexError::Duplicate { index: 4 }));
 }
 
 #[test]

@@ -22,10 +22,11 @@ fn what_is_taken_vacant_and_held_by_handles() {
     let local = arena.local();
     assert_eq!(numbers(), (4, 0, 2));
     arena.alloc(1).unwrap();
+    arena.alloc(2).unwrap();
     drop((run, empty));
-    assert_eq!(numbers(), (1, 4, 1));
+    assert_eq!(numbers(), (2, 4, 1));
     drop(local);
-    assert_eq!(numbers(), (1, 4, 0));
+    assert_eq!(numbers(), (2, 4, 0));
 }
 
 #[test]
@@ -88,14 +89,16 @@ fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
     assert_eq!(arena.stats().high_water, 20);
     let hole = arena.reserve(30).unwrap();
     arena.alloc(1).unwrap();
-    drop(hole);
-    assert_eq!(arena.stats().high_water, 31); // what was vacant below a value counts
-    arena.compact();
-    assert_eq!((arena.index_bound(), arena.stats().high_water), (1, 31));
-    let hole = arena.reserve(40).unwrap();
     arena.alloc(1).unwrap();
     drop(hole);
-    assert_eq!(arena.stats().high_water, 42);
+    assert_eq!(arena.stats().high_water, 32); // what was vacant below a value counts
+    arena.compact();
+    assert_eq!((arena.index_bound(), arena.stats().high_water), (2, 32));
+    let hole = arena.reserve(40).unwrap();
+    arena.alloc(1).unwrap();
+    arena.alloc(1).unwrap();
+    drop(hole);
+    assert_eq!(arena.stats().high_water, 44);
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]

@@ -37,7 +37,10 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         assert_eq!(arena.is_empty(), oracle.count() == 0);
         assert_eq!(arena.is_full(), oracle.remaining() == 0);
         let stats = arena.stats();
-        assert_eq!((stats.capacity, stats.count, stats.vacant), (oracle.capacity(), oracle.count(), oracle.vacant()));
+        assert_eq!(
+            (stats.capacity, stats.count, stats.vacant),
+            (oracle.capacity(), oracle.count(), oracle.left_over())
+        );
         let written = oracle.written.iter().rposition(|&written| written).map_or(0, |last| last + 1);
         assert!(
             (written.max(oracle.bound)..=oracle.capacity()).contains(&stats.high_water),
