@@ -163,6 +163,8 @@ impl<T: Send> Folder<T> for Piece<'_, T> {
             unsafe { self.slots.add(self.places.end).write(value) };
             self.places.end += 1;
         }
+        // While the values are still ours to drop: the drop of an iterator, or of a value that is too many, may panic.
+        drop(iter);
         self
     }
 
