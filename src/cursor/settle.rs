@@ -20,6 +20,12 @@ impl Cursor {
         self.in_order = true;
     }
 
+    /// Whether [`keep_order`](Self::keep_order) was called.
+    #[cfg(all(feature = "mapped", not(all(test, loom))))]
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.in_order
+    }
+
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
     pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
