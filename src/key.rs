@@ -21,7 +21,8 @@ use crate::storage::Storage;
 /// Every method that empties the arena or moves its values ends the epoch, and with it every key:
 /// [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain),
 /// [`compact`](AtomicArena::compact), `release`. An arena that is moved, or swapped with another, takes its values along,
-/// and they keep their keys.
+/// and they keep their keys. What is moved through `&mut` of the values leaves its key behind: after a `swap` of two, or a
+/// sort of [`as_mut_slice`](AtomicArena::as_mut_slice), a key leads to what lies in its slot.
 ///
 /// 16 bytes, on 32-bit targets 12 or 16; an `Option` of one is no larger. `Copy`, `Send` and `Sync` whatever `T` is: a
 /// key holds no value, and only what is published has one. Keys are ordered by epoch, in the order of their

@@ -71,7 +71,7 @@ pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
 
 // SAFETY: through a shared pool an arena passes from thread to thread, to one at a time, which asks for `Send` of it. No
 // `Sync` is asked for: the pool lends an arena to the owner of its seat alone, and whether that one may share it is for
-// the guard to say.
+// the guard to say. The seats are an arena of `()`, which is `Sync`.
 unsafe impl<T, S: Storage<T>> Sync for ArenaPool<T, S> where AtomicArena<T, S>: Send {}
 
 // A panic leaves an arena usable (see `AtomicArena`), and brings it back reset.
@@ -336,7 +336,7 @@ macro_rules! checkout {
         impl<T, S: Storage<T>> DerefMut for $name<$($lifetime,)? T, S> {
             #[inline]
             fn deref_mut(&mut self) -> &mut AtomicArena<T, S> {
-                // SAFETY: as in `deref`.
+                // SAFETY: as in `deref`, and we are borrowed exclusively.
                 unsafe { &mut *self.pool.arenas[self.seat].get() }
             }
         }

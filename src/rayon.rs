@@ -75,11 +75,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let slots = run.as_mut_ptr();
         // The slots are those of `run`, which are ours alone. They stay so as long as a stretch or a piece of them can be
         // used: neither outlives this call, for the iterator knows them only as types that it was given for the call.
+        // So no piece of another call gets in here either (of values without size `slots` could not tell).
         let all = iter.drive(Stretch { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of {len} values gave {}", all.places.len());
         all.release();
-        // SAFETY: the slots 0 to `len` hold values, and they are no piece's any more.
+        // SAFETY: the slots 0 to `len` hold values. Stretches are parted and never copied, and pieces only become one where
+        // they meet: so the piece that was all of them was the only one with any, and it is gone.
         unsafe { run.set_len(len) };
         Ok(run.finish())
     }
@@ -163,6 +165,8 @@ impl<T: Send> Folder<T> for Piece<'_, T> {
             unsafe { self.slots.add(self.places.end).write(value) };
             self.places.end += 1;
         }
+        // While the values are still ours to drop: the drop of an iterator, or of a value that is too many, may panic.
+        drop(iter);
         self
     }
 

@@ -43,7 +43,7 @@ pub(crate) mod sealed {
 /// - both views name the same header, stamps and slots at every call, and nothing else ever touches them;
 /// - their addresses do not change while a view of the storage lives (they may when the storage itself is moved,
 ///   which it cannot be while it is borrowed);
-/// - a new storage is one in which nothing was said: a new header, every stamp zero;
+/// - a new storage is one in which nothing was said: a new header and new lanes, every stamp zero;
 /// - dropping it drops each value that the slots still hold exactly once.
 ///
 /// It is `Send` if `T: Send`, because its values move with it, and `Sync` if `T: Send`, because through a shared

@@ -40,8 +40,8 @@ impl Header {
 
     /// # Safety
     ///
-    /// `lanes`, if any, points to `LANES` lanes, each new, which for as long as the header is used are accessed through it
-    /// alone.
+    /// `lanes`, if any, points to `LANES` lanes, aligned and each new, which stay there and are accessed through the header
+    /// alone as long as a view of it is made.
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn with_lanes(lanes: Option<NonNull<Lane>>) -> Self {
         let mut header = Header { lanes, ..Self::new() };

@@ -1,5 +1,5 @@
 //! Nor does a type for short references serve as one for long ones: what is read would outlive what it points to.
-use atomicarena::{AtomicArena, Iter, Local, Reservation};
+use atomicarena::{AtomicArena, Iter, Key, Local, ParDrain, ParIntoIter, ParIter, Reservation};
 
 type Text = &'static str;
 
@@ -16,6 +16,26 @@ fn local<'a, 's>(short: Local<'a, &'s str>) -> Local<'a, Text> {
 }
 
 fn reservation<'a, 's>(short: Reservation<'a, &'s str>) -> Reservation<'a, Text> {
+    short //~ error
+}
+
+fn par_iter<'a, 's>(short: ParIter<'a, &'s str>) -> ParIter<'a, Text> {
+    short //~ error
+}
+
+fn par_drain<'a, 's>(short: ParDrain<'a, &'s str>) -> ParDrain<'a, Text> {
+    short //~ error
+}
+
+fn par_into_iter<'s>(short: ParIntoIter<&'s str>) -> ParIntoIter<Text> {
+    short //~ error
+}
+
+fn key<'s>(short: Key<&'s str>) -> Key<Text> {
+    short //~ error
+}
+
+fn longer_par_borrow<'a>(short: ParIter<'a, u8>) -> ParIter<'static, u8> {
     short //~ error
 }
 

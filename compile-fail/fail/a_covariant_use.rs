@@ -1,5 +1,5 @@
 //! Whatever takes values in is invariant: with `&'short str` in the type, one could be put among the `&'static str`.
-use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Mapped, Reservation, StaticArena};
+use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Mapped, ParDrain, ParIntoIter, Reservation, StaticArena};
 
 type Text = &'static str;
 
@@ -36,6 +36,14 @@ fn reservation<'a, 's>(long: Reservation<'a, Text>) -> Reservation<'a, &'s str> 
 }
 
 fn iter_mut<'a, 's>(long: IterMut<'a, Text>) -> IterMut<'a, &'s str> {
+    long //~ error
+}
+
+fn par_drain<'a, 's>(long: ParDrain<'a, Text>) -> ParDrain<'a, &'s str> {
+    long //~ error
+}
+
+fn par_into_iter<'s>(long: ParIntoIter<Text>) -> ParIntoIter<&'s str> {
     long //~ error
 }
 

@@ -1,7 +1,8 @@
 //! A handle that drops values asks as much of them as the arena does.
 use std::cell::Cell;
+use std::sync::Arc;
 
-use atomicarena::AtomicArena;
+use atomicarena::{ArenaPool, AtomicArena, ParDrain, ParIntoIter};
 
 struct Node<'a> {
     name: String,
@@ -33,6 +34,43 @@ fn an_arena_by_value() {
     let mut values = arena.into_iter();
     let neighbour = node();
     values.by_ref().for_each(|value: Node<'_>| value.next.set(Some(&neighbour))); //~ E0597
+}
+
+fn a_guard_of_a_pool() {
+    let pool = ArenaPool::new(1, 2);
+    let arena = pool.checkout().unwrap(); //~ E0597
+    let a: &Node<'_> = arena.alloc(node()).unwrap(); //~ E0597
+    a.next.set(Some(a));
+}
+
+fn an_owned_guard_of_a_pool() {
+    let pool = Arc::new(ArenaPool::new(1, 2));
+    let arena = pool.checkout_owned().unwrap();
+    let a: &Node<'_> = arena.alloc(node()).unwrap(); //~ E0597
+    a.next.set(Some(a));
+}
+
+// Its values are dropped with the pool.
+fn a_leaked_guard_of_a_pool() {
+    let pool = ArenaPool::new(1, 2);
+    let arena = Box::leak(Box::new(pool.checkout().unwrap())); //~ E0597
+    let a: &Node<'_> = arena.alloc(node()).unwrap();
+    a.next.set(Some(a));
+}
+
+fn a_drain_among_workers(drain: for<'d, 'n> fn(&'d mut AtomicArena<Node<'n>>) -> ParDrain<'d, Node<'n>>) {
+    fn put<'n>(_: &ParDrain<'_, Node<'n>>, _: &'n Node<'n>) {}
+    let mut arena = AtomicArena::with_capacity(1);
+    let values = drain(&mut arena);
+    let neighbour = node();
+    put(&values, &neighbour); //~ E0597
+}
+
+fn an_arena_by_value_among_workers(take: for<'n> fn(AtomicArena<Node<'n>>) -> ParIntoIter<Node<'n>>) {
+    fn put<'n>(_: &ParIntoIter<Node<'n>>, _: &'n Node<'n>) {}
+    let values = take(AtomicArena::with_capacity(1));
+    let neighbour = node();
+    put(&values, &neighbour); //~ E0597
 }
 
 fn main() {}

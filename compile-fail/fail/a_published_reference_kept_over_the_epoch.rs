@@ -43,4 +43,23 @@ fn run_over_reset(mut arena: AtomicArena<u32>) -> u32 {
     values[0]
 }
 
+fn indexed_over_reset(mut arena: AtomicArena<u32>) -> u32 {
+    let value = &arena[0];
+    arena.reset(); //~ E0502
+    *value
+}
+
+fn keyed_over_get_many_mut(mut arena: AtomicArena<u32>) -> u32 {
+    let (key, value) = arena.publish_keyed(1).unwrap();
+    let [same] = arena.get_many_mut([key.index()]).unwrap(); //~ E0502
+    *same = 2;
+    *value
+}
+
+fn arena_put_in_order(arena: AtomicArena<u32>) -> u32 {
+    let (_, value) = arena.publish(1).unwrap();
+    let _arena = arena.in_order(); //~ E0505
+    *value
+}
+
 fn main() {}

@@ -488,6 +488,68 @@ fn an_iterator_that_abuses_the_consumer_gets_no_run() {
     }
 }
 
+/// What it is given is dropped by the worker that is done with it: that may panic when the values are in their slots.
+enum Dropped {
+    TheIterator,
+    AValueTooMany,
+}
+
+struct Dropper<'a>(&'a Ledger, Dropped);
+
+/// An iterator whose drop panics.
+struct Bomb<I>(I);
+
+impl<I: Iterator> Iterator for Bomb<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+}
+
+impl<I> Drop for Bomb<I> {
+    fn drop(&mut self) {
+        panic!("an iterator is dropped");
+    }
+}
+
+impl<'a> ParallelIterator for Dropper<'a> {
+    type Item = Counted<'a>;
+
+    fn drive_unindexed<C: UnindexedConsumer<Self::Item>>(self, consumer: C) -> C::Result {
+        self.drive(consumer)
+    }
+}
+
+impl IndexedParallelIterator for Dropper<'_> {
+    fn drive<C: Consumer<Self::Item>>(self, consumer: C) -> C::Result {
+        let (folder, values) = (consumer.into_folder(), self.0.values(4));
+        match self.1 {
+            Dropped::TheIterator => folder.consume_iter(Bomb(values.into_iter())).complete(),
+            Dropped::AValueTooMany => folder.consume_iter(values).consume(self.0.bomb()).complete(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        4
+    }
+
+    fn with_producer<B: ProducerCallback<Self::Item>>(self, _: B) -> B::Output {
+        unreachable!("it is driven")
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_what_was_given_keeps_no_value() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(8);
+    for (dropped, message) in [(Dropped::TheIterator, "an iterator is dropped"), (Dropped::AValueTooMany, "bomb 8")] {
+        assert_eq!(panic_of(|| drop(arena.alloc_from_par_iter(Dropper(&ledger, dropped)))), message);
+        assert_eq!((ledger.alive(), arena.count()), (vec![], 0));
+    }
+    assert_room(&arena, 8, || ledger.value());
+}
+
 // ---- a `Local` for each worker
 
 #[test]

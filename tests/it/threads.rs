@@ -1,11 +1,12 @@
 //! Many threads at once. The work is bounded and the verdict does not depend on how they interleave.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 
-use atomicarena::AtomicArena;
+use atomicarena::{AtomicArena, Storage};
 
 use crate::payload::{Dice, Ledger, Writers, assert_room, cursor_after, punch_holes, scaled};
 
@@ -472,4 +473,65 @@ fn a_local_is_refused_beside_others_that_are_refused() {
     });
     assert_eq!(stored, [0; THREADS]);
     assert!(arena.is_full());
+}
+
+/// Threads that take turns, so many slots each that they are taken for threads that fight, and leave a run of a lane
+/// unfinished. Whether what they got are the next slots, each in turn.
+fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bool {
+    let first = arena.index_bound();
+    let turn = || (0..TURN).map(|_| arena.publish(7).unwrap().0).collect::<Vec<_>>();
+    let turns = (0..12).flat_map(|_| thread::scope(|scope| scope.spawn(turn).join().unwrap()));
+    turns.eq(first..first + 12 * TURN)
+}
+
+const TURN: usize = 65;
+const SLOTS_OF_TURNS: usize = 20_000;
+
+#[test]
+fn in_order_holds_whatever_ends_the_epoch() {
+    // What is to be prevented happens.
+    let spread = !turns_are_in_order(&AtomicArena::with_capacity(SLOTS_OF_TURNS));
+    assert_eq!(spread, cfg!(all(feature = "std", target_pointer_width = "64")));
+
+    let mut arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
+    assert_eq!(turns_are_in_order(&arena), !spread);
+    arena.compact();
+    arena = arena.in_order();
+    let ends: [fn(&mut AtomicArena<u64>); 6] = [
+        |_| (),
+        AtomicArena::reset,
+        AtomicArena::reset_zeroed,
+        |arena| assert!(arena.drain().count() > 0),
+        |arena| assert!(!arena.compact().is_empty()),
+        |arena| {
+            mem::forget(arena.reserve(3));
+            mem::forget(arena.drain());
+        },
+    ];
+    for (at, end) in ends.into_iter().enumerate() {
+        end(&mut arena);
+        assert!(turns_are_in_order(&arena), "after the end numbered {at}");
+    }
+}
+
+#[test]
+fn an_arena_whose_lanes_are_in_use_is_put_in_order_with_all_it_holds() {
+    let arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
+    turns_are_in_order(&arena);
+    let count = arena.count();
+    let mut arena = arena.in_order();
+    assert_eq!((arena.count(), arena.iter_mut().count()), (count, count));
+    // What was left in lanes is vacant: so it is found when the cursor is at the end.
+    assert_room(&arena, SLOTS_OF_TURNS - count, || 7);
+    assert_eq!((arena.count(), arena.iter_mut().count()), (SLOTS_OF_TURNS, SLOTS_OF_TURNS));
+}
+
+#[cfg(all(feature = "mapped", not(miri)))]
+#[test]
+fn in_order_holds_when_the_pages_are_given_back() {
+    let mut arena = AtomicArena::mapped(SLOTS_OF_TURNS).build().unwrap().in_order();
+    for _ in 0..3 {
+        assert!(turns_are_in_order(&arena));
+        arena.release().unwrap();
+    }
 }
