@@ -37,8 +37,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Panics
     ///
-    /// When the iterator does, or when it does not keep to the length that it said. What it gave is dropped, and every slot
-    /// goes back.
+    /// When the iterator does, or when it gives less than it said. What it gave is dropped, and every slot goes back. (What
+    /// it gives beyond that is dropped, or not asked for.)
     ///
     /// # Examples
     ///
@@ -270,8 +270,10 @@ unsafe impl<T: Send> Send for Part<'_, T> {}
 unsafe impl<T: Sync> Sync for Part<'_, T> {}
 
 impl<'a, T> Part<'a, T> {
+    /// # Safety
+    ///
     /// `live` was just said by `live` or `take` of the arena's view.
-    fn new<S: Storage<T>>(arena: &'a mut AtomicArena<T, S>, live: Live) -> Self {
+    unsafe fn new<S: Storage<T>>(arena: &'a mut AtomicArena<T, S>, live: Live) -> Self {
         let (slots, epoch) = live.into_parts();
         // The borrow is exclusive for `'a`, even if the view is one that can be shared.
         Part { view: arena.view(), slots, epoch, marker: PhantomData }
@@ -333,7 +335,8 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
 
     fn into_par_iter(self) -> ParIterMut<'a, T> {
         let live = self.view_mut().live();
-        ParIterMut { part: Part::new(self, live) }
+        // SAFETY: just said by `live`.
+        ParIterMut { part: unsafe { Part::new(self, live) } }
     }
 }
 
@@ -387,7 +390,8 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
 
     fn par_drain(self) -> ParDrain<'a, T> {
         let live = self.view_mut().take();
-        ParDrain { values: Given(Part::new(self, live)) }
+        // SAFETY: just said by `take`.
+        ParDrain { values: Given(unsafe { Part::new(self, live) }) }
     }
 }
 
