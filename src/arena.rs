@@ -222,8 +222,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// An arena of 16,384 slots or more notices when threads fight for its cursor, and then lets each take single slots
     /// from a run of its own, a lane, until it is emptied: two threads are some ten times faster then than with one
     /// cursor. It is as exact (what is left of any lane is handed out before the arena is full), but which index comes next
-    /// then depends on the thread, and a run that goes back serves requests for one slot only. This keeps one cursor always,
-    /// for who needs indices without gaps while threads are at work, or runs that go back whole.
+    /// then depends on the thread, and a run that goes back serves requests for one slot only, until somebody has `&mut` of
+    /// the arena. This keeps one cursor always, for who needs indices without gaps while threads are at work, or runs that go
+    /// back whole.
     ///
     /// Without the feature `std`, on targets of less than 64 bits, and in place or in borrowed bytes, every arena is so.
     ///

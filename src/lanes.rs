@@ -16,14 +16,18 @@
 //!
 //! *Once lanes are in use, which a bit of the cursor's word says, the cursor is only raised*, until somebody has `&mut` of
 //! the arena. What is given back meanwhile becomes vacant: the exchange that would lower the cursor names a word without
-//! the bit. So each run lies above all that went into lanes before it, and neither the cursor's word nor that of a lane
-//! is ever the same twice; whoever put off an exchange finds that it fails.
+//! the bit. (Past the end it is set back, to the end; nobody sends a run from there.) So each run lies above all that
+//! went into lanes before it, and neither a word of the cursor that is below the end or speaks of a run in transit, nor a
+//! lane's word, is ever the same twice; whoever put off an exchange finds that it fails.
 //!
 //! - A thread moves the cursor for a lane that it has seen used up *after* it read the cursor. No run can have been put
 //!   into the lane since, for that would have raised the cursor, and the exchange that moves it would fail.
 //! - A run goes into a lane that is used up, and whose last run ended below the end of this one; if it is not so, another
 //!   has put it in already.
 //! - The cursor's word is cleared of a run in transit by an exchange that names the run; the same one does not come again.
+//!
+//! Who sent a run, or met one in transit, ends its call only when the cursor's word speaks of that run no more. So under
+//! `&mut` none is in transit.
 //!
 //! # Orderings
 //!
@@ -166,6 +170,12 @@ pub(crate) fn are_in_use(lanes: &[Lane], word: usize) -> bool {
     !lanes.is_empty() && word as u64 & IN_USE != 0
 }
 
+/// Whether the word of the cursor says that a run is in transit, in an arena with these lanes.
+#[inline]
+pub(crate) fn is_in_transit(lanes: &[Lane], word: usize) -> bool {
+    !lanes.is_empty() && word as u64 >> LANE_SHIFT != 0
+}
+
 /// The bit of the cursor's word that says that lanes are in use.
 pub(crate) const fn in_use() -> usize {
     IN_USE as usize
@@ -238,13 +248,12 @@ impl<'a> Lanes<'a> {
     /// What the word of the cursor says of a run in transit.
     #[inline]
     pub(crate) fn transit(self, word: usize) -> Option<Transit> {
-        let none = self.is_empty() || word as u64 >> LANE_SHIFT == 0;
-        if none { None } else { Some(self.read_transit(word)) }
+        if is_in_transit(self.lanes, word) { Some(self.read_transit(word)) } else { None }
     }
 
-    /// The run began so far below the next slot at the most: its length, and how far past the end the cursor may stand, and
-    /// one for each thread that has added to it without looking. That is less than the lower bits of its start can tell
-    /// apart.
+    /// The run begins as far below the next slot as it is long, and one more for each addition since it was sent. Who has
+    /// added meets it, and adds again only when it is in its lane: so these are as many as there are threads at most. The
+    /// lower bits of its start tell apart eight millions.
     #[cold]
     fn read_transit(self, word: usize) -> Transit {
         let (next, word) = (self.next(word), word as u64);

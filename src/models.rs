@@ -977,6 +977,89 @@ fn lanes_what_is_left_in_them_is_settled() {
     });
 }
 
+// Lanes come into use beside those who do not know of it.
+
+fn spread_and_alloc(ground: &Ground, times: usize) -> usize {
+    ground.arena.view().spread_at_once();
+    alloc_times(ground, times)
+}
+
+/// Allocates so often, and says how often there was a slot.
+fn alloc_times(ground: &Ground, times: usize) -> usize {
+    (0..times).filter_map(|_| ground.alloc()).count()
+}
+
+#[test]
+fn lanes_beside_additions_past_the_end() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 3) + other.join().unwrap(), 2);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_a_run_in_transit_is_met_below_the_end() {
+    explore(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_two_meet_a_run_in_transit() {
+    explore(3, |ground| {
+        let sender = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let other = spawn_on(&ground, 0, |ground| alloc_times(ground, 1));
+        assert_eq!(alloc_times(&ground, 1) + other.join().unwrap() + sender.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn lanes_counts_beside_a_run_in_transit() {
+    explore_lanes(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 2));
+        assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);
+        assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 4);
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn lanes_beside_a_give_back_from_past_the_end() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        assert_eq!(ground.alloc(), None);
+        let going = held.give_back();
+        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let got = alloc_times(&ground, 2) + other.join().unwrap();
+        going.join().unwrap();
+        assert!(got <= 1);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn lanes_beside_a_run_that_goes_back_as_they_come_into_use() {
+    explore(6, |ground| {
+        let sender = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 2));
+        let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 1));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        assert_eq!(sender.join().unwrap() + other.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}
+
 // Keys.
 
 #[test]

@@ -22,7 +22,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// written twice. Lock-free: the exchange is repeated when another thread has moved the cursor meanwhile.
     ///
     /// What is not used goes back to the cursor, if it is still there. Behind somebody else's slots it is marked vacant,
-    /// which takes a byte for each slot, and serves requests for one slot from then on.
+    /// which takes a byte for each slot, and serves requests for one slot from then on, until somebody has `&mut` of the
+    /// arena. It is so, too, once threads were seen to fight for single slots (see
+    /// [`in_order`](AtomicArena::in_order)): who takes large runs and gives much of them back, in an arena from which many
+    /// threads take single slots, wants one that keeps order.
     ///
     /// # Errors
     ///

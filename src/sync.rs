@@ -138,13 +138,15 @@ pub(crate) fn thread_number() -> usize {
     std::thread_local! {
         static NUMBER: Cell<usize> = const { Cell::new(0) };
     }
-    NUMBER.with(|number| {
+    let own = NUMBER.try_with(|number| {
         if number.get() == 0 {
             // Relaxed: only a number.
             number.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
         }
         number.get()
-    })
+    });
+    // Where thread-local storage is gone before the thread: any number is right.
+    own.unwrap_or(1)
 }
 
 /// Without threads that can be told apart there is one number.

@@ -127,9 +127,12 @@ fn ends(filled: &[u64]) -> u64 {
     }
 }
 
-/// Reads what a reset will write to. How many values there are.
+/// Reads what a reset will read and write. How many values there are.
 fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     black_box(arena.get_mut(0));
+    if arena.is_full() {
+        black_box(arena.alloc(0).is_err());
+    }
     arena.count()
 }
 

@@ -29,6 +29,7 @@ impl Cursor {
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
     pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
+        debug_assert!(!lanes::is_in_transit(lanes, self.next.read_mut()));
         lanes::next(lanes, self.next.read_mut()).min(stamps.len())
     }
 

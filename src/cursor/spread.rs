@@ -32,8 +32,7 @@ impl Cursor {
     /// From now on lanes are in use.
     fn spread(&self, lanes: Lanes<'_>) {
         debug_assert!(!lanes.is_empty());
-        // Relaxed: a hint. But who sends a run into transit has seen it, and who meets that run sees it, too, by E4: so
-        // each thread adds to such a word once at the most.
+        // Relaxed: a hint.
         self.spread.store(true, Ordering::Relaxed);
         // Relaxed: only that the word is another matters, see `lower`.
         self.next.fetch_or(lanes::in_use(), Ordering::Relaxed);
@@ -67,7 +66,7 @@ impl Cursor {
             let (moved, transit) = lanes.send(lane, start);
             // Release: E4, pairs with the Acquire of whoever meets the run in transit, who then knows what is known here:
             // that the lane is used up. Relaxed on failure: read anew. E2 needs no Acquire here: while lanes are in use no
-            // word of the cursor comes twice, so what is exchanged is what was read above.
+            // word below the end comes twice, so what is exchanged is what was read above.
             if self.next.compare_exchange_weak(word, moved, Ordering::Release, Ordering::Relaxed).is_ok() {
                 self.complete(lanes, moved, &transit);
             }
@@ -76,7 +75,8 @@ impl Cursor {
 
     /// Puts a run that is in transit into its lane, and clears the cursor of it. `word` said so and was read with Acquire.
     ///
-    /// The exchange is repeated only when another has added one without looking, which each thread does once.
+    /// Ends when the cursor speaks of that run no more. The exchange is repeated when another has added one meanwhile, who
+    /// then does the same; so each other thread can make it fail once.
     pub(super) fn complete(&self, lanes: Lanes<'_>, mut word: usize, transit: &Transit) {
         lanes.open(transit);
         while lanes.transit(word).as_ref() == Some(transit) {
