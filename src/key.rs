@@ -204,7 +204,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let view = self.view();
         // The second holds of every key that was not made up.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);
-        if leads { self.get_mut(key.index) } else { None }
+        // Asked in any case: it makes slots vacant that a leaked handle held.
+        self.get_mut(key.index).filter(|_| leads)
     }
 
     /// A key for a slot that is published.

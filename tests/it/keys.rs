@@ -112,6 +112,17 @@ fn get_key_mut_follows_keys_and_not_indices() {
     assert_eq!(arena.get_key_mut(key), Some(&mut 3));
 }
 
+#[test]
+fn get_key_mut_settles_what_a_leaked_handle_held_wherever_the_key_leads() {
+    let mut arena = AtomicArena::with_capacity(4);
+    let (key, _) = arena.publish_keyed(1).unwrap();
+    mem::forget(arena.reserve(3));
+    assert_eq!((arena.get_key_mut(key).copied(), arena.remaining()), (Some(1), 3));
+    arena.reset();
+    mem::forget(arena.reserve(3));
+    assert_eq!((arena.get_key_mut(key).copied(), arena.remaining()), (None, 4));
+}
+
 // ---- when it ends
 
 /// Ends the epoch by `end`, round after round; no key of an earlier one ever leads anywhere, and each leads to its own

@@ -2,16 +2,27 @@
 
 use atomicarena::{AtomicArena, IndexError, Storage};
 
-use super::op::{Alone, End};
+use super::keys::Keys;
+use super::look::numbers;
+use super::op::{Alone, End, Many};
 use super::oracle::{Oracle, Slot};
 use super::value::{DEFAULT, Value, catch, live, panic_as_planned, with_drop_fuse};
 
 /// Does one thing; with `look` all that can be seen is looked at afterwards.
-pub(crate) fn op<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, what: Alone, look: bool) {
+pub(crate) fn op<T: Value, S: Storage<T>>(
+    arena: &mut AtomicArena<T, S>,
+    oracle: &mut Oracle,
+    keys: &Keys<T>,
+    what: Alone,
+    look: bool,
+) {
     oracle.settle();
     match what {
-        Alone::Look => {}
+        // The second is done by who owns the arena.
+        Alone::Look | Alone::InOrder => {}
         Alone::Get(index) => get(arena, oracle, index % (oracle.capacity() + 1)),
+        Alone::GetKey(which) => get_key(arena, oracle, keys, which),
+        Alone::GetMany(many) => get_many(arena, oracle, many),
         Alone::IterMut { front, back } => iter_mut(arena, oracle, front, back),
         Alone::Drain { front, back, forget, fuse } => drain(arena, oracle, (front, back), forget, fuse),
         Alone::Slice => slice(arena, oracle),
@@ -19,6 +30,7 @@ pub(crate) fn op<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle:
         Alone::FillWith { panic } => fill_with(arena, oracle, panic),
         Alone::FillDefault => fill_default(arena, oracle),
         Alone::Reset { times, zeroed, fuse } => reset(arena, oracle, times, zeroed, fuse),
+        Alone::Compact { publish } => compact(arena, oracle, publish),
     }
     if look || matches!(what, Alone::Look) {
         self::look(arena, oracle);
@@ -38,7 +50,7 @@ fn look<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &Oracle)
     assert_eq!(iter.len(), values.len());
     assert!(values.iter().all(|&(index, tag)| iter.next().is_some_and(|(at, value)| at == index && value.shows(tag))));
     assert!(iter.next().is_none() && iter.next_back().is_none());
-    assert_eq!((arena.index_bound(), arena.count()), (oracle.bound, oracle.count()));
+    numbers(arena, oracle);
     if T::COUNTED {
         assert_eq!(live(), oracle.live(), "values that live");
     }
@@ -53,24 +65,58 @@ fn get<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Orac
         }
         (got, want) => panic!("get_mut({index}): {got:?}, and not {want:?}"),
     }
-    get_many(arena, oracle, [index, (index * 7 + 3) % (oracle.capacity() + 1)]);
 }
 
-fn get_many<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &Oracle, indices: [usize; 2]) {
-    let [a, b] = indices;
-    let wrong = |index| match oracle.value(index) {
-        None if index >= oracle.capacity() => Some(IndexError::OutOfRange { index, capacity: oracle.capacity() }),
-        None => Some(IndexError::NoValue { index }),
-        Some(_) => None,
-    };
-    let twice = || (a == b).then_some(IndexError::Duplicate { index: b });
-    let want = wrong(a).or_else(|| wrong(b)).or_else(twice);
+fn get_key<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, keys: &Keys<T>, which: usize) {
+    let Some((key, want)) = keys.pick(oracle, which) else { return };
+    match (arena.get_key_mut(key), want) {
+        (None, None) => {}
+        (Some(value), Some(tag)) => {
+            assert!(value.shows(tag));
+            rewrite(value, oracle, key.index());
+        }
+        (got, want) => panic!("get_key_mut({key:?}): {got:?}, and not {want:?}"),
+    }
+}
+
+fn get_many<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, many: Many) {
+    match many.len {
+        0 => so_many::<T, S, 0>(arena, oracle, many),
+        1 => so_many::<T, S, 1>(arena, oracle, many),
+        2 => so_many::<T, S, 2>(arena, oracle, many),
+        3 => so_many::<T, S, 3>(arena, oracle, many),
+        4 => so_many::<T, S, 4>(arena, oracle, many),
+        _ => so_many::<T, S, 7>(arena, oracle, many),
+    }
+}
+
+fn so_many<T: Value, S: Storage<T>, const N: usize>(
+    arena: &mut AtomicArena<T, S>,
+    oracle: &mut Oracle,
+    Many { first, step, held, .. }: Many,
+) {
+    let (capacity, values) = (oracle.capacity(), oracle.values());
+    let indices: [usize; N] = std::array::from_fn(|i| match (first + i * step).checked_rem(values.len()) {
+        Some(which) if held => values[which].0,
+        _ if first + i == 256 => usize::MAX,
+        _ => (first + i * step) % (capacity + 1),
+    });
+    let wrong = (0..N).find_map(|i| match indices[i] {
+        index if index >= capacity => Some(IndexError::OutOfRange { index, capacity }),
+        index if oracle.value(index).is_none() => Some(IndexError::NoValue { index }),
+        index => indices[..i].contains(&index).then_some(IndexError::Duplicate { index }),
+    });
     match arena.get_many_mut(indices) {
-        Ok(got) => {
-            assert_eq!(want, None);
+        Ok(mut got) => {
+            assert_eq!(wrong, None, "{indices:?}");
+            for (value, index) in got.iter_mut().zip(indices) {
+                assert!(value.shows(oracle.value(index).unwrap()));
+                rewrite(*value, oracle, index);
+            }
+            // They were there at once, and none is another.
             assert!(got.iter().zip(indices).all(|(value, index)| value.shows(oracle.value(index).unwrap())));
         }
-        Err(error) => assert_eq!(Some(error), want),
+        Err(error) => assert_eq!(Some(error), wrong, "{indices:?}"),
     }
 }
 
@@ -208,16 +254,39 @@ fn reset<T: Value, S: Storage<T>>(
     let done = with_drop_fuse(fuse, &mut once);
     assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < gone));
     (1..times).for_each(|_| once());
+    oracle.epoch += times - 1;
     assert!(arena.is_empty() && arena.index_bound() == 0);
     if zeroed {
         assert_zero(arena, oracle);
     }
 }
 
+fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, publish: bool) {
+    oracle.compact();
+    let all = &mut *arena;
+    // Drops nothing: the first drop would panic.
+    let slice = with_drop_fuse(Some(0), move || all.compact()).expect("a value was dropped");
+    assert_eq!(slice.len(), oracle.bound);
+    for (index, value) in slice.iter_mut().enumerate() {
+        assert!(value.shows(oracle.value(index).unwrap()), "slot {index} holds another value");
+        if index % 2 == 0 {
+            rewrite(value, oracle, index);
+        }
+    }
+    let first = slice.as_ptr();
+    assert!(arena.get_mut(0).is_none_or(|value| std::ptr::eq(value, first)));
+    assert_eq!(arena.count_published(), 0);
+    self::slice(arena, oracle);
+    if publish {
+        publish_all(arena, oracle);
+    }
+}
+
 /// No byte that was ever written is there. The arena is empty.
-fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Oracle) {
+fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle) {
     let mut all = arena.reserve_up_to(usize::MAX);
     let first = all.as_mut_ptr();
+    oracle.highest = oracle.capacity();
     for (index, _) in oracle.written.iter().enumerate().filter(|(_, written)| **written) {
         for byte in 0..size_of::<T>() {
             // SAFETY: within the slots, which are ours. Something was written there, so at least the zeros were.
@@ -227,9 +296,18 @@ fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Oracle) {
     }
 }
 
+/// How an arena becomes a vector, by way of a boxed slice or not.
+pub(crate) type IntoVec<T, S> = fn(AtomicArena<T, S>, bool) -> Vec<T>;
+
 /// Looks at all there is, and ends the arena: only what was leaked lives on.
-pub(crate) fn end<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, oracle: &mut Oracle, end: End) {
-    op(&mut arena, oracle, Alone::Look, true);
+pub(crate) fn end<T: Value, S: Storage<T>>(
+    mut arena: AtomicArena<T, S>,
+    oracle: &mut Oracle,
+    keys: &Keys<T>,
+    end: End,
+    into_vec: IntoVec<T, S>,
+) {
+    op(&mut arena, oracle, keys, Alone::Look, true);
     let values = oracle.values();
     let held = values.len();
     let (left, fuse, done) = match end {
@@ -238,6 +316,16 @@ pub(crate) fn end<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, oracle:
             let mut iter = arena.into_iter();
             let left = both_ends(&mut iter, values, (front, back), |value, (_, tag)| assert!(value.shows(tag)));
             (left, fuse, with_drop_fuse(fuse, || drop(iter)))
+        }
+        End::IntoVec { boxed, fuse } => {
+            // Drops nothing.
+            let vec = with_drop_fuse(Some(0), || into_vec(arena, boxed)).expect("a value was dropped");
+            assert_eq!(vec.len(), held);
+            assert!(vec.iter().zip(values).all(|(value, (_, tag))| value.shows(tag)));
+            if T::COUNTED {
+                assert_eq!(live(), oracle.live(), "values that live");
+            }
+            (held, fuse, with_drop_fuse(fuse, || drop(vec)))
         }
     };
     assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < left));

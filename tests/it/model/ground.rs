@@ -3,6 +3,8 @@
 
 use atomicarena::{AtomicArena, Full, Iter, Reservation, Storage};
 
+use super::keys::Keys;
+use super::look::numbers as look_at_numbers;
 use super::lying::{Log, LyingIter};
 use super::op::{Act, Bulk, Inner, Method, One, Probe};
 use super::oracle::{Oracle, Place, Slot};
@@ -14,6 +16,7 @@ const LONGEST: usize = 300;
 pub(crate) struct Ground<'a, 'o, T, S: Storage<T>> {
     pub(crate) arena: &'a AtomicArena<T, S>,
     pub(crate) oracle: &'o mut Oracle,
+    pub(super) keys: &'o mut Keys<T>,
     /// References to owned values, each with its index, kept as long as the arena is shared.
     pub(super) owned: Vec<(usize, &'a mut T)>,
     /// References to published values.
@@ -25,8 +28,8 @@ pub(crate) struct Ground<'a, 'o, T, S: Storage<T>> {
 }
 
 impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
-    pub(crate) fn new(arena: &'a AtomicArena<T, S>, oracle: &'o mut Oracle) -> Self {
-        Ground { arena, oracle, owned: Vec::new(), seen: Vec::new(), iter: None, looks: 0 }
+    pub(crate) fn new(arena: &'a AtomicArena<T, S>, oracle: &'o mut Oracle, keys: &'o mut Keys<T>) -> Self {
+        Ground { arena, oracle, keys, owned: Vec::new(), seen: Vec::new(), iter: None, looks: 0 }
     }
 
     // ---- one value
@@ -51,49 +54,67 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn publish(&mut self) {
         let tag = self.oracle.tag();
-        let got = match tag % 2 {
-            0 => self.arena.publish(T::new(tag)),
-            _ => self.arena.publish_keyed(T::new(tag)).map(|(key, value)| (key.index(), value)),
-        };
-        match (got, self.oracle.take_one()) {
+        match (self.arena.publish(T::new(tag)), self.oracle.take_one()) {
             (Ok((index, value)), Some(place)) => self.keep_published(place, index, value, tag),
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("publish: {got:?}, and not {place:?}"),
         }
     }
 
+    pub(crate) fn publish_keyed(&mut self) {
+        let tag = self.oracle.tag();
+        match (self.arena.publish_keyed(T::new(tag)), self.oracle.take_one()) {
+            (Ok((key, value)), Some(place)) => {
+                self.keep_published(place, key.index(), value, tag);
+                assert_eq!(self.arena.key(key.index()), Some(key));
+                assert!(self.arena.get_key(key).is_some_and(|got| std::ptr::eq(got, value)));
+                self.keys.keep(self.oracle, key);
+            }
+            (Err(full), None) => one_came_back(full, tag),
+            (got, place) => panic!("publish_keyed: {got:?}, and not {place:?}"),
+        }
+    }
+
     fn alloc_with(&mut self, act: Act) {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut calls = 0;
-        let mut make = || {
+        let make = || {
             calls += 1;
             self.act(act);
             T::new(tag)
         };
-        let done = match tag % 3 {
-            0 => catch(|| arena.alloc_with(make).map_err(Full::discard)),
-            1 => catch(|| arena.alloc_try_with(|| Ok(make())).map_err(Full::discard).map(Result::<_, u32>::unwrap)),
-            // To the arena the same as a panic.
-            _ => {
-                let fail = || {
-                    make();
-                    Err(tag)
-                };
-                match catch(|| arena.alloc_try_with(fail).map_err(Full::discard)) {
-                    Some(Ok(failed)) => {
-                        assert_eq!(failed.unwrap_err(), tag);
-                        None
-                    }
-                    done => done.map(|full| Err(full.unwrap_err())),
-                }
-            }
-        };
+        let done = catch(|| arena.alloc_with(make).map_err(Full::discard));
         assert_eq!(calls, usize::from(place.is_some()));
         match (done, place) {
             (Some(Ok(value)), Some(place)) => self.keep_owned(place, value, tag),
             (Some(Err(full)), None) => refused(&full, 1, 0),
             (None, Some(place)) => self.oracle.give_back(place, arena.index_bound()),
             (got, place) => panic!("alloc_with: {got:?}, and not {place:?}"),
+        }
+    }
+
+    /// The closure returns a value, or fails with one, or does not return. On a full arena it comes back, and was not
+    /// called.
+    pub(crate) fn alloc_try_with(&mut self, fails: bool, act: Act) {
+        let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
+        let mut calls = 0;
+        let make = || {
+            calls += 1;
+            self.act(act);
+            if fails { Err(T::new(tag)) } else { Ok(T::new(tag)) }
+        };
+        let done = catch(|| arena.alloc_try_with(make).map_err(Full::discard));
+        assert_eq!(calls, usize::from(place.is_some()));
+        match (done, place) {
+            (Some(Ok(Ok(value))), Some(place)) if !fails => self.keep_owned(place, value, tag),
+            (Some(Ok(Err(failed))), Some(place)) if fails => {
+                assert!(failed.shows(tag));
+                assert_eq!(arena.index_of(&failed), None);
+                self.oracle.give_back(place, arena.index_bound());
+            }
+            (Some(Err(full)), None) => refused(&full, 1, 0),
+            (None, Some(place)) => self.oracle.give_back(place, arena.index_bound()),
+            (got, place) => panic!("alloc_try_with: {got:?}, and not {place:?}"),
         }
     }
 
@@ -168,6 +189,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn slice_with(&mut self, bulk: Bulk) {
         let (arena, want) = (self.arena, self.oracle.take_run(bulk.len));
+        let inside = usize::from(want.is_ok() && bulk.len > 0);
+        self.oracle.handles += inside;
         let mut tags = Vec::new();
         let make = |i| {
             assert_eq!(i, tags.len());
@@ -178,6 +201,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             T::new(tags[i])
         };
         let done = catch(|| arena.alloc_slice_with(bulk.len, make).map_err(|full| numbers(&full)));
+        self.oracle.handles -= inside;
         match done {
             Some(got) => {
                 assert_eq!(tags.len(), if want.is_ok() { bulk.len } else { 0 });
@@ -189,6 +213,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn lying_iter(&mut self, bulk: Bulk) {
         let (arena, want) = (self.arena, self.oracle.take_run(bulk.len));
+        let inside = usize::from(want.is_ok() && bulk.len > 0);
+        self.oracle.handles += inside;
         let mut log = Log::default();
         let iter =
             LyingIter { ground: self, log: &mut log, says: bulk.len, has: bulk.given, at: bulk.at, act: bulk.act };
@@ -201,6 +227,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
                 numbers
             })
         });
+        self.oracle.handles -= inside;
         assert_eq!(log.asked_len.get(), 1, "the length is asked for once");
         match (done, want) {
             (Some(Ok(slice)), Ok(place)) => {
@@ -288,12 +315,14 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         match inner {
             Inner::Alloc => self.alloc(),
             Inner::Publish => self.publish(),
+            Inner::Keyed => self.publish_keyed(),
             Inner::Slice => self.slice_clone(2, None),
             Inner::PanicInside => self.alloc_with(Act::Panic),
+            Inner::FailInside => self.alloc_try_with(true, Act::Return),
             Inner::Local => self.brief_local(),
             Inner::Probe(probe) => self.probe(probe),
         }
-        self.numbers();
+        look_at_numbers(self.arena, self.oracle);
     }
 
     /// A `Local` that is made and dropped between two steps of another operation.

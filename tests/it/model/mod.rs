@@ -7,6 +7,9 @@
 //! contract leaves open, and the oracle learns them from the results: which vacant slot is taken (it must have been
 //! vacant), and how long a run of a `Local` is (at most its share).
 //!
+//! Keys are kept over all epochs, and with them some of other arenas: after every step each must lead to its own value, or
+//! to none.
+//!
 //! Where lanes are forced, single slots come from a lane, two at a time; what goes back then becomes vacant, and a run may
 //! be refused although that many slots remain. One thread runs, so the oracle knows which slots lie in the lane, and no
 //! number is any less exact.
@@ -18,6 +21,7 @@
 
 mod alone;
 mod ground;
+mod keys;
 mod look;
 mod lying;
 mod op;
@@ -30,8 +34,10 @@ mod properties;
 
 use atomicarena::{AtomicArena, Storage};
 
-use op::Op;
+use alone::IntoVec;
+use keys::Keys;
 pub(crate) use op::Program;
+use op::{Alone, Op};
 use oracle::Oracle;
 use shared::Shared;
 pub(crate) use value::{Counted, Plain, Value};
@@ -41,22 +47,42 @@ pub(crate) const LANES_FORCED: bool = cfg!(all(lanes = "forced", target_pointer_
 
 /// Runs a program on an arena of the heap.
 pub(crate) fn run<T: Value>(program: &Program) {
-    run_in(AtomicArena::<T>::with_capacity(program.capacity), program, LANES_FORCED);
+    run_in(AtomicArena::<T>::with_capacity(program.capacity), program, LANES_FORCED, slots_into_vec);
+}
+
+/// Runs a program on an arena of the heap that is in order from the beginning.
+pub(crate) fn run_in_order<T: Value>(program: &Program) {
+    run_in(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program, false, slots_into_vec);
 }
 
 /// Runs a program on this arena, which is empty, and has no lanes.
 pub(crate) fn run_on<T: Value, S: Storage<T>>(arena: AtomicArena<T, S>, program: &Program) {
-    run_in(arena, program, false);
+    run_in(arena, program, false, |arena, _| arena.into_iter().collect());
 }
 
-fn run_in<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, program: &Program, has_lanes: bool) {
+fn slots_into_vec<T>(arena: AtomicArena<T>, boxed: bool) -> Vec<T> {
+    if boxed {
+        return arena.into_boxed_slice().into_vec();
+    }
+    let capacity = arena.capacity();
+    let vec = arena.into_vec();
+    assert_eq!(vec.capacity(), capacity);
+    vec
+}
+
+fn run_in<T: Value, S: Storage<T>>(
+    mut arena: AtomicArena<T, S>,
+    program: &Program,
+    has_lanes: bool,
+    into_vec: IntoVec<T, S>,
+) {
     value::begin();
     let mut oracle = Oracle::new(arena.capacity(), has_lanes);
     let mut ops = program.ops.iter();
-    // Of all epochs, each with the oracle's number of its own.
-    let mut keys = Vec::new();
+    let mut keys = Keys::new();
     loop {
-        let mut shared = Shared::new(&arena, &mut oracle);
+        keys.make_strangers();
+        let mut shared = Shared::new(&arena, &mut oracle, &mut keys);
         let alone = ops.by_ref().find_map(|&op| match op {
             Op::Alone { forget, what, look } => Some((forget, what, look)),
             op => {
@@ -66,13 +92,13 @@ fn run_in<T: Value, S: Storage<T>>(mut arena: AtomicArena<T, S>, program: &Progr
         });
         shared.end(alone.map_or(0, |(forget, ..)| forget));
         let Some((_, what, look)) = alone else { break };
-        keys.extend(arena.iter().map(|(index, _)| (oracle.epoch, arena.key(index).unwrap())));
-        alone::op(&mut arena, &mut oracle, what, look);
-        for &(epoch, key) in &keys {
-            let (got, want) = (arena.get_key(key), oracle.published(key.index()).filter(|_| epoch == oracle.epoch));
-            assert_eq!(got.is_some(), want.is_some(), "{key:?} leads to {got:?}");
-            assert!(got.is_none_or(|value| value.shows(want.unwrap())));
+        keys.keep_all(&arena, &oracle);
+        if let Alone::InOrder = what {
+            arena = arena.in_order();
+            oracle.keep_order();
         }
+        alone::op(&mut arena, &mut oracle, &keys, what, look);
+        keys.look_at_all(&mut arena, &oracle);
     }
-    alone::end(arena, &mut oracle, program.end);
+    alone::end(arena, &mut oracle, &keys, program.end, into_vec);
 }

@@ -9,6 +9,13 @@ pub(crate) const HANDLES: usize = 3;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     One(One, Act),
+    /// One value, made by a closure that may fail.
+    TryWith {
+        fails: bool,
+        act: Act,
+    },
+    /// One value, published with a key that is kept over all epochs.
+    Keyed,
     Bulk(Bulk),
     /// A reservation; the one that was open under this number is finished before.
     Reserve {
@@ -35,6 +42,8 @@ pub(crate) enum Op {
     StepIter {
         back: bool,
     },
+    /// `arena[_]`, of a slot with a published value or without.
+    Index(usize),
     /// Writes to a value that is owned.
     Touch(usize),
     /// Takes every free slot, one by one.
@@ -70,8 +79,10 @@ pub(crate) enum Act {
 pub(crate) enum Inner {
     Alloc,
     Publish,
+    Keyed,
     Slice,
     PanicInside,
+    FailInside,
     Local,
     Probe(Probe),
 }
@@ -137,6 +148,9 @@ pub(crate) enum Probe {
 pub(crate) enum Alone {
     Look,
     Get(usize),
+    /// By one of the keys that were kept, of whichever epoch or arena.
+    GetKey(usize),
+    GetMany(Many),
     IterMut {
         front: usize,
         back: usize,
@@ -159,13 +173,41 @@ pub(crate) enum Alone {
         zeroed: bool,
         fuse: Option<usize>,
     },
+    /// The values are numbered anew, and then published or not.
+    Compact {
+        publish: bool,
+    },
+    /// The arena moves, and hands out slots in order from now on.
+    InOrder,
+}
+
+/// Several indices at once, `step` apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Many {
+    pub(crate) len: usize,
+    pub(crate) first: usize,
+    /// 0 names one slot again and again.
+    pub(crate) step: usize,
+    /// Only slots that hold a value are counted.
+    pub(crate) held: bool,
 }
 
 /// How the arena ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
-    Drop { fuse: Option<usize> },
-    IntoIter { front: usize, back: usize, fuse: Option<usize> },
+    Drop {
+        fuse: Option<usize>,
+    },
+    IntoIter {
+        front: usize,
+        back: usize,
+        fuse: Option<usize>,
+    },
+    /// On the heap the slots become the vector, or a boxed slice.
+    IntoVec {
+        boxed: bool,
+        fuse: Option<usize>,
+    },
 }
 
 /// A whole life of an arena.
@@ -180,9 +222,10 @@ impl Program {
     pub(crate) fn new(head: [u8; 4], words: &[[u8; 4]]) -> Self {
         let [capacity, end, front, back] = head;
         let (front, fuse) = (usize::from(front % 8), fuse(front / 8));
-        let end = match end % 2 {
+        let end = match end % 4 {
             0 => End::IntoIter { front, back: usize::from(back % 8), fuse },
-            _ => End::Drop { fuse },
+            1 => End::Drop { fuse },
+            _ => End::IntoVec { boxed: end % 4 == 3, fuse },
         };
         // Small, so that much happens at the end; or so large that a `Local` gets runs of several slots.
         let capacity = match capacity {
@@ -199,7 +242,11 @@ impl From<[u8; 4]> for Op {
         let handle = usize::from(a) % HANDLES;
         let one = [One::Alloc, One::AllocWith, One::Publish, One::PublishWith][usize::from(a / 4 % 4)];
         match kind % 32 {
-            0..3 => Op::One(one, act(b)),
+            0..3 => match a / 16 % 4 {
+                0 => Op::TryWith { fails: a >= 128, act: act(b) },
+                1 => Op::Keyed,
+                _ => Op::One(one, act(b)),
+            },
             3..8 => Op::Bulk(bulk(a, b, c)),
             8..11 => Op::Reserve { handle, len: len(b), up_to: c % 4 == 0 },
             11..15 => Op::Step(handle, step(b, c)),
@@ -207,7 +254,11 @@ impl From<[u8; 4]> for Op {
             18 => Op::OpenLocal { handle, batch: (c % 2 == 1).then_some(usize::from(b % 8) + 1) },
             19..24 => Op::InLocal(handle, one, act(b)),
             24 => Op::EndLocal { handle, forget: b % 4 == 0 },
-            25 => [Op::OpenIter, Op::StepIter { back: false }, Op::StepIter { back: true }][usize::from(b % 3)],
+            25 => match b % 4 {
+                0 => Op::OpenIter,
+                1 => Op::Index(c.into()),
+                _ => Op::StepIter { back: b % 4 == 3 },
+            },
             26 => Op::Touch(b.into()),
             27 => Op::Probe(probe(b)),
             _ => Op::Alone { forget: a & (a >> 3), what: alone(kind / 32, b, c), look: a % 2 == 0 },
@@ -217,11 +268,13 @@ impl From<[u8; 4]> for Op {
 
 fn act(byte: u8) -> Act {
     let inner = match byte / 8 % 8 {
-        0 | 1 => Inner::Alloc,
+        0 => Inner::Alloc,
+        1 => Inner::Keyed,
         2 => Inner::Publish,
         3 => Inner::Slice,
         4 => Inner::PanicInside,
         5 => Inner::Local,
+        6 => Inner::FailInside,
         _ => Inner::Probe(probe(byte / 64)),
     };
     match byte % 8 {
@@ -295,14 +348,22 @@ fn alone(kind: u8, b: u8, c: u8) -> Alone {
     // Around one and several turns of the epoch.
     const TIMES: [usize; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 48, 49, 50, 51, 52, 101, 255, 256];
     match (kind, b % 4) {
+        (2 | 7, 0..2) => Alone::Compact { publish: c % 2 == 1 },
         (0..3, _) => Alone::Reset { times: TIMES[usize::from(c % 16)], zeroed: b % 4 == 3, fuse: fuse(b / 4) },
         (3, _) => Alone::Drain { front, back, forget: c % 4 == 0, fuse: fuse(c / 4) },
         (4, 0) => Alone::PublishAll,
         (4, 1) => Alone::FillDefault,
         (4, _) => Alone::FillWith { panic: (c % 2 == 1).then_some(usize::from(c / 2 % 8)) },
         (5, _) => Alone::IterMut { front, back },
-        (6, 0..2) => Alone::Slice,
-        (6, _) => Alone::Get(c.into()),
+        (6, 0) => Alone::Slice,
+        (6, 1) => Alone::Get(c.into()),
+        (6, 2) => Alone::GetKey(c.into()),
+        (6, _) => Alone::GetMany(many(b / 4, c)),
+        (_, 2) => Alone::InOrder,
         _ => Alone::Look,
     }
+}
+
+fn many(b: u8, c: u8) -> Many {
+    Many { len: usize::from(b % 8), first: c.into(), step: usize::from(b / 8 % 4), held: b >= 32 }
 }

@@ -52,7 +52,11 @@ pub(crate) struct Oracle {
     pub(crate) reserved: usize,
     /// Slots that were ever written to.
     pub(crate) written: Vec<bool>,
-    /// How often it was emptied.
+    /// The highest that the cursor ever stood.
+    pub(crate) highest: usize,
+    /// Handles with slots of their own, and calls that have one inside; leaked ones, until `&mut` is there.
+    pub(crate) handles: usize,
+    /// How often it was emptied, or its values numbered anew.
     pub(crate) epoch: usize,
     tags: u32,
 }
@@ -71,6 +75,8 @@ impl Oracle {
             leaked: 0,
             reserved: 0,
             written: vec![false; capacity],
+            highest: 0,
+            handles: 0,
             epoch: 0,
             tags: 0,
         }
@@ -199,6 +205,7 @@ impl Oracle {
             *slot = Slot::Held;
         }
         self.bound = run.end;
+        self.highest = self.highest.max(self.bound);
         run
     }
 
@@ -262,7 +269,7 @@ impl Oracle {
     /// Leaked runs and what is left in the lane become vacant, and the cursor is drawn back over the vacant slots below it.
     pub(crate) fn settle(&mut self) {
         assert_eq!(self.hidden, self.leaked_vacant);
-        (self.hidden, self.leaked_vacant) = (0, 0);
+        (self.hidden, self.leaked_vacant, self.handles) = (0, 0, 0);
         for run in std::mem::take(&mut self.leaked_runs) {
             for slot in &mut self.slots[run] {
                 self.leaked += usize::from(matches!(slot, Slot::Owned(_)));
@@ -285,5 +292,21 @@ impl Oracle {
         self.slots.fill(Slot::Free);
         self.bound = 0;
         self.epoch += 1;
+    }
+
+    /// The values lie side by side from the first slot on, each owned, and under a new index.
+    pub(crate) fn compact(&mut self) {
+        let values = self.values();
+        self.empty();
+        for (index, (_, tag)) in values.into_iter().enumerate() {
+            self.take_from_cursor(1);
+            self.put(index, Slot::Owned(tag));
+        }
+    }
+
+    /// From now on single slots come from the cursor.
+    pub(crate) fn keep_order(&mut self) {
+        self.settle();
+        self.has_lane = false;
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::mem::MaybeUninit;
 
-use super::{Counted, Plain, Program, Value, run, run_on};
+use super::{Counted, Plain, Program, Value, run, run_in_order, run_on};
 
 /// Operations in a program at the most.
 const LONGEST: usize = if cfg!(miri) { 20 } else { 60 };
@@ -51,11 +51,8 @@ fn programs_of_bytes_agree_with_the_oracle() {
 
 #[test]
 fn programs_on_an_arena_in_order_agree_with_the_oracle() {
-    fn on<T: Value>(program: &Program) {
-        run_on(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program);
-    }
-    check(250, on::<Counted>);
-    check(250, on::<Plain>);
+    check(250, run_in_order::<Counted>);
+    check(250, run_in_order::<Plain>);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::ops::Range;
 use atomicarena::{AtomicArena, Full, Local, Reservation, Storage};
 
 use super::ground::{Ground, one_came_back, refused};
+use super::keys::Keys;
 use super::lying::{Log, LyingIter};
 use super::op::{Act, EndRun, HANDLES, One, Op, Step};
 use super::oracle::{Oracle, Place};
@@ -53,13 +54,15 @@ enum Refill {
 }
 
 impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
-    pub(crate) fn new(arena: &'a AtomicArena<T, S>, oracle: &'o mut Oracle) -> Self {
-        Shared { ground: Ground::new(arena, oracle), runs: Default::default(), locals: Default::default() }
+    pub(crate) fn new(arena: &'a AtomicArena<T, S>, oracle: &'o mut Oracle, keys: &'o mut Keys<T>) -> Self {
+        Shared { ground: Ground::new(arena, oracle, keys), runs: Default::default(), locals: Default::default() }
     }
 
     pub(crate) fn op(&mut self, op: Op) {
         match op {
             Op::One(one, act) => self.ground.one(one, act),
+            Op::TryWith { fails, act } => self.ground.alloc_try_with(fails, act),
+            Op::Keyed => self.ground.publish_keyed(),
             Op::Bulk(bulk) => self.ground.bulk(bulk),
             Op::Reserve { handle, len, up_to } => self.reserve(handle, len, up_to),
             Op::Step(handle, step) => self.step(handle, step),
@@ -69,6 +72,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Op::EndLocal { handle, forget } => self.end_local(handle, forget),
             Op::OpenIter => self.ground.open_iter(),
             Op::StepIter { back } => self.ground.step_iter(back),
+            Op::Index(which) => self.ground.index(which),
             Op::Touch(which) => self.ground.touch(which),
             Op::Probe(probe) => self.ground.probe(probe),
             Op::Alone { .. } => unreachable!("ends what is shared"),
@@ -100,6 +104,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
                 let slots = ground.oracle.resolve(place, reservation.first_index());
                 let run = Run { reservation, slots, tags: Vec::new() };
                 run.look();
+                ground.oracle.handles += usize::from(!run.slots.is_empty());
                 self.runs[handle] = Some(run);
             }
             (Err(full), Err(left)) => refused(&full, len, left),
@@ -131,6 +136,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
         let Some(Run { reservation, slots, tags }) = self.runs[handle].take() else { return };
         let ground = &mut self.ground;
         ground.oracle.reserved -= tags.len();
+        ground.oracle.handles -= usize::from(!slots.is_empty() && !matches!(how, EndRun::Forget));
         match how {
             EndRun::Finish => {
                 let slice = reservation.finish();
@@ -170,6 +176,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Some(batch) => arena.local_with_batch(batch.try_into().unwrap()),
             None => arena.local(),
         };
+        self.ground.oracle.handles += 1;
         self.locals[handle] =
             Some(OpenLocal { local, known: Known { ceiling: batch, run: Place::Run(0..0), next: 0 } });
     }
@@ -196,6 +203,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             return ground.oracle.leak(run);
         }
         drop(local);
+        ground.oracle.handles -= 1;
         let unused = match run {
             Place::Run(run) => Place::Run(next..run.end),
             vacant => vacant,

@@ -1,8 +1,9 @@
 //! What the arenas of the model hold: values that carry a tag, and a ledger of those that live.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 use atomicarena::{AtomicArena, Full, Storage};
 
@@ -241,4 +242,25 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Option<R> {
         Err(panic) if panic.is::<Planned>() => None,
         Err(panic) => resume_unwind(panic),
     }
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`; `Err` is what it panicked with, which must be a message. No hook hears of it here either.
+pub(crate) fn message_of<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                hook(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let done = catch_unwind(AssertUnwindSafe(f));
+    QUIET.set(false);
+    done.map_err(|panic| *panic.downcast().expect("a message with numbers"))
 }
