@@ -28,8 +28,9 @@ pub struct Stats {
     /// The high-water mark, over all resets: no value was ever stored at an index at or above it, and the present
     /// `index_bound` is not above it.
     ///
-    /// So slots that were vacant below a value count, and so do those that a handle holds now; those that a handle gave
-    /// back without having written to them do not. Where threads have fought for the cursor (see
+    /// A bound, not a count of values: slots that were vacant below a value count, and so do those that a handle holds now
+    /// or that were vacant when the cursor was drawn back; and one more slot of a `Local` that gave back the rest of its run.
+    /// Where threads have fought for the cursor (see
     /// [`in_order`](AtomicArena::in_order)), the slots that lay ready for them count, too.
     pub high_water: usize,
     /// How often the arena was emptied or its values were numbered anew: the calls of [`reset`](AtomicArena::reset),
