@@ -154,7 +154,7 @@ pub(crate) fn take(lanes: &[Lane]) -> Option<usize> {
 
 /// Which lane is this thread's.
 #[inline]
-fn of_thread() -> usize {
+pub(crate) fn of_thread() -> usize {
     thread_number() % LANES
 }
 
@@ -211,11 +211,6 @@ impl<'a> Lanes<'a> {
         self.lanes.is_empty()
     }
 
-    /// Which lane is this thread's.
-    pub(crate) fn of_thread(self) -> usize {
-        of_thread()
-    }
-
     #[inline]
     pub(crate) fn lane(self, index: usize) -> &'a Lane {
         &self.lanes[index]
@@ -236,7 +231,7 @@ impl<'a> Lanes<'a> {
     /// The word of a cursor that stands there, when lanes are in use or not as that word says.
     #[inline]
     pub(crate) fn at(self, next: usize, like: usize) -> usize {
-        if self.are_in_use(like) { next | IN_USE as usize } else { next }
+        if self.are_in_use(like) { next | in_use() } else { next }
     }
 
     /// Whether the word of the cursor says that lanes are in use.

@@ -41,7 +41,7 @@ impl Cursor {
     /// Takes a slot when this thread's lane is used up: moves the cursor over a run for that lane, unless another has done
     /// so. At the end of the arena takes what is left over elsewhere.
     pub(super) fn refill(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> Option<usize> {
-        let lane = lanes.of_thread();
+        let lane = lanes::of_thread();
         loop {
             // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. E4, pairs with the
             // Release here and in `complete`: lanes are looked at.
