@@ -61,6 +61,8 @@ pub trait Subject<W: Work>: Sync + Sized {
     const KIND: Kind = Kind::Peer;
     /// Whether values that need dropping are dropped. Where they are not, they would leak.
     const DROPS: bool = true;
+    /// Whether `look` finds every place. Where it does not, the walk in `contents` must be enough.
+    const LOOKS: bool = true;
     /// Whether `reset` does anything.
     const RESETS: bool = false;
 

@@ -127,7 +127,7 @@ fn fill_by_all<W: Work, S: Subject<W>>(subject: &mut S, plan: &Plan, seed: u64, 
     for (thread, own) in said.iter().enumerate() {
         let seed = seed_of(seed, thread);
         let expected = expected_of_kept::<W>(plan, seed, block);
-        ensure!(own.kept_digest == expected, "{}: thread {thread} finds other values", S::NAME);
+        ensure!(own.kept_digest == expected || !S::LOOKS, "{}: thread {thread} finds other values", S::NAME);
         let all = (0..plan.puts).map(|put| W::expected(seed, put, plan.size));
         of_all = all.fold(of_all, u64::wrapping_add);
     }

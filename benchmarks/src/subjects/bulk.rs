@@ -165,6 +165,8 @@ pub struct OrxBagExtend(ConcurrentBag<u64, FixedVec<u64>>);
 
 impl Subject<Slice> for OrxBagExtend {
     const NAME: &'static str = "orx-concurrent-bag, extend";
+    // As in `OrxBag`.
+    const LOOKS: bool = false;
     const RESETS: bool = true;
     type Handle<'a> = &'a ConcurrentBag<u64, FixedVec<u64>>;
     type Place = (usize, usize);
