@@ -5,7 +5,6 @@
 //! that none is lost, and that the next owner sees all that the last one did (E2) is what `cursor.rs` and `stamp.rs` argue
 //! and the models check. The arenas themselves never move.
 
-use alloc::boxed::Box;
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -66,7 +65,7 @@ pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
     /// As many slots as there are arenas, none of which ever holds a value.
     seats: AtomicArena<()>,
     /// Invariant: empty while its seat is free. Accessed only by the owner of its seat, or with `&mut` of the pool.
-    arenas: Box<[UnsafeCell<AtomicArena<T, S>>]>,
+    arenas: Vec<UnsafeCell<AtomicArena<T, S>>>,
 }
 
 // SAFETY: through a shared pool an arena passes from thread to thread, to one at a time, which asks for `Send` of it. No
@@ -82,7 +81,7 @@ impl<T> ArenaPool<T> {
     /// So many arenas on the heap, each of that capacity.
     ///
     /// Takes the memory of them all, as [`with_capacity`](AtomicArena::with_capacity) does for one, and touches no slot.
-    /// An arena has some 600 bytes beside its slots, and 4 KiB more from 16,384 slots on.
+    /// An arena has some 500 bytes beside its slots, and 4 KiB more from 16,384 slots on.
     ///
     /// # Panics
     ///
@@ -107,7 +106,7 @@ impl<T> ArenaPool<T> {
         for _ in 0..arenas {
             made.push(UnsafeCell::new(AtomicArena::with_capacity(capacity)));
         }
-        ArenaPool { seats, arenas: made.into_boxed_slice() }
+        ArenaPool { seats, arenas: made }
     }
 
     /// As [`new`](Self::new), with an error where that panics or aborts.
@@ -134,7 +133,7 @@ impl<T> ArenaPool<T> {
         for _ in 0..arenas {
             made.push(UnsafeCell::new(AtomicArena::try_with_capacity(capacity)?));
         }
-        Ok(ArenaPool { seats, arenas: made.into_boxed_slice() })
+        Ok(ArenaPool { seats, arenas: made })
     }
 }
 
@@ -144,7 +143,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// # Errors
     ///
     /// [`CapacityError::Zero`] when there are none, [`OutOfMemory`](CapacityError::OutOfMemory) when the allocator
-    /// refuses the byte that is kept for each.
+    /// refuses what keeps them side by side, or the byte beside each. The arenas are dropped then.
     ///
     /// # Panics
     ///
@@ -160,12 +159,14 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// assert_eq!((arena.capacity(), pool.available()), (16, 3));
     /// ```
     pub fn from_arenas(arenas: impl IntoIterator<Item = AtomicArena<T, S>>) -> Result<Self, CapacityError> {
-        let emptied = arenas.into_iter().map(|mut arena| {
+        let mut emptied = Vec::new();
+        for mut arena in arenas {
             arena.reset();
-            UnsafeCell::new(arena)
-        });
-        let arenas: Box<[_]> = emptied.collect();
-        Ok(ArenaPool { seats: AtomicArena::try_with_capacity(arenas.len())?, arenas })
+            let bytes = (emptied.len() + 1) * size_of_val(&arena);
+            emptied.try_reserve(1).map_err(|_| CapacityError::OutOfMemory { bytes })?;
+            emptied.push(UnsafeCell::new(arena));
+        }
+        Ok(ArenaPool { seats: AtomicArena::try_with_capacity(emptied.len())?, arenas: emptied })
     }
 
     /// Takes an empty arena out of the pool, until the guard is dropped. `None` when each that was in when the call began

@@ -281,6 +281,17 @@ fn try_new_survives_every_refusal_of_the_allocator() {
 }
 
 #[test]
+fn from_arenas_survives_every_refusal_of_the_allocator() {
+    let made = || ArenaPool::from_arenas([const { StaticArena::<u64, 4>::new() }; 3]);
+    let needed = metered(|| made().unwrap()).1.requests;
+    assert!(needed >= 2);
+    for granted in 0..needed {
+        let refused = short_of_memory(granted, || made().unwrap_err()).0;
+        assert!(matches!(refused, CapacityError::OutOfMemory { bytes: 1.. }), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_pool_of_arenas_that_are_there_already() {
     let ledger = Ledger::new();
     let used = AtomicArena::with_capacity(3);
