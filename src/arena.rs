@@ -21,14 +21,15 @@ use crate::view_mut::ViewMut;
 /// see until somebody has `&mut` of the arena. Or it is *published* ([`publish`](Self::publish)): an index and `&T`,
 /// which every thread can [`get`](Self::get) from then on.
 ///
-/// Nothing ever moves, no method but the constructors allocates, and when the arena is full the value comes back in an
-/// error. A slot costs one byte beside its value.
+/// Nothing moves, but by `compact` and what moves all values out; no method but the constructors allocates, but for
+/// `into_boxed_slice`, which shrinks, and what rayon does; and when the arena is full the value comes back in an error. A
+/// slot costs one byte beside its value.
 ///
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`: values only move into it, and out of it with `&mut`. The methods that
-/// lend `&T` to other threads ask for `T: Sync`. No method blocks: those that take `&self` are lock-free at least,
-/// and say so where they are more.
+/// lend `&T` to other threads ask for `T: Sync`. No method blocks, but those of the feature `rayon`, which wait for its
+/// workers: those that take `&self` are lock-free at least, and say so where they are more.
 ///
 /// # Memory ordering
 ///
@@ -123,7 +124,7 @@ impl<T> AtomicArena<T> {
     /// An empty arena of that many slots, on the heap.
     ///
     /// Two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not touched, and `capacity` zeroed
-    /// bytes beside them. Constant time, as far as the allocator has fresh memory.
+    /// bytes beside them, with 4 KiB more from 16,384 slots on. Constant time, as far as the allocator has fresh memory.
     ///
     /// # Panics
     ///
@@ -220,13 +221,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The same arena, which from now on hands out slots in the order of their indices, however many threads ask.
     ///
     /// An arena of 16,384 slots or more notices when threads fight for its cursor, and then lets each take single slots
-    /// from a run of its own, a lane, until it is emptied: two threads are some ten times faster then than with one
+    /// from a run of its own, a lane, until somebody has `&mut` of the arena: two threads are some ten times faster then than with one
     /// cursor. It is as exact (what is left of any lane is handed out before the arena is full), but which index comes next
-    /// then depends on the thread, and a run that goes back serves requests for one slot only, until somebody has `&mut` of
-    /// the arena. This keeps one cursor always, for who needs indices without gaps while threads are at work, or runs that go
+    /// then depends on the thread, and a run that goes back serves requests for one slot only, until then. This keeps one cursor always, for who needs indices without gaps while threads are at work, or runs that go
     /// back whole.
     ///
-    /// Without the feature `std`, on targets of less than 64 bits, and in place or in borrowed bytes, every arena is so.
+    /// Without the feature `std`, on targets of less than 64 bits, in place or in borrowed bytes, and beyond 2^33 slots every
+    /// arena is so.
     ///
     /// # Examples
     ///
@@ -391,7 +392,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores a value, and returns its index and a reference: from now on every thread can read it.
     ///
-    /// Costs one atomic addition and two stores. Progress as [`alloc`](Self::alloc).
+    /// Costs as [`alloc`](Self::alloc), and one more store. Progress as there.
     ///
     /// # Errors
     ///
@@ -602,7 +603,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// How many slots hold a value, or are held by a handle or by a call in progress.
     ///
     /// Exact when nothing else is going on. Otherwise an estimate, which may never have been true: do not conclude from
-    /// it that the arena is empty or full. Wait-free.
+    /// it that the arena is empty or full.
+    ///
+    /// Costs two loads; where threads have fought for the cursor 32 more, of lines that they write to. Wait-free.
     ///
     /// # Examples
     ///
@@ -639,7 +642,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// How many slots are free: `capacity() - count()`.
     ///
     /// All of them can be had one by one. In one run no more than `capacity() - index_bound()`: a slot that came back
-    /// below the cursor is handed out alone, until the next call with `&mut self` finds that nothing lies behind it.
+    /// below the cursor, or lies in a lane, is handed out alone, until the next call with `&mut self` finds that nothing lies
+    /// behind it.
     ///
     /// Exact when nothing else is going on, and an estimate otherwise, as [`count`](Self::count).
     ///
@@ -695,8 +699,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The value at that index, owned or published. Constant.
     ///
-    /// This and the other methods with `&mut self` except [`reset`](Self::reset) make slots vacant that a leaked
-    /// handle held, which takes time linear in what was handed out, once for each time that happened.
+    /// This and the other methods with `&mut self`, but a [`reset`](Self::reset) of values without drop, make slots vacant
+    /// that a leaked handle held, which takes time linear in what was handed out, once for each time that happened; and what
+    /// is left in lanes, a byte for each slot, once for each time that threads fought for the cursor.
     ///
     /// # Examples
     ///
@@ -778,7 +783,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Moves the values out, in index order. The arena is empty from this call on.
     ///
-    /// A `Drain` that is dropped drops the values that are left; one that is forgotten leaks them.
+    /// A `Drain` that is dropped drops the values that are left; one that is forgotten leaks them. Constant, and for each value
+    /// a look at a byte and a move.
+    ///
+    /// # Panics
+    ///
+    /// When the `drop` of a value does that was left in the `Drain`; the others are dropped all the same.
     ///
     /// # Examples
     ///
@@ -797,7 +807,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 
     /// The values as one slice, when every slot below [`index_bound`](Self::index_bound) holds one: when nothing went
-    /// back from the middle. Constant.
+    /// back from the middle, and nothing was left in lanes (see [`in_order`](Self::in_order)). Constant.
     ///
     /// # Examples
     ///
@@ -845,7 +855,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Fills every free slot with what `f` makes of its index, and returns the whole arena as one slice.
     ///
-    /// The new values are owned, until [`publish_all`](Self::publish_all).
+    /// The new values are owned, until [`publish_all`](Self::publish_all). Linear in the number of free slots; in the capacity,
+    /// where some of them are vacant.
     ///
     /// # Panics
     ///

@@ -38,15 +38,15 @@ mod spread;
 
 use core::ops::Range;
 
-use crate::lanes::{self, Lane, Lanes};
+use crate::lanes::{self, Hint, Lane, Lanes};
 use crate::stamp::Stamps;
-use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Ordering, const_fn};
+use crate::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 
 /// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
 /// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
 const FAR: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
-/// How often it is looked at who takes single slots from the cursor: once in so many.
+/// How often it is noted which thread takes a single slot from the cursor: once in so many.
 const SAMPLE: usize = 64;
 
 /// Where the count of handles stops counting, so that it never wraps.
@@ -62,11 +62,6 @@ pub(crate) struct Cursor {
     next: CachePadded<AtomicUsize>,
     /// What changes with runs, not with values; on a line apart from `next`.
     runs: CachePadded<Runs>,
-    /// Whether it is quicker to take single slots from lanes: set when threads are seen to fight for `next`, so that they
-    /// need not look there. Not cleared before the epoch ends. Only a hint: to take a slot from either is always right.
-    spread: AtomicBool,
-    /// Whether single slots never come from lanes, though the arena may have some.
-    in_order: bool,
 }
 
 /// What became of taking a slot the simple way.
@@ -107,8 +102,6 @@ impl Cursor {
                     written: AtomicUsize::new(0),
                     sample: AtomicUsize::new(0),
                 }),
-                spread: AtomicBool::new(false),
-                in_order: false,
             }
         }
     }
@@ -140,9 +133,8 @@ impl Cursor {
     ///
     /// At or past the end the addition stays: what each of the others then reads says the same.
     #[inline]
-    pub(crate) fn take_next<'l>(&self, end: usize, lanes: impl FnOnce() -> &'l [Lane]) -> Taken {
-        // Relaxed: a hint.
-        if self.spread.load(Ordering::Relaxed) {
+    pub(crate) fn take_next<'l>(&self, end: usize, hint: &Hint, lanes: impl FnOnce() -> &'l [Lane]) -> Taken {
+        if hint.is_spread() {
             return lanes::take(lanes()).map_or(Taken::Unclear(None), Taken::Slot);
         }
         // Acquire: E2, pairs with the Release in `lower`: the slot may have had an owner before. E4, pairs with the Release
@@ -354,14 +346,18 @@ mod tests {
     use crate::sync::Exclusive;
 
     fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
-        match cursor.take_next(stamps.len(), || &[]) {
+        match cursor.take_next(stamps.len(), none().hint, || &[]) {
             Taken::Slot(index) => Some(index),
             Taken::Nothing => None,
-            Taken::Unclear(word) => cursor.take_otherwise(stamps, NONE, word),
+            Taken::Unclear(word) => cursor.take_otherwise(stamps, none(), word),
         }
     }
 
-    const NONE: Lanes<'_> = Lanes::new(&[], 0, 1);
+    fn none() -> Lanes<'static> {
+        static HINT: Hint = Hint::new();
+        Lanes::new(&[], &HINT, 0, 1)
+    }
+
     #[test]
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
@@ -371,8 +367,8 @@ mod tests {
             assert_eq!(take_one(&cursor, stamps), None);
             assert!((2..=2 + FAR).contains(&cursor.next.read_mut()));
         }
-        assert_eq!((cursor.bound(stamps, NONE), cursor.count(stamps, NONE)), (2, 2));
-        cursor.give_back(stamps, NONE, 1..2, 1);
+        assert_eq!((cursor.bound(stamps, none()), cursor.count(stamps, none())), (2, 2));
+        cursor.give_back(stamps, none(), 1..2, 1);
         assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(1), None));
     }
 
@@ -403,7 +399,7 @@ mod tests {
         let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
         cursor.raise_mut(8);
         for (run, written, mark) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
-            cursor.give_back(stamps, NONE, run, written);
+            cursor.give_back(stamps, none(), run, written);
             assert_eq!(cursor.runs.written.read_mut(), mark);
         }
     }

@@ -24,7 +24,9 @@ unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 impl<'a, T> Iter<'a, T> {
     #[inline]
     pub(crate) fn new(view: View<'a, T>) -> Self {
-        Iter { view, slots: 0..view.bound() }
+        let bound = view.bound();
+        // Cut to what is gone through: so a loop over all of it need not look twice whether it is at the end.
+        Iter { view: view.up_to(bound), slots: 0..bound }
     }
 }
 
@@ -39,6 +41,15 @@ impl<'a, T> Iterator for Iter<'a, T> {
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.slots.len()))
+    }
+
+    /// One loop, where a call of `next` for each is a loop within a loop.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        self.slots.fold(init, |so_far, index| match self.view.get(index) {
+            Some(value) => f(so_far, (index, value)),
+            None => so_far,
+        })
     }
 }
 

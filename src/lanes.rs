@@ -44,7 +44,7 @@
 
 use core::ops::Range;
 
-use crate::sync::{AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
+use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
 
 /// Whether arenas have few lanes and short runs, and use them from the first slot on: for tests.
 pub(crate) const FORCED: bool = cfg!(lanes = "forced");
@@ -146,6 +146,54 @@ impl Lane {
     }
 }
 
+/// Whether it is quicker to take single slots from lanes. Stands apart from the cursor, so that who takes them need not
+/// look there.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    /// Set when threads are seen to fight for the cursor, and cleared under `&mut`. Only a hint: to take a slot from either
+    /// is always right. Where it is not set nothing is left in lanes, for who has `&mut`.
+    spread: AtomicBool,
+    /// Whether single slots never come from lanes, though the arena may have some.
+    in_order: bool,
+}
+
+impl Hint {
+    const_fn! {
+        pub(crate) fn new() -> Self {
+            Hint { spread: AtomicBool::new(false), in_order: false }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_spread(&self) -> bool {
+        // Relaxed: a hint.
+        self.spread.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn spread(&self) {
+        // Relaxed: a hint.
+        self.spread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether single slots come from the cursor alone.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// From now on they do.
+    pub(crate) fn keep_order(&mut self) {
+        self.spread.write_mut(false);
+        self.in_order = true;
+    }
+
+    /// Forgets that threads fought, in an arena that has lanes or not. Returns whether they did.
+    pub(crate) fn restart(&mut self, has_lanes: bool) -> bool {
+        let was = self.spread.read_mut();
+        self.spread.write_mut(FORCED && has_lanes && !self.in_order);
+        was
+    }
+}
+
 /// Takes a slot from this thread's lane, `None` when none is left there.
 #[inline]
 pub(crate) fn take(lanes: &[Lane]) -> Option<usize> {
@@ -192,6 +240,7 @@ pub(crate) struct Transit {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lanes<'a> {
     lanes: &'a [Lane],
+    pub(crate) hint: &'a Hint,
     /// How many slots the arena has.
     capacity: usize,
     /// The longest run. The same at every call, as it decides where a run in transit ends.
@@ -201,9 +250,9 @@ pub(crate) struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     /// `slot_size` is in bytes.
     #[inline]
-    pub(crate) const fn new(lanes: &'a [Lane], capacity: usize, slot_size: usize) -> Self {
+    pub(crate) const fn new(lanes: &'a [Lane], hint: &'a Hint, capacity: usize, slot_size: usize) -> Self {
         let longest = if slot_size <= RUN_BYTES / MAX_RUN { MAX_RUN } else { RUN_BYTES.div_ceil(slot_size) };
-        Lanes { lanes, capacity, longest }
+        Lanes { lanes, hint, capacity, longest }
     }
 
     #[inline]
@@ -296,10 +345,10 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn the_word_of_the_cursor_says_what_was_put_in_wherever_the_cursor_has_gone_since() {
-        let lanes = [const { Lane::new() }; LANES];
+        let (lanes, hint) = ([const { Lane::new() }; LANES], Hint::new());
         let capacity = MAX_CAPACITY;
         for slot_size in [0, 1, 8, 64, RUN_BYTES, RUN_BYTES + 1, usize::MAX] {
-            let lanes = Lanes::new(&lanes, capacity, slot_size);
+            let lanes = Lanes::new(&lanes, &hint, capacity, slot_size);
             for start in [0, 1, 63, (1 << START_BITS) - 1, 1 << START_BITS, capacity / 2, capacity - 1] {
                 for lane in [0, 1, LANES - 1] {
                     let (word, sent) = lanes.send(lane, start);
@@ -322,7 +371,8 @@ mod tests {
 
     #[test]
     fn without_lanes_the_word_is_the_next_slot() {
-        let lanes = Lanes::new(&[], usize::MAX, 1);
+        let hint = Hint::new();
+        let lanes = Lanes::new(&[], &hint, usize::MAX, 1);
         for word in [0, 1, usize::MAX / 2, usize::MAX] {
             assert_eq!((lanes.next(word), lanes.transit(word), lanes.at(word, word)), (word, None, word));
             assert!(!lanes.are_in_use(word));
@@ -348,7 +398,8 @@ mod tests {
         let mut places = [const { Lane::new() }; LANES];
         places[1].open(0..2);
         {
-            let lanes = Lanes::new(&places, 1 << 20, 8);
+            let hint = Hint::new();
+            let lanes = Lanes::new(&places, &hint, 1 << 20, 8);
             let (word, sent) = lanes.send(0, 2);
             assert_eq!(lanes.left(word), 2 + sent.run.len());
             lanes.open(&sent);

@@ -969,11 +969,44 @@ fn lanes_what_is_left_in_them_is_settled() {
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
         // Nothing is left in them after a reset either, before which something was.
-        assert!(ground.alloc().is_some());
+        assert_eq!(spread_and_alloc(ground, 1), 1);
         ground.arena.reset();
         ground.arena.view().spread_at_once();
         assert!(ground.alloc_run(8).is_some());
         assert_eq!(ground.alloc(), None);
+    });
+}
+
+/// Has `held` values from lanes, which are then settled: the cursor says no longer that they are in use, and stands where the
+/// first free slot is.
+fn explore_settled_lanes(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore_lanes(capacity, move |mut ground| {
+        assert_eq!(alloc_times(&ground, held), held);
+        assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), held);
+        model(ground);
+    });
+}
+
+#[test]
+fn lanes_that_were_settled_lose_nothing() {
+    explore_settled_lanes(2, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 1) + other.join().unwrap(), 1);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn lanes_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
+    explore_settled_lanes(4, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        // Who began while the run was held may miss it.
+        let got = alloc_times(&ground, 1) + other.join().unwrap();
+        assert!(got >= 1);
+        ground.assert_exact(1 + got);
     });
 }
 

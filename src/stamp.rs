@@ -141,6 +141,12 @@ impl<'a> Stamps<'a> {
         self.stamps
     }
 
+    /// Those of the first slots alone.
+    #[inline]
+    pub(crate) fn up_to(self, bound: usize) -> Self {
+        Stamps { stamps: &self.stamps[..bound], ..self }
+    }
+
     #[inline]
     pub(crate) fn len(self) -> usize {
         self.stamps.len()

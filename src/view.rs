@@ -11,9 +11,7 @@ use core::ptr::NonNull;
 use crate::cursor::{Cursor, Taken};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
-#[cfg(feature = "alloc")]
-use crate::lanes::FORCED;
-use crate::lanes::{LANES, Lane, Lanes};
+use crate::lanes::{Hint, LANES, Lane, Lanes};
 use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
@@ -21,6 +19,7 @@ use crate::sync::{Trace, const_fn};
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
+    pub(crate) hint: Hint,
     /// The first of `LANES` lanes, where there are some.
     lanes: Option<NonNull<Lane>>,
     pub(crate) clock: Clock,
@@ -34,7 +33,7 @@ unsafe impl Sync for Header {}
 impl Header {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Header { cursor: Cursor::new(), lanes: None, clock: Clock::new() }
+            Header { cursor: Cursor::new(), hint: Hint::new(), lanes: None, clock: Clock::new() }
         }
     }
 
@@ -45,25 +44,31 @@ impl Header {
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn with_lanes(lanes: Option<NonNull<Lane>>) -> Self {
         let mut header = Header { lanes, ..Self::new() };
-        header.cursor.spread_mut(FORCED && lanes.is_some());
+        header.hint.restart(lanes.is_some());
         header
     }
 
     #[inline]
-    fn lanes(&self) -> &[Lane] {
+    fn places(&self) -> &[Lane] {
         // SAFETY: there are as many (`with_lanes`), and while we are borrowed nobody has `&mut` of us.
         self.lanes.map_or(&[], |lanes| unsafe { core::slice::from_raw_parts(lanes.as_ptr(), LANES) })
     }
 
+    /// `slot_size` is in bytes.
+    #[inline]
+    fn lanes(&self, capacity: usize, slot_size: usize) -> Lanes<'_> {
+        Lanes::new(self.places(), &self.hint, capacity, slot_size)
+    }
+
     /// The header in its parts.
     #[inline]
-    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut [Lane], &mut Clock) {
+    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut Hint, &mut [Lane], &mut Clock) {
         let lanes = match self.lanes {
-            // SAFETY: as in `lanes`, and we are borrowed exclusively.
+            // SAFETY: as in `places`, and we are borrowed exclusively.
             Some(lanes) => unsafe { core::slice::from_raw_parts_mut(lanes.as_ptr(), LANES) },
             None => &mut [],
         };
-        (&mut self.cursor, lanes, &mut self.clock)
+        (&mut self.cursor, &mut self.hint, lanes, &mut self.clock)
     }
 
     /// What is remembered when the memory of the arena is as new.
@@ -133,7 +138,13 @@ impl<'a, T> View<'a, T> {
 
     #[inline]
     fn lanes(self) -> Lanes<'a> {
-        Lanes::new(self.header.lanes(), self.capacity(), size_of::<T>())
+        self.header.lanes(self.capacity(), size_of::<T>())
+    }
+
+    /// A view of the first slots alone, to read from.
+    #[inline]
+    pub(crate) fn up_to(self, bound: usize) -> Self {
+        View { stamps: self.stamps.up_to(bound), ..self }
     }
 
     #[inline]
@@ -170,12 +181,12 @@ impl<'a, T> View<'a, T> {
         #[cold]
         #[inline(never)]
         fn take_otherwise(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            let lanes = Lanes::new(header.lanes(), stamps.len(), slot_size);
+            let lanes = header.lanes(stamps.len(), slot_size);
             header.cursor.take_otherwise(Stamps::new(stamps, &header.clock), lanes, word)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        let index = match header.cursor.take_next(stamps.len(), || header.lanes()) {
+        let index = match header.cursor.take_next(stamps.len(), &header.hint, || header.places()) {
             Taken::Slot(index) => index,
             Taken::Nothing => return None,
             Taken::Unclear(word) => take_otherwise(header, stamps, size_of::<T>(), word)?,

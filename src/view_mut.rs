@@ -6,7 +6,7 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::cursor::Cursor;
-use crate::lanes::Lane;
+use crate::lanes::{Hint, Lane};
 use crate::stamp::{Epoch, Kind, Stamp, StampsMut};
 use crate::view::Header;
 
@@ -15,6 +15,7 @@ use crate::view::Header;
 pub struct ViewMut<'a, T> {
     pub(crate) cursor: &'a mut Cursor,
     pub(crate) stamps: StampsMut<'a>,
+    hint: &'a mut Hint,
     lanes: &'a mut [Lane],
     slots: NonNull<T>,
     marker: PhantomData<&'a mut T>,
@@ -26,8 +27,8 @@ impl<'a, T> ViewMut<'a, T> {
     /// As for [`View::new`](crate::view::View::new); and for `'a` the slots are accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
-        let (cursor, lanes, clock) = header.parts_mut();
-        ViewMut { cursor, stamps: StampsMut::new(stamps, clock), lanes, slots, marker: PhantomData }
+        let (cursor, hint, lanes, clock) = header.parts_mut();
+        ViewMut { cursor, stamps: StampsMut::new(stamps, clock), hint, lanes, slots, marker: PhantomData }
     }
 
     /// Where the slot is.
@@ -45,13 +46,13 @@ impl<'a, T> ViewMut<'a, T> {
 
     #[inline]
     pub(crate) fn settle(&mut self) {
-        self.cursor.settle(&mut self.stamps, self.lanes);
+        self.cursor.settle(&mut self.stamps, self.lanes, self.hint);
     }
 
     /// From now on single slots come from the cursor alone.
     pub(crate) fn keep_order(&mut self) {
         self.settle();
-        self.cursor.keep_order(&self.stamps, self.lanes);
+        self.hint.keep_order();
     }
 
     /// Whether the slot holds a value. The arena must be settled.
@@ -71,7 +72,7 @@ impl<'a, T> ViewMut<'a, T> {
     pub(crate) fn restart(&mut self) -> Epoch {
         let bound = self.bound();
         let ended = self.stamps.end_epoch(bound);
-        self.cursor.restart(&self.stamps, self.lanes);
+        self.cursor.restart(&self.stamps, self.lanes, self.hint);
         ended
     }
 

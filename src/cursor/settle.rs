@@ -1,31 +1,11 @@
 //! What is done to the cursor by who has it to himself.
 
 use super::Cursor;
-use crate::lanes::{self, FORCED, Lane};
+use crate::lanes::{self, Hint, Lane};
 use crate::stamp::{Kind, StampsMut};
 use crate::sync::Exclusive;
 
 impl Cursor {
-    /// Whether it is quicker to take single slots from lanes.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn spread_mut(&mut self, spread: bool) {
-        self.spread.write_mut(spread);
-    }
-
-    /// From now on single slots come from the cursor alone. The arena must be settled.
-    pub(crate) fn keep_order(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
-        let next = self.bound_mut(stamps, lanes);
-        self.next.write_mut(next);
-        self.spread.write_mut(false);
-        self.in_order = true;
-    }
-
-    /// Whether single slots come from the cursor alone.
-    #[cfg(all(feature = "mapped", not(all(test, loom))))]
-    pub(crate) fn is_in_order(&self) -> bool {
-        self.in_order
-    }
-
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
     pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
@@ -69,11 +49,13 @@ impl Cursor {
     /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot
     /// holds one.
     ///
-    /// Linear in what was handed out when a handle was leaked since the last time; else constant, amortised.
+    /// Linear in what was handed out when a handle was leaked since the last time, and in what is left in lanes when they are
+    /// in use; else constant, amortised.
     #[inline]
-    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane], hint: &mut Hint) {
         if lanes::are_in_use(lanes, self.next.read_mut()) {
             self.vacate_lanes(stamps, lanes);
+            hint.restart(true);
         }
         if self.runs.open.read_mut() != 0 {
             self.vacate_leaked(stamps, lanes);
@@ -83,8 +65,8 @@ impl Cursor {
         }
     }
 
-    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered. They are not in use until somebody
-    /// asks for a slot again: so this is done once, not at every call with `&mut`.
+    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered. They are not in use until threads
+    /// fight again: so this is not done at every call with `&mut`.
     #[cold]
     fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
         let mut vacant = self.runs.vacant.read_mut();
@@ -95,6 +77,7 @@ impl Cursor {
         self.runs.vacant.write_mut(vacant);
         let next = self.bound_mut(stamps, lanes);
         self.next.write_mut(next);
+        self.runs.sample.write_mut(0);
     }
 
     #[cold]
@@ -135,14 +118,13 @@ impl Cursor {
     }
 
     /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane]) {
+    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane], hint: &mut Hint) {
         self.note_written(stamps, lanes);
-        if self.spread.read_mut() {
-            for lane in &mut *lanes {
+        if hint.restart(!lanes.is_empty()) {
+            for lane in lanes {
                 lane.close_mut();
             }
         }
-        self.spread.write_mut(FORCED && !lanes.is_empty() && !self.in_order);
         self.runs.sample.write_mut(0);
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
@@ -166,7 +148,7 @@ mod tests {
         }
         let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
         cursor.runs.vacant.write_mut(before);
-        cursor.settle(&mut stamps, &mut []);
+        cursor.settle(&mut stamps, &mut [], &mut Hint::new());
         let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
         let next = cursor.bound_mut(&stamps, &[]);
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());

@@ -7,14 +7,14 @@ use crate::stamp::Stamps;
 use crate::sync::{Ordering, thread_number};
 
 /// How often in a row it must have been another thread than before. Of two that fight for the cursor, either takes the
-/// slot that is looked at as often as not: so about a thousand slots are taken before that is seen.
+/// slot that is looked at as often as not: so about two thousand slots are taken before that is seen.
 const FIGHT: usize = 4;
 
 impl Cursor {
     /// Sees whether several threads fight for the cursor: every so often, whether the slot went to another thread than
     /// the one the time before. Threads that take turns, many slots each, do not fight.
     pub(super) fn look_for_others(&self, lanes: Lanes<'_>) {
-        if lanes.is_empty() || self.in_order {
+        if lanes.is_empty() || lanes.hint.is_in_order() {
             return;
         }
         // Relaxed, all: a guess.
@@ -32,8 +32,7 @@ impl Cursor {
     /// From now on lanes are in use.
     fn spread(&self, lanes: Lanes<'_>) {
         debug_assert!(!lanes.is_empty());
-        // Relaxed: a hint.
-        self.spread.store(true, Ordering::Relaxed);
+        lanes.hint.spread();
         // Relaxed: only that the word is another matters, see `lower`.
         self.next.fetch_or(lanes::in_use(), Ordering::Relaxed);
     }
@@ -47,7 +46,7 @@ impl Cursor {
             // Release here and in `complete`: lanes are looked at.
             let word = self.next.load(Ordering::Acquire);
             if !lanes.are_in_use(word) {
-                // Another is about to say so; or somebody had `&mut` of the arena in between.
+                // Another is about to say so; or lanes are forced, and this is the first to ask.
                 self.spread(lanes);
                 continue;
             }
@@ -101,7 +100,7 @@ impl Cursor {
 mod tests {
     use super::*;
     use crate::cursor::{SAMPLE, Taken};
-    use crate::lanes::{LANES, Lane};
+    use crate::lanes::{Hint, LANES, Lane};
     use crate::stamp::{Clock, Stamp};
     use crate::sync::Exclusive;
     use std::thread;
@@ -111,18 +110,18 @@ mod tests {
     /// Takes slots from a cursor, one thread after another, so many each; whether lanes came into use.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
-        let places = [const { Lane::new() }; LANES];
-        let (stamps, lanes) = (Stamps::new(&bytes, &clock), Lanes::new(&places, SLOTS, 8));
+        let (places, hint) = ([const { Lane::new() }; LANES], Hint::new());
+        let (stamps, lanes) = (Stamps::new(&bytes, &clock), Lanes::new(&places, &hint, SLOTS, 8));
         let mut cursor = Cursor::new();
         for turn in turns {
-            let take = || match cursor.take_next(SLOTS, || &places) {
+            let take = || match cursor.take_next(SLOTS, &hint, || &places) {
                 Taken::Unclear(word) => cursor.take_otherwise(stamps, lanes, word).is_some(),
                 taken => matches!(taken, Taken::Slot(_)),
             };
             thread::scope(|scope| assert!(scope.spawn(|| (0..turn).all(|_| take())).join().unwrap()));
         }
-        assert_eq!(cursor.spread.read_mut(), lanes.are_in_use(cursor.next.read_mut()));
-        cursor.spread.read_mut()
+        assert_eq!(hint.is_spread(), lanes.are_in_use(cursor.next.read_mut()));
+        hint.is_spread()
     }
 
     #[test]

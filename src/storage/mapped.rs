@@ -197,13 +197,14 @@ impl<T> Mapped<T> {
 
     /// `discard` says whether it has given the pages back; if not, other address space takes the place of the present.
     fn release_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
+        // Nobody vouches for that any more, whether or not the pages go back.
+        self.locked = false;
         if !discard(&mut self.map) {
             self.map_anew()?;
         }
-        self.locked = false;
         // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
         // far either was used holds any more.
-        let (past, in_order) = (self.memory.header.past(), self.memory.header.cursor.is_in_order());
+        let (past, in_order) = (self.memory.header.past(), self.memory.header.hint.is_in_order());
         // SAFETY: as in `new`: the pages are all zeros again, or others. The old header, whose lanes they were, was not
         // asked for them since, and is gone with this.
         self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };

@@ -70,6 +70,28 @@ fn the_hint_of_iter_holds_whatever_is_published_meanwhile() {
 }
 
 #[test]
+fn a_loop_inside_iter_meets_what_comes_one_by_one() {
+    let arena = AtomicArena::with_capacity(9);
+    for value in 0..8 {
+        match value % 3 {
+            1 => _ = arena.alloc(value).unwrap(),
+            _ => _ = arena.publish(value).unwrap(),
+        }
+    }
+    for (front, back) in [(0, 0), (1, 0), (2, 1), (1, 3), (6, 0), (7, 7)] {
+        let mut iter = arena.iter();
+        (0..front).for_each(|_| _ = iter.next());
+        (0..back).for_each(|_| _ = iter.next_back());
+        let mut again = iter.clone();
+        let one_by_one: Vec<_> = std::iter::from_fn(|| again.next()).collect();
+        assert_eq!(one_by_one.len(), 5_usize.saturating_sub(front + back));
+        let mut inside = Vec::new();
+        iter.for_each(|item| inside.push(item));
+        assert_eq!(inside, one_by_one);
+    }
+}
+
+#[test]
 fn an_index_finds_what_get_finds() {
     let arena = AtomicArena::with_capacity(2);
     arena.publish(String::from("a")).unwrap();

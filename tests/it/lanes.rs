@@ -181,13 +181,18 @@ fn bring_lanes_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl 
 where
     AtomicArena<T, S>: Sync,
 {
+    bring_lanes_on_by(&|| assert!(arena.alloc(make()).is_ok()));
+}
+
+/// As `bring_lanes_on`; `store` takes one slot.
+fn bring_lanes_on_by(store: &(dyn Fn() + Sync)) {
     let turn = |thread: usize, round: usize| {
         if round % 2 == thread {
-            (0..64).for_each(|_| assert!(arena.alloc(make()).is_ok()));
+            (0..64).for_each(|_| store());
         }
     };
     in_step(2, 8, &[&turn], |_| ());
-    assert!(arena.alloc(make()).is_ok());
+    store();
 }
 
 /// How many slots that takes.
@@ -263,7 +268,12 @@ fn who_has_the_arena_to_himself_gets_the_cursor_back() {
         drop(run);
         assert_eq!((arena.index_bound(), arena.count()), (bound, TAKEN));
     }
-    assert_room(&arena, LARGE - TAKEN, || 8);
+    // And who is alone from then on does not bring them back.
+    for index in bound..bound + 200 {
+        let published = arena.publish(8).unwrap().0;
+        assert!(LANES_FORCED || published == index);
+    }
+    assert_room(&arena, LARGE - TAKEN - 200, || 8);
 }
 
 #[test]
@@ -297,6 +307,8 @@ fn in_order_from_now_on() {
     let bound = arena.index_bound();
     for index in bound..bound + 200 {
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (index, index + 1));
+        drop(arena.reserve(5).unwrap());
+        assert_eq!(arena.index_bound(), index + 1, "a run goes back to the cursor");
     }
     // What lay in lanes is vacant now, and comes last.
     assert_room(&arena, LARGE - TAKEN - 200, || 9);
@@ -430,17 +442,18 @@ impl<'l> Used<'l> {
         let values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
         assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
         assert!(published.iter().all(|value| values.contains(value)));
-        let mut used = Used { arena, values };
-        used.add(ledger);
-        used
-    }
-
-    /// One more, so that lanes are in use.
-    fn add(&mut self, ledger: &'l Ledger) {
-        let id = ledger.made();
-        let index = self.arena.index_of(self.arena.alloc(ledger.value()).unwrap()).unwrap();
-        let at = self.values.partition_point(|&(before, _)| before < index);
-        self.values.insert(at, (index, id));
+        // Lanes are not in use now.
+        let values = Mutex::new(values);
+        bring_lanes_on_by(&|| {
+            let value = arena.alloc(ledger.value()).unwrap();
+            values.lock().unwrap().push((arena.index_of(value).unwrap(), value.id));
+        });
+        let bound = arena.index_bound();
+        drop(arena.reserve(5).unwrap());
+        assert_eq!(arena.index_bound() > bound, HAS_LANES, "a run does not go back to the cursor");
+        let mut values = values.into_inner().unwrap();
+        values.sort_unstable();
+        Used { arena, values }
     }
 
     fn ids(&self) -> Vec<usize> {
