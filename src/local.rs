@@ -99,7 +99,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// Its methods take `&mut self`, and yet return references that live as long as the borrow of the arena: they outlive
 /// the handle. An allocation is a bump and a store; only a refill touches what other threads touch.
 ///
-/// Dropped, it gives its unused slots back. Leaked (`mem::forget`), it leaks the values of its present run, and the
+/// Dropped, it gives its unused slots back, which costs an exchange; or, where others took slots behind them or lanes are in
+/// use, a byte for each. Wait-free, but lock-free at the very end of the arena while others are refused. Leaked (`mem::forget`), it leaks the values of its present run, and the
 /// rest of that run until the next call with `&mut` of the arena; nothing else.
 ///
 /// `Send` if `T: Send`: the slots that it holds go with it, and its values were `Send` anyway. Not `Sync`: every thread

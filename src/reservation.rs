@@ -15,8 +15,8 @@ use crate::view::View;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` slots in one run, to be filled step by step.
     ///
-    /// The slots come from the cursor; for `n == 1` also from the vacant ones. A run of 0 always succeeds: it is an
-    /// empty slice at index `capacity`.
+    /// The slots come from the cursor; for `n == 1` from wherever [`alloc`](AtomicArena::alloc) has them. A run of 0 always
+    /// succeeds: it is an empty slice at index `capacity`.
     ///
     /// Costs a compare-and-swap, two additions to a shared counter, and two bytes at the ends of the run, which are
     /// written twice. Lock-free: the exchange is repeated when another thread has moved the cursor meanwhile.
@@ -29,7 +29,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// [`Full`] when `n` slots were not left at the cursor. Nothing is touched then.
+    /// [`Full`] when `n` slots were not left at the cursor (for `n == 1`: as `alloc`). Nothing is touched then.
     ///
     /// # Examples
     ///
@@ -54,7 +54,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Takes as many slots as are left at the cursor, but at most `n`; or, when none is, one vacant slot. May be empty.
+    /// Takes as many slots as are left at the cursor, but at most `n`; or, when none is, one that is left in a lane or vacant.
+    /// May be empty. Costs as [`reserve`](Self::reserve), and on a full arena as [`alloc`](AtomicArena::alloc) there.
     ///
     /// `usize::MAX` is fine: it takes all that is left.
     ///
@@ -87,8 +88,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// back: all or nothing. Leaked (`mem::forget`), it leaks its values, and the slots until the next call with `&mut`
 /// of the arena.
 ///
-/// Every method is wait-free: the slots were taken when the reservation was made. Only where slots at the very end of the
-/// arena go back while others are refused, giving them back is lock-free.
+/// Every method is wait-free, but for the code of values: the slots were taken when the reservation was made. Only where
+/// slots at the very end of the arena go back while others are refused, giving them back is lock-free.
 ///
 /// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several threads, reserve it,
 /// and split [`spare_capacity_mut`](Self::spare_capacity_mut); or let each thread reserve its own.

@@ -49,7 +49,7 @@ pub struct Stats {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// How full the arena is, was, and what it takes.
     ///
-    /// A few loads; no number is kept for this on the way to a value. Wait-free.
+    /// Loads, as [`count`](Self::count), and a few more; no number is kept for this on the way to a value. Wait-free.
     ///
     /// # Examples
     ///
