@@ -141,7 +141,7 @@ fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
 ///
 /// The code and the header are warm, whatever the size: a small one of the same kind is filled
 /// and reset first, and the large one is asked how full it is. How long a cache takes to come
-/// back after a gigabyte went through it is not what is measured.
+/// back after a gigabyte went through it is not what is measured, so that is waited for.
 fn reset<X>(
     slots: usize,
     make: impl Fn(usize) -> X,
@@ -157,7 +157,7 @@ fn reset<X>(
     for round in 0..times {
         ensure!(black_box(fill(&mut subject, slots, round)) != 0, "it was not filled");
         let mut nothing = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..999 {
             ensure!(black_box(fill(&mut small, SMALL, round)) != 0, "it was not filled");
             timed(&mut small, &reset);
             black_box(touch(&mut subject));
