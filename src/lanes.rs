@@ -250,7 +250,7 @@ pub(crate) struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     /// `slot_size` is in bytes.
     #[inline]
-    pub(crate) const fn new(lanes: &'a [Lane], hint: &'a Hint, capacity: usize, slot_size: usize) -> Self {
+    pub(crate) fn new(lanes: &'a [Lane], hint: &'a Hint, capacity: usize, slot_size: usize) -> Self {
         let longest = if slot_size <= RUN_BYTES / MAX_RUN { MAX_RUN } else { RUN_BYTES.div_ceil(slot_size) };
         Lanes { lanes, hint, capacity, longest }
     }
