@@ -12,8 +12,8 @@ use crate::stamp::Kind;
 #[cfg(not(all(test, loom)))]
 use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
-use crate::view::View;
-use crate::view_mut::ViewMut;
+use crate::view::ArenaRef;
+use crate::view_mut::ArenaMut;
 
 /// An arena of fixed capacity that many threads fill at once, and that is emptied all at once.
 ///
@@ -253,12 +253,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 
     #[inline]
-    pub(crate) fn view(&self) -> View<'_, T> {
+    pub(crate) fn view(&self) -> ArenaRef<'_, T> {
         self.storage.view()
     }
 
     #[inline]
-    pub(crate) fn view_mut(&mut self) -> ViewMut<'_, T> {
+    pub(crate) fn view_mut(&mut self) -> ArenaMut<'_, T> {
         self.storage.view_mut()
     }
 
@@ -278,7 +278,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// The arena for a method with `&mut self`. No run is open in it, and no vacant slot adjoins the cursor.
     #[inline]
-    fn settled(&mut self) -> ViewMut<'_, T> {
+    fn settled(&mut self) -> ArenaMut<'_, T> {
         let mut view = self.storage.view_mut();
         view.settle();
         view
@@ -511,7 +511,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             return None;
         }
         let published = range.clone().all(|index| view.stamps().is_published(index));
-        // SAFETY: every slot of the range is published, so its value stays as it is until the epoch ends (`View::get`).
+        // SAFETY: every slot of the range is published, so its value stays as it is until the epoch ends (`ArenaRef::get`).
         published.then(|| unsafe { view.slice(range) })
     }
 

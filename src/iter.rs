@@ -7,12 +7,12 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::storage::Storage;
-use crate::view::View;
-use crate::view_mut::{Live, ViewMut};
+use crate::view::ArenaRef;
+use crate::view_mut::{ArenaMut, Live};
 
 /// The published values, with their indices. Made by [`AtomicArena::iter`](crate::AtomicArena::iter).
 pub struct Iter<'a, T> {
-    view: View<'a, T>,
+    view: ArenaRef<'a, T>,
     slots: Range<usize>,
 }
 
@@ -23,7 +23,7 @@ unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 
 impl<'a, T> Iter<'a, T> {
     #[inline]
-    pub(crate) fn new(view: View<'a, T>) -> Self {
+    pub(crate) fn new(view: ArenaRef<'a, T>) -> Self {
         let bound = view.bound();
         // Cut to what is gone through: so a loop over all of it need not look twice whether it is at the end.
         Iter { view: view.up_to(bound), slots: 0..bound }
@@ -77,7 +77,7 @@ impl<T> fmt::Debug for Iter<'_, T> {
 /// The values, owned and published, with their indices. Made by
 /// [`AtomicArena::iter_mut`](crate::AtomicArena::iter_mut).
 pub struct IterMut<'a, T> {
-    view: ViewMut<'a, T>,
+    view: ArenaMut<'a, T>,
     live: Live,
 }
 
@@ -87,7 +87,7 @@ unsafe impl<T: Send> Send for IterMut<'_, T> {}
 unsafe impl<T: Sync> Sync for IterMut<'_, T> {}
 
 impl<'a, T> IterMut<'a, T> {
-    pub(crate) fn new(mut view: ViewMut<'a, T>) -> Self {
+    pub(crate) fn new(mut view: ArenaMut<'a, T>) -> Self {
         IterMut { live: view.live(), view }
     }
 
@@ -102,7 +102,7 @@ impl<'a, T> IterMut<'a, T> {
 ///
 /// Dropped, it drops the values that are left; forgotten, it leaks them. The arena is empty either way.
 pub struct Drain<'a, T> {
-    view: ViewMut<'a, T>,
+    view: ArenaMut<'a, T>,
     live: Live,
 }
 
@@ -112,7 +112,7 @@ unsafe impl<T: Send> Send for Drain<'_, T> {}
 unsafe impl<T: Sync> Sync for Drain<'_, T> {}
 
 impl<'a, T> Drain<'a, T> {
-    pub(crate) fn new(mut view: ViewMut<'a, T>) -> Self {
+    pub(crate) fn new(mut view: ArenaMut<'a, T>) -> Self {
         Drain { live: view.take(), view }
     }
 

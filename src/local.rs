@@ -10,7 +10,7 @@ use crate::arena::AtomicArena;
 use crate::error::Full;
 use crate::stamp::{Kind, Stamp, Stamps};
 use crate::storage::Storage;
-use crate::view::{Header, View};
+use crate::view::{ArenaRef, Header};
 
 /// The ceiling of a run in bytes, where the caller sets none in slots. Where two runs meet, one core fetches ahead what
 /// another writes to: with runs of 16 KiB that made two threads a third slower at 64 bytes a value.
@@ -106,7 +106,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// `Send` if `T: Send`: the slots that it holds go with it, and its values were `Send` anyway. Not `Sync`: every thread
 /// makes its own, which is the point of it.
 pub struct Local<'a, T> {
-    view: View<'a, T>,
+    view: ArenaRef<'a, T>,
     /// The open run: marked at both ends and ours, unless it is empty. What it holds below `next` are owned values,
     /// given to the caller.
     run: Range<usize>,
@@ -126,7 +126,7 @@ unsafe impl<T: Send> Send for Local<'_, T> {}
 
 impl<'a, T> Local<'a, T> {
     #[inline]
-    fn new(view: View<'a, T>, batch: usize, ceiling: usize) -> Self {
+    fn new(view: ArenaRef<'a, T>, batch: usize, ceiling: usize) -> Self {
         view.cursor().handle_opened();
         Local { view, run: 0..0, behind_published: false, next: 0, batch, ceiling, marker: PhantomData }
     }
@@ -333,7 +333,7 @@ unsafe fn refill<T>(
     batch: usize,
 ) -> Range<usize> {
     // SAFETY: the parts of a view (the caller).
-    let view = unsafe { View::new(header, stamps, slots) };
+    let view = unsafe { ArenaRef::new(header, stamps, slots) };
     unmark(view.stamps(), used, behind_published);
     let run = view.take_up_to(|start, left| {
         let len = batch.min(left / SHARE).max(1);
@@ -375,7 +375,7 @@ unsafe fn close<T>(
     next: usize,
 ) {
     // SAFETY: the parts of a view (the caller).
-    let view = unsafe { View::new(header, stamps, slots) };
+    let view = unsafe { ArenaRef::new(header, stamps, slots) };
     unmark(view.stamps(), run.clone(), behind_published);
     // A value that panicked may have been under construction in place, in the first of them.
     view.give_back(next..run.end, run.end.min(next + 1));

@@ -17,7 +17,7 @@ use rayon::iter::{IntoParallelIterator, ParallelDrainFull, ParallelIterator};
 use crate::arena::AtomicArena;
 use crate::stamp::Epoch;
 use crate::storage::{Heap, Storage};
-use crate::view::View;
+use crate::view::ArenaRef;
 use crate::view_mut::Live;
 
 /// The published values with their indices, in parallel. Made by `par_iter`, as [`Iter`](crate::Iter) by
@@ -36,7 +36,7 @@ use crate::view_mut::Live;
 /// assert_eq!(arena.par_iter().map(|(_index, n)| n).sum::<usize>(), 4_950);
 /// ```
 pub struct ParIter<'a, T> {
-    view: View<'a, T>,
+    view: ArenaRef<'a, T>,
     end: usize,
 }
 
@@ -83,7 +83,7 @@ impl<'a, T: Sync, S: Storage<T>> IntoParallelIterator for &'a AtomicArena<T, S> 
 
 /// Slots of an arena that nobody else can touch. Those that were not vacant in that epoch hold a value.
 struct Part<'a, T> {
-    view: View<'a, T>,
+    view: ArenaRef<'a, T>,
     slots: Range<usize>,
     epoch: Epoch,
     /// `view` is covariant in `T`; through us values are written to and moved out.

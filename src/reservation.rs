@@ -10,7 +10,7 @@ use crate::arena::AtomicArena;
 use crate::error::Full;
 use crate::stamp::Kind;
 use crate::storage::Storage;
-use crate::view::View;
+use crate::view::ArenaRef;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` slots in one run, to be filled step by step.
@@ -95,7 +95,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// and split [`spare_capacity_mut`](Self::spare_capacity_mut); or let each thread reserve its own.
 #[must_use = "dropped, it gives every slot back"]
 pub struct Reservation<'a, T> {
-    view: View<'a, T>,
+    view: ArenaRef<'a, T>,
     /// The slots that are ours. Marked as an open run at both ends, unless there are none.
     run: Range<usize>,
     /// How many of them, from the first, hold a value. Invariant: at most `run.len()`.
@@ -114,7 +114,7 @@ impl<'a, T> Reservation<'a, T> {
     ///
     /// The caller has taken the run from the cursor or from the vacant slots, and passes it on.
     #[inline]
-    pub(crate) unsafe fn new(view: View<'a, T>, run: Range<usize>) -> Self {
+    pub(crate) unsafe fn new(view: ArenaRef<'a, T>, run: Range<usize>) -> Self {
         if !run.is_empty() {
             view.cursor().handle_opened();
             view.stamps().open(run.clone());
@@ -439,7 +439,7 @@ impl<'a, T> Reservation<'a, T> {
     /// Ends the reservation: no mark is left, the slots that were not filled have gone back, and those that were
     /// filled are the caller's.
     #[inline]
-    fn close(self) -> (View<'a, T>, Range<usize>) {
+    fn close(self) -> (ArenaRef<'a, T>, Range<usize>) {
         let this = ManuallyDrop::new(self);
         this.give_back_from(this.len);
         (this.view, this.run.start..this.run.start + this.len)

@@ -15,8 +15,8 @@ use core::ptr::NonNull;
 
 use crate::lanes::{LANES, Lane, has_lanes};
 use crate::stamp::Stamp;
-use crate::view::{Header, View};
-use crate::view_mut::ViewMut;
+use crate::view::{ArenaRef, Header};
+use crate::view_mut::ArenaMut;
 
 #[cfg(not(all(test, loom)))]
 pub use borrowed::Borrowed;
@@ -51,9 +51,9 @@ pub(crate) mod sealed {
 /// lends `&T` to other threads asks for it on the method.
 pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
-    fn view(&self) -> View<'_, T>;
+    fn view(&self) -> ArenaRef<'_, T>;
     #[doc(hidden)]
-    fn view_mut(&mut self) -> ViewMut<'_, T>;
+    fn view_mut(&mut self) -> ArenaMut<'_, T>;
     /// How many bytes it takes that are not part of itself.
     #[doc(hidden)]
     fn bytes_apart(&self) -> usize;
@@ -78,13 +78,13 @@ impl Memory {
     ///
     /// `T` is the type for which this memory was made.
     #[inline]
-    unsafe fn view<T>(&self) -> View<'_, T> {
+    unsafe fn view<T>(&self) -> ArenaRef<'_, T> {
         // SAFETY: `stamps` points to as many stamps as there are slots, and both are this memory's alone until it is
         // dropped; they are behind pointers, so they stay where they are even when the memory is moved. Only views write
         // to them, so what holds of a new arena, in which no slot is below the cursor, they keep.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.stamps.as_ptr(), self.capacity);
-            View::new(&self.header, stamps, self.slots.cast())
+            ArenaRef::new(&self.header, stamps, self.slots.cast())
         }
     }
 
@@ -92,11 +92,11 @@ impl Memory {
     ///
     /// As for [`view`](Self::view).
     #[inline]
-    unsafe fn view_mut<T>(&mut self) -> ViewMut<'_, T> {
+    unsafe fn view_mut<T>(&mut self) -> ArenaMut<'_, T> {
         // SAFETY: as in `view`, and `&mut self` says that there is no other view.
         unsafe {
             let stamps = core::slice::from_raw_parts_mut(self.stamps.as_ptr(), self.capacity);
-            ViewMut::new(&mut self.header, stamps, self.slots.cast())
+            ArenaMut::new(&mut self.header, stamps, self.slots.cast())
         }
     }
 
@@ -152,7 +152,7 @@ impl Drop for Memory {
 }
 
 /// Drops every value, and leaves an empty arena.
-fn drop_values<T>(mut view: ViewMut<'_, T>) {
+fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
         // SAFETY: we have just taken them.

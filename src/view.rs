@@ -80,7 +80,7 @@ impl Header {
 
 /// A shared arena. As good as `&AtomicArena<T, S>`, for any `S`.
 #[derive(Debug)]
-pub struct View<'a, T> {
+pub struct ArenaRef<'a, T> {
     header: &'a Header,
     stamps: Stamps<'a>,
     /// The first of as many slots as there are stamps. They stay where they are for `'a`.
@@ -88,16 +88,16 @@ pub struct View<'a, T> {
     marker: PhantomData<&'a T>,
 }
 
-impl<T> Clone for View<'_, T> {
+impl<T> Clone for ArenaRef<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for View<'_, T> {}
+impl<T> Copy for ArenaRef<'_, T> {}
 
-impl<'a, T> View<'a, T> {
+impl<'a, T> ArenaRef<'a, T> {
     /// # Safety
     ///
     /// For `'a`:
@@ -106,7 +106,7 @@ impl<'a, T> View<'a, T> {
     /// - a slot below the cursor holds a `T` as the invariants of the stamps say.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
-        View { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
+        ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
     /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in a register, where the
@@ -144,7 +144,7 @@ impl<'a, T> View<'a, T> {
     /// A view of the first slots alone, to read from.
     #[inline]
     pub(crate) fn up_to(self, bound: usize) -> Self {
-        View { stamps: self.stamps.up_to(bound), ..self }
+        ArenaRef { stamps: self.stamps.up_to(bound), ..self }
     }
 
     #[inline]
@@ -176,7 +176,7 @@ impl<'a, T> View<'a, T> {
 
     /// Takes a slot to fill it.
     #[inline]
-    pub(crate) fn take_one(self) -> Option<Slot<'a, T>> {
+    pub(crate) fn take_one(self) -> Option<SlotGuard<'a, T>> {
         /// Not inlined, and told no more than it needs: so the caller has little to keep at hand.
         #[cold]
         #[inline(never)]
@@ -191,7 +191,7 @@ impl<'a, T> View<'a, T> {
             Taken::Nothing => return None,
             Taken::Unclear(word) => take_otherwise(header, stamps, size_of::<T>(), word)?,
         };
-        Some(Slot { view: self, index })
+        Some(SlotGuard { view: self, index })
     }
 
     /// Takes `len` slots in one run; `Err` is how many were left.
@@ -282,7 +282,7 @@ impl<'a, T> View<'a, T> {
     #[inline]
     pub(crate) unsafe fn slice(self, run: Range<usize>) -> &'a [T] {
         // SAFETY: the slots hold values (the caller), are contiguous, and are in one allocation of at most
-        // `isize::MAX` bytes (`View::new`); they are not mutated for `'a` (the caller).
+        // `isize::MAX` bytes (`ArenaRef::new`); they are not mutated for `'a` (the caller).
         unsafe { core::slice::from_raw_parts(self.slot(run.start), run.len()) }
     }
 
@@ -299,12 +299,12 @@ impl<'a, T> View<'a, T> {
 
 /// A slot that was taken and not yet filled. Dropped, it goes back, which answers a panic in the code that was to
 /// make the value. Needs no mark: it never leaves the call that took it, so while it lives nobody has `&mut`.
-pub(crate) struct Slot<'a, T> {
-    view: View<'a, T>,
+pub(crate) struct SlotGuard<'a, T> {
+    view: ArenaRef<'a, T>,
     index: usize,
 }
 
-impl<'a, T> Slot<'a, T> {
+impl<'a, T> SlotGuard<'a, T> {
     #[inline]
     pub(crate) fn index(&self) -> usize {
         self.index
@@ -337,7 +337,7 @@ impl<'a, T> Slot<'a, T> {
     }
 }
 
-impl<T> Drop for Slot<'_, T> {
+impl<T> Drop for SlotGuard<'_, T> {
     #[cold]
     fn drop(&mut self) {
         let run = self.index..self.index + 1;

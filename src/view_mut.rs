@@ -12,7 +12,7 @@ use crate::view::Header;
 
 /// An arena that nobody else can touch.
 #[derive(Debug)]
-pub struct ViewMut<'a, T> {
+pub struct ArenaMut<'a, T> {
     pub(crate) cursor: &'a mut Cursor,
     pub(crate) stamps: StampsMut<'a>,
     hint: &'a mut Hint,
@@ -21,14 +21,14 @@ pub struct ViewMut<'a, T> {
     marker: PhantomData<&'a mut T>,
 }
 
-impl<'a, T> ViewMut<'a, T> {
+impl<'a, T> ArenaMut<'a, T> {
     /// # Safety
     ///
-    /// As for [`View::new`](crate::view::View::new); and for `'a` the slots are accessed through this view alone.
+    /// As for [`ArenaRef::new`](crate::view::ArenaRef::new); and for `'a` the slots are accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
         let (cursor, hint, lanes, clock) = header.parts_mut();
-        ViewMut { cursor, stamps: StampsMut::new(stamps, clock), hint, lanes, slots, marker: PhantomData }
+        ArenaMut { cursor, stamps: StampsMut::new(stamps, clock), hint, lanes, slots, marker: PhantomData }
     }
 
     /// Where the slot is.
@@ -161,7 +161,7 @@ impl<'a, T> ViewMut<'a, T> {
     #[inline]
     pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
         // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at most `isize::MAX`
-        // bytes, and nobody else can touch them for `'a` (`ViewMut::new`).
+        // bytes, and nobody else can touch them for `'a` (`ArenaMut::new`).
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
@@ -197,7 +197,7 @@ pub(crate) struct Live {
 
 impl Live {
     #[inline]
-    pub(crate) fn next<T>(&mut self, view: &mut ViewMut<'_, T>) -> Option<usize> {
+    pub(crate) fn next<T>(&mut self, view: &mut ArenaMut<'_, T>) -> Option<usize> {
         loop {
             let index = self.slots.next()?;
             if self.holds(view, index) {
@@ -207,7 +207,7 @@ impl Live {
     }
 
     #[inline]
-    pub(crate) fn next_back<T>(&mut self, view: &mut ViewMut<'_, T>) -> Option<usize> {
+    pub(crate) fn next_back<T>(&mut self, view: &mut ArenaMut<'_, T>) -> Option<usize> {
         loop {
             let index = self.slots.next_back()?;
             if self.holds(view, index) {
@@ -217,7 +217,7 @@ impl Live {
     }
 
     #[inline]
-    fn holds<T>(&mut self, view: &mut ViewMut<'_, T>, index: usize) -> bool {
+    fn holds<T>(&mut self, view: &mut ArenaMut<'_, T>, index: usize) -> bool {
         let vacant = view.stamps.kind_in(self.epoch, index) == Some(Kind::Vacant);
         self.vacant -= usize::from(vacant);
         !vacant
@@ -239,10 +239,10 @@ impl Live {
     ///
     /// # Safety
     ///
-    /// The slots are the caller's (see [`ViewMut::take`]).
-    pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ViewMut<'_, T>) {
+    /// The slots are the caller's (see [`ArenaMut::take`]).
+    pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ArenaMut<'_, T>) {
         /// Goes on where a panic stopped. Each slot is gone from `Live` before its value is dropped.
-        struct Rest<'r, 'a, T>(&'r mut Live, &'r mut ViewMut<'a, T>);
+        struct Rest<'r, 'a, T>(&'r mut Live, &'r mut ArenaMut<'a, T>);
 
         impl<T> Rest<'_, '_, T> {
             fn run(&mut self) {

@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 use super::{Memory, Storage, sealed};
 use crate::error::CapacityError;
 use crate::stamp::Stamp;
-use crate::view::{Header, View};
-use crate::view_mut::ViewMut;
+use crate::view::{ArenaRef, Header};
+use crate::view_mut::ArenaMut;
 
 /// Bytes that the caller has from elsewhere, for `'m`.
 pub struct Borrowed<'m, T> {
@@ -77,13 +77,13 @@ impl<T> sealed::Sealed<T> for Borrowed<'_, T> {}
 // `new` zeroes the stamps; `destroy` drops the values.
 unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     #[inline]
-    fn view(&self) -> View<'_, T> {
+    fn view(&self) -> ArenaRef<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
+    fn view_mut(&mut self) -> ArenaMut<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
     }

@@ -18,8 +18,8 @@ use super::{Memory, Storage, sealed, state_layout};
 use crate::error::CapacityError;
 #[cfg(feature = "alloc")]
 use crate::stamp::Stamp;
-use crate::view::View;
-use crate::view_mut::ViewMut;
+use crate::view::ArenaRef;
+use crate::view_mut::ArenaMut;
 
 /// Memory from the global allocator: slots as `Vec<T>` would ask for them, stamps zeroed and apart.
 ///
@@ -41,13 +41,13 @@ impl<T> sealed::Sealed<T> for Heap<T> {}
 // stamps were zeroed.
 unsafe impl<T> Storage<T> for Heap<T> {
     #[inline]
-    fn view(&self) -> View<'_, T> {
+    fn view(&self) -> ArenaRef<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
+    fn view_mut(&mut self) -> ArenaMut<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
     }

@@ -7,8 +7,8 @@ use core::ptr::NonNull;
 
 use super::{Storage, drop_values, sealed};
 use crate::stamp::Stamp;
-use crate::view::{Header, View};
-use crate::view_mut::ViewMut;
+use crate::view::{ArenaRef, Header};
+use crate::view_mut::ArenaMut;
 
 /// Everything in the arena itself: no pointer, no allocation. For a `static`, or the stack.
 pub struct Inline<T, const N: usize> {
@@ -44,18 +44,18 @@ impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 // stamps zero; `drop` drops the values.
 unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
-    fn view(&self) -> View<'_, T> {
+    fn view(&self) -> ArenaRef<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
         // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`, which only the views touch, and
         // which keep what holds of a new arena, in which no slot is below the cursor.
-        unsafe { View::new(&self.header, &self.stamps, slots) }
+        unsafe { ArenaRef::new(&self.header, &self.stamps, slots) }
     }
 
     #[inline]
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
+    fn view_mut(&mut self) -> ArenaMut<'_, T> {
         let slots = NonNull::from(&mut self.slots).cast();
         // SAFETY: as in `view`, and `&mut self` says that there is no other view.
-        unsafe { ViewMut::new(&mut self.header, &mut self.stamps, slots) }
+        unsafe { ArenaMut::new(&mut self.header, &mut self.stamps, slots) }
     }
 
     fn bytes_apart(&self) -> usize {

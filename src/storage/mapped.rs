@@ -16,8 +16,8 @@ use memmap2::{MmapMut, MmapOptions};
 use super::{Memory, Storage, header, sealed, state_layout};
 use crate::error::{CapacityError, MapError};
 use crate::stamp::Stamp;
-use crate::view::View;
-use crate::view_mut::ViewMut;
+use crate::view::ArenaRef;
+use crate::view_mut::ArenaMut;
 
 /// No system that we map memory from has smaller pages: a mapping is aligned to it at least, and writing one byte in
 /// each brings every page in.
@@ -292,13 +292,13 @@ impl<T> sealed::Sealed<T> for Mapped<T> {}
 // with `&mut`; a new one is all zeros; `destroy` drops the values.
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
-    fn view(&self) -> View<'_, T> {
+    fn view(&self) -> ArenaRef<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
-    fn view_mut(&mut self) -> ViewMut<'_, T> {
+    fn view_mut(&mut self) -> ArenaMut<'_, T> {
         // SAFETY: made for `T`.
         unsafe { self.memory.view_mut() }
     }
