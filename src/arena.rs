@@ -221,8 +221,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The same arena, which from now on hands out slots in the order of their indices, however many threads ask.
     ///
     /// An arena of 16,384 slots or more notices when threads fight for its cursor, and then lets each take single slots
-    /// from a run of its own, a lane, until somebody has `&mut` of the arena: two threads are some ten times faster then than with one
-    /// cursor. It is as exact (what is left of any lane is handed out before the arena is full), but which index comes next
+    /// from a run of its own, a shard, until somebody has `&mut` of the arena: two threads are some ten times faster then than with one
+    /// cursor. It is as exact (what is left of any shard is handed out before the arena is full), but which index comes next
     /// then depends on the thread, and a run that goes back serves requests for one slot only, until then. This keeps one cursor always, for who needs indices without gaps while threads are at work, or runs that go
     /// back whole.
     ///
@@ -244,7 +244,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[must_use]
     pub fn in_order(mut self) -> Self {
-        self.view_mut().keep_order();
+        self.view_mut().disable();
         self
     }
 
@@ -642,7 +642,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// How many slots are free: `capacity() - count()`.
     ///
     /// All of them can be had one by one. In one run no more than `capacity() - index_bound()`: a slot that came back
-    /// below the cursor, or lies in a lane, is handed out alone, until the next call with `&mut self` finds that nothing lies
+    /// below the cursor, or lies in a shard, is handed out alone, until the next call with `&mut self` finds that nothing lies
     /// behind it.
     ///
     /// Exact when nothing else is going on, and an estimate otherwise, as [`count`](Self::count).
@@ -701,7 +701,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// This and the other methods with `&mut self`, but a [`reset`](Self::reset) of values without drop, make slots vacant
     /// that a leaked handle held, which takes time linear in what was handed out, once for each time that happened; and what
-    /// is left in lanes, a byte for each slot, once for each time that threads fought for the cursor.
+    /// is left in shards, a byte for each slot, once for each time that threads fought for the cursor.
     ///
     /// # Examples
     ///
@@ -807,7 +807,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 
     /// The values as one slice, when every slot below [`index_bound`](Self::index_bound) holds one: when nothing went
-    /// back from the middle, and nothing was left in lanes (see [`in_order`](Self::in_order)). Constant.
+    /// back from the middle, and nothing was left in shards (see [`in_order`](Self::in_order)). Constant.
     ///
     /// # Examples
     ///

@@ -21,7 +21,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// [`as_mut_slice`](Self::as_mut_slice) moves nothing, keeps what is published, and is `None` when there are holes.
     ///
     /// Holes are left by slots that went back from the middle: the unused ones of a
-    /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), those of a panic, and what was left in lanes, where
+    /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), those of a panic, and what was left in shards, where
     /// threads fought for the cursor (see [`in_order`](Self::in_order)). Without any this takes constant time, but for one call in 50 (see [`reset`](Self::reset)); else time linear in what was handed out.
     /// Drops nothing, so it cannot panic.
     ///

@@ -3,7 +3,7 @@
 //! The cursor parts the slots that were handed out (below) from those that never were in this epoch (at and above).
 //! One slot is taken by adding one, a run by a compare-and-swap that moves only when the run fits. What comes back
 //! lowers the cursor if it ends there, and is marked vacant otherwise; vacant slots are handed out one by one when
-//! the cursor has reached the end. When threads fight for the cursor, single slots come from lanes (`lanes.rs`).
+//! the cursor has reached the end. When threads fight for the cursor, single slots come from shards (`shards.rs`).
 //!
 //! # Why a slot never has two owners
 //!
@@ -27,7 +27,7 @@
 //! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in `lower` (Release) after the last access of the old
 //!   owner; the addition in [`Cursor::take_next`] and the compare-and-swap in `take_run_or` (Acquire) before the first of
 //!   the new one. Between them stand only read-modify-writes of the cursor, whoever makes them, so the release sequence is
-//!   never broken. (The other halves of E2 are in `stamp.rs` and `lanes.rs`, and E3 and E4 there.)
+//!   never broken. (The other halves of E2 are in `stamp.rs` and `shards.rs`, and E3 and E4 there.)
 //!
 //! All else is Relaxed: the counts lead nobody to a value.
 
@@ -38,25 +38,25 @@ mod spread;
 
 use core::ops::Range;
 
-use crate::lanes::{self, Hint, Lane, Lanes};
+use crate::shards::{self, Shard, ShardMode, Shards};
 use crate::stamp::Stamps;
 use crate::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 
 /// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
 /// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
-const FAR: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
+const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
 /// How often it is noted which thread takes a single slot from the cursor: once in so many.
-const SAMPLE: usize = 64;
+const SAMPLE_INTERVAL: usize = 64;
 
 /// Where the count of handles stops counting, so that it never wraps.
-const MANY: usize = usize::MAX / 2 + 1;
+const MAX_HANDLES: usize = usize::MAX / 2 + 1;
 
 /// The shared state of an arena beside its stamps.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none. Beside it, where there are lanes, a run that
-    /// is in transit to one (see `lanes.rs`).
+    /// The slot that is handed out next. At or past the end there is none. Beside it, where there are shards, a run that
+    /// is in transit to one (see `shards.rs`).
     ///
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     next: CachePadded<AtomicUsize>,
@@ -80,14 +80,14 @@ struct Runs {
     /// Invariant: at least the number of slots that are marked vacant; under `&mut` of the arena equal to it.
     vacant: AtomicUsize,
     /// Where the search for a vacant slot begins. Any slot will do; the last that was vacated is a good guess.
-    hint: AtomicUsize,
+    search_start: AtomicUsize,
     /// Handles that have, or may have, an open run. Not zero under `&mut` of the arena: one was leaked.
     open: AtomicUsize,
     /// No slot at or above both it and the cursor was written since the slots were last zeroed.
     written: AtomicUsize,
-    /// Who took a slot whose number is a multiple of `SAMPLE`, the last time; and how often in a row that was another
+    /// Who took a slot whose number is a multiple of `SAMPLE_INTERVAL`, the last time; and how often in a row that was another
     /// than the time before.
-    sample: AtomicUsize,
+    last_sample: AtomicUsize,
 }
 
 impl Cursor {
@@ -97,10 +97,10 @@ impl Cursor {
                 next: CachePadded(AtomicUsize::new(0)),
                 runs: CachePadded(Runs {
                     vacant: AtomicUsize::new(0),
-                    hint: AtomicUsize::new(0),
+                    search_start: AtomicUsize::new(0),
                     open: AtomicUsize::new(0),
                     written: AtomicUsize::new(0),
-                    sample: AtomicUsize::new(0),
+                    last_sample: AtomicUsize::new(0),
                 }),
             }
         }
@@ -108,19 +108,19 @@ impl Cursor {
 
     /// The end of what was handed out: every slot with an owner or a value is below it.
     #[inline]
-    pub(crate) fn bound(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> usize {
+    pub(crate) fn bound(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> usize {
         // Relaxed: only an index; who reads a slot does so on the strength of its stamp.
-        lanes.next(self.next.load(Ordering::Relaxed)).min(stamps.len())
+        shards.next(self.next.load(Ordering::Relaxed)).min(stamps.len())
     }
 
     /// How many slots hold a value or have an owner. Exact when nothing else is going on.
     #[inline]
-    pub(crate) fn count(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) -> usize {
+    pub(crate) fn count(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> usize {
         // Relaxed: an estimate. They are not read at one instant, so their difference may never have been true, and is
         // kept from wrapping.
         let (word, vacant) = (self.next.load(Ordering::Relaxed), self.runs.vacant.load(Ordering::Relaxed));
-        let in_lanes = if lanes.are_in_use(word) { lanes.left(word) } else { 0 };
-        lanes.next(word).min(stamps.len()).saturating_sub(vacant + in_lanes)
+        let in_shards = if shards.are_in_use(word) { shards.left(word) } else { 0 };
+        shards.next(word).min(stamps.len()).saturating_sub(vacant + in_shards)
     }
 
     /// How many handles have, or may have, an open run, and the mark `written`: for who wants to know.
@@ -129,21 +129,21 @@ impl Cursor {
         (self.runs.open.load(Ordering::Relaxed), self.runs.written.load(Ordering::Relaxed))
     }
 
-    /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's lane. `end` is the capacity.
+    /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's shard. `end` is the capacity.
     ///
     /// At or past the end the addition stays: what each of the others then reads says the same.
     #[inline]
-    pub(crate) fn take_next<'l>(&self, end: usize, hint: &Hint, lanes: impl FnOnce() -> &'l [Lane]) -> Taken {
-        if hint.is_spread() {
-            return lanes::take(lanes()).map_or(Taken::Unclear(None), Taken::Slot);
+    pub(crate) fn take_next<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> Taken {
+        if mode.is_active() {
+            return shards::take(shards()).map_or(Taken::Unclear(None), Taken::Slot);
         }
         // Acquire: E2, pairs with the Release in `lower`: the slot may have had an owner before. E4, pairs with the Release
-        // in `refill` and `complete`: if this is the end, lanes are looked at.
+        // in `refill` and `complete`: if this is the end, shards are looked at.
         let word = self.next.fetch_add(1, Ordering::Acquire);
-        if word < end && word % SAMPLE != 0 {
+        if word < end && word % SAMPLE_INTERVAL != 0 {
             Taken::Slot(word)
-        } else if word.wrapping_sub(end) < FAR && self.has_no_vacant() {
-            // Not so if the word says that lanes are in use: that is far past the end.
+        } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.has_no_vacant() {
+            // Not so if the word says that shards are in use: that is far past the end.
             Taken::Nothing
         } else {
             Taken::Unclear(Some(word))
@@ -158,48 +158,48 @@ impl Cursor {
     }
 
     /// Takes a slot, `None` when there is none. `word` is what the cursor was, if one was added to it.
-    pub(crate) fn take_otherwise(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: Option<usize>) -> Option<usize> {
+    pub(crate) fn take_otherwise(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: Option<usize>) -> Option<usize> {
         match word {
-            None => self.refill(stamps, lanes),
+            None => self.refill(stamps, shards),
             Some(word) if word < stamps.len() => {
-                self.look_for_others(lanes);
+                self.detect_contention(shards);
                 Some(word)
             }
-            Some(word) => self.take_past_end(stamps, lanes, word),
+            Some(word) => self.take_past_end(stamps, shards, word),
         }
     }
 
-    fn take_past_end(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: usize) -> Option<usize> {
-        if let Some(transit) = lanes.transit(word) {
-            self.complete(lanes, word, &transit);
+    fn take_past_end(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
+        if let Some(transit) = shards.transit(word) {
+            self.complete(shards, word, &transit);
         }
-        let next = lanes.next(word);
+        let next = shards.next(word);
         if next < stamps.len() {
             return Some(next);
         }
-        if next - stamps.len() >= FAR {
-            self.set_back(stamps, lanes);
+        if next - stamps.len() >= OVERSHOOT_LIMIT {
+            self.set_back(stamps, shards);
         }
-        self.take_left_over(stamps, lanes, word)
+        self.take_left_over(stamps, shards, word)
     }
 
     /// Sets a cursor that is far past the end back to it. Each of the others can make the exchange fail once, by an
     /// addition; then it is here, too, or the cursor is no longer far.
-    fn set_back(&self, stamps: Stamps<'_>, lanes: Lanes<'_>) {
+    fn set_back(&self, stamps: Stamps<'_>, shards: Shards<'_>) {
         let end = stamps.len();
-        let far = |word| lanes.transit(word).is_none() && lanes.next(word) >= end + FAR;
+        let far = |word| shards.transit(word).is_none() && shards.next(word) >= end + OVERSHOOT_LIMIT;
         // Relaxed, both: all that is past the end says the same. A read-modify-write, so it does not end a release
         // sequence of E2 or E4.
         let _ = self
             .next
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| far(word).then_some(lanes.at(end, word)));
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| far(word).then_some(shards.at(end, word)));
     }
 
-    /// Takes a slot where nothing is left at the cursor: from any lane, or a vacant one. `word` is that of the cursor at the
-    /// end, read with Acquire; if it speaks of a run in transit, that is in its lane by now.
-    fn take_left_over(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, word: usize) -> Option<usize> {
-        let in_lanes = if lanes.are_in_use(word) { lanes.take_any() } else { None };
-        in_lanes.or_else(|| self.claim_vacant(stamps))
+    /// Takes a slot where nothing is left at the cursor: from any shard, or a vacant one. `word` is that of the cursor at the
+    /// end, read with Acquire; if it speaks of a run in transit, that is in its shard by now.
+    fn take_left_over(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
+        let in_shards = if shards.are_in_use(word) { shards.take_any() } else { None };
+        in_shards.or_else(|| self.claim_vacant(stamps))
     }
 
     /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
@@ -209,20 +209,20 @@ impl Cursor {
     fn take_run_or(
         &self,
         stamps: Stamps<'_>,
-        lanes: Lanes<'_>,
+        shards: Shards<'_>,
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, (usize, usize)> {
         // Acquire, and on failure below: E4, pairs with the Release in `refill` and `complete`: a run may be in transit, and
-        // who is refused may look at lanes.
+        // who is refused may look at shards.
         let mut word = self.next.load(Ordering::Acquire);
         loop {
-            if let Some(transit) = lanes.transit(word) {
-                self.complete(lanes, word, &transit);
+            if let Some(transit) = shards.transit(word) {
+                self.complete(shards, word, &transit);
                 // Acquire: as above.
                 word = self.next.load(Ordering::Acquire);
                 continue;
             }
-            let start = lanes.next(word);
+            let start = shards.next(word);
             let left = stamps.len().saturating_sub(start);
             let len = if left == 0 { 0 } else { want(start, left) };
             debug_assert!(len <= left);
@@ -231,7 +231,7 @@ impl Cursor {
             }
             let end = start + len;
             // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before.
-            match self.next.compare_exchange_weak(word, lanes.at(end, word), Ordering::Acquire, Ordering::Acquire) {
+            match self.next.compare_exchange_weak(word, shards.at(end, word), Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..end),
                 Err(now) => word = now,
             }
@@ -240,9 +240,9 @@ impl Cursor {
 
     /// Takes a run of `len` slots from the cursor; the error is how many were left there.
     #[inline]
-    pub(crate) fn take_run(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, len: usize) -> Result<Range<usize>, usize> {
+    pub(crate) fn take_run(&self, stamps: Stamps<'_>, shards: Shards<'_>, len: usize) -> Result<Range<usize>, usize> {
         let whole = |_, left| if len <= left { len } else { 0 };
-        self.take_run_or(stamps, lanes, whole).map_err(|(left, _)| left)
+        self.take_run_or(stamps, shards, whole).map_err(|(left, _)| left)
     }
 
     /// Takes up to `len` slots in one run from the cursor, or else one that is left over elsewhere, or none. `len` is told
@@ -252,11 +252,11 @@ impl Cursor {
     pub(crate) fn take_up_to(
         &self,
         stamps: Stamps<'_>,
-        lanes: Lanes<'_>,
+        shards: Shards<'_>,
         len: impl Fn(usize, usize) -> usize,
     ) -> Option<Range<usize>> {
-        self.take_run_or(stamps, lanes, len)
-            .or_else(|(_, word)| self.take_left_over(stamps, lanes, word).map(|index| index..index + 1).ok_or(()))
+        self.take_run_or(stamps, shards, len)
+            .or_else(|(_, word)| self.take_left_over(stamps, shards, word).map(|index| index..index + 1).ok_or(()))
             .ok()
     }
 
@@ -270,16 +270,16 @@ impl Cursor {
             return None;
         }
         // Relaxed: a guess.
-        let hint = self.runs.hint.load(Ordering::Relaxed);
-        let index = (hint..stamps.len()).chain(0..hint).find(|&index| stamps.claim_vacant(index))?;
+        let start = self.runs.search_start.load(Ordering::Relaxed);
+        let index = (start..stamps.len()).chain(0..start).find(|&index| stamps.claim_vacant(index))?;
         // Relaxed, both: a guess, and a count. The Acquire of the claim orders it after the count's addition.
-        self.runs.hint.store(index, Ordering::Relaxed);
+        self.runs.search_start.store(index, Ordering::Relaxed);
         self.runs.vacant.fetch_sub(1, Ordering::Relaxed);
         Some(index)
     }
 
     /// Gives back a run that the caller owns, without stamps. Its slots below `written` may have been written to.
-    pub(crate) fn give_back(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, run: Range<usize>, written: usize) {
+    pub(crate) fn give_back(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>, written: usize) {
         if run.is_empty() {
             return;
         }
@@ -288,21 +288,21 @@ impl Cursor {
             // its slots may give it back by the cursor without having written to it.
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        if !self.lower(stamps, lanes, run.clone()) {
+        if !self.lower(stamps, shards, run.clone()) {
             self.vacate(stamps, run);
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere, or lanes are
+    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere, or shards are
     /// in use.
     #[inline]
-    fn lower(&self, stamps: Stamps<'_>, lanes: Lanes<'_>, run: Range<usize>) -> bool {
+    fn lower(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>) -> bool {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_next`, `take_run_or` and `refill`: our accesses come before those of
         // the next owner. Relaxed on failure: a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // Past the end is as good as at it.
-            if lanes.are_in_use(now) || now.min(stamps.len()) != run.end {
+            if shards.are_in_use(now) || now.min(stamps.len()) != run.end {
                 return false;
             }
             next = now;
@@ -314,7 +314,7 @@ impl Cursor {
     fn vacate(&self, stamps: Stamps<'_>, run: Range<usize>) {
         // Relaxed, both: see `claim_vacant`.
         self.runs.vacant.fetch_add(run.len(), Ordering::Relaxed);
-        self.runs.hint.store(run.start, Ordering::Relaxed);
+        self.runs.search_start.store(run.start, Ordering::Relaxed);
         for index in run {
             stamps.mark_vacant(index);
         }
@@ -324,10 +324,10 @@ impl Cursor {
     #[inline]
     pub(crate) fn handle_opened(&self) {
         // Relaxed: read by who has `&mut` of the arena.
-        if self.runs.open.fetch_add(1, Ordering::Relaxed) >= MANY {
+        if self.runs.open.fetch_add(1, Ordering::Relaxed) >= MAX_HANDLES {
             // Relaxed: as above. Only leaked handles can be so many. Then the count stays up here: those alive take at
             // least a byte of memory each, so they cannot bring it down to zero.
-            self.runs.open.store(MANY, Ordering::Relaxed);
+            self.runs.open.store(MAX_HANDLES, Ordering::Relaxed);
         }
     }
 
@@ -346,16 +346,16 @@ mod tests {
     use crate::sync::Exclusive;
 
     fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
-        match cursor.take_next(stamps.len(), none().hint, || &[]) {
+        match cursor.take_next(stamps.len(), none().mode, || &[]) {
             Taken::Slot(index) => Some(index),
             Taken::Nothing => None,
             Taken::Unclear(word) => cursor.take_otherwise(stamps, none(), word),
         }
     }
 
-    fn none() -> Lanes<'static> {
-        static HINT: Hint = Hint::new();
-        Lanes::new(&[], &HINT, 0, 1)
+    fn none() -> Shards<'static> {
+        static HINT: ShardMode = ShardMode::new();
+        Shards::new(&[], &HINT, 0, 1)
     }
 
     #[test]
@@ -363,9 +363,9 @@ mod tests {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
         let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
         assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(0), Some(1)));
-        for _ in 0..3 * FAR {
+        for _ in 0..3 * OVERSHOOT_LIMIT {
             assert_eq!(take_one(&cursor, stamps), None);
-            assert!((2..=2 + FAR).contains(&cursor.next.read_mut()));
+            assert!((2..=2 + OVERSHOOT_LIMIT).contains(&cursor.next.read_mut()));
         }
         assert_eq!((cursor.bound(stamps, none()), cursor.count(stamps, none())), (2, 2));
         cursor.give_back(stamps, none(), 1..2, 1);
@@ -386,10 +386,10 @@ mod tests {
     #[test]
     fn the_count_of_leaked_handles_does_not_wrap() {
         let mut cursor = Cursor::new();
-        cursor.runs.open.write_mut(MANY - 1);
+        cursor.runs.open.write_mut(MAX_HANDLES - 1);
         for _ in 0..3 {
             cursor.handle_opened();
-            assert_eq!(cursor.runs.open.read_mut(), MANY);
+            assert_eq!(cursor.runs.open.read_mut(), MAX_HANDLES);
         }
     }
 

@@ -17,7 +17,7 @@ mod error;
 #[cfg(target_has_atomic = "64")]
 mod generation;
 mod stamp;
-mod lanes;
+mod shards;
 mod cursor;
 mod view;
 mod view_mut;

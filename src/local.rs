@@ -20,11 +20,11 @@ const RUN_BYTES: usize = 64 << 10;
 const FIRST_RUN_BYTES: usize = 512;
 
 /// A run is at most this share of what is left at the cursor, and at least one slot.
-const SHARE: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
+const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 /// Runs end at an address that is a multiple of this, so that two threads do not write to one line; or, where slots do
 /// not line up with it, at the last slot that begins before one.
-const LINE: usize = 64;
+const CACHE_LINE: usize = 64;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// A handle with a run of slots of its own, for a thread that allocates much.
@@ -99,7 +99,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// Its methods take `&mut self`, and yet return references that live as long as the borrow of the arena: they outlive
 /// the handle. An allocation is a bump and a store; only a refill touches what other threads touch.
 ///
-/// Dropped, it gives its unused slots back, which costs an exchange; or, where others took slots behind them or lanes are in
+/// Dropped, it gives its unused slots back, which costs an exchange; or, where others took slots behind them or shards are in
 /// use, a byte for each. Wait-free, but lock-free at the very end of the arena while others are refused. Leaked (`mem::forget`), it leaks the values of its present run, and the
 /// rest of that run until the next call with `&mut` of the arena; nothing else.
 ///
@@ -336,9 +336,10 @@ unsafe fn refill<T>(
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     unmark(view.stamps(), used, behind_published);
     let run = view.take_up_to(|start, left| {
-        let len = batch.min(left / SHARE).max(1);
+        let len = batch.min(left / RUN_FRACTION).max(1);
         // Back to the last boundary before its end, unless that would leave nothing.
-        let past = ((view.slot(start).addr() + len * size_of::<T>()) % LINE).checked_div(size_of::<T>()).unwrap_or(0);
+        let past =
+            ((view.slot(start).addr() + len * size_of::<T>()) % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0);
         if past < len { len - past } else { len }
     });
     match run {

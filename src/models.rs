@@ -33,18 +33,18 @@ fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static)
     });
 }
 
-/// As `explore`, but single slots are taken from lanes, of which there are two, in runs of two.
-fn explore_lanes(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+/// As `explore`, but single slots are taken from shards, of which there are two, in runs of two.
+fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore(capacity, move |ground| {
-        ground.arena.view().spread_at_once();
+        ground.arena.view().activate_shards();
         model(ground);
     });
 }
 
-/// Runs in a thread whose lane is `lane`. (That of the first thread is 0.)
-fn spawn_on<R: 'static>(ground: &Arc<Ground>, lane: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+/// Runs in a thread whose shard is `shard`. (That of the first thread is 0.)
+fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     spawn(ground, move |ground| {
-        be_thread(lane);
+        be_thread(shard);
         run(ground)
     })
 }
@@ -595,7 +595,7 @@ fn the_vacant_slots_below_the_hint_are_found() {
     explore(4, |ground| {
         let (a, _, b, _) = (ground.reserve(1), ground.alloc(), ground.reserve(1), ground.alloc());
         drop(a);
-        drop(b); // the hint
+        drop(b); // the mode
         let other = spawn(&ground, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
@@ -747,11 +747,11 @@ fn e1_survives_the_second_stamp_of_a_local() {
     });
 }
 
-// Lanes.
+// Shards.
 
 #[test]
-fn lanes_single_against_single_in_one_lane() {
-    explore_lanes(2, |ground| {
+fn shards_single_against_single_in_one_shard() {
+    explore_shards(2, |ground| {
         let other = spawn_on(&ground, 0, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
@@ -760,9 +760,9 @@ fn lanes_single_against_single_in_one_lane() {
 }
 
 #[test]
-fn lanes_a_run_in_transit_is_in_sight() {
-    explore_lanes(2, |ground| {
-        // One run is all there is, and it is on its way to one of the two lanes.
+fn shards_a_run_in_transit_is_in_sight() {
+    explore_shards(2, |ground| {
+        // One run is all there is, and it is on its way to one of the two shards.
         let other = spawn_on(&ground, 1, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
@@ -771,13 +771,13 @@ fn lanes_a_run_in_transit_is_in_sight() {
 }
 
 #[test]
-fn lanes_a_run_in_transit_is_in_sight_of_the_cursor() {
+fn shards_a_run_in_transit_is_in_sight_of_the_cursor() {
     explore(2, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
-            ground.arena.view().spread_at_once();
+            ground.arena.view().activate_shards();
             ground.alloc()
         });
-        // Does not know of lanes, perhaps.
+        // Does not know of shards, perhaps.
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
         ground.assert_exact(2);
@@ -785,8 +785,8 @@ fn lanes_a_run_in_transit_is_in_sight_of_the_cursor() {
 }
 
 #[test]
-fn lanes_a_run_in_transit_is_in_sight_of_a_handle() {
-    explore_lanes(2, |ground| {
+fn shards_a_run_in_transit_is_in_sight_of_a_handle() {
+    explore_shards(2, |ground| {
         let other = spawn_on(&ground, 1, Ground::alloc);
         let run = ground.arena.reserve_up_to(1);
         assert_eq!(run.capacity(), 1);
@@ -798,9 +798,9 @@ fn lanes_a_run_in_transit_is_in_sight_of_a_handle() {
 }
 
 #[test]
-fn lanes_three_take_three() {
-    explore_lanes(3, |ground| {
-        let others = [0, 1].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+fn shards_three_take_three() {
+    explore_shards(3, |ground| {
+        let others = [0, 1].map(|shard| spawn_on(&ground, shard, Ground::alloc));
         assert!(ground.alloc().is_some());
         assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
         ground.assert_exact(3);
@@ -808,9 +808,9 @@ fn lanes_three_take_three() {
 }
 
 #[test]
-fn lanes_three_race_for_two() {
-    explore_lanes(2, |ground| {
-        let others = [0, 1].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+fn shards_three_race_for_two() {
+    explore_shards(2, |ground| {
+        let others = [0, 1].map(|shard| spawn_on(&ground, shard, Ground::alloc));
         let mine = usize::from(ground.alloc().is_some());
         let theirs = others.into_iter().filter_map(|other| other.join().unwrap()).count();
         assert_eq!(mine + theirs, 2);
@@ -819,8 +819,8 @@ fn lanes_three_race_for_two() {
 }
 
 #[test]
-fn lanes_two_refill_one() {
-    explore_lanes(4, |ground| {
+fn shards_two_refill_one() {
+    explore_shards(4, |ground| {
         let twice = |ground: &Ground| (ground.alloc().unwrap(), ground.alloc().unwrap());
         let other = spawn_on(&ground, 0, twice);
         twice(&ground);
@@ -830,8 +830,8 @@ fn lanes_two_refill_one() {
 }
 
 #[test]
-fn lanes_two_refill_two_again_and_again() {
-    explore_lanes(5, |ground| {
+fn shards_two_refill_two_again_and_again() {
+    explore_shards(5, |ground| {
         let other = spawn_on(&ground, 1, |ground| (ground.alloc().unwrap(), ground.alloc().unwrap()));
         (0..3).for_each(|_| assert!(ground.alloc().is_some()));
         other.join().unwrap();
@@ -840,8 +840,8 @@ fn lanes_two_refill_two_again_and_again() {
 }
 
 #[test]
-fn lanes_against_bulk() {
-    explore_lanes(4, |ground| {
+fn shards_against_bulk() {
+    explore_shards(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
         assert!(ground.alloc().is_some());
         assert!(other.join().unwrap().is_some());
@@ -850,8 +850,8 @@ fn lanes_against_bulk() {
 }
 
 #[test]
-fn lanes_against_a_local() {
-    explore_lanes(4, |ground| {
+fn shards_against_a_local() {
+    explore_shards(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
             let mut local = ground.local(2);
             [(); 2].map(|()| local.publish_with(|index| ground.write_value(index)).unwrap().0)
@@ -862,25 +862,25 @@ fn lanes_against_a_local() {
     });
 }
 
-// A run goes back to the cursor only as long as lanes are not in use.
+// A run goes back to the cursor only as long as shards are not in use.
 
 #[test]
-fn lanes_e2_give_back_to_a_lane() {
+fn shards_e2_give_back_to_a_shard() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
-        ground.arena.view().spread_at_once();
+        ground.arena.view().activate_shards();
         let got = ground.alloc();
         going.join().unwrap();
         ground.assert_exact(usize::from(got.is_some()));
     });
 }
 
-/// The other thread opens the lane, or does so first.
-fn lanes_e2_give_back_to_a_lane_beside(lane: usize) {
+/// The other thread opens the shard, or does so first.
+fn shards_e2_give_back_to_a_shard_beside(shard: usize) {
     explore(2, move |ground| {
         let going = Held::new(&ground, 2).give_back();
-        let other = spawn_on(&ground, lane, |ground| {
-            ground.arena.view().spread_at_once();
+        let other = spawn_on(&ground, shard, |ground| {
+            ground.arena.view().activate_shards();
             ground.alloc()
         });
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
@@ -890,18 +890,18 @@ fn lanes_e2_give_back_to_a_lane_beside(lane: usize) {
 }
 
 #[test]
-fn lanes_e2_give_back_to_a_lane_of_two() {
-    lanes_e2_give_back_to_a_lane_beside(0);
+fn shards_e2_give_back_to_a_shard_of_two() {
+    shards_e2_give_back_to_a_shard_beside(0);
 }
 
 #[test]
-fn lanes_e2_give_back_to_a_lane_of_another() {
-    lanes_e2_give_back_to_a_lane_beside(1);
+fn shards_e2_give_back_to_a_shard_of_another() {
+    shards_e2_give_back_to_a_shard_beside(1);
 }
 
 #[test]
-fn lanes_e1_publish_to_get() {
-    explore_lanes(3, |ground| {
+fn shards_e1_publish_to_get() {
+    explore_shards(3, |ground| {
         let other = spawn_on(&ground, 1, |ground| (ground.publish(), ground.publish()));
         let seen = ground.get(0);
         let mine = ground.publish().unwrap();
@@ -913,8 +913,8 @@ fn lanes_e1_publish_to_get() {
 }
 
 #[test]
-fn lanes_a_slot_of_a_lane_does_not_go_back_by_the_cursor() {
-    explore_lanes(3, |ground| {
+fn shards_a_slot_of_a_shard_does_not_go_back_by_the_cursor() {
+    explore_shards(3, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
             let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
@@ -927,8 +927,8 @@ fn lanes_a_slot_of_a_lane_does_not_go_back_by_the_cursor() {
 }
 
 #[test]
-fn lanes_beside_a_run_that_comes_and_goes() {
-    explore_lanes(4, |ground| {
+fn shards_beside_a_run_that_comes_and_goes() {
+    explore_shards(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
             if let Ok(run) = ground.arena.reserve(2) {
                 (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
@@ -942,9 +942,9 @@ fn lanes_beside_a_run_that_comes_and_goes() {
 }
 
 #[test]
-fn lanes_a_late_helper_beside_runs_that_come_and_go() {
-    explore_lanes(4, |ground| {
-        let others = [1, 0].map(|lane| spawn_on(&ground, lane, Ground::alloc));
+fn shards_a_late_helper_beside_runs_that_come_and_go() {
+    explore_shards(4, |ground| {
+        let others = [1, 0].map(|shard| spawn_on(&ground, shard, Ground::alloc));
         if let Ok(run) = ground.arena.reserve(2) {
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
         }
@@ -957,8 +957,8 @@ fn lanes_a_late_helper_beside_runs_that_come_and_go() {
 }
 
 #[test]
-fn lanes_what_is_left_in_them_is_settled() {
-    explore_lanes(8, |ground| {
+fn shards_what_is_left_in_them_is_settled() {
+    explore_shards(8, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
             mem::forget(ground.reserve(2));
             ground.alloc()
@@ -969,18 +969,18 @@ fn lanes_what_is_left_in_them_is_settled() {
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
         // Nothing is left in them after a reset either, before which something was.
-        assert_eq!(spread_and_alloc(ground, 1), 1);
+        assert_eq!(activate_and_alloc(ground, 1), 1);
         ground.arena.reset();
-        ground.arena.view().spread_at_once();
+        ground.arena.view().activate_shards();
         assert!(ground.alloc_run(8).is_some());
         assert_eq!(ground.alloc(), None);
     });
 }
 
-/// Has `held` values from lanes, which are then settled: the cursor says no longer that they are in use, and stands where the
+/// Has `held` values from shards, which are then settled: the cursor says no longer that they are in use, and stands where the
 /// first free slot is.
-fn explore_settled_lanes(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
-    explore_lanes(capacity, move |mut ground| {
+fn explore_settled_shards(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore_shards(capacity, move |mut ground| {
         assert_eq!(alloc_times(&ground, held), held);
         assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), held);
         model(ground);
@@ -988,18 +988,18 @@ fn explore_settled_lanes(capacity: usize, held: usize, model: impl Fn(Arc<Ground
 }
 
 #[test]
-fn lanes_that_were_settled_lose_nothing() {
-    explore_settled_lanes(2, 1, |ground| {
-        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+fn shards_that_were_settled_lose_nothing() {
+    explore_settled_shards(2, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         assert_eq!(alloc_times(&ground, 1) + other.join().unwrap(), 1);
         ground.assert_exact(2);
     });
 }
 
 #[test]
-fn lanes_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
-    explore_settled_lanes(4, 1, |ground| {
-        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+fn shards_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
+    explore_settled_shards(4, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         if let Ok(run) = ground.arena.reserve(2) {
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
         }
@@ -1010,10 +1010,10 @@ fn lanes_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
     });
 }
 
-// Lanes come into use beside those who do not know of it.
+// Shards come into use beside those who do not know of it.
 
-fn spread_and_alloc(ground: &Ground, times: usize) -> usize {
-    ground.arena.view().spread_at_once();
+fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
+    ground.arena.view().activate_shards();
     alloc_times(ground, times)
 }
 
@@ -1023,18 +1023,18 @@ fn alloc_times(ground: &Ground, times: usize) -> usize {
 }
 
 #[test]
-fn lanes_beside_additions_past_the_end() {
+fn shards_beside_additions_past_the_end() {
     explore(2, |ground| {
-        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         assert_eq!(alloc_times(&ground, 3) + other.join().unwrap(), 2);
         ground.assert_exact(2);
     });
 }
 
 #[test]
-fn lanes_a_run_in_transit_is_met_below_the_end() {
+fn shards_a_run_in_transit_is_met_below_the_end() {
     explore(5, |ground| {
-        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 3);
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 3);
@@ -1043,9 +1043,9 @@ fn lanes_a_run_in_transit_is_met_below_the_end() {
 }
 
 #[test]
-fn lanes_two_meet_a_run_in_transit() {
+fn shards_two_meet_a_run_in_transit() {
     explore(3, |ground| {
-        let sender = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let sender = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         let other = spawn_on(&ground, 0, |ground| alloc_times(ground, 1));
         assert_eq!(alloc_times(&ground, 1) + other.join().unwrap() + sender.join().unwrap(), 3);
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
@@ -1055,8 +1055,8 @@ fn lanes_two_meet_a_run_in_transit() {
 }
 
 #[test]
-fn lanes_counts_beside_a_run_in_transit() {
-    explore_lanes(4, |ground| {
+fn shards_counts_beside_a_run_in_transit() {
+    explore_shards(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 2));
         assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);
         assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 4);
@@ -1065,12 +1065,12 @@ fn lanes_counts_beside_a_run_in_transit() {
 }
 
 #[test]
-fn lanes_beside_a_give_back_from_past_the_end() {
+fn shards_beside_a_give_back_from_past_the_end() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!(ground.alloc(), None);
         let going = held.give_back();
-        let other = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 1));
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         let got = alloc_times(&ground, 2) + other.join().unwrap();
         going.join().unwrap();
         assert!(got <= 1);
@@ -1079,9 +1079,9 @@ fn lanes_beside_a_give_back_from_past_the_end() {
 }
 
 #[test]
-fn lanes_beside_a_run_that_goes_back_as_they_come_into_use() {
+fn shards_beside_a_run_that_goes_back_as_they_come_into_use() {
     explore(6, |ground| {
-        let sender = spawn_on(&ground, 1, |ground| spread_and_alloc(ground, 2));
+        let sender = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 2));
         let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 1));
         if let Ok(run) = ground.arena.reserve(2) {
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));

@@ -54,7 +54,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Takes as many slots as are left at the cursor, but at most `n`; or, when none is, one that is left in a lane or vacant.
+    /// Takes as many slots as are left at the cursor, but at most `n`; or, when none is, one that is left in a shard or vacant.
     /// May be empty. Costs as [`reserve`](Self::reserve), and on a full arena as [`alloc`](AtomicArena::alloc) there.
     ///
     /// `usize::MAX` is fine: it takes all that is left.

@@ -13,7 +13,7 @@ mod mapped;
 use core::alloc::{Layout, LayoutError};
 use core::ptr::NonNull;
 
-use crate::lanes::{LANES, Lane, has_lanes};
+use crate::shards::{SHARDS, Shard, has_shards};
 use crate::stamp::Stamp;
 use crate::view::{ArenaRef, Header};
 use crate::view_mut::ArenaMut;
@@ -43,7 +43,7 @@ pub(crate) mod sealed {
 /// - both views name the same header, stamps and slots at every call, and nothing else ever touches them;
 /// - their addresses do not change while a view of the storage lives (they may when the storage itself is moved,
 ///   which it cannot be while it is borrowed);
-/// - a new storage is one in which nothing was said: a new header and new lanes, every stamp zero;
+/// - a new storage is one in which nothing was said: a new header and new shards, every stamp zero;
 /// - dropping it drops each value that the slots still hold exactly once.
 ///
 /// It is `Send` if `T: Send`, because its values move with it, and `Sync` if `T: Send`, because through a shared
@@ -109,16 +109,16 @@ impl Memory {
     }
 }
 
-/// What stands beside the slots: the stamps, and behind them, where there are some, the lanes. Zeroed it is as new.
+/// What stands beside the slots: the stamps, and behind them, where there are some, the shards. Zeroed it is as new.
 ///
-/// Aligned as stamps are, not as lanes, which are lined up within: an allocator clears by hand what it must align.
+/// Aligned as stamps are, not as shards, which are lined up within: an allocator clears by hand what it must align.
 fn state_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
-    if !has_lanes(capacity) {
+    if !has_shards(capacity) {
         return Ok(stamps);
     }
-    let lanes = Layout::array::<u8>(LANES * size_of::<Lane>() + align_of::<Lane>() - 1)?;
-    Ok(stamps.extend(lanes)?.0)
+    let shards = Layout::array::<u8>(SHARDS * size_of::<Shard>() + align_of::<Shard>() - 1)?;
+    Ok(stamps.extend(shards)?.0)
 }
 
 /// A header for an arena whose stamps these are.
@@ -129,19 +129,19 @@ fn state_layout(capacity: usize) -> Result<Layout, LayoutError> {
 /// alone as long as that is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
-    if !has_lanes(capacity) {
+    if !has_shards(capacity) {
         return Header::new();
     }
     let end = stamps.as_ptr().wrapping_add(capacity).cast::<u8>();
-    let lanes = end.wrapping_add(end.align_offset(align_of::<Lane>())).cast::<Lane>();
+    let shards = end.wrapping_add(end.align_offset(align_of::<Shard>())).cast::<Shard>();
     if cfg!(all(test, loom)) {
-        for index in 0..LANES {
-            // SAFETY: within the layout (the caller). (Without loom zeroed memory is a `Lane`.)
-            unsafe { lanes.add(index).write(Lane::new()) };
+        for index in 0..SHARDS {
+            // SAFETY: within the layout (the caller). (Without loom zeroed memory is a `Shard`.)
+            unsafe { shards.add(index).write(Shard::new()) };
         }
     }
-    // SAFETY: as many lanes, lined up, within the layout, all as new, and the header's (the caller).
-    unsafe { Header::with_lanes(NonNull::new(lanes)) }
+    // SAFETY: as many shards, lined up, within the layout, all as new, and the header's (the caller).
+    unsafe { Header::with_shards(NonNull::new(shards)) }
 }
 
 impl Drop for Memory {

@@ -11,7 +11,7 @@ use core::ptr::NonNull;
 use crate::cursor::{Cursor, Taken};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
-use crate::lanes::{Hint, LANES, Lane, Lanes};
+use crate::shards::{SHARDS, Shard, ShardMode, Shards};
 use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
 use crate::sync::{Trace, const_fn};
 
@@ -19,13 +19,13 @@ use crate::sync::{Trace, const_fn};
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
-    pub(crate) hint: Hint,
-    /// The first of `LANES` lanes, where there are some.
-    lanes: Option<NonNull<Lane>>,
+    pub(crate) mode: ShardMode,
+    /// The first of `SHARDS` shards, where there are some.
+    shards: Option<NonNull<Shard>>,
     pub(crate) clock: Clock,
 }
 
-// SAFETY: the lanes are the header's alone, as if they were in it; they are atomics.
+// SAFETY: the shards are the header's alone, as if they were in it; they are atomics.
 unsafe impl Send for Header {}
 // SAFETY: as above.
 unsafe impl Sync for Header {}
@@ -33,42 +33,42 @@ unsafe impl Sync for Header {}
 impl Header {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Header { cursor: Cursor::new(), hint: Hint::new(), lanes: None, clock: Clock::new() }
+            Header { cursor: Cursor::new(), mode: ShardMode::new(), shards: None, clock: Clock::new() }
         }
     }
 
     /// # Safety
     ///
-    /// `lanes`, if any, points to `LANES` lanes, aligned and each new, which stay there and are accessed through the header
+    /// `shards`, if any, points to `SHARDS` shards, aligned and each new, which stay there and are accessed through the header
     /// alone as long as a view of it is made.
     #[cfg(feature = "alloc")]
-    pub(crate) unsafe fn with_lanes(lanes: Option<NonNull<Lane>>) -> Self {
-        let mut header = Header { lanes, ..Self::new() };
-        header.hint.restart(lanes.is_some());
+    pub(crate) unsafe fn with_shards(shards: Option<NonNull<Shard>>) -> Self {
+        let mut header = Header { shards, ..Self::new() };
+        header.mode.restart(shards.is_some());
         header
     }
 
     #[inline]
-    fn places(&self) -> &[Lane] {
-        // SAFETY: there are as many (`with_lanes`), and while we are borrowed nobody has `&mut` of us.
-        self.lanes.map_or(&[], |lanes| unsafe { core::slice::from_raw_parts(lanes.as_ptr(), LANES) })
+    fn places(&self) -> &[Shard] {
+        // SAFETY: there are as many (`with_shards`), and while we are borrowed nobody has `&mut` of us.
+        self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
     /// `slot_size` is in bytes.
     #[inline]
-    fn lanes(&self, capacity: usize, slot_size: usize) -> Lanes<'_> {
-        Lanes::new(self.places(), &self.hint, capacity, slot_size)
+    fn shards(&self, capacity: usize, slot_size: usize) -> Shards<'_> {
+        Shards::new(self.places(), &self.mode, capacity, slot_size)
     }
 
     /// The header in its parts.
     #[inline]
-    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut Hint, &mut [Lane], &mut Clock) {
-        let lanes = match self.lanes {
+    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut ShardMode, &mut [Shard], &mut Clock) {
+        let shards = match self.shards {
             // SAFETY: as in `places`, and we are borrowed exclusively.
-            Some(lanes) => unsafe { core::slice::from_raw_parts_mut(lanes.as_ptr(), LANES) },
+            Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
-        (&mut self.cursor, &mut self.hint, lanes, &mut self.clock)
+        (&mut self.cursor, &mut self.mode, shards, &mut self.clock)
     }
 
     /// What is remembered when the memory of the arena is as new.
@@ -137,8 +137,8 @@ impl<'a, T> ArenaRef<'a, T> {
     }
 
     #[inline]
-    fn lanes(self) -> Lanes<'a> {
-        self.header.lanes(self.capacity(), size_of::<T>())
+    fn shards(self) -> Shards<'a> {
+        self.header.shards(self.capacity(), size_of::<T>())
     }
 
     /// A view of the first slots alone, to read from.
@@ -154,7 +154,7 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn count(self) -> usize {
-        self.cursor().count(self.stamps(), self.lanes())
+        self.cursor().count(self.stamps(), self.shards())
     }
 
     #[inline]
@@ -164,7 +164,7 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn bound(self) -> usize {
-        self.cursor().bound(self.stamps(), self.lanes())
+        self.cursor().bound(self.stamps(), self.shards())
     }
 
     /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
@@ -181,12 +181,12 @@ impl<'a, T> ArenaRef<'a, T> {
         #[cold]
         #[inline(never)]
         fn take_otherwise(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            let lanes = header.lanes(stamps.len(), slot_size);
-            header.cursor.take_otherwise(Stamps::new(stamps, &header.clock), lanes, word)
+            let shards = header.shards(stamps.len(), slot_size);
+            header.cursor.take_otherwise(Stamps::new(stamps, &header.clock), shards, word)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        let index = match header.cursor.take_next(stamps.len(), &header.hint, || header.places()) {
+        let index = match header.cursor.take_next(stamps.len(), &header.mode, || header.places()) {
             Taken::Slot(index) => index,
             Taken::Nothing => return None,
             Taken::Unclear(word) => take_otherwise(header, stamps, size_of::<T>(), word)?,
@@ -201,26 +201,26 @@ impl<'a, T> ArenaRef<'a, T> {
         match len {
             0 => Ok(end..end),
             1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => self.cursor().take_run(self.stamps(), self.lanes(), len),
+            _ => self.cursor().take_run(self.stamps(), self.shards(), len),
         }
     }
 
     /// Takes up to `len` slots in one run from the cursor, or else one vacant slot, or none.
     #[inline]
     pub(crate) fn take_up_to(self, len: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        self.cursor().take_up_to(self.stamps(), self.lanes(), len)
+        self.cursor().take_up_to(self.stamps(), self.shards(), len)
     }
 
     /// Gives back a run that the caller owns (see [`Cursor::give_back`]).
     #[inline]
     pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
-        self.cursor().give_back(self.stamps(), self.lanes(), run, written);
+        self.cursor().give_back(self.stamps(), self.shards(), run, written);
     }
 
     /// As if several threads had been seen to fight for the cursor.
     #[cfg(all(test, loom))]
-    pub(crate) fn spread_at_once(self) {
-        self.cursor().spread_at_once(self.lanes());
+    pub(crate) fn activate_shards(self) {
+        self.cursor().activate_shards(self.shards());
     }
 
     /// Stores a value in a slot, and lends it out.

@@ -6,7 +6,7 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::cursor::Cursor;
-use crate::lanes::{Hint, Lane};
+use crate::shards::{Shard, ShardMode};
 use crate::stamp::{Epoch, Kind, Stamp, StampsMut};
 use crate::view::Header;
 
@@ -15,8 +15,8 @@ use crate::view::Header;
 pub struct ArenaMut<'a, T> {
     pub(crate) cursor: &'a mut Cursor,
     pub(crate) stamps: StampsMut<'a>,
-    hint: &'a mut Hint,
-    lanes: &'a mut [Lane],
+    mode: &'a mut ShardMode,
+    shards: &'a mut [Shard],
     slots: NonNull<T>,
     marker: PhantomData<&'a mut T>,
 }
@@ -27,8 +27,8 @@ impl<'a, T> ArenaMut<'a, T> {
     /// As for [`ArenaRef::new`](crate::view::ArenaRef::new); and for `'a` the slots are accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
-        let (cursor, hint, lanes, clock) = header.parts_mut();
-        ArenaMut { cursor, stamps: StampsMut::new(stamps, clock), hint, lanes, slots, marker: PhantomData }
+        let (cursor, mode, shards, clock) = header.parts_mut();
+        ArenaMut { cursor, stamps: StampsMut::new(stamps, clock), mode, shards, slots, marker: PhantomData }
     }
 
     /// Where the slot is.
@@ -41,18 +41,18 @@ impl<'a, T> ArenaMut<'a, T> {
     /// The end of what was handed out.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
-        self.cursor.bound_mut(&self.stamps, self.lanes)
+        self.cursor.bound_mut(&self.stamps, self.shards)
     }
 
     #[inline]
     pub(crate) fn settle(&mut self) {
-        self.cursor.settle(&mut self.stamps, self.lanes, self.hint);
+        self.cursor.settle(&mut self.stamps, self.shards, self.mode);
     }
 
     /// From now on single slots come from the cursor alone.
-    pub(crate) fn keep_order(&mut self) {
+    pub(crate) fn disable(&mut self) {
         self.settle();
-        self.hint.keep_order();
+        self.mode.disable();
     }
 
     /// Whether the slot holds a value. The arena must be settled.
@@ -72,7 +72,7 @@ impl<'a, T> ArenaMut<'a, T> {
     pub(crate) fn restart(&mut self) -> Epoch {
         let bound = self.bound();
         let ended = self.stamps.end_epoch(bound);
-        self.cursor.restart(&self.stamps, self.lanes, self.hint);
+        self.cursor.restart(&self.stamps, self.shards, self.mode);
         ended
     }
 
@@ -167,7 +167,7 @@ impl<'a, T> ArenaMut<'a, T> {
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let written = self.cursor.take_written(&self.stamps, self.lanes);
+        let written = self.cursor.take_written(&self.stamps, self.shards);
         self.stamps.remember_written(written);
         let bytes = written * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();

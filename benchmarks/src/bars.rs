@@ -138,7 +138,7 @@ impl Bars<'_> {
         self.ratio("alloc, 1 thread, 8 bytes", alloc, counter, 1.15);
         self.ratio("alloc, 1 thread, 8 bytes", alloc, one(What::U64, "boxcar"), 0.5);
 
-        // Lanes.
+        // Shards.
         let two = |subject| rows.put(What::U64, 2, subject);
         for peer in ["boxcar", "orx-concurrent-bag, fixed"] {
             self.ratio("alloc, 2 threads, 8 bytes", two("alloc"), two(peer), 1.0 / 6.0);

@@ -149,8 +149,8 @@ fn reset<X>(
     reset: impl Fn(&mut X),
     touch: impl Fn(&mut X) -> usize,
 ) -> Result<f64> {
-    const SMALL: usize = 64;
-    let (mut subject, mut small) = (make(slots), make(SMALL));
+    const TINY: usize = 64;
+    let (mut subject, mut small) = (make(slots), make(TINY));
     let mut samples = Vec::new();
     // A gigabyte takes a while to fill.
     let times = if slots < 1_000_000 { 9 } else { 1 };
@@ -158,7 +158,7 @@ fn reset<X>(
         ensure!(black_box(fill(&mut subject, slots, round)) != 0, "it was not filled");
         let mut nothing = Vec::new();
         for _ in 0..999 {
-            ensure!(black_box(fill(&mut small, SMALL, round)) != 0, "it was not filled");
+            ensure!(black_box(fill(&mut small, TINY, round)) != 0, "it was not filled");
             timed(&mut small, &reset);
             black_box(touch(&mut subject));
             nothing.push(timed(&mut small, |_| ()));

@@ -1,16 +1,16 @@
 //! What is done to the cursor by who has it to himself.
 
 use super::Cursor;
-use crate::lanes::{self, Hint, Lane};
+use crate::shards::{self, Shard, ShardMode};
 use crate::stamp::{Kind, StampsMut};
 use crate::sync::Exclusive;
 
 impl Cursor {
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
-    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
-        debug_assert!(!lanes::is_in_transit(lanes, self.next.read_mut()));
-        lanes::next(lanes, self.next.read_mut()).min(stamps.len())
+    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) -> usize {
+        debug_assert!(!shards::is_in_transit(shards, self.next.read_mut()));
+        shards::next(shards, self.next.read_mut()).min(stamps.len())
     }
 
     /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
@@ -32,59 +32,59 @@ impl Cursor {
     }
 
     /// The end of what was written since the slots were last zeroed; from now on they are.
-    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) -> usize {
-        self.note_written(stamps, lanes);
+    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) -> usize {
+        self.note_written(stamps, shards);
         let written = self.runs.written.read_mut();
         self.runs.written.write_mut(0);
         written
     }
 
     /// Whatever is below the cursor may have been written to. For who is about to lower it.
-    fn note_written(&mut self, stamps: &StampsMut<'_>, lanes: &[Lane]) {
-        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, lanes));
+    fn note_written(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) {
+        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, shards));
         self.runs.written.write_mut(written);
     }
 
-    /// Makes leaked runs and what is left in lanes vacant, and draws the cursor back over the vacant slots that adjoin it.
+    /// Makes leaked runs and what is left in shards vacant, and draws the cursor back over the vacant slots that adjoin it.
     /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot
     /// holds one.
     ///
-    /// Linear in what was handed out when a handle was leaked since the last time, and in what is left in lanes when they are
+    /// Linear in what was handed out when a handle was leaked since the last time, and in what is left in shards when they are
     /// in use; else constant, amortised.
     #[inline]
-    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane], hint: &mut Hint) {
-        if lanes::are_in_use(lanes, self.next.read_mut()) {
-            self.vacate_lanes(stamps, lanes);
-            hint.restart(true);
+    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, shards: &mut [Shard], mode: &mut ShardMode) {
+        if shards::are_in_use(shards, self.next.read_mut()) {
+            self.vacate_shards(stamps, shards);
+            mode.restart(true);
         }
         if self.runs.open.read_mut() != 0 {
-            self.vacate_leaked(stamps, lanes);
+            self.vacate_leaked(stamps, shards);
         }
         if self.runs.vacant.read_mut() != 0 {
-            self.draw_back(stamps, lanes);
+            self.draw_back(stamps, shards);
         }
     }
 
-    /// Makes what is left in lanes vacant; they begin anew, as the cursor may be lowered. They are not in use until threads
+    /// Makes what is left in shards vacant; they begin anew, as the cursor may be lowered. They are not in use until threads
     /// fight again: so this is not done at every call with `&mut`.
     #[cold]
-    fn vacate_lanes(&mut self, stamps: &mut StampsMut<'_>, lanes: &mut [Lane]) {
+    fn vacate_shards(&mut self, stamps: &mut StampsMut<'_>, shards: &mut [Shard]) {
         let mut vacant = self.runs.vacant.read_mut();
-        for index in lanes.iter_mut().flat_map(Lane::close_mut) {
+        for index in shards.iter_mut().flat_map(Shard::close_mut) {
             stamps.say(index, Kind::Vacant);
             vacant += 1;
         }
         self.runs.vacant.write_mut(vacant);
-        let next = self.bound_mut(stamps, lanes);
+        let next = self.bound_mut(stamps, shards);
         self.next.write_mut(next);
-        self.runs.sample.write_mut(0);
+        self.runs.last_sample.write_mut(0);
     }
 
     #[cold]
-    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
+    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
         let mut vacant = self.runs.vacant.read_mut();
         let mut inside = false;
-        for index in 0..self.bound_mut(stamps, lanes) {
+        for index in 0..self.bound_mut(stamps, shards) {
             let kind = stamps.kind(index);
             inside = match kind {
                 Some(Kind::First | Kind::Last) => true,
@@ -105,9 +105,9 @@ impl Cursor {
     }
 
     #[cold]
-    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, lanes: &[Lane]) {
-        self.note_written(stamps, lanes);
-        let (mut next, mut vacant) = (self.bound_mut(stamps, lanes), self.vacant_mut());
+    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
+        self.note_written(stamps, shards);
+        let (mut next, mut vacant) = (self.bound_mut(stamps, shards), self.vacant_mut());
         while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
             next -= 1;
             vacant -= 1;
@@ -118,14 +118,14 @@ impl Cursor {
     }
 
     /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, lanes: &mut [Lane], hint: &mut Hint) {
-        self.note_written(stamps, lanes);
-        if hint.restart(!lanes.is_empty()) {
-            for lane in lanes {
-                lane.close_mut();
+    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, shards: &mut [Shard], mode: &mut ShardMode) {
+        self.note_written(stamps, shards);
+        if mode.restart(!shards.is_empty()) {
+            for shard in shards {
+                shard.close_mut();
             }
         }
-        self.runs.sample.write_mut(0);
+        self.runs.last_sample.write_mut(0);
         self.runs.vacant.write_mut(0);
         self.runs.open.write_mut(0);
         self.next.write_mut(0);
@@ -148,7 +148,7 @@ mod tests {
         }
         let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
         cursor.runs.vacant.write_mut(before);
-        cursor.settle(&mut stamps, &mut [], &mut Hint::new());
+        cursor.settle(&mut stamps, &mut [], &mut ShardMode::new());
         let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
         let next = cursor.bound_mut(&stamps, &[]);
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());

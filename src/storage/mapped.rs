@@ -204,13 +204,13 @@ impl<T> Mapped<T> {
         }
         // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
         // far either was used holds any more.
-        let (past, in_order) = (self.memory.header.past(), self.memory.header.hint.is_in_order());
-        // SAFETY: as in `new`: the pages are all zeros again, or others. The old header, whose lanes they were, was not
+        let (past, in_order) = (self.memory.header.past(), self.memory.header.mode.is_disabled());
+        // SAFETY: as in `new`: the pages are all zeros again, or others. The old header, whose shards they were, was not
         // asked for them since, and is gone with this.
         self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
         self.memory.header.clock.past = past;
         if in_order {
-            self.view_mut().keep_order();
+            self.view_mut().disable();
         }
         Ok(())
     }

@@ -211,7 +211,7 @@ fn alloc_try_with_stores_what_was_made_or_passes_the_error_through() {
     let seven = parse("7").unwrap();
     *seven += 1;
     assert_eq!(*seven, 8);
-    // With lanes any of the slots that came back will do.
+    // With shards any of the slots that came back will do.
     let index = arena.index_of(seven).unwrap();
     assert!(index == 0 || (LANES_FORCED && index < 2), "{index}");
     assert_room(&arena, 1, || 0);

@@ -223,7 +223,7 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
         }
         for mut slots in handed_out {
             if LANES_FORCED {
-                // The other thread has a lane of its own, and what is left in it comes last.
+                // The other thread has a shard of its own, and what is left in it comes last.
                 slots.sort_unstable();
             }
             assert!(slots.iter().copied().eq(1..SLOTS), "{slots:?}");

@@ -305,7 +305,7 @@ fn invariant_05_settling_draws_the_cursor_back() {
 #[test]
 fn invariant_06_state_is_one_byte_a_slot() {
     const SLOTS: usize = 100_000;
-    // A little more is allowed for what does not grow with the capacity: lanes, for one.
+    // A little more is allowed for what does not grow with the capacity: shards, for one.
     const ROUND: usize = 8 << 10;
     fn check<T>() {
         let (_arena, meter) = metered(|| AtomicArena::<T>::with_capacity(SLOTS));

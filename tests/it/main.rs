@@ -12,7 +12,7 @@ mod exclusive;
 mod go;
 mod invariants;
 mod keys;
-mod lanes;
+mod shards;
 mod leaks;
 mod local;
 mod memory;

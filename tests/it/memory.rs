@@ -219,7 +219,7 @@ mod mapped {
 
         /// Many slots: an eighth of an address space of 32 bits, and more memory than any machine has set aside for huge
         /// pages on one of 64.
-        const MANY: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
+        const MAX_HANDLES: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
 
         /// Names the test that a child process is to run.
         const CHILD: &str = "ATOMICARENA_TEST_MEMORY_CHILD";
@@ -273,14 +273,19 @@ mod mapped {
             in_child("address_space_is_refused", || {
                 let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
-                for builder in [AtomicArena::<u64, _>::mapped(MANY), AtomicArena::mapped(MANY).or_fallback()] {
+                for builder in
+                    [AtomicArena::<u64, _>::mapped(MAX_HANDLES), AtomicArena::mapped(MAX_HANDLES).or_fallback()]
+                {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
-                    assert_eq!((bytes, os_error), (9 * MANY, Some(nix::errno::Errno::ENOMEM as i32)));
-                    assert!(error.to_string().contains(&format!("{} bytes of address space", 9 * MANY)), "{error}");
+                    assert_eq!((bytes, os_error), (9 * MAX_HANDLES, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(
+                        error.to_string().contains(&format!("{} bytes of address space", 9 * MAX_HANDLES)),
+                        "{error}"
+                    );
                 }
-                let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
-                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
+                let error = AtomicArena::<u64>::try_with_capacity(MAX_HANDLES).unwrap_err();
+                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MAX_HANDLES });
                 // What fits is still granted, and can be given back and used again where there is no room for a second.
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
                 for _ in 0..3 {
@@ -319,10 +324,10 @@ mod mapped {
 
         #[test]
         fn explicit_huge_pages_are_refused() {
-            let builder = || AtomicArena::<u64, _>::mapped(MANY).huge_pages(HugePages::Explicit);
+            let builder = || AtomicArena::<u64, _>::mapped(MAX_HANDLES).huge_pages(HugePages::Explicit);
             let error = builder().build().unwrap_err();
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
-            assert_eq!((bytes, os_error.is_some()), ((9 * MANY).next_multiple_of(2 * MIB), true));
+            assert_eq!((bytes, os_error.is_some()), ((9 * MAX_HANDLES).next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
             let arena = builder().or_fallback().build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));
@@ -399,7 +404,7 @@ mod mapped {
         fn a_bound_of_a_billion_slots_costs_nothing() {
             in_child("a_bound_of_a_billion_slots_costs_nothing", || {
                 let before = resident();
-                // In order: else, once lanes are in use, a run that goes back is marked slot by slot.
+                // In order: else, once shards are in use, a run that goes back is marked slot by slot.
                 let arena = AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().in_order();
                 assert_near("513 GiB, untouched", resident(), before);
                 arena.publish([7; 64]).unwrap();

@@ -105,7 +105,7 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Where the cursor stands after one thread took `n` slots of a new arena on the heap, one by one, and nothing else happened:
-/// behind the last of them, or, where lanes are forced, behind the run of two that it came from.
+/// behind the last of them, or, where shards are forced, behind the run of two that it came from.
 pub(crate) fn cursor_after(n: usize) -> usize {
     if LANES_FORCED { n.next_multiple_of(2) } else { n }
 }

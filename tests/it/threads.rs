@@ -475,7 +475,7 @@ fn a_local_is_refused_beside_others_that_are_refused() {
     assert!(arena.is_full());
 }
 
-/// Threads that take turns, so many slots each that they are taken for threads that fight, and leave a run of a lane
+/// Threads that take turns, so many slots each that they are taken for threads that fight, and leave a run of a shard
 /// unfinished. Whether what they got are the next slots, each in turn.
 fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bool {
     let first = arena.index_bound();
@@ -515,13 +515,13 @@ fn in_order_holds_whatever_ends_the_epoch() {
 }
 
 #[test]
-fn an_arena_whose_lanes_are_in_use_is_put_in_order_with_all_it_holds() {
+fn an_arena_whose_shards_are_in_use_is_put_in_order_with_all_it_holds() {
     let arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
     turns_are_in_order(&arena);
     let count = arena.count();
     let mut arena = arena.in_order();
     assert_eq!((arena.count(), arena.iter_mut().count()), (count, count));
-    // What was left in lanes is vacant: so it is found when the cursor is at the end.
+    // What was left in shards is vacant: so it is found when the cursor is at the end.
     assert_room(&arena, SLOTS_OF_TURNS - count, || 7);
     assert_eq!((arena.count(), arena.iter_mut().count()), (SLOTS_OF_TURNS, SLOTS_OF_TURNS));
 }

@@ -10,8 +10,8 @@
 //! Keys are kept over all epochs, and with them some of other arenas: after every step each must lead to its own value, or
 //! to none.
 //!
-//! Where lanes are forced, single slots come from a lane, two at a time; what goes back then becomes vacant, and a run may
-//! be refused although that many slots remain. One thread runs, so the oracle knows which slots lie in the lane, and no
+//! Where shards are forced, single slots come from a shard, two at a time; what goes back then becomes vacant, and a run may
+//! be refused although that many slots remain. One thread runs, so the oracle knows which slots lie in the shard, and no
 //! number is any less exact.
 //!
 //! User code misbehaves as told: closures, iterators, clones and drops panic, closures and iterators use the arena
@@ -42,8 +42,8 @@ use oracle::Oracle;
 use shared::Shared;
 pub(crate) use value::{Counted, Plain, Value};
 
-/// Whether every arena on the heap and every mapped one has two lanes, with runs of two slots, in use from the first slot on.
-pub(crate) const LANES_FORCED: bool = cfg!(all(lanes = "forced", target_pointer_width = "64"));
+/// Whether every arena on the heap and every mapped one has two shards, with runs of two slots, in use from the first slot on.
+pub(crate) const LANES_FORCED: bool = cfg!(all(shards = "forced", target_pointer_width = "64"));
 
 /// Runs a program on an arena of the heap.
 pub(crate) fn run<T: Value>(program: &Program) {
@@ -55,7 +55,7 @@ pub(crate) fn run_in_order<T: Value>(program: &Program) {
     run_in(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program, false, slots_into_vec);
 }
 
-/// Runs a program on this arena, which is empty, and has no lanes.
+/// Runs a program on this arena, which is empty, and has no shards.
 pub(crate) fn run_on<T: Value, S: Storage<T>>(arena: AtomicArena<T, S>, program: &Program) {
     run_in(arena, program, false, |arena, _| arena.into_iter().collect());
 }
@@ -73,11 +73,11 @@ fn slots_into_vec<T>(arena: AtomicArena<T>, boxed: bool) -> Vec<T> {
 fn run_in<T: Value, S: Storage<T>>(
     mut arena: AtomicArena<T, S>,
     program: &Program,
-    has_lanes: bool,
+    has_shards: bool,
     into_vec: IntoVec<T, S>,
 ) {
     value::begin();
-    let mut oracle = Oracle::new(arena.capacity(), has_lanes);
+    let mut oracle = Oracle::new(arena.capacity(), has_shards);
     let mut ops = program.ops.iter();
     let mut keys = Keys::new();
     loop {
@@ -95,7 +95,7 @@ fn run_in<T: Value, S: Storage<T>>(
         keys.keep_all(&arena, &oracle);
         if let Alone::InOrder = what {
             arena = arena.in_order();
-            oracle.keep_order();
+            oracle.disable();
         }
         alone::op(&mut arena, &mut oracle, &keys, what, look);
         keys.look_at_all(&mut arena, &oracle);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// How many slots a lane takes from the cursor, where lanes are forced.
-const LANE: usize = 2;
+/// How many slots a shard takes from the cursor, where shards are forced.
+const SHARD: usize = 2;
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub(crate) enum Slot {
     Free,
     /// Below it, given back. May be in the hands of a call or a `Local` that has not yet shown which it took.
     Vacant,
-    /// Below it, in a lane, and nobody's.
+    /// Below it, in a shard, and nobody's.
     InLane,
     /// In a handle or a call, without a value that is anybody else's.
     Held,
@@ -33,11 +33,11 @@ pub(crate) struct Oracle {
     pub(crate) slots: Vec<Slot>,
     /// The cursor: what was handed out lies below.
     pub(crate) bound: usize,
-    /// Whether single slots come from a lane, two at a time. There is one thread, so there is one lane.
-    has_lane: bool,
-    /// What is left in it. Lies right below where the cursor was when the lane was filled.
-    lane: Range<usize>,
-    /// Whether the lane was asked for a slot since `&mut` was last there: then the cursor only rises, and what goes back
+    /// Whether single slots come from a shard, two at a time. There is one thread, so there is one shard.
+    has_shard: bool,
+    /// What is left in it. Lies right below where the cursor was when the shard was filled.
+    shard: Range<usize>,
+    /// Whether the shard was asked for a slot since `&mut` was last there: then the cursor only rises, and what goes back
     /// becomes vacant.
     in_use: bool,
     /// How many of the vacant slots are in somebody's hands.
@@ -62,12 +62,12 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(capacity: usize, has_lane: bool) -> Self {
+    pub(crate) fn new(capacity: usize, has_shard: bool) -> Self {
         Oracle {
             slots: vec![Slot::Free; capacity],
             bound: 0,
-            has_lane,
-            lane: 0..0,
+            has_shard,
+            shard: 0..0,
             in_use: false,
             hidden: 0,
             leaked_runs: Vec::new(),
@@ -109,7 +109,7 @@ impl Oracle {
 
     /// Slots below the cursor that can be had, one by one.
     pub(crate) fn left_over(&self) -> usize {
-        self.lane.len() + self.vacant()
+        self.shard.len() + self.vacant()
     }
 
     pub(crate) fn remaining(&self) -> usize {
@@ -144,11 +144,11 @@ impl Oracle {
     // ---- taking and giving back, shared
 
     pub(crate) fn take_one(&mut self) -> Option<Place> {
-        if self.has_lane && self.lane.is_empty() {
+        if self.has_shard && self.shard.is_empty() {
             self.in_use = true;
-            self.lane = self.take_from_cursor(LANE.min(self.capacity() - self.bound));
-            self.slots[self.lane.clone()].fill(Slot::InLane);
-        } else if !self.has_lane && self.bound < self.capacity() {
+            self.shard = self.take_from_cursor(SHARD.min(self.capacity() - self.bound));
+            self.slots[self.shard.clone()].fill(Slot::InLane);
+        } else if !self.has_shard && self.bound < self.capacity() {
             return Some(Place::Run(self.take_from_cursor(1)));
         }
         self.take_left_over()
@@ -156,7 +156,7 @@ impl Oracle {
 
     /// One slot, where nothing is left at the cursor, or not looked for there.
     pub(crate) fn take_left_over(&mut self) -> Option<Place> {
-        if let Some(index) = self.lane.next() {
+        if let Some(index) = self.shard.next() {
             self.slots[index] = Slot::Held;
             return Some(Place::Run(index..index + 1));
         }
@@ -213,7 +213,7 @@ impl Oracle {
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
-                assert_eq!(first, run.start, "a run begins where the cursor was, or the lane");
+                assert_eq!(first, run.start, "a run begins where the cursor was, or the shard");
                 run
             }
             Place::SomeVacant => {
@@ -266,7 +266,7 @@ impl Oracle {
 
     // ---- with `&mut`
 
-    /// Leaked runs and what is left in the lane become vacant, and the cursor is drawn back over the vacant slots below it.
+    /// Leaked runs and what is left in the shard become vacant, and the cursor is drawn back over the vacant slots below it.
     pub(crate) fn settle(&mut self) {
         assert_eq!(self.hidden, self.leaked_vacant);
         (self.hidden, self.leaked_vacant, self.handles) = (0, 0, 0);
@@ -276,7 +276,7 @@ impl Oracle {
                 *slot = Slot::Vacant;
             }
         }
-        for index in std::mem::take(&mut self.lane) {
+        for index in std::mem::take(&mut self.shard) {
             self.slots[index] = Slot::Vacant;
         }
         self.in_use = false;
@@ -305,8 +305,8 @@ impl Oracle {
     }
 
     /// From now on single slots come from the cursor.
-    pub(crate) fn keep_order(&mut self) {
+    pub(crate) fn disable(&mut self) {
         self.settle();
-        self.has_lane = false;
+        self.has_shard = false;
     }
 }

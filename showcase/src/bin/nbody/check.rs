@@ -9,7 +9,7 @@ use crate::tree;
 use crate::ways::Boxes;
 
 /// Bodies whose forces are compared.
-const SAMPLE: usize = 500;
+const SAMPLE_INTERVAL: usize = 500;
 
 /// How far the forces may be off, at a `theta`, in parts of their size: on average. The first thing that a cube's centre
 /// of mass leaves out grows with the square of how large the cube appears.
@@ -54,7 +54,7 @@ pub(crate) fn force_error(bodies: &mut Bodies, threads: usize, theta: f64) -> f6
     let order = order::sort(bodies);
     let tree = tree::build(bodies, &order, threads, || Boxes).expect("boxes are never full");
     let forces = gravity::by_tree(&tree, &bodies.points, theta, threads);
-    let every = (bodies.points.len() / SAMPLE).max(1);
+    let every = (bodies.points.len() / SAMPLE_INTERVAL).max(1);
     let mut sums = (0.0, 0.0);
     for (point, force) in bodies.points.iter().zip(forces).step_by(every) {
         let exact = gravity::directly(&bodies.points, point.position);

@@ -1,6 +1,6 @@
-//! Arenas in which single slots come from lanes, because threads fight for the cursor; and those in which they must not.
+//! Arenas in which single slots come from shards, because threads fight for the cursor; and those in which they must not.
 //!
-//! Where lanes are forced every arena here has them from the first slot on, the small ones too; elsewhere those of 16,384
+//! Where shards are forced every arena here has them from the first slot on, the small ones too; elsewhere those of 16,384
 //! slots or more, once threads were seen to take slots by turns.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use atomicarena::{AtomicArena, Storage};
 
 use crate::payload::{Counted, LANES_FORCED, Ledger, Writers, assert_room, panic_of, scaled};
 
-/// Whether an arena that is large enough has lanes.
+/// Whether an arena that is large enough has shards.
 const HAS_LANES: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
 
 /// Large enough.
@@ -174,18 +174,18 @@ fn n_threads_fill_n_slots_by_all_means() {
     threads_fill_as_many_slots(by_all_means);
 }
 
-// ---- lanes come on
+// ---- shards come on
 
 /// Lets two threads take slots by turns, until they are seen to fight, and then one more.
-fn bring_lanes_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
+fn bring_shards_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
 where
     AtomicArena<T, S>: Sync,
 {
-    bring_lanes_on_by(&|| assert!(arena.alloc(make()).is_ok()));
+    bring_shards_on_by(&|| assert!(arena.alloc(make()).is_ok()));
 }
 
-/// As `bring_lanes_on`; `store` takes one slot.
-fn bring_lanes_on_by(store: &(dyn Fn() + Sync)) {
+/// As `bring_shards_on`; `store` takes one slot.
+fn bring_shards_on_by(store: &(dyn Fn() + Sync)) {
     let turn = |thread: usize, round: usize| {
         if round % 2 == thread {
             (0..64).for_each(|_| store());
@@ -198,18 +198,18 @@ fn bring_lanes_on_by(store: &(dyn Fn() + Sync)) {
 /// How many slots that takes.
 const TAKEN: usize = 8 * 64 + 1;
 
-/// What is left in lanes lies below the cursor, and is free.
-fn left_in_lanes<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
+/// What is left in shards lies below the cursor, and is free.
+fn left_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
     arena.index_bound() - arena.count()
 }
 
 #[test]
-fn lanes_come_on_when_threads_take_slots_by_turns() {
+fn shards_come_on_when_threads_take_slots_by_turns() {
     let mut arena = AtomicArena::with_capacity(LARGE);
     for _ in 0..3 {
-        bring_lanes_on(&arena, || 7);
+        bring_shards_on(&arena, || 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
-        assert_eq!(left_in_lanes(&arena) > 0, HAS_LANES);
+        assert_eq!(left_in_shards(&arena) > 0, HAS_LANES);
         // A run is longer than what is left at the cursor, and what is left is had one by one.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
@@ -221,18 +221,18 @@ fn lanes_come_on_when_threads_take_slots_by_turns() {
 }
 
 #[test]
-fn lanes_stay_off_where_one_thread_is_alone_or_the_arena_is_small() {
+fn shards_stay_off_where_one_thread_is_alone_or_the_arena_is_small() {
     let alone = AtomicArena::with_capacity(LARGE);
     (0..TAKEN).for_each(|_| assert!(alone.alloc(7).is_ok()));
     let small = AtomicArena::with_capacity(1_000);
-    bring_lanes_on(&small, || 7);
+    bring_shards_on(&small, || 7);
     for arena in [&alone, &small] {
-        assert_eq!((arena.count(), left_in_lanes(arena) > 0), (TAKEN, LANES_FORCED));
+        assert_eq!((arena.count(), left_in_shards(arena) > 0), (TAKEN, LANES_FORCED));
     }
 }
 
 #[test]
-fn a_reset_forgets_lanes() {
+fn a_reset_forgets_shards() {
     let ways: [fn(&mut AtomicArena<usize>); 4] = [
         AtomicArena::reset,
         AtomicArena::reset_zeroed,
@@ -244,13 +244,13 @@ fn a_reset_forgets_lanes() {
     ];
     let mut arena = AtomicArena::with_capacity(LARGE);
     for empty in ways {
-        bring_lanes_on(&arena, || 7);
+        bring_shards_on(&arena, || 7);
         empty(&mut arena);
         assert_eq!((arena.count(), arena.index_bound(), arena.remaining()), (0, 0, LARGE));
         assert!((0..200).all(|index| arena.publish(index).unwrap().0 == index));
-        assert_eq!((arena.count(), left_in_lanes(&arena)), (200, 0));
+        assert_eq!((arena.count(), left_in_shards(&arena)), (200, 0));
         arena.alloc(7).unwrap();
-        assert_eq!(left_in_lanes(&arena), usize::from(LANES_FORCED));
+        assert_eq!(left_in_shards(&arena), usize::from(LANES_FORCED));
         arena.reset();
     }
 }
@@ -258,10 +258,10 @@ fn a_reset_forgets_lanes() {
 #[test]
 fn who_has_the_arena_to_himself_gets_the_cursor_back() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_lanes_on(&arena, || 7);
+    bring_shards_on(&arena, || 7);
     assert_eq!(arena.get_mut(0), Some(&mut 7));
     let bound = arena.index_bound();
-    // Lanes are not in use again before one is asked: until then a run goes back to the cursor.
+    // Shards are not in use again before one is asked: until then a run goes back to the cursor.
     for len in [2, 5, LARGE - bound] {
         let run = arena.reserve(len).unwrap();
         assert_eq!((run.first_index(), arena.index_bound()), (bound, bound + len));
@@ -288,11 +288,11 @@ fn in_order_there_are_none() {
     ];
     for way in ways {
         arena.reset();
-        bring_lanes_on(&arena, || 7);
+        bring_shards_on(&arena, || 7);
         way(&mut arena);
         let bound = arena.index_bound();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (bound, bound + 1));
-        assert_eq!((arena.count(), left_in_lanes(&arena)), (bound + 1, 0));
+        assert_eq!((arena.count(), left_in_shards(&arena)), (bound + 1, 0));
         drop(arena.reserve(5).unwrap());
         assert_eq!(arena.index_bound(), bound + 1, "a run goes back to the cursor");
     }
@@ -301,7 +301,7 @@ fn in_order_there_are_none() {
 #[test]
 fn in_order_from_now_on() {
     let arena = AtomicArena::with_capacity(LARGE);
-    bring_lanes_on(&arena, || 7);
+    bring_shards_on(&arena, || 7);
     let arena = arena.in_order();
     assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
     let bound = arena.index_bound();
@@ -310,7 +310,7 @@ fn in_order_from_now_on() {
         drop(arena.reserve(5).unwrap());
         assert_eq!(arena.index_bound(), index + 1, "a run goes back to the cursor");
     }
-    // What lay in lanes is vacant now, and comes last.
+    // What lay in shards is vacant now, and comes last.
     assert_room(&arena, LARGE - TAKEN - 200, || 9);
 }
 
@@ -319,7 +319,7 @@ fn in_order_from_now_on() {
 fn in_order_is_kept_when_the_pages_go_back() {
     let mut arena = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap().in_order();
     for _ in 0..3 {
-        bring_lanes_on(&arena, || 7);
+        bring_shards_on(&arena, || 7);
         assert_eq!((arena.count(), arena.index_bound()), (TAKEN, TAKEN));
         arena.release().unwrap();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (0, 1));
@@ -327,8 +327,8 @@ fn in_order_is_kept_when_the_pages_go_back() {
     }
     let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
     for _ in 0..3 {
-        bring_lanes_on(&other, || 7);
-        assert_eq!(left_in_lanes(&other) > 0, HAS_LANES);
+        bring_shards_on(&other, || 7);
+        assert_eq!(left_in_shards(&other) > 0, HAS_LANES);
         other.release().unwrap();
         assert_room(&other, LARGE, || 8);
         other.reset();
@@ -337,7 +337,7 @@ fn in_order_is_kept_when_the_pages_go_back() {
 
 // ---- by themselves
 
-const MANY: usize = scaled(100_000, 17_000);
+const MAX_HANDLES: usize = scaled(100_000, 17_000);
 
 /// Threads store their indices until there is no room; `watch` is called meanwhile, again and again.
 fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
@@ -361,7 +361,7 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
                         }
                         _ => arena.publish_with(|index| index).ok().map(|(index, _)| index),
                     };
-                    let given: Vec<_> = (0..=MANY).map_while(next).collect();
+                    let given: Vec<_> = (0..=MAX_HANDLES).map_while(next).collect();
                     stored.fetch_add(given.len(), Ordering::Relaxed);
                     given
                 })
@@ -374,11 +374,14 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
         }
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(stored.into_inner(), MANY);
+    assert_eq!(stored.into_inner(), MAX_HANDLES);
     let mut all = given.concat();
     all.sort_unstable();
-    assert!(all.into_iter().eq(0..MANY), "each slot once");
-    assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (MANY, 0, true, MANY));
+    assert!(all.into_iter().eq(0..MAX_HANDLES), "each slot once");
+    assert_eq!(
+        (arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()),
+        (MAX_HANDLES, 0, true, MAX_HANDLES)
+    );
     assert!(arena.alloc(0).is_err() && arena.publish(0).is_err());
     let published = given.iter().skip(1).step_by(2).map(Vec::len).sum();
     assert_eq!(arena.iter().filter(|(index, value)| index == *value).count(), published);
@@ -386,25 +389,27 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
 
 #[test]
 fn threads_that_fight_fill_the_arena_to_the_last_slot() {
-    let mut arena = AtomicArena::with_capacity(MANY);
+    let mut arena = AtomicArena::with_capacity(MAX_HANDLES);
     for _ in 0..3 {
-        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MANY));
-        assert!(arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MANY).map(|index| (index, index))));
+        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MAX_HANDLES));
+        assert!(
+            arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MAX_HANDLES).map(|index| (index, index)))
+        );
         arena.reset();
-        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MANY, 0));
+        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MAX_HANDLES, 0));
     }
-    // As well when lanes are on from the start.
-    bring_lanes_on(&arena, || 7);
+    // As well when shards are on from the start.
+    bring_shards_on(&arena, || 7);
     let rest: usize = thread::scope(|scope| {
         let fill = || iter::repeat_with(|| arena.alloc(8).is_ok()).take_while(|given| *given).count();
         [(); 3].map(|()| scope.spawn(fill)).map(|worker| worker.join().unwrap()).into_iter().sum()
     });
-    assert_eq!((rest, arena.is_full()), (MANY - TAKEN, true));
+    assert_eq!((rest, arena.is_full()), (MAX_HANDLES - TAKEN, true));
 }
 
 #[test]
 fn in_order_there_is_no_gap_while_threads_fight() {
-    let mut arena = AtomicArena::with_capacity(MANY).in_order();
+    let mut arena = AtomicArena::with_capacity(MAX_HANDLES).in_order();
     for _ in 0..2 {
         hammer(&arena, || {
             let before = arena.index_bound();
@@ -417,7 +422,7 @@ fn in_order_there_is_no_gap_while_threads_fight() {
 
 // ---- once they are on
 
-/// An arena in which lanes are in use.
+/// An arena in which shards are in use.
 struct Used<'l> {
     arena: AtomicArena<Counted<'l>>,
     /// Index and id of each value, in index order.
@@ -427,7 +432,7 @@ struct Used<'l> {
 impl<'l> Used<'l> {
     fn new(ledger: &'l Ledger) -> Self {
         let mut arena = AtomicArena::with_capacity(LARGE);
-        bring_lanes_on(&arena, || ledger.value());
+        bring_shards_on(&arena, || ledger.value());
         // Published ones, and a hole.
         let hole = arena.reserve(3).unwrap();
         for _ in 0..10 {
@@ -442,9 +447,9 @@ impl<'l> Used<'l> {
         let values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
         assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
         assert!(published.iter().all(|value| values.contains(value)));
-        // Lanes are not in use now.
+        // Shards are not in use now.
         let values = Mutex::new(values);
-        bring_lanes_on_by(&|| {
+        bring_shards_on_by(&|| {
             let value = arena.alloc(ledger.value()).unwrap();
             values.lock().unwrap().push((arena.index_of(value).unwrap(), value.id));
         });
@@ -462,7 +467,7 @@ impl<'l> Used<'l> {
 }
 
 #[test]
-fn once_lanes_are_on_exclusive_methods_see_the_values_and_nothing_else() {
+fn once_shards_are_on_exclusive_methods_see_the_values_and_nothing_else() {
     let ledger = Ledger::new();
     let Used { mut arena, values } = Used::new(&ledger);
     assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
@@ -481,9 +486,9 @@ fn once_lanes_are_on_exclusive_methods_see_the_values_and_nothing_else() {
 }
 
 #[test]
-fn once_lanes_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
+fn once_shards_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_lanes_on(&arena, || 7);
+    bring_shards_on(&arena, || 7);
     let at: Vec<_> = arena.iter_mut().map(|(index, _)| index).collect();
     let whole = at.iter().copied().eq(0..TAKEN);
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), whole.then_some(TAKEN));
@@ -493,7 +498,7 @@ fn once_lanes_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
 }
 
 #[test]
-fn once_lanes_are_on_compact_closes_the_holes() {
+fn once_shards_are_on_compact_closes_the_holes() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let ids = used.ids();
@@ -505,9 +510,9 @@ fn once_lanes_are_on_compact_closes_the_holes() {
 }
 
 #[test]
-fn once_lanes_are_on_every_free_slot_is_filled() {
+fn once_shards_are_on_every_free_slot_is_filled() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_lanes_on(&arena, || usize::MAX);
+    bring_shards_on(&arena, || usize::MAX);
     drop(arena.reserve(5).unwrap());
     arena.publish(usize::MAX).unwrap();
     let mut made = Vec::new();
@@ -521,13 +526,13 @@ fn once_lanes_are_on_every_free_slot_is_filled() {
     assert_eq!((made.len(), arena.is_full()), (LARGE - TAKEN - 1, true));
     assert!(arena.alloc(7).is_err());
     arena.reset();
-    bring_lanes_on(&arena, || 7);
+    bring_shards_on(&arena, || 7);
     assert_eq!(arena.fill_default().iter().sum::<usize>(), 7 * TAKEN);
     assert_eq!((arena.remaining(), arena.alloc(7).is_err()), (0, true));
 }
 
 #[test]
-fn once_lanes_are_on_everything_can_be_moved_out() {
+fn once_shards_are_on_everything_can_be_moved_out() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let ids = used.ids();
@@ -558,7 +563,7 @@ fn stop<R>() -> R {
 }
 
 #[test]
-fn once_lanes_are_on_a_panic_gives_the_slot_back() {
+fn once_shards_are_on_a_panic_gives_the_slot_back() {
     let ledger = Ledger::new();
     let used = Used::new(&ledger);
     let (arena, count) = (&used.arena, used.values.len());
@@ -585,7 +590,7 @@ fn once_lanes_are_on_a_panic_gives_the_slot_back() {
 }
 
 #[test]
-fn once_lanes_are_on_leaked_handles_are_settled() {
+fn once_shards_are_on_leaked_handles_are_settled() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let mut leaked = Vec::new();
