@@ -24,8 +24,8 @@
 //!
 //! # Orderings
 //!
-//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in `lower` (Release) after the last access of the old
-//!   owner; the addition in [`Cursor::take_next`] and the compare-and-swap in `take_run_or` (Acquire) before the first of
+//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in `retract` (Release) after the last access of the old
+//!   owner; the addition in [`Cursor::take_fast`] and the compare-and-swap in `try_take_run` (Acquire) before the first of
 //!   the new one. Between them stand only read-modify-writes of the cursor, whoever makes them, so the release sequence is
 //!   never broken. (The other halves of E2 are in `stamp.rs` and `shards.rs`, and E3 and E4 there.)
 //!
@@ -61,20 +61,20 @@ pub(crate) struct Cursor {
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     next: CachePadded<AtomicUsize>,
     /// What changes with runs, not with values; on a line apart from `next`.
-    runs: CachePadded<Runs>,
+    runs: CachePadded<RunState>,
 }
 
 /// What became of taking a slot the simple way.
-pub(crate) enum Taken {
-    Slot(usize),
+pub(crate) enum FastPath {
+    Taken(usize),
     /// There is none.
-    Nothing,
-    /// Ask [`Cursor::take_otherwise`], and tell it this.
-    Unclear(Option<usize>),
+    Full,
+    /// Ask [`Cursor::take_slow`], and tell it this.
+    Slow(Option<usize>),
 }
 
 #[derive(Debug)]
-struct Runs {
+struct RunState {
     /// Vacant slots: counted before they are marked, and claimed before they are uncounted.
     ///
     /// Invariant: at least the number of slots that are marked vacant; under `&mut` of the arena equal to it.
@@ -82,7 +82,7 @@ struct Runs {
     /// Where the search for a vacant slot begins. Any slot will do; the last that was vacated is a good guess.
     search_start: AtomicUsize,
     /// Handles that have, or may have, an open run. Not zero under `&mut` of the arena: one was leaked.
-    open: AtomicUsize,
+    open_handles: AtomicUsize,
     /// No slot at or above both it and the cursor was written since the slots were last zeroed.
     written: AtomicUsize,
     /// Who took a slot whose number is a multiple of `SAMPLE_INTERVAL`, the last time; and how often in a row that was another
@@ -95,10 +95,10 @@ impl Cursor {
         pub(crate) fn new() -> Self {
             Cursor {
                 next: CachePadded(AtomicUsize::new(0)),
-                runs: CachePadded(Runs {
+                runs: CachePadded(RunState {
                     vacant: AtomicUsize::new(0),
                     search_start: AtomicUsize::new(0),
-                    open: AtomicUsize::new(0),
+                    open_handles: AtomicUsize::new(0),
                     written: AtomicUsize::new(0),
                     last_sample: AtomicUsize::new(0),
                 }),
@@ -126,27 +126,27 @@ impl Cursor {
     /// How many handles have, or may have, an open run, and the mark `written`: for who wants to know.
     pub(crate) fn handles_and_written(&self) -> (usize, usize) {
         // Relaxed, both: estimates.
-        (self.runs.open.load(Ordering::Relaxed), self.runs.written.load(Ordering::Relaxed))
+        (self.runs.open_handles.load(Ordering::Relaxed), self.runs.written.load(Ordering::Relaxed))
     }
 
     /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's shard. `end` is the capacity.
     ///
     /// At or past the end the addition stays: what each of the others then reads says the same.
     #[inline]
-    pub(crate) fn take_next<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> Taken {
+    pub(crate) fn take_fast<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> FastPath {
         if mode.is_active() {
-            return shards::take(shards()).map_or(Taken::Unclear(None), Taken::Slot);
+            return shards::take(shards()).map_or(FastPath::Slow(None), FastPath::Taken);
         }
-        // Acquire: E2, pairs with the Release in `lower`: the slot may have had an owner before. E4, pairs with the Release
+        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before. E4, pairs with the Release
         // in `refill` and `complete`: if this is the end, shards are looked at.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end && word % SAMPLE_INTERVAL != 0 {
-            Taken::Slot(word)
+            FastPath::Taken(word)
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.has_no_vacant() {
             // Not so if the word says that shards are in use: that is far past the end.
-            Taken::Nothing
+            FastPath::Full
         } else {
-            Taken::Unclear(Some(word))
+            FastPath::Slow(Some(word))
         }
     }
 
@@ -158,36 +158,36 @@ impl Cursor {
     }
 
     /// Takes a slot, `None` when there is none. `word` is what the cursor was, if one was added to it.
-    pub(crate) fn take_otherwise(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: Option<usize>) -> Option<usize> {
+    pub(crate) fn take_slow(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: Option<usize>) -> Option<usize> {
         match word {
             None => self.refill(stamps, shards),
             Some(word) if word < stamps.len() => {
                 self.detect_contention(shards);
                 Some(word)
             }
-            Some(word) => self.take_past_end(stamps, shards, word),
+            Some(word) => self.take_at_end(stamps, shards, word),
         }
     }
 
-    fn take_past_end(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
-        if let Some(transit) = shards.transit(word) {
-            self.complete(shards, word, &transit);
+    fn take_at_end(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
+        if let Some(refill) = shards.pending(word) {
+            self.help_refill(shards, word, &refill);
         }
         let next = shards.next(word);
         if next < stamps.len() {
             return Some(next);
         }
         if next - stamps.len() >= OVERSHOOT_LIMIT {
-            self.set_back(stamps, shards);
+            self.clamp_to_end(stamps, shards);
         }
-        self.take_left_over(stamps, shards, word)
+        self.steal_or_claim(stamps, shards, word)
     }
 
     /// Sets a cursor that is far past the end back to it. Each of the others can make the exchange fail once, by an
     /// addition; then it is here, too, or the cursor is no longer far.
-    fn set_back(&self, stamps: Stamps<'_>, shards: Shards<'_>) {
+    fn clamp_to_end(&self, stamps: Stamps<'_>, shards: Shards<'_>) {
         let end = stamps.len();
-        let far = |word| shards.transit(word).is_none() && shards.next(word) >= end + OVERSHOOT_LIMIT;
+        let far = |word| shards.pending(word).is_none() && shards.next(word) >= end + OVERSHOOT_LIMIT;
         // Relaxed, both: all that is past the end says the same. A read-modify-write, so it does not end a release
         // sequence of E2 or E4.
         let _ = self
@@ -197,7 +197,7 @@ impl Cursor {
 
     /// Takes a slot where nothing is left at the cursor: from any shard, or a vacant one. `word` is that of the cursor at the
     /// end, read with Acquire; if it speaks of a run in transit, that is in its shard by now.
-    fn take_left_over(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
+    fn steal_or_claim(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
         let in_shards = if shards.are_in_use(word) { shards.take_any() } else { None };
         in_shards.or_else(|| self.claim_vacant(stamps))
     }
@@ -206,7 +206,7 @@ impl Cursor {
     /// least one, and says how many to take; it may be asked several times. When it says 0, or nothing is left, the
     /// error is how many were, and the cursor's word.
     #[inline]
-    fn take_run_or(
+    fn try_take_run(
         &self,
         stamps: Stamps<'_>,
         shards: Shards<'_>,
@@ -216,8 +216,8 @@ impl Cursor {
         // who is refused may look at shards.
         let mut word = self.next.load(Ordering::Acquire);
         loop {
-            if let Some(transit) = shards.transit(word) {
-                self.complete(shards, word, &transit);
+            if let Some(refill) = shards.pending(word) {
+                self.help_refill(shards, word, &refill);
                 // Acquire: as above.
                 word = self.next.load(Ordering::Acquire);
                 continue;
@@ -230,7 +230,7 @@ impl Cursor {
                 return Err((left, word));
             }
             let end = start + len;
-            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before.
+            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
             match self.next.compare_exchange_weak(word, shards.at(end, word), Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..end),
                 Err(now) => word = now,
@@ -242,7 +242,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn take_run(&self, stamps: Stamps<'_>, shards: Shards<'_>, len: usize) -> Result<Range<usize>, usize> {
         let whole = |_, left| if len <= left { len } else { 0 };
-        self.take_run_or(stamps, shards, whole).map_err(|(left, _)| left)
+        self.try_take_run(stamps, shards, whole).map_err(|(left, _)| left)
     }
 
     /// Takes up to `len` slots in one run from the cursor, or else one that is left over elsewhere, or none. `len` is told
@@ -255,8 +255,8 @@ impl Cursor {
         shards: Shards<'_>,
         len: impl Fn(usize, usize) -> usize,
     ) -> Option<Range<usize>> {
-        self.take_run_or(stamps, shards, len)
-            .or_else(|(_, word)| self.take_left_over(stamps, shards, word).map(|index| index..index + 1).ok_or(()))
+        self.try_take_run(stamps, shards, len)
+            .or_else(|(_, word)| self.steal_or_claim(stamps, shards, word).map(|index| index..index + 1).ok_or(()))
             .ok()
     }
 
@@ -288,7 +288,7 @@ impl Cursor {
             // its slots may give it back by the cursor without having written to it.
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        if !self.lower(stamps, shards, run.clone()) {
+        if !self.retract(stamps, shards, run.clone()) {
             self.vacate(stamps, run);
         }
     }
@@ -296,9 +296,9 @@ impl Cursor {
     /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere, or shards are
     /// in use.
     #[inline]
-    fn lower(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>) -> bool {
+    fn retract(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>) -> bool {
         let mut next = run.end;
-        // Release: E2, pairs with the Acquire in `take_next`, `take_run_or` and `refill`: our accesses come before those of
+        // Release: E2, pairs with the Acquire in `take_fast`, `try_take_run` and `refill`: our accesses come before those of
         // the next owner. Relaxed on failure: a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // Past the end is as good as at it.
@@ -324,10 +324,10 @@ impl Cursor {
     #[inline]
     pub(crate) fn handle_opened(&self) {
         // Relaxed: read by who has `&mut` of the arena.
-        if self.runs.open.fetch_add(1, Ordering::Relaxed) >= MAX_HANDLES {
+        if self.runs.open_handles.fetch_add(1, Ordering::Relaxed) >= MAX_HANDLES {
             // Relaxed: as above. Only leaked handles can be so many. Then the count stays up here: those alive take at
             // least a byte of memory each, so they cannot bring it down to zero.
-            self.runs.open.store(MAX_HANDLES, Ordering::Relaxed);
+            self.runs.open_handles.store(MAX_HANDLES, Ordering::Relaxed);
         }
     }
 
@@ -335,7 +335,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn handle_closed(&self) {
         // Relaxed: as above.
-        self.runs.open.fetch_sub(1, Ordering::Relaxed);
+        self.runs.open_handles.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -346,10 +346,10 @@ mod tests {
     use crate::sync::Exclusive;
 
     fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
-        match cursor.take_next(stamps.len(), none().mode, || &[]) {
-            Taken::Slot(index) => Some(index),
-            Taken::Nothing => None,
-            Taken::Unclear(word) => cursor.take_otherwise(stamps, none(), word),
+        match cursor.take_fast(stamps.len(), none().mode, || &[]) {
+            FastPath::Taken(index) => Some(index),
+            FastPath::Full => None,
+            FastPath::Slow(word) => cursor.take_slow(stamps, none(), word),
         }
     }
 
@@ -378,18 +378,18 @@ mod tests {
         cursor.handle_opened();
         cursor.handle_opened();
         cursor.handle_closed();
-        assert_eq!(cursor.runs.open.read_mut(), 1);
+        assert_eq!(cursor.runs.open_handles.read_mut(), 1);
         cursor.handle_closed();
-        assert_eq!(cursor.runs.open.read_mut(), 0);
+        assert_eq!(cursor.runs.open_handles.read_mut(), 0);
     }
 
     #[test]
     fn the_count_of_leaked_handles_does_not_wrap() {
         let mut cursor = Cursor::new();
-        cursor.runs.open.write_mut(MAX_HANDLES - 1);
+        cursor.runs.open_handles.write_mut(MAX_HANDLES - 1);
         for _ in 0..3 {
             cursor.handle_opened();
-            assert_eq!(cursor.runs.open.read_mut(), MAX_HANDLES);
+            assert_eq!(cursor.runs.open_handles.read_mut(), MAX_HANDLES);
         }
     }
 
@@ -397,7 +397,7 @@ mod tests {
     fn what_goes_back_raises_the_mark_to_where_it_was_written_to() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
         let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
-        cursor.raise_mut(8);
+        cursor.advance_mut(8);
         for (run, written, mark) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
             cursor.give_back(stamps, none(), run, written);
             assert_eq!(cursor.runs.written.read_mut(), mark);

@@ -22,7 +22,7 @@ const FIRST_RUN_BYTES: usize = 512;
 /// A run is at most this share of what is left at the cursor, and at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Runs end at an address that is a multiple of this, so that two threads do not write to one line; or, where slots do
+/// RunState end at an address that is a multiple of this, so that two threads do not write to one line; or, where slots do
 /// not line up with it, at the last slot that begins before one.
 const CACHE_LINE: usize = 64;
 

@@ -41,7 +41,7 @@ fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + '
     });
 }
 
-/// Runs in a thread whose shard is `shard`. (That of the first thread is 0.)
+/// RunState in a thread whose shard is `shard`. (That of the first thread is 0.)
 fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     spawn(ground, move |ground| {
         be_thread(shard);
@@ -760,7 +760,7 @@ fn shards_single_against_single_in_one_shard() {
 }
 
 #[test]
-fn shards_a_run_in_transit_is_in_sight() {
+fn shards_a_pending_refill_is_in_sight() {
     explore_shards(2, |ground| {
         // One run is all there is, and it is on its way to one of the two shards.
         let other = spawn_on(&ground, 1, Ground::alloc);
@@ -771,7 +771,7 @@ fn shards_a_run_in_transit_is_in_sight() {
 }
 
 #[test]
-fn shards_a_run_in_transit_is_in_sight_of_the_cursor() {
+fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
     explore(2, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
             ground.arena.view().activate_shards();
@@ -785,7 +785,7 @@ fn shards_a_run_in_transit_is_in_sight_of_the_cursor() {
 }
 
 #[test]
-fn shards_a_run_in_transit_is_in_sight_of_a_handle() {
+fn shards_a_pending_refill_is_in_sight_of_a_handle() {
     explore_shards(2, |ground| {
         let other = spawn_on(&ground, 1, Ground::alloc);
         let run = ground.arena.reserve_up_to(1);
@@ -1032,7 +1032,7 @@ fn shards_beside_additions_past_the_end() {
 }
 
 #[test]
-fn shards_a_run_in_transit_is_met_below_the_end() {
+fn shards_a_pending_refill_is_met_below_the_end() {
     explore(5, |ground| {
         let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 3);
@@ -1043,7 +1043,7 @@ fn shards_a_run_in_transit_is_met_below_the_end() {
 }
 
 #[test]
-fn shards_two_meet_a_run_in_transit() {
+fn shards_two_meet_a_pending_refill() {
     explore(3, |ground| {
         let sender = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         let other = spawn_on(&ground, 0, |ground| alloc_times(ground, 1));
@@ -1055,7 +1055,7 @@ fn shards_two_meet_a_run_in_transit() {
 }
 
 #[test]
-fn shards_counts_beside_a_run_in_transit() {
+fn shards_counts_beside_a_pending_refill() {
     explore_shards(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 2));
         assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);

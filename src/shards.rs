@@ -1,4 +1,4 @@
-//! Runs of slots at fixed places, from which any thread takes one slot at a time: for threads that would fight for the
+//! RunState of slots at fixed places, from which any thread takes one slot at a time: for threads that would fight for the
 //! cursor. (A `Local` is one thread's, and has a handle; a shard is whoever's, and has none.)
 //!
 //! A shard holds the rest of one run. Each thread takes from a shard of its own, as far as there are enough, and moves
@@ -126,15 +126,15 @@ impl Shard {
     }
 
     /// Puts a run in that is in transit to this shard, unless another has done so.
-    fn open(&self, run: Range<usize>) {
+    fn install(&self, run: Range<usize>) {
         // Relaxed, and on failure: at least as new as what the thread saw that moved the cursor (it did so by a Release,
         // which the caller has acquired). So whatever else it is, it is what another has made of it with this run.
         let word = self.0.load(Ordering::Relaxed);
         let rest = Self::rest(word);
         if rest.is_empty() && rest.end < run.end {
-            let opened = run.start << LEFT_BITS | run.len();
+            let installed = run.start << LEFT_BITS | run.len();
             // Release: E3, pairs with the Acquire in `take`.
-            let _ = self.0.compare_exchange(word, opened, Ordering::Release, Ordering::Relaxed);
+            let _ = self.0.compare_exchange(word, installed, Ordering::Release, Ordering::Relaxed);
         }
     }
 
@@ -220,7 +220,7 @@ pub(crate) fn are_in_use(shards: &[Shard], word: usize) -> bool {
 
 /// Whether the word of the cursor says that a run is in transit, in an arena with these shards.
 #[inline]
-pub(crate) fn is_in_transit(shards: &[Shard], word: usize) -> bool {
+pub(crate) fn has_pending(shards: &[Shard], word: usize) -> bool {
     !shards.is_empty() && word as u64 >> SHARD_SHIFT != 0
 }
 
@@ -231,7 +231,7 @@ pub(crate) const fn in_use() -> usize {
 
 /// A run in transit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Transit {
+pub(crate) struct PendingRefill {
     shard: usize,
     run: Range<usize>,
 }
@@ -291,28 +291,28 @@ impl<'a> Shards<'a> {
 
     /// What the word of the cursor says of a run in transit.
     #[inline]
-    pub(crate) fn transit(self, word: usize) -> Option<Transit> {
-        if is_in_transit(self.shards, word) { Some(self.read_transit(word)) } else { None }
+    pub(crate) fn pending(self, word: usize) -> Option<PendingRefill> {
+        if has_pending(self.shards, word) { Some(self.read_pending(word)) } else { None }
     }
 
     /// The run begins as far below the next slot as it is long, and one more for each addition since it was sent. Who has
     /// added meets it, and adds again only when it is in its shard: so these are as many as there are threads at most. The
     /// lower bits of its start tell apart eight millions.
     #[cold]
-    fn read_transit(self, word: usize) -> Transit {
+    fn read_pending(self, word: usize) -> PendingRefill {
         let (next, word) = (self.next(word), word as u64);
         let shard = (word >> SHARD_SHIFT & ((1 << SHARD_BITS) - 1)) as usize - 1;
         let below = (next as u64).wrapping_sub(word >> START_SHIFT) & ((1 << START_BITS) - 1);
         let start = next - below as usize;
-        Transit { shard, run: start..self.run_end(start) }
+        PendingRefill { shard, run: start..self.run_end(start) }
     }
 
     /// The run that begins at `start`, which is below the end, in transit to that shard; and the word of a cursor that was
     /// just moved over it.
-    pub(crate) fn send(self, shard: usize, start: usize) -> (usize, Transit) {
+    pub(crate) fn begin_refill(self, shard: usize, start: usize) -> (usize, PendingRefill) {
         let run = start..self.run_end(start);
         let word = run.end as u64 | IN_USE | (shard as u64 + 1) << SHARD_SHIFT | (start as u64) << START_SHIFT;
-        (word as usize, Transit { shard, run })
+        (word as usize, PendingRefill { shard, run })
     }
 
     /// Where a run ends that begins there.
@@ -321,17 +321,17 @@ impl<'a> Shards<'a> {
     }
 
     /// Puts a run into its shard.
-    pub(crate) fn open(self, transit: &Transit) {
-        self.shards[transit.shard].open(transit.run.clone());
+    pub(crate) fn install(self, refill: &PendingRefill) {
+        self.shards[refill.shard].install(refill.run.clone());
     }
 
     /// How many slots are in shards or in transit, when the cursor's word is this. Exact when nothing else is going on.
     pub(crate) fn left(self, word: usize) -> usize {
         // Relaxed: an estimate.
         let rests = self.shards.iter().map(|shard| Shard::rest(shard.0.load(Ordering::Relaxed)));
-        let moving = self.transit(word);
+        let moving = self.pending(word);
         let rests = rests.enumerate().map(|(index, rest)| match &moving {
-            Some(transit) if transit.shard == index && rest.end < transit.run.end => transit.run.len(),
+            Some(refill) if refill.shard == index && rest.end < refill.run.end => refill.run.len(),
             _ => rest.len(),
         });
         rests.sum()
@@ -351,16 +351,16 @@ mod tests {
             let shards = Shards::new(&shards, &mode, capacity, slot_size);
             for start in [0, 1, 63, (1 << START_BITS) - 1, 1 << START_BITS, capacity / 2, capacity - 1] {
                 for shard in [0, 1, SHARDS - 1] {
-                    let (word, sent) = shards.send(shard, start);
+                    let (word, sent) = shards.begin_refill(shard, start);
                     let len = sent.run.len();
                     assert!(sent.shard == shard && sent.run.start == start && len > 0 && sent.run.end <= capacity);
                     assert!(len == 1 || (len <= MAX_RUN && len * slot_size <= RUN_BYTES));
                     for moved in [0, 1, (1 << START_BITS) - 1 - len] {
                         let word = word + moved;
-                        assert_eq!(shards.transit(word), Some(sent.clone()));
+                        assert_eq!(shards.pending(word), Some(sent.clone()));
                         assert_eq!(shards.next(word), sent.run.end + moved);
                         let cleared = shards.at(shards.next(word), word);
-                        assert_eq!((shards.transit(cleared), shards.next(cleared)), (None, sent.run.end + moved));
+                        assert_eq!((shards.pending(cleared), shards.next(cleared)), (None, sent.run.end + moved));
                         assert!(shards.are_in_use(word) && shards.are_in_use(cleared));
                         assert!(word > capacity && cleared > capacity, "far past the end for who knows of no shards");
                     }
@@ -374,7 +374,7 @@ mod tests {
         let mode = ShardMode::new();
         let shards = Shards::new(&[], &mode, usize::MAX, 1);
         for word in [0, 1, usize::MAX / 2, usize::MAX] {
-            assert_eq!((shards.next(word), shards.transit(word), shards.at(word, word)), (word, None, word));
+            assert_eq!((shards.next(word), shards.pending(word), shards.at(word, word)), (word, None, word));
             assert!(!shards.are_in_use(word));
         }
     }
@@ -382,27 +382,27 @@ mod tests {
     #[test]
     fn a_run_goes_into_a_shard_once() {
         let shard = Shard::new();
-        shard.open(3..5);
-        shard.open(3..5);
+        shard.install(3..5);
+        shard.install(3..5);
         assert_eq!([(); 2].map(|()| shard.take()), [Some(3), Some(4)]);
-        shard.open(3..5); // late
+        shard.install(3..5); // late
         assert_eq!(shard.take(), None);
-        shard.open(5..7);
-        shard.open(3..5); // later still
+        shard.install(5..7);
+        shard.install(3..5); // later still
         assert_eq!([(); 3].map(|()| shard.take()), [Some(5), Some(6), None]);
     }
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn what_is_left_is_counted_in_shards_and_in_transit() {
+    fn what_is_left_is_counted_in_shards_and_pending() {
         let mut places = [const { Shard::new() }; SHARDS];
-        places[1].open(0..2);
+        places[1].install(0..2);
         {
             let mode = ShardMode::new();
             let shards = Shards::new(&places, &mode, 1 << 20, 8);
-            let (word, sent) = shards.send(0, 2);
+            let (word, sent) = shards.begin_refill(0, 2);
             assert_eq!(shards.left(word), 2 + sent.run.len());
-            shards.open(&sent);
+            shards.install(&sent);
             assert_eq!(shards.left(word), 2 + sent.run.len());
             assert_eq!(shards.take_any().is_some() as usize + shards.left(word), 2 + sent.run.len());
         }

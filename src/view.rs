@@ -8,7 +8,7 @@ use core::mem;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::cursor::{Cursor, Taken};
+use crate::cursor::{Cursor, FastPath};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
 use crate::shards::{SHARDS, Shard, ShardMode, Shards};
@@ -180,16 +180,16 @@ impl<'a, T> ArenaRef<'a, T> {
         /// Not inlined, and told no more than it needs: so the caller has little to keep at hand.
         #[cold]
         #[inline(never)]
-        fn take_otherwise(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
+        fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
             let shards = header.shards(stamps.len(), slot_size);
-            header.cursor.take_otherwise(Stamps::new(stamps, &header.clock), shards, word)
+            header.cursor.take_slow(Stamps::new(stamps, &header.clock), shards, word)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        let index = match header.cursor.take_next(stamps.len(), &header.mode, || header.places()) {
-            Taken::Slot(index) => index,
-            Taken::Nothing => return None,
-            Taken::Unclear(word) => take_otherwise(header, stamps, size_of::<T>(), word)?,
+        let index = match header.cursor.take_fast(stamps.len(), &header.mode, || header.places()) {
+            FastPath::Taken(index) => index,
+            FastPath::Full => return None,
+            FastPath::Slow(word) => take_slow(header, stamps, size_of::<T>(), word)?,
         };
         Some(SlotGuard { view: self, index })
     }

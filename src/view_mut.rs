@@ -95,7 +95,7 @@ impl<'a, T> ArenaMut<'a, T> {
         impl Drop for Filled<'_> {
             #[inline]
             fn drop(&mut self) {
-                self.cursor.raise_mut(self.next);
+                self.cursor.advance_mut(self.next);
             }
         }
 
@@ -123,7 +123,7 @@ impl<'a, T> ArenaMut<'a, T> {
 
     /// Moves the values down over the vacant slots, and begins a new epoch, in which all of them are owned.
     ///
-    /// Runs no foreign code: values are moved, not dropped.
+    /// RunState no foreign code: values are moved, not dropped.
     pub(crate) fn compact(&mut self) {
         self.settle();
         let end = self.bound();
@@ -145,7 +145,7 @@ impl<'a, T> ArenaMut<'a, T> {
             }
         }
         self.restart();
-        self.cursor.raise_mut(filled);
+        self.cursor.advance_mut(filled);
     }
 
     /// The first vacant slot at or above `index`, or `end`.

@@ -9,13 +9,13 @@ impl Cursor {
     /// The end of what was handed out, for who has the cursor to himself.
     #[inline]
     pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) -> usize {
-        debug_assert!(!shards::is_in_transit(shards, self.next.read_mut()));
+        debug_assert!(!shards::has_pending(shards, self.next.read_mut()));
         shards::next(shards, self.next.read_mut()).min(stamps.len())
     }
 
     /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
     #[inline]
-    pub(crate) fn raise_mut(&mut self, next: usize) {
+    pub(crate) fn advance_mut(&mut self, next: usize) {
         self.next.write_mut(next);
     }
 
@@ -57,11 +57,11 @@ impl Cursor {
             self.vacate_shards(stamps, shards);
             mode.restart(true);
         }
-        if self.runs.open.read_mut() != 0 {
+        if self.runs.open_handles.read_mut() != 0 {
             self.vacate_leaked(stamps, shards);
         }
         if self.runs.vacant.read_mut() != 0 {
-            self.draw_back(stamps, shards);
+            self.retract_over_vacant(stamps, shards);
         }
     }
 
@@ -101,11 +101,11 @@ impl Cursor {
             inside = kind == Some(Kind::Opening) || (inside && kind != Some(Kind::Last));
         }
         self.runs.vacant.write_mut(vacant);
-        self.runs.open.write_mut(0);
+        self.runs.open_handles.write_mut(0);
     }
 
     #[cold]
-    fn draw_back(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
+    fn retract_over_vacant(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
         self.note_written(stamps, shards);
         let (mut next, mut vacant) = (self.bound_mut(stamps, shards), self.vacant_mut());
         while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
@@ -127,7 +127,7 @@ impl Cursor {
         }
         self.runs.last_sample.write_mut(0);
         self.runs.vacant.write_mut(0);
-        self.runs.open.write_mut(0);
+        self.runs.open_handles.write_mut(0);
         self.next.write_mut(0);
     }
 }
@@ -141,7 +141,7 @@ mod tests {
     fn settled<const N: usize>(kinds: [Option<Kind>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
-        cursor.raise_mut(N);
+        cursor.advance_mut(N);
         cursor.handle_opened();
         for (index, kind) in kinds.into_iter().enumerate() {
             kind.into_iter().for_each(|kind| stamps.say(index, kind));
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
         assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
         assert!((next..N).all(|index| stamps.kind(index).is_none()));
-        assert_eq!((cursor.runs.open.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
+        assert_eq!((cursor.runs.open_handles.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
         (vacant, next)
     }
 

@@ -2,7 +2,7 @@
 //! and so do the edges.
 
 use super::Cursor;
-use crate::shards::{self, Shards, Transit};
+use crate::shards::{self, PendingRefill, Shards};
 use crate::stamp::Stamps;
 use crate::sync::{Ordering, thread_number};
 
@@ -33,7 +33,7 @@ impl Cursor {
     fn activate(&self, shards: Shards<'_>) {
         debug_assert!(!shards.is_empty());
         shards.mode.activate();
-        // Relaxed: only that the word is another matters, see `lower`.
+        // Relaxed: only that the word is another matters, see `retract`.
         self.next.fetch_or(shards::in_use(), Ordering::Relaxed);
     }
 
@@ -42,7 +42,7 @@ impl Cursor {
     pub(super) fn refill(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> Option<usize> {
         let shard = shards::of_thread();
         loop {
-            // Acquire: E2, pairs with the Release in `lower`: the slots may have had an owner before. E4, pairs with the
+            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. E4, pairs with the
             // Release here and in `complete`: shards are looked at.
             let word = self.next.load(Ordering::Acquire);
             if !shards.are_in_use(word) {
@@ -50,8 +50,8 @@ impl Cursor {
                 self.activate(shards);
                 continue;
             }
-            if let Some(transit) = shards.transit(word) {
-                self.complete(shards, word, &transit);
+            if let Some(refill) = shards.pending(word) {
+                self.help_refill(shards, word, &refill);
                 continue;
             }
             // Not before the cursor was read: a run that is put in after this raises it.
@@ -60,14 +60,14 @@ impl Cursor {
             }
             let start = shards.next(word);
             if start >= stamps.len() {
-                return self.take_left_over(stamps, shards, word);
+                return self.steal_or_claim(stamps, shards, word);
             }
-            let (moved, transit) = shards.send(shard, start);
+            let (moved, refill) = shards.begin_refill(shard, start);
             // Release: E4, pairs with the Acquire of whoever meets the run in transit, who then knows what is known here:
             // that the shard is used up. Relaxed on failure: read anew. E2 needs no Acquire here: while shards are in use no
             // word below the end comes twice, so what is exchanged is what was read above.
             if self.next.compare_exchange_weak(word, moved, Ordering::Release, Ordering::Relaxed).is_ok() {
-                self.complete(shards, moved, &transit);
+                self.help_refill(shards, moved, &refill);
             }
         }
     }
@@ -76,9 +76,9 @@ impl Cursor {
     ///
     /// Ends when the cursor speaks of that run no more. The exchange is repeated when another has added one meanwhile, who
     /// then does the same; so each other thread can make it fail once.
-    pub(super) fn complete(&self, shards: Shards<'_>, mut word: usize, transit: &Transit) {
-        shards.open(transit);
-        while shards.transit(word).as_ref() == Some(transit) {
+    pub(super) fn help_refill(&self, shards: Shards<'_>, mut word: usize, refill: &PendingRefill) {
+        shards.install(refill);
+        while shards.pending(word).as_ref() == Some(refill) {
             let cleared = shards.at(shards.next(word), word);
             // Release: E4, pairs with the Acquire of whoever looks at shards because of what the cursor says: the run is in
             // its shard. Relaxed on failure: it only says whether another has done this.
@@ -99,7 +99,7 @@ impl Cursor {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::cursor::{SAMPLE_INTERVAL, Taken};
+    use crate::cursor::{FastPath, SAMPLE_INTERVAL};
     use crate::shards::{SHARDS, Shard, ShardMode};
     use crate::stamp::{Clock, Stamp};
     use crate::sync::Exclusive;
@@ -114,9 +114,9 @@ mod tests {
         let (stamps, shards) = (Stamps::new(&bytes, &clock), Shards::new(&places, &mode, SLOTS, 8));
         let mut cursor = Cursor::new();
         for turn in turns {
-            let take = || match cursor.take_next(SLOTS, &mode, || &places) {
-                Taken::Unclear(word) => cursor.take_otherwise(stamps, shards, word).is_some(),
-                taken => matches!(taken, Taken::Slot(_)),
+            let take = || match cursor.take_fast(SLOTS, &mode, || &places) {
+                FastPath::Slow(word) => cursor.take_slow(stamps, shards, word).is_some(),
+                taken => matches!(taken, FastPath::Taken(_)),
             };
             thread::scope(|scope| assert!(scope.spawn(|| (0..turn).all(|_| take())).join().unwrap()));
         }
