@@ -8,7 +8,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::error::{CapacityError, Full, IndexError};
 use crate::iter::{Drain, IntoIter, Iter, IterMut};
-use crate::stamp::Kind;
+use crate::stamp::Mark;
 #[cfg(not(all(test, loom)))]
 use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
@@ -849,7 +849,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let mut view = self.storage.view_mut();
         let mut live = view.live();
         while let Some(index) = live.next(&mut view) {
-            view.stamps.say(index, Kind::Published);
+            view.stamps.mark(index, Mark::Published);
         }
     }
 

@@ -301,7 +301,7 @@ impl Cursor {
         // Release: E2, pairs with the Acquire in `take_fast`, `try_take_run` and `refill`: our accesses come before those of
         // the next owner. Relaxed on failure: a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
-            // Past the end is as good as at it.
+            // History the end is as good as at it.
             if shards.are_in_use(now) || now.min(stamps.len()) != run.end {
                 return false;
             }
@@ -343,7 +343,7 @@ impl Cursor {
 mod tests {
     use super::*;
     use crate::stamp::{Clock, Stamp};
-    use crate::sync::Exclusive;
+    use crate::sync::AtomicMut;
 
     fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
         match cursor.take_fast(stamps.len(), none().mode, || &[]) {

@@ -16,7 +16,7 @@
 
 use core::num::NonZeroU64;
 
-use crate::sync::{AtomicU64, Exclusive, Ordering, const_fn, process_wide};
+use crate::sync::{AtomicMut, AtomicU64, Ordering, const_fn, process_wide};
 
 process_wide! {
     /// The number that is drawn next; 0 before the first.

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
-use crate::stamp::{Kind, Stamp, Stamps};
+use crate::stamp::{Mark, Stamp, Stamps};
 use crate::storage::Storage;
 use crate::view::{ArenaRef, Header};
 
@@ -261,7 +261,7 @@ impl<'a, T> Local<'a, T> {
         if self.next != self.run.end {
             return true;
         }
-        let (header, stamps, slots) = self.view.parts();
+        let (header, stamps, slots) = self.view.into_raw_parts();
         // SAFETY: the parts of our view.
         self.run = unsafe { refill(header, stamps, slots, self.run.clone(), self.behind_published, self.batch) };
         self.behind_published = false;
@@ -292,9 +292,9 @@ impl<'a, T> Local<'a, T> {
         self.run.start = self.next;
         self.behind_published = true;
         // Overwrites the mark of the run's first slot, or of its last, if one of them stood here.
-        let kind = if self.run.is_empty() { Kind::Published } else { Kind::Opening };
+        let mark = if self.run.is_empty() { Mark::Published } else { Mark::PublishedBeforeRun };
         // SAFETY: the slot is one of our run that was not filled yet, and the run was opened.
-        (index, unsafe { self.view.publish(index, value, kind) })
+        (index, unsafe { self.view.publish(index, value, mark) })
     }
 }
 
@@ -302,7 +302,7 @@ impl<'a, T> Local<'a, T> {
 fn unmark(stamps: Stamps<'_>, run: Range<usize>, behind_published: bool) {
     if !run.is_empty() {
         unmark_start(stamps, run.start, behind_published);
-        stamps.erase(run.end - 1);
+        stamps.clear(run.end - 1);
     }
 }
 
@@ -311,9 +311,9 @@ fn unmark(stamps: Stamps<'_>, run: Range<usize>, behind_published: bool) {
 fn unmark_start(stamps: Stamps<'_>, start: usize, behind_published: bool) {
     if behind_published {
         // Published again, because a reader may find this stamp and not the first.
-        stamps.publish(start - 1, Kind::Published);
+        stamps.publish(start - 1, Mark::Published);
     } else {
-        stamps.erase(start);
+        stamps.clear(start);
     }
 }
 
@@ -338,9 +338,9 @@ unsafe fn refill<T>(
     let run = view.take_up_to(|start, left| {
         let len = batch.min(left / RUN_FRACTION).max(1);
         // Back to the last boundary before its end, unless that would leave nothing.
-        let past =
+        let past_line =
             ((view.slot(start).addr() + len * size_of::<T>()) % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0);
-        if past < len { len - past } else { len }
+        if past_line < len { len - past_line } else { len }
     });
     match run {
         Some(run) => {
@@ -354,7 +354,7 @@ unsafe fn refill<T>(
 impl<T> Drop for Local<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let (header, stamps, slots) = self.view.parts();
+        let (header, stamps, slots) = self.view.into_raw_parts();
         // SAFETY: the parts of our view.
         unsafe { close(header, stamps, slots, self.run.clone(), self.behind_published, self.next) };
     }

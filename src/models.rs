@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Loom sees only what goes through its own cells, and a slot does not. So the shipping code tells a cell beside the
-//! slot when it stores a value, and when it lends a published one (`sync::Trace`); and beside each slot stands a second
+//! slot when it stores a value, and when it lends a published one (`sync::AccessTracker`); and beside each slot stands a second
 //! cell, for what the owners and the readers do with the reference they got. An edge that is missing, or a slot with two
 //! owners, is an access that loom finds unordered. What must hold whatever the order is asserted after the join.
 
@@ -16,7 +16,7 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::vec::Vec;
 
-use crate::sync::be_thread;
+use crate::sync::set_thread_id;
 use crate::{AtomicArena, Key, Local, Reservation};
 
 /// An arena, and a cell beside each slot.
@@ -44,7 +44,7 @@ fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + '
 /// RunState in a thread whose shard is `shard`. (That of the first thread is 0.)
 fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     spawn(ground, move |ground| {
-        be_thread(shard);
+        set_thread_id(shard);
         run(ground)
     })
 }
@@ -449,7 +449,7 @@ fn a_refused_single_beside_a_give_back() {
 fn a_late_refusal_beside_a_give_back() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
-        // Past the end, while the run goes back and another takes from it.
+        // History the end, while the run goes back and another takes from it.
         let other = spawn(&ground, Ground::alloc);
         let going = held.give_back();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();

@@ -8,7 +8,7 @@ use core::ptr;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
-use crate::stamp::Kind;
+use crate::stamp::Mark;
 use crate::storage::Storage;
 use crate::view::ArenaRef;
 
@@ -430,7 +430,7 @@ impl<'a, T> Reservation<'a, T> {
     {
         let (view, filled) = self.close();
         for index in filled.clone() {
-            view.stamps().publish(index, Kind::Published);
+            view.stamps().publish(index, Mark::Published);
         }
         // SAFETY: every slot of it is published.
         (filled.start, unsafe { view.slice(filled) })

@@ -44,7 +44,7 @@
 
 use core::ops::Range;
 
-use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Exclusive, Ordering, const_fn, thread_number};
+use crate::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn, thread_id};
 
 /// Whether arenas have few shards and short runs, and use them from the first slot on: for tests.
 pub(crate) const FORCED: bool = cfg!(shards = "forced");
@@ -203,7 +203,7 @@ pub(crate) fn take(shards: &[Shard]) -> Option<usize> {
 /// Which shard is this thread's.
 #[inline]
 pub(crate) fn of_thread() -> usize {
-    thread_number() % SHARDS
+    thread_id() % SHARDS
 }
 
 /// What the word of the cursor says of the next slot, in an arena with these shards.

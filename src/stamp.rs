@@ -20,28 +20,28 @@ use core::ops::Range;
 
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
-use crate::sync::{AtomicBool, AtomicU8, Exclusive, Ordering, Trace, const_fn};
+use crate::sync::{AccessTracker, AtomicBool, AtomicMut, AtomicU8, Ordering, const_fn};
 
 /// What a stamp says of its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Mark {
     /// Holds a value that every thread may read, until the epoch ends.
     Published,
     /// As `Published`; and the slot behind it begins an open run, unless that one is published itself. So a handle that
     /// publishes one value after another writes one stamp for each.
-    Opening,
+    PublishedBeforeRun,
     /// Below the cursor, without a value and without an owner.
     Vacant,
     /// The first slot of an open run of two or more.
-    First,
-    /// The last slot of an open run. Alone, without a `First` or an `Opening` that it ends, it is an open run of one.
-    Last,
+    RunStart,
+    /// The last slot of an open run. Alone, without a `RunStart` or an `PublishedBeforeRun` that it ends, it is an open run of one.
+    RunEnd,
 }
 
-const KINDS: [Kind; 5] = [Kind::Published, Kind::Opening, Kind::Vacant, Kind::First, Kind::Last];
+const MARKS: [Mark; 5] = [Mark::Published, Mark::PublishedBeforeRun, Mark::Vacant, Mark::RunStart, Mark::RunEnd];
 
-/// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the kinds.
-const EPOCHS: u8 = u8::MAX / KINDS.len() as u8;
+/// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the marks.
+const EPOCHS: u8 = u8::MAX / MARKS.len() as u8;
 
 /// What lies between two resets. Holds the stamp that precedes its own: those of the first epoch begin at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,34 +49,34 @@ pub(crate) struct Epoch(u8);
 
 impl Epoch {
     const FIRST: Epoch = Epoch(0);
-    const LAST: Epoch = Epoch((EPOCHS - 1) * KINDS.len() as u8);
+    const LAST: Epoch = Epoch((EPOCHS - 1) * MARKS.len() as u8);
 
     fn next(self) -> Epoch {
-        Epoch(self.0 + KINDS.len() as u8)
+        Epoch(self.0 + MARKS.len() as u8)
     }
 
     #[inline]
-    fn stamp(self, kind: Kind) -> u8 {
-        self.0 + 1 + kind as u8
+    fn stamp(self, mark: Mark) -> u8 {
+        self.0 + 1 + mark as u8
     }
 
     /// The kind that `stamp` says in this epoch: `None` for zero and for the stamps of other epochs.
     #[inline]
-    fn kind(self, stamp: u8) -> Option<Kind> {
-        KINDS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()
+    fn mark_of(self, stamp: u8) -> Option<Mark> {
+        MARKS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()
     }
 }
 
 /// The stamp of one slot: a byte. (And, for loom, the trace of the slot.)
 #[cfg_attr(not(all(test, loom)), repr(transparent))]
 #[derive(Debug)]
-pub(crate) struct Stamp(AtomicU8, Trace);
+pub(crate) struct Stamp(AtomicU8, AccessTracker);
 
 impl Stamp {
     const_fn! {
         /// Says nothing. All bits zero, so zeroed memory is as good (but not for loom).
         pub(crate) fn new() -> Self {
-            Stamp(AtomicU8::new(0), Trace::new())
+            Stamp(AtomicU8::new(0), AccessTracker::new())
         }
     }
 }
@@ -89,16 +89,16 @@ pub(crate) struct Clock {
     /// out owned values never has its stamps touched, not even when the epoch wraps.
     stamped: AtomicBool,
     /// No slot at or above it has a stamp of an earlier epoch.
-    mark: usize,
+    stamped_bound: usize,
     /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of other arenas.)
     #[cfg(target_has_atomic = "64")]
     pub(crate) generation: Generation,
-    pub(crate) past: Past,
+    pub(crate) history: History,
 }
 
 /// What is remembered of earlier epochs, for who wants to know. Nothing depends on it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Past {
+pub(crate) struct History {
     /// How many have ended.
     pub(crate) epochs: u64,
     /// No slot at or above it was written to before the last time that all were zeroed, or their pages given back.
@@ -111,10 +111,10 @@ impl Clock {
             Clock {
                 epoch: Epoch::FIRST,
                 stamped: AtomicBool::new(false),
-                mark: 0,
+                stamped_bound: 0,
                 #[cfg(target_has_atomic = "64")]
                 generation: Generation::new(),
-                past: Past { epochs: 0, written: 0 },
+                history: History { epochs: 0, written: 0 },
             }
         }
     }
@@ -155,33 +155,33 @@ impl<'a> Stamps<'a> {
     /// Whether the value of this slot may be read. `false` beyond the end.
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
-        // `Published` and `Opening` are neighbours.
-        let (published, kinds) = (self.epoch.stamp(Kind::Published), Kind::Vacant as u8);
+        // `Published` and `PublishedBeforeRun` are neighbours.
+        let (published, marks) = (self.epoch.stamp(Mark::Published), Mark::Vacant as u8);
         // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
-        self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < kinds)
+        self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < marks)
     }
 
     /// Tells the models of an access to the slot itself. Nothing without loom.
     #[inline(always)]
-    pub(crate) fn trace(self, index: usize, access: impl Fn(&Trace)) {
+    pub(crate) fn track(self, index: usize, access: impl Fn(&AccessTracker)) {
         if cfg!(all(test, loom)) {
             access(&self.stamps[index].1);
         }
     }
 
     /// Lets every thread read the value of this slot, which the caller owns and has written. The caller has opened a
-    /// run in this epoch, or called [`note`](Self::note). `kind` is `Published` or `Opening`.
+    /// run in this epoch, or called [`note_stamped`](Self::note_stamped). `mark` is `Published` or `PublishedBeforeRun`.
     #[inline]
-    pub(crate) fn publish(self, index: usize, kind: Kind) {
-        debug_assert!(matches!(kind, Kind::Published | Kind::Opening));
+    pub(crate) fn publish(self, index: usize, mark: Mark) {
+        debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
         // Release: E1, pairs with the Acquire in `is_published`: the value was written before.
-        self.set(index, self.epoch.stamp(kind), Ordering::Release);
+        self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
     /// Gives up a slot below the cursor, which the caller owned.
     pub(crate) fn mark_vacant(self, index: usize) {
-        self.note();
-        let vacant = self.epoch.stamp(Kind::Vacant);
+        self.note_stamped();
+        let vacant = self.epoch.stamp(Mark::Vacant);
         // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the erasing of our
         // stamps, come before those of the next owner.
         self.set(index, vacant, Ordering::Release);
@@ -191,7 +191,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
-        let vacant = self.epoch.stamp(Kind::Vacant);
+        let vacant = self.epoch.stamp(Mark::Vacant);
         // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its strength.
         stamp.load(Ordering::Relaxed) == vacant
             // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is somebody else's.
@@ -202,19 +202,19 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn open(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
-        self.note();
+        self.note_stamped();
         if run.len() > 1 {
-            self.say(run.start, Kind::First);
+            self.mark(run.start, Mark::RunStart);
         }
-        self.say(run.end - 1, Kind::Last);
+        self.mark(run.end - 1, Mark::RunEnd);
     }
 
     /// Erases the marks at the ends of an open run.
     #[inline]
     pub(crate) fn close(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
-        self.erase(run.start);
-        self.erase(run.end - 1);
+        self.clear(run.start);
+        self.clear(run.end - 1);
     }
 
     /// Whether the slot was vacant in that epoch, which is this one or the one before it. For who has `&mut` of the arena,
@@ -223,20 +223,20 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
         // Relaxed: nobody writes a stamp meanwhile, and what was written before came with the `&mut`.
-        epoch.kind(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Kind::Vacant)
+        epoch.mark_of(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Mark::Vacant)
     }
 
     /// Takes back what was said of a slot that the caller owns.
     #[inline]
-    pub(crate) fn erase(self, index: usize) {
+    pub(crate) fn clear(self, index: usize) {
         // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps by E2.
         self.set(index, 0, Ordering::Relaxed);
     }
 
     #[inline]
-    fn say(self, index: usize, kind: Kind) {
+    fn mark(self, index: usize, mark: Mark) {
         // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not vacant".
-        self.set(index, self.epoch.stamp(kind), Ordering::Relaxed);
+        self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
     /// An index beyond the end, which no caller has, does nothing: a panic here would make every caller in a hot loop
@@ -251,7 +251,7 @@ impl<'a> Stamps<'a> {
 
     /// Remembers that stamps were written in this epoch.
     #[inline]
-    pub(crate) fn note(self) {
+    pub(crate) fn note_stamped(self) {
         // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after the first store.
         if !self.stamped.load(Ordering::Relaxed) {
             self.stamped.store(true, Ordering::Relaxed);
@@ -284,30 +284,30 @@ impl<'a> StampsMut<'a> {
 
     /// What was said of the slot in this epoch.
     #[inline]
-    pub(crate) fn kind(&mut self, index: usize) -> Option<Kind> {
-        self.kind_in(self.clock.epoch, index)
+    pub(crate) fn mark_of(&mut self, index: usize) -> Option<Mark> {
+        self.mark_in(self.clock.epoch, index)
     }
 
     /// What was said of the slot in that epoch, which is this one or the one before it.
     #[inline]
-    pub(crate) fn kind_in(&mut self, epoch: Epoch, index: usize) -> Option<Kind> {
-        epoch.kind(self.stamps[index].0.read_mut())
+    pub(crate) fn mark_in(&mut self, epoch: Epoch, index: usize) -> Option<Mark> {
+        epoch.mark_of(self.stamps[index].0.read_mut())
     }
 
     #[inline]
-    pub(crate) fn say(&mut self, index: usize, kind: Kind) {
+    pub(crate) fn mark(&mut self, index: usize, mark: Mark) {
         self.clock.stamped.write_mut(true);
-        self.stamps[index].0.write_mut(self.clock.epoch.stamp(kind));
+        self.stamps[index].0.write_mut(self.clock.epoch.stamp(mark));
     }
 
     #[inline]
-    pub(crate) fn erase(&mut self, index: usize) {
+    pub(crate) fn clear(&mut self, index: usize) {
         self.stamps[index].0.write_mut(0);
     }
 
     /// The slots are zeroed, and were written to below `written`.
     pub(crate) fn remember_written(&mut self, written: usize) {
-        self.clock.past.written = self.clock.past.written.max(written);
+        self.clock.history.written = self.clock.history.written.max(written);
     }
 
     /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an index at or above which nothing
@@ -318,22 +318,22 @@ impl<'a> StampsMut<'a> {
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {
-            let mark = if stamped { self.clock.mark.max(bound) } else { self.clock.mark };
-            for stamp in &mut self.stamps[..mark] {
+            let bound = if stamped { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound };
+            for stamp in &mut self.stamps[..bound] {
                 let byte = stamp.0.read_mut();
                 // Untouched pages are read, not written: they stay the operating system's.
                 if byte != 0 {
-                    stamp.0.write_mut(Epoch::LAST.kind(byte).map_or(0, |kind| Epoch::FIRST.stamp(kind)));
+                    stamp.0.write_mut(Epoch::LAST.mark_of(byte).map_or(0, |mark| Epoch::FIRST.stamp(mark)));
                 }
             }
             self.clock.epoch = Epoch::FIRST;
-            self.clock.mark = 0;
+            self.clock.stamped_bound = 0;
         }
         if stamped {
-            self.clock.mark = self.clock.mark.max(bound);
+            self.clock.stamped_bound = self.clock.stamped_bound.max(bound);
             self.clock.stamped.write_mut(false);
         }
-        self.clock.past.epochs += 1;
+        self.clock.history.epochs += 1;
         #[cfg(target_has_atomic = "64")]
         self.clock.generation.end();
         let ended = self.clock.epoch;
@@ -347,16 +347,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stamp_is_one_kind_in_one_epoch() {
+    fn every_stamp_is_one_mark_in_one_epoch() {
         let mut seen = [false; 256];
         let mut epoch = Epoch::FIRST;
         loop {
-            for kind in KINDS {
-                let stamp = epoch.stamp(kind);
-                assert_eq!(epoch.kind(stamp), Some(kind));
+            for mark in MARKS {
+                let stamp = epoch.stamp(mark);
+                assert_eq!(epoch.mark_of(stamp), Some(mark));
                 assert!(!core::mem::replace(&mut seen[usize::from(stamp)], true));
             }
-            assert_eq!(epoch.kind(0), None);
+            assert_eq!(epoch.mark_of(0), None);
             if epoch == Epoch::LAST {
                 break;
             }
@@ -364,7 +364,7 @@ mod tests {
         }
         assert!(!seen[0] && seen[1..].iter().all(|&said| said));
         for stamp in 0..=u8::MAX {
-            assert_eq!(Epoch::FIRST.kind(stamp).is_some(), (1..=5).contains(&stamp));
+            assert_eq!(Epoch::FIRST.mark_of(stamp).is_some(), (1..=5).contains(&stamp));
         }
     }
 
@@ -373,12 +373,12 @@ mod tests {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; 4], Clock::new());
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
         for _ in 0..3 * usize::from(EPOCHS) {
-            assert!((0..4).all(|index| stamps.kind(index).is_none()));
-            stamps.say(1, Kind::Published);
-            stamps.say(2, Kind::Vacant);
+            assert!((0..4).all(|index| stamps.mark_of(index).is_none()));
+            stamps.mark(1, Mark::Published);
+            stamps.mark(2, Mark::Vacant);
             let ended = stamps.end_epoch(3);
-            assert_eq!(stamps.kind_in(ended, 1), Some(Kind::Published));
-            assert_eq!(stamps.kind_in(ended, 2), Some(Kind::Vacant));
+            assert_eq!(stamps.mark_in(ended, 1), Some(Mark::Published));
+            assert_eq!(stamps.mark_in(ended, 2), Some(Mark::Vacant));
         }
     }
 
@@ -387,12 +387,12 @@ mod tests {
         for resets in 1..=3 * usize::from(EPOCHS) {
             let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
             let mut stamps = StampsMut::new(&mut bytes, &mut clock);
-            stamps.say(1, Kind::Published);
+            stamps.mark(1, Mark::Published);
             stamps.end_epoch(2);
             for _ in 1..resets {
                 stamps.end_epoch(0);
             }
-            assert_eq!(stamps.kind(1), None, "after {resets} resets");
+            assert_eq!(stamps.mark_of(1), None, "after {resets} resets");
         }
     }
 
@@ -416,8 +416,11 @@ mod tests {
             stamps.open(run);
         }
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
-        let kinds: [_; 7] = core::array::from_fn(|index| stamps.kind(index));
-        use Kind::{First, Last};
-        assert_eq!(kinds, [Some(Last), Some(Last), Some(First), Some(Last), Some(First), None, Some(Last)]);
+        let marks: [_; 7] = core::array::from_fn(|index| stamps.mark_of(index));
+        use Mark::{RunEnd, RunStart};
+        assert_eq!(
+            marks,
+            [Some(RunEnd), Some(RunEnd), Some(RunStart), Some(RunEnd), Some(RunStart), None, Some(RunEnd)]
+        );
     }
 }

@@ -72,15 +72,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     pub fn stats(&self) -> Stats {
         let view = self.view();
-        let (bound, count, past) = (view.bound(), view.count(), view.past());
-        let bytes = size_of::<Self>() + self.storage().bytes_apart();
+        let (bound, count, history) = (view.bound(), view.count(), view.history());
+        let bytes = size_of::<Self>() + self.storage().external_bytes();
         Stats {
             capacity: view.capacity(),
             count,
             vacant: bound.saturating_sub(count),
             handles: view.cursor().handles_and_written().0,
-            high_water: past.written.max(bound),
-            resets: past.epochs,
+            high_water: history.written.max(bound),
+            resets: history.epochs,
             bytes,
             overhead: bytes - view.capacity() * size_of::<T>(),
         }

@@ -56,7 +56,7 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
     fn view_mut(&mut self) -> ArenaMut<'_, T>;
     /// How many bytes it takes that are not part of itself.
     #[doc(hidden)]
-    fn bytes_apart(&self) -> usize;
+    fn external_bytes(&self) -> usize;
 }
 
 /// Memory that this storage points to. Has a `Drop` that does not name `T`, so that an arena of values that refer to
@@ -112,7 +112,7 @@ impl Memory {
 /// What stands beside the slots: the stamps, and behind them, where there are some, the shards. Zeroed it is as new.
 ///
 /// Aligned as stamps are, not as shards, which are lined up within: an allocator clears by hand what it must align.
-fn state_layout(capacity: usize) -> Result<Layout, LayoutError> {
+fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_shards(capacity) {
         return Ok(stamps);

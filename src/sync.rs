@@ -51,7 +51,7 @@ macro_rules! process_wide {
 pub(crate) use process_wide;
 
 /// Plain reads and writes for whoever has the atomic to himself.
-pub(crate) trait Exclusive {
+pub(crate) trait AtomicMut {
     type Value;
     fn read_mut(&mut self) -> Self::Value;
     fn write_mut(&mut self, value: Self::Value);
@@ -59,7 +59,7 @@ pub(crate) trait Exclusive {
 
 macro_rules! exclusive {
     ($($atomic:ty => $value:ty),*) => {$(
-        impl Exclusive for $atomic {
+        impl AtomicMut for $atomic {
             type Value = $value;
             #[inline]
             fn read_mut(&mut self) -> $value {
@@ -88,7 +88,7 @@ exclusive!(AtomicU64 => u64);
 
 /// Loom's lacks `with_mut`.
 #[cfg(all(test, loom))]
-impl Exclusive for AtomicBool {
+impl AtomicMut for AtomicBool {
     type Value = bool;
     fn read_mut(&mut self) -> bool {
         self.load(Ordering::Relaxed)
@@ -101,15 +101,15 @@ impl Exclusive for AtomicBool {
 /// What loom sees of a slot: whoever writes or reads the slot's value says so here. Nothing without loom, which sees
 /// only accesses that go through its own cells.
 #[derive(Debug)]
-pub(crate) struct Trace {
+pub(crate) struct AccessTracker {
     #[cfg(all(test, loom))]
     cell: loom::cell::UnsafeCell<()>,
 }
 
-impl Trace {
+impl AccessTracker {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Trace {
+            AccessTracker {
                 #[cfg(all(test, loom))]
                 cell: loom::cell::UnsafeCell::new(()),
             }
@@ -132,7 +132,7 @@ impl Trace {
 /// A number that the thread keeps: 1 for the first that asked, 2 for the next, and so on.
 #[cfg(all(feature = "std", not(all(test, loom))))]
 #[inline]
-pub(crate) fn thread_number() -> usize {
+pub(crate) fn thread_id() -> usize {
     use core::cell::Cell;
     static LAST: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
     std::thread_local! {
@@ -151,12 +151,12 @@ pub(crate) fn thread_number() -> usize {
 
 /// Without threads that can be told apart there is one number.
 #[cfg(all(not(feature = "std"), not(all(test, loom))))]
-pub(crate) fn thread_number() -> usize {
+pub(crate) fn thread_id() -> usize {
     1
 }
 
 #[cfg(all(test, loom))]
-pub(crate) use models::{be_thread, thread_number};
+pub(crate) use models::{set_thread_id, thread_id};
 
 #[cfg(all(test, loom))]
 mod models {
@@ -166,12 +166,12 @@ mod models {
         static NUMBER: Cell<usize> = Cell::new(0);
     }
 
-    pub(crate) fn thread_number() -> usize {
+    pub(crate) fn thread_id() -> usize {
         NUMBER.with(Cell::get)
     }
 
     /// Which number the thread has: in a model it must not depend on what came before.
-    pub(crate) fn be_thread(number: usize) {
+    pub(crate) fn set_thread_id(number: usize) {
         NUMBER.with(|place| place.set(number));
     }
 }

@@ -12,8 +12,8 @@ use crate::cursor::{Cursor, FastPath};
 #[cfg(target_has_atomic = "64")]
 use crate::generation::Generation;
 use crate::shards::{SHARDS, Shard, ShardMode, Shards};
-use crate::stamp::{Clock, Kind, Past, Stamp, Stamps};
-use crate::sync::{Trace, const_fn};
+use crate::stamp::{Clock, History, Mark, Stamp, Stamps};
+use crate::sync::{AccessTracker, const_fn};
 
 /// What an arena holds beside stamps and slots.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Header {
     }
 
     #[inline]
-    fn places(&self) -> &[Shard] {
+    fn shard_slice(&self) -> &[Shard] {
         // SAFETY: there are as many (`with_shards`), and while we are borrowed nobody has `&mut` of us.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
@@ -57,14 +57,14 @@ impl Header {
     /// `slot_size` is in bytes.
     #[inline]
     fn shards(&self, capacity: usize, slot_size: usize) -> Shards<'_> {
-        Shards::new(self.places(), &self.mode, capacity, slot_size)
+        Shards::new(self.shard_slice(), &self.mode, capacity, slot_size)
     }
 
     /// The header in its parts.
     #[inline]
     pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut ShardMode, &mut [Shard], &mut Clock) {
         let shards = match self.shards {
-            // SAFETY: as in `places`, and we are borrowed exclusively.
+            // SAFETY: as in `shard_slice`, and we are borrowed exclusively.
             Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
@@ -72,9 +72,9 @@ impl Header {
     }
 
     /// What is remembered when the memory of the arena is as new.
-    pub(crate) fn past(&self) -> Past {
-        let past = self.clock.past;
-        Past { written: past.written.max(self.cursor.handles_and_written().1), ..past }
+    pub(crate) fn history(&self) -> History {
+        let history = self.clock.history;
+        History { written: history.written.max(self.cursor.handles_and_written().1), ..history }
     }
 }
 
@@ -112,7 +112,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in a register, where the
     /// view itself would travel as a pointer, and tie whoever holds it to memory.
     #[inline]
-    pub(crate) fn parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
+    pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
         (self.header, self.stamps.as_slice(), self.slots)
     }
 
@@ -132,8 +132,8 @@ impl<'a, T> ArenaRef<'a, T> {
         &self.header.clock.generation
     }
 
-    pub(crate) fn past(self) -> Past {
-        self.header.past()
+    pub(crate) fn history(self) -> History {
+        self.header.history()
     }
 
     #[inline]
@@ -186,7 +186,7 @@ impl<'a, T> ArenaRef<'a, T> {
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        let index = match header.cursor.take_fast(stamps.len(), &header.mode, || header.places()) {
+        let index = match header.cursor.take_fast(stamps.len(), &header.mode, || header.shard_slice()) {
             FastPath::Taken(index) => index,
             FastPath::Full => return None,
             FastPath::Slow(word) => take_slow(header, stamps, size_of::<T>(), word)?,
@@ -235,16 +235,16 @@ impl<'a, T> ArenaRef<'a, T> {
         unsafe { &mut *self.write(index, value) }
     }
 
-    /// Stores a value in a slot, and lets everybody read it. `kind` is one of those that say so.
+    /// Stores a value in a slot, and lets everybody read it. `mark` is one of those that say so.
     ///
     /// # Safety
     ///
     /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or notes that it stamps.
     #[inline]
-    pub(crate) unsafe fn publish(self, index: usize, value: T, kind: Kind) -> &'a T {
+    pub(crate) unsafe fn publish(self, index: usize, value: T, mark: Mark) -> &'a T {
         // SAFETY: the caller's.
         let slot = unsafe { self.write(index, value) };
-        self.stamps().publish(index, kind);
+        self.stamps().publish(index, mark);
         // SAFETY: nobody writes to a published value before the epoch ends, which takes `&mut` of the arena and so
         // outlasts `'a`. No `&mut` was made of it on the way: the next reader's reference would end one.
         unsafe { &*slot }
@@ -255,7 +255,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// The caller owns the slot, which holds no value.
     #[inline]
     unsafe fn write(self, index: usize, value: T) -> *mut T {
-        self.stamps().trace(index, Trace::write);
+        self.stamps().track(index, AccessTracker::write);
         let slot = self.slot(index);
         // SAFETY: within the slots, and the caller's alone.
         unsafe { slot.write(value) };
@@ -268,7 +268,7 @@ impl<'a, T> ArenaRef<'a, T> {
         if !self.stamps().is_published(index) {
             return None;
         }
-        self.stamps().trace(index, Trace::read);
+        self.stamps().track(index, AccessTracker::read);
         // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a value was written
         // before (E1), and nobody writes to it, moves it or drops it before the epoch ends, which takes `&mut` of the
         // arena and so outlasts `'a`.
@@ -331,9 +331,9 @@ impl<'a, T> SlotGuard<'a, T> {
     pub(crate) fn publish(self, value: T) -> (usize, &'a T) {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
-        view.stamps().note();
+        view.stamps().note_stamped();
         // SAFETY: the slot was taken, so it is ours alone and holds no value.
-        (index, unsafe { view.publish(index, value, Kind::Published) })
+        (index, unsafe { view.publish(index, value, Mark::Published) })
     }
 }
 

@@ -7,7 +7,7 @@ use core::ptr::{self, NonNull};
 
 use crate::cursor::Cursor;
 use crate::shards::{Shard, ShardMode};
-use crate::stamp::{Epoch, Kind, Stamp, StampsMut};
+use crate::stamp::{Epoch, Mark, Stamp, StampsMut};
 use crate::view::Header;
 
 /// An arena that nobody else can touch.
@@ -58,7 +58,7 @@ impl<'a, T> ArenaMut<'a, T> {
     /// Whether the slot holds a value. The arena must be settled.
     #[inline]
     pub(crate) fn holds(&mut self, index: usize) -> bool {
-        index < self.bound() && self.stamps.kind(index) != Some(Kind::Vacant)
+        index < self.bound() && self.stamps.mark_of(index) != Some(Mark::Vacant)
     }
 
     /// The slots that hold a value. Leaked runs are settled first.
@@ -102,11 +102,11 @@ impl<'a, T> ArenaMut<'a, T> {
         let (next, end) = (self.bound(), self.stamps.len());
         if self.cursor.vacant_mut() != 0 {
             for index in 0..next {
-                if self.stamps.kind(index) == Some(Kind::Vacant) {
+                if self.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
                     // SAFETY: the slot is vacant, so it holds no value, and it is ours as the arena is.
                     unsafe { self.slot(index).write(value) };
-                    self.stamps.erase(index);
+                    self.stamps.clear(index);
                     self.cursor.uncount_vacant_mut();
                 }
             }
@@ -150,7 +150,7 @@ impl<'a, T> ArenaMut<'a, T> {
 
     /// The first vacant slot at or above `index`, or `end`.
     fn next_vacant(&mut self, index: usize, end: usize) -> usize {
-        (index..end).find(|&index| self.stamps.kind(index) == Some(Kind::Vacant)).unwrap_or(end)
+        (index..end).find(|&index| self.stamps.mark_of(index) == Some(Mark::Vacant)).unwrap_or(end)
     }
 
     /// The slots below the cursor.
@@ -218,7 +218,7 @@ impl Live {
 
     #[inline]
     fn holds<T>(&mut self, view: &mut ArenaMut<'_, T>, index: usize) -> bool {
-        let vacant = view.stamps.kind_in(self.epoch, index) == Some(Kind::Vacant);
+        let vacant = view.stamps.mark_in(self.epoch, index) == Some(Mark::Vacant);
         self.vacant -= usize::from(vacant);
         !vacant
     }

@@ -2,8 +2,8 @@
 
 use super::Cursor;
 use crate::shards::{self, Shard, ShardMode};
-use crate::stamp::{Kind, StampsMut};
-use crate::sync::Exclusive;
+use crate::stamp::{Mark, StampsMut};
+use crate::sync::AtomicMut;
 
 impl Cursor {
     /// The end of what was handed out, for who has the cursor to himself.
@@ -71,7 +71,7 @@ impl Cursor {
     fn vacate_shards(&mut self, stamps: &mut StampsMut<'_>, shards: &mut [Shard]) {
         let mut vacant = self.runs.vacant.read_mut();
         for index in shards.iter_mut().flat_map(Shard::close_mut) {
-            stamps.say(index, Kind::Vacant);
+            stamps.mark(index, Mark::Vacant);
             vacant += 1;
         }
         self.runs.vacant.write_mut(vacant);
@@ -85,20 +85,20 @@ impl Cursor {
         let mut vacant = self.runs.vacant.read_mut();
         let mut inside = false;
         for index in 0..self.bound_mut(stamps, shards) {
-            let kind = stamps.kind(index);
-            inside = match kind {
-                Some(Kind::First | Kind::Last) => true,
-                Some(Kind::Published | Kind::Opening | Kind::Vacant) => false,
+            let mark = stamps.mark_of(index);
+            inside = match mark {
+                Some(Mark::RunStart | Mark::RunEnd) => true,
+                Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant) => false,
                 None => inside,
             };
             if inside {
-                stamps.say(index, Kind::Vacant);
+                stamps.mark(index, Mark::Vacant);
                 vacant += 1;
             }
-            if kind == Some(Kind::Opening) {
-                stamps.say(index, Kind::Published);
+            if mark == Some(Mark::PublishedBeforeRun) {
+                stamps.mark(index, Mark::Published);
             }
-            inside = kind == Some(Kind::Opening) || (inside && kind != Some(Kind::Last));
+            inside = mark == Some(Mark::PublishedBeforeRun) || (inside && mark != Some(Mark::RunEnd));
         }
         self.runs.vacant.write_mut(vacant);
         self.runs.open_handles.write_mut(0);
@@ -108,10 +108,10 @@ impl Cursor {
     fn retract_over_vacant(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
         self.note_written(stamps, shards);
         let (mut next, mut vacant) = (self.bound_mut(stamps, shards), self.vacant_mut());
-        while next > 0 && stamps.kind(next - 1) == Some(Kind::Vacant) {
+        while next > 0 && stamps.mark_of(next - 1) == Some(Mark::Vacant) {
             next -= 1;
             vacant -= 1;
-            stamps.erase(next);
+            stamps.clear(next);
         }
         self.runs.vacant.write_mut(vacant);
         self.next.write_mut(next);
@@ -137,32 +137,32 @@ mod tests {
     use super::*;
     use crate::stamp::{Clock, Stamp};
 
-    /// Settles a cursor behind slots of these kinds, all of them leaked; says which are vacant, and where it stands.
-    fn settled<const N: usize>(kinds: [Option<Kind>; N]) -> ([bool; N], usize) {
+    /// Settles a cursor behind slots of these marks, all of them leaked; says which are vacant, and where it stands.
+    fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
         cursor.advance_mut(N);
         cursor.handle_opened();
-        for (index, kind) in kinds.into_iter().enumerate() {
-            kind.into_iter().for_each(|kind| stamps.say(index, kind));
+        for (index, mark) in marks.into_iter().enumerate() {
+            mark.into_iter().for_each(|mark| stamps.mark(index, mark));
         }
-        let before = kinds.iter().filter(|&&kind| kind == Some(Kind::Vacant)).count();
+        let before = marks.iter().filter(|&&mark| mark == Some(Mark::Vacant)).count();
         cursor.runs.vacant.write_mut(before);
         cursor.settle(&mut stamps, &mut [], &mut ShardMode::new());
-        let vacant = core::array::from_fn(|index| stamps.kind(index) == Some(Kind::Vacant));
+        let vacant = core::array::from_fn(|index| stamps.mark_of(index) == Some(Mark::Vacant));
         let next = cursor.bound_mut(&stamps, &[]);
         assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
-        assert!((0..N).all(|index| matches!(stamps.kind(index), None | Some(Kind::Published | Kind::Vacant))));
-        assert!((next..N).all(|index| stamps.kind(index).is_none()));
+        assert!((0..N).all(|index| matches!(stamps.mark_of(index), None | Some(Mark::Published | Mark::Vacant))));
+        assert!((next..N).all(|index| stamps.mark_of(index).is_none()));
         assert_eq!((cursor.runs.open_handles.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
         (vacant, next)
     }
 
-    const P: Option<Kind> = Some(Kind::Published);
-    const O: Option<Kind> = Some(Kind::Opening);
-    const V: Option<Kind> = Some(Kind::Vacant);
-    const F: Option<Kind> = Some(Kind::First);
-    const L: Option<Kind> = Some(Kind::Last);
+    const P: Option<Mark> = Some(Mark::Published);
+    const O: Option<Mark> = Some(Mark::PublishedBeforeRun);
+    const V: Option<Mark> = Some(Mark::Vacant);
+    const F: Option<Mark> = Some(Mark::RunStart);
+    const L: Option<Mark> = Some(Mark::RunEnd);
 
     #[test]
     fn leaked_runs_side_by_side_are_told_apart() {

@@ -4,7 +4,7 @@
 use super::Cursor;
 use crate::shards::{self, PendingRefill, Shards};
 use crate::stamp::Stamps;
-use crate::sync::{Ordering, thread_number};
+use crate::sync::{Ordering, thread_id};
 
 /// How often in a row it must have been another thread than before. Of two that fight for the cursor, either takes the
 /// slot that is looked at as often as not: so about two thousand slots are taken before that is seen.
@@ -18,7 +18,7 @@ impl Cursor {
             return;
         }
         // Relaxed, all: a guess.
-        let (me, seen) = (thread_number(), self.runs.last_sample.load(Ordering::Relaxed));
+        let (me, seen) = (thread_id(), self.runs.last_sample.load(Ordering::Relaxed));
         let others = if seen / CONTENDED_SAMPLES == me { 0 } else { seen % CONTENDED_SAMPLES + 1 };
         if others == CONTENDED_SAMPLES {
             return self.activate(shards);
@@ -102,7 +102,7 @@ mod tests {
     use crate::cursor::{FastPath, SAMPLE_INTERVAL};
     use crate::shards::{SHARDS, Shard, ShardMode};
     use crate::stamp::{Clock, Stamp};
-    use crate::sync::Exclusive;
+    use crate::sync::AtomicMut;
     use std::thread;
 
     const SLOTS: usize = 4 * CONTENDED_SAMPLES * SAMPLE_INTERVAL;

@@ -69,7 +69,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         // The slots are those of `run`, which are ours alone. They stay so as long as a stretch or a piece of them can be
         // used: neither outlives this call, for the iterator knows them only as types that it was given for the call.
         // So no piece of another call gets in here either (of values without size `slots` could not tell).
-        let all = iter.drive(Stretch { slots, places: 0..len, marker: PhantomData });
+        let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of {len} values gave {}", all.places.len());
         all.release();
@@ -81,7 +81,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 }
 
 /// Slots of a run that are ours alone, and hold no value: what one worker is to fill.
-struct Stretch<'r, T> {
+struct CollectConsumer<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
     places: Range<usize>,
@@ -89,10 +89,10 @@ struct Stretch<'r, T> {
 }
 
 // SAFETY: as good as `&'r mut [MaybeUninit<T>]`; values that another thread has made are put in.
-unsafe impl<T: Send> Send for Stretch<'_, T> {}
+unsafe impl<T: Send> Send for CollectConsumer<'_, T> {}
 
 /// Values side by side in a run, which are ours: dropped, it drops them.
-struct Piece<'r, T> {
+struct CollectResult<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
     /// Which of the slots hold our values.
@@ -103,16 +103,16 @@ struct Piece<'r, T> {
 }
 
 // SAFETY: the values are ours and are sent along.
-unsafe impl<T: Send> Send for Piece<'_, T> {}
+unsafe impl<T: Send> Send for CollectResult<'_, T> {}
 
-impl<T> Piece<'_, T> {
+impl<T> CollectResult<'_, T> {
     /// The values are no longer ours.
     fn release(self) {
         let _ = ManuallyDrop::new(self);
     }
 }
 
-impl<T> Drop for Piece<'_, T> {
+impl<T> Drop for CollectResult<'_, T> {
     fn drop(&mut self) {
         let first = self.slots.wrapping_add(self.places.start);
         // SAFETY: these slots hold values, which are ours, and which nobody looks at again.
@@ -120,21 +120,25 @@ impl<T> Drop for Piece<'_, T> {
     }
 }
 
-impl<'r, T: Send> Consumer<T> for Stretch<'r, T> {
-    type Folder = Piece<'r, T>;
-    type Reducer = Join;
-    type Result = Piece<'r, T>;
+impl<'r, T: Send> Consumer<T> for CollectConsumer<'r, T> {
+    type Folder = CollectResult<'r, T>;
+    type Reducer = CollectReducer;
+    type Result = CollectResult<'r, T>;
 
-    fn split_at(self, index: usize) -> (Self, Self, Join) {
+    fn split_at(self, index: usize) -> (Self, Self, CollectReducer) {
         let Range { start, end } = self.places;
         assert!(index <= end - start, "a parallel iterator gives more than it said");
         let middle = start + index;
-        (Stretch { places: start..middle, ..self }, Stretch { places: middle..end, ..self }, Join)
+        (
+            CollectConsumer { places: start..middle, ..self },
+            CollectConsumer { places: middle..end, ..self },
+            CollectReducer,
+        )
     }
 
-    fn into_folder(self) -> Piece<'r, T> {
+    fn into_folder(self) -> CollectResult<'r, T> {
         let Range { start, end } = self.places;
-        Piece { slots: self.slots, places: start..start, end, marker: PhantomData }
+        CollectResult { slots: self.slots, places: start..start, end, marker: PhantomData }
     }
 
     fn full(&self) -> bool {
@@ -142,7 +146,7 @@ impl<'r, T: Send> Consumer<T> for Stretch<'r, T> {
     }
 }
 
-impl<T: Send> Folder<T> for Piece<'_, T> {
+impl<T: Send> Folder<T> for CollectResult<'_, T> {
     type Result = Self;
 
     fn consume(self, value: T) -> Self {
@@ -174,10 +178,10 @@ impl<T: Send> Folder<T> for Piece<'_, T> {
 
 /// Makes one piece of two that are neighbours. If something is missing between them, the upper one is dropped, and missed
 /// at the end.
-struct Join;
+struct CollectReducer;
 
-impl<'r, T> Reducer<Piece<'r, T>> for Join {
-    fn reduce(self, mut lower: Piece<'r, T>, upper: Piece<'r, T>) -> Piece<'r, T> {
+impl<'r, T> Reducer<CollectResult<'r, T>> for CollectReducer {
+    fn reduce(self, mut lower: CollectResult<'r, T>, upper: CollectResult<'r, T>) -> CollectResult<'r, T> {
         if lower.slots == upper.slots && lower.places.end == upper.places.start {
             lower.places.end = upper.places.end;
             lower.end = upper.end;

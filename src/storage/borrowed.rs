@@ -88,7 +88,7 @@ unsafe impl<T> Storage<T> for Borrowed<'_, T> {
         unsafe { self.memory.view_mut() }
     }
 
-    fn bytes_apart(&self) -> usize {
+    fn external_bytes(&self) -> usize {
         self.memory.capacity * (size_of::<T>() + size_of::<Stamp>())
     }
 }

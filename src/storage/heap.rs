@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 #[cfg(feature = "alloc")]
 use super::header;
-use super::{Memory, Storage, sealed, state_layout};
+use super::{Memory, Storage, metadata_layout, sealed};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
 #[cfg(feature = "alloc")]
@@ -52,9 +52,9 @@ unsafe impl<T> Storage<T> for Heap<T> {
         unsafe { self.memory.view_mut() }
     }
 
-    fn bytes_apart(&self) -> usize {
+    fn external_bytes(&self) -> usize {
         // The layout is valid: it was allocated.
-        let state = state_layout(self.memory.capacity).map_or(0, |layout| layout.size());
+        let state = metadata_layout(self.memory.capacity).map_or(0, |layout| layout.size());
         self.memory.capacity * size_of::<T>() + state
     }
 }
@@ -67,7 +67,7 @@ impl<T> Heap<T> {
         }
         let too_large = |_| (CapacityError::TooLarge { capacity, slot_size: size_of::<T>() }, None);
         let slots_layout = Layout::array::<T>(capacity).map_err(too_large)?;
-        let state_layout = state_layout(capacity).map_err(too_large)?;
+        let metadata_layout = metadata_layout(capacity).map_err(too_large)?;
         let refused = |layout: Layout| (CapacityError::OutOfMemory { bytes: layout.size() }, Some(layout));
 
         let slots = if slots_layout.size() == 0 {
@@ -77,12 +77,12 @@ impl<T> Heap<T> {
             NonNull::new(unsafe { alloc(slots_layout) }).ok_or_else(|| refused(slots_layout))?
         };
         // SAFETY: the capacity is not zero, nor is the size of a stamp.
-        let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(state_layout) }.cast::<Stamp>()) else {
+        let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(metadata_layout) }.cast::<Stamp>()) else {
             if slots_layout.size() != 0 {
                 // SAFETY: just allocated, with this layout.
                 unsafe { dealloc(slots.as_ptr(), slots_layout) };
             }
-            return Err(refused(state_layout));
+            return Err(refused(metadata_layout));
         };
         if cfg!(all(test, loom)) {
             for index in 0..capacity {
@@ -118,7 +118,7 @@ impl<T> Heap<T> {
 unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
     // SAFETY: the layout with which they were allocated, which `Heap::new` has found to be valid.
     unsafe {
-        dealloc(stamps.as_ptr().cast(), state_layout(capacity).unwrap_unchecked());
+        dealloc(stamps.as_ptr().cast(), metadata_layout(capacity).unwrap_unchecked());
     }
 }
 

@@ -58,7 +58,7 @@ unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
         unsafe { ArenaMut::new(&mut self.header, &mut self.stamps, slots) }
     }
 
-    fn bytes_apart(&self) -> usize {
+    fn external_bytes(&self) -> usize {
         0
     }
 }

@@ -13,7 +13,7 @@ use std::io;
 use memmap2::{Advice, UncheckedAdvice};
 use memmap2::{MmapMut, MmapOptions};
 
-use super::{Memory, Storage, header, sealed, state_layout};
+use super::{Memory, Storage, header, metadata_layout, sealed};
 use crate::error::{CapacityError, MapError};
 use crate::stamp::Stamp;
 use crate::view::ArenaRef;
@@ -84,7 +84,7 @@ struct Extent {
 impl Extent {
     /// `None` when there are too many bytes.
     fn new<T>(capacity: usize, huge_pages: Option<HugePages>) -> Option<Extent> {
-        let (slots, state) = (Layout::array::<T>(capacity).ok()?.size(), state_layout(capacity).ok()?.size());
+        let (slots, state) = (Layout::array::<T>(capacity).ok()?.size(), metadata_layout(capacity).ok()?.size());
         let align = align_of::<T>().max(if huge_pages.is_some() { HUGE_PAGE } else { 1 });
         // A mapping begins at the border of a page: that far the first slot may be from the next border of its own.
         let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
@@ -204,11 +204,11 @@ impl<T> Mapped<T> {
         }
         // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
         // far either was used holds any more.
-        let (past, in_order) = (self.memory.header.past(), self.memory.header.mode.is_disabled());
+        let (history, in_order) = (self.memory.header.history(), self.memory.header.mode.is_disabled());
         // SAFETY: as in `new`: the pages are all zeros again, or others. The old header, whose shards they were, was not
         // asked for them since, and is gone with this.
         self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
-        self.memory.header.clock.past = past;
+        self.memory.header.clock.history = history;
         if in_order {
             self.view_mut().disable();
         }
@@ -303,7 +303,7 @@ unsafe impl<T> Storage<T> for Mapped<T> {
         unsafe { self.memory.view_mut() }
     }
 
-    fn bytes_apart(&self) -> usize {
+    fn external_bytes(&self) -> usize {
         self.extent.total
     }
 }
@@ -350,7 +350,7 @@ mod tests {
         let huge = [None, Some(HugePages::Transparent), Some(HugePages::Explicit)];
         for huge_pages in huge {
             let extent = Extent::new::<Aligned>(3, huge_pages).unwrap();
-            assert_eq!((extent.slots, extent.state), (3 * 16384, state_layout(3).unwrap().size()));
+            assert_eq!((extent.slots, extent.state), (3 * 16384, metadata_layout(3).unwrap().size()));
             assert_eq!(extent.align, if huge_pages.is_some() { HUGE_PAGE } else { 16384 });
             for page in 0..HUGE_PAGE / SMALLEST_PAGE {
                 let base = HUGE_PAGE + page * SMALLEST_PAGE;
