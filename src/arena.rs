@@ -41,7 +41,7 @@ use crate::view_mut::ArenaMut;
 /// # Traits that it does not have
 ///
 /// `Extend` and `FromIterator` cannot say that the arena is full: what an iterator gives is stored by
-/// [`alloc_from_iter`](Self::alloc_from_iter), or by [`fill`](crate::Reservation::fill) of a reservation, which say so.
+/// [`alloc_from_iter`](Self::alloc_from_iter), or by [`fill_from_iter`](crate::Reservation::fill_from_iter) of a reservation, which say so.
 /// `Index` finds published values, and [`get_mut`](Self::get_mut) owned ones as well: so there is no `IndexMut`, which
 /// would be neither.
 ///
@@ -85,11 +85,11 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
 /// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), [`get_many_mut`](Self::get_many_mut), `get_key_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
+/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), [`get_disjoint_mut`](Self::get_disjoint_mut), `get_keyed_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
 /// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
 /// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
 /// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
-/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_key`, `key` | |
+/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_keyed`, `key_at` | |
 /// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats) | |
 ///
 /// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in
@@ -737,15 +737,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// let mut arena = AtomicArena::with_capacity(4);
     /// arena.alloc_array(['a', 'b', 'c']).unwrap();
-    /// let [first, last] = arena.get_many_mut([0, 2]).unwrap();
+    /// let [first, last] = arena.get_disjoint_mut([0, 2]).unwrap();
     /// std::mem::swap(first, last);
     /// assert_eq!(arena.as_mut_slice().unwrap(), ['c', 'b', 'a']);
     ///
-    /// assert_eq!(arena.get_many_mut([0, 3]), Err(IndexError::NoValue { index: 3 }));
-    /// assert_eq!(arena.get_many_mut([0, 4]), Err(IndexError::OutOfRange { index: 4, capacity: 4 }));
-    /// assert_eq!(arena.get_many_mut([0, 0]), Err(IndexError::Duplicate { index: 0 }));
+    /// assert_eq!(arena.get_disjoint_mut([0, 3]), Err(IndexError::NoValue { index: 3 }));
+    /// assert_eq!(arena.get_disjoint_mut([0, 4]), Err(IndexError::OutOfRange { index: 4, capacity: 4 }));
+    /// assert_eq!(arena.get_disjoint_mut([0, 0]), Err(IndexError::Duplicate { index: 0 }));
     /// ```
-    pub fn get_many_mut<const N: usize>(&mut self, indices: [usize; N]) -> Result<[&mut T; N], IndexError> {
+    pub fn get_disjoint_mut<const N: usize>(&mut self, indices: [usize; N]) -> Result<[&mut T; N], IndexError> {
         let mut view = self.settled();
         for (at, &index) in indices.iter().enumerate() {
             if index >= view.stamps.len() {

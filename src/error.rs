@@ -209,7 +209,7 @@ pub enum MapError {
         os_error: Option<i32>,
     },
     /// The system did not take the pages back.
-    Release {
+    Decommit {
         /// How many bytes of address space they lie in.
         bytes: usize,
         /// The system's error.
@@ -228,17 +228,20 @@ impl fmt::Display for MapError {
             }
             MapError::TransparentHugePages { bytes, os_error } => {
                 write!(f, "the system has no transparent huge pages for {bytes} bytes")?;
-                (os_error, "write `madvise` to /sys/kernel/mm/transparent_hugepage/enabled, or allow `.or_fallback()`")
+                (
+                    os_error,
+                    "write `madvise` to /sys/kernel/mm/transparent_hugepage/enabled, or allow `.allow_fallback(true)`",
+                )
             }
             MapError::ExplicitHugePages { bytes, os_error } => {
                 write!(f, "the system refused {bytes} bytes in huge pages of 2 MiB")?;
-                (os_error, "raise `vm.nr_hugepages`, ask for fewer slots, or allow `.or_fallback()`")
+                (os_error, "raise `vm.nr_hugepages`, ask for fewer slots, or allow `.allow_fallback(true)`")
             }
             MapError::Lock { bytes, os_error } => {
                 write!(f, "the system refused to lock {bytes} bytes in RAM")?;
-                (os_error, "raise the limit (`ulimit -l`), grant CAP_IPC_LOCK, or allow `.or_fallback()`")
+                (os_error, "raise the limit (`ulimit -l`), grant CAP_IPC_LOCK, or allow `.allow_fallback(true)`")
             }
-            MapError::Release { bytes, os_error } => {
+            MapError::Decommit { bytes, os_error } => {
                 write!(f, "the system did not take back the pages of {bytes} bytes")?;
                 (os_error, "drop the arena instead")
             }

@@ -13,14 +13,14 @@ use crate::storage::Storage;
 /// An index that leads to one value and never to another: that of a published value, in one arena, until that is emptied.
 ///
 /// An index is a number, good for whatever lies in that slot of whichever arena. A key also knows the epoch in which it
-/// was made, by a number that no other epoch of any arena in the process has: [`get_key`](AtomicArena::get_key) answers
+/// was made, by a number that no other epoch of any arena in the process has: [`get_keyed`](AtomicArena::get_keyed) answers
 /// `None` to a key from before a reset, and to the key of another arena. References need none of this, for the compiler
 /// sees to them; keys are for what the borrow checker cannot follow: values that outlive a reset and refer to what did
 /// not, tables, messages, files.
 ///
 /// Every method that empties the arena or moves its values ends the epoch, and with it every key:
 /// [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain),
-/// [`compact`](AtomicArena::compact), `release`. An arena that is moved, or swapped with another, takes its values along,
+/// [`compact`](AtomicArena::compact), `reset_decommit`. An arena that is moved, or swapped with another, takes its values along,
 /// and they keep their keys. What is moved through `&mut` of the values leaves its key behind: after a `swap` of two, or a
 /// sort of [`as_mut_slice`](AtomicArena::as_mut_slice), a key leads to what lies in its slot.
 ///
@@ -56,12 +56,12 @@ use crate::storage::Storage;
 /// let mut frame = AtomicArena::with_capacity(100);
 /// let (root, _) = frame.publish_keyed(Sprite { parent: None }).unwrap();
 /// let (child, _) = frame.publish_keyed(Sprite { parent: Some(root) }).unwrap();
-/// assert_eq!(frame.get_key(child).unwrap().parent, Some(root));
+/// assert_eq!(frame.get_keyed(child).unwrap().parent, Some(root));
 ///
 /// frame.reset();
 /// let (other, _) = frame.publish_keyed(Sprite { parent: None }).unwrap();
 /// assert_eq!(other.index(), root.index());
-/// assert!(frame.get_key(root).is_none()); // not the other sprite in its slot
+/// assert!(frame.get_keyed(root).is_none()); // not the other sprite in its slot
 /// ```
 pub struct Key<T> {
     /// The number of the epoch, first in the order.
@@ -113,12 +113,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// let mut arena = AtomicArena::with_capacity(1);
     /// let (key, value) = arena.publish_keyed("first").unwrap();
-    /// assert_eq!(arena.get_key(key), Some(value));
+    /// assert_eq!(arena.get_keyed(key), Some(value));
     /// assert_eq!(arena.publish_keyed("second").unwrap_err().into_inner(), "second");
     ///
     /// arena.reset();
     /// arena.publish("third").unwrap(); // into the same slot
-    /// assert_eq!(arena.get_key(key), None);
+    /// assert_eq!(arena.get_keyed(key), None);
     /// ```
     #[inline]
     pub fn publish_keyed(&self, value: T) -> Result<(Key<T>, &T), Full<T>>
@@ -144,15 +144,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// let arena = AtomicArena::with_capacity(8);
     /// let (index, value) = arena.local().publish('a').unwrap();
-    /// let key = arena.key(index).unwrap();
-    /// assert_eq!(arena.get_key(key), Some(value));
-    /// assert_eq!(arena.index_of(value).and_then(|index| arena.key(index)), Some(key));
+    /// let key = arena.key_at(index).unwrap();
+    /// assert_eq!(arena.get_keyed(key), Some(value));
+    /// assert_eq!(arena.index_of(value).and_then(|index| arena.key_at(index)), Some(key));
     ///
     /// let owned = arena.alloc('b').unwrap();
-    /// assert_eq!(arena.index_of(owned).and_then(|index| arena.key(index)), None);
+    /// assert_eq!(arena.index_of(owned).and_then(|index| arena.key_at(index)), None);
     /// ```
     #[inline]
-    pub fn key(&self, index: usize) -> Option<Key<T>> {
+    pub fn key_at(&self, index: usize) -> Option<Key<T>> {
         self.view().stamps().is_published(index).then(|| self.keyed(index))
     }
 
@@ -170,11 +170,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let other = AtomicArena::with_capacity(1);
     /// let (key, _) = arena.publish_keyed('a').unwrap();
     /// other.publish('b').unwrap();
-    /// assert_eq!(arena.get_key(key), Some(&'a'));
-    /// assert_eq!(other.get_key(key), None);
+    /// assert_eq!(arena.get_keyed(key), Some(&'a'));
+    /// assert_eq!(other.get_keyed(key), None);
     /// ```
     #[inline]
-    pub fn get_key(&self, key: Key<T>) -> Option<&T>
+    pub fn get_keyed(&self, key: Key<T>) -> Option<&T>
     where
         T: Sync,
     {
@@ -182,7 +182,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         if view.generation().is(key.generation) { view.get(key.index) } else { None }
     }
 
-    /// As [`get_key`](Self::get_key), for who has the arena to himself.
+    /// As [`get_keyed`](Self::get_keyed), for who has the arena to himself.
     ///
     /// Constant, as [`get_mut`](Self::get_mut).
     ///
@@ -193,14 +193,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// let mut arena = AtomicArena::with_capacity(1);
     /// let (key, _) = arena.publish_keyed(1).unwrap();
-    /// *arena.get_key_mut(key).unwrap() += 1;
-    /// assert_eq!(arena.get_key(key), Some(&2));
+    /// *arena.get_keyed_mut(key).unwrap() += 1;
+    /// assert_eq!(arena.get_keyed(key), Some(&2));
     ///
     /// arena.compact();
-    /// assert_eq!(arena.get_key_mut(key), None);
+    /// assert_eq!(arena.get_keyed_mut(key), None);
     /// ```
     #[inline]
-    pub fn get_key_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+    pub fn get_keyed_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let view = self.view();
         // The second holds of every key that was not made up.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);

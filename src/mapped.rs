@@ -47,7 +47,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
     ///
     /// # Errors
     ///
-    /// [`MapError::Release`] when the system did not take the pages back. The arena is empty and usable all the same.
+    /// [`MapError::Decommit`] when the system did not take the pages back. The arena is empty and usable all the same.
     ///
     /// # Panics
     ///
@@ -61,33 +61,33 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// # fn main() -> Result<(), MapError> {
     /// let mut arena = AtomicArena::mapped(1_000_000).build()?;
     /// arena.fill_with(|index| index); // 8 MB
-    /// arena.release()?; // nothing
+    /// arena.reset_decommit()?; // nothing
     /// assert!(arena.is_empty() && arena.alloc(1).is_ok());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn release(&mut self) -> Result<(), MapError> {
+    pub fn reset_decommit(&mut self) -> Result<(), MapError> {
         /// Gives the pages back even when the `drop` of a value panics.
-        struct Release<'a, T>(&'a mut AtomicArena<T, Mapped<T>>);
+        struct Decommit<'a, T>(&'a mut AtomicArena<T, Mapped<T>>);
 
-        impl<T> Release<'_, T> {
+        impl<T> Decommit<'_, T> {
             fn finish(self) -> Result<(), MapError> {
-                let released = self.0.storage_mut().release();
+                let decommitted = self.0.storage_mut().decommit();
                 mem::forget(self);
-                released
+                decommitted
             }
         }
 
-        impl<T> Drop for Release<'_, T> {
+        impl<T> Drop for Decommit<'_, T> {
             fn drop(&mut self) {
                 // Nobody can be told: the panic goes on.
-                let _ = self.0.storage_mut().release();
+                let _ = self.0.storage_mut().decommit();
             }
         }
 
-        let release = Release(self);
-        release.0.reset();
-        release.finish()
+        let decommit = Decommit(self);
+        decommit.0.reset();
+        decommit.finish()
     }
 
     /// Which huge pages the arena has: those that were asked for, or `None` after a fallback.
@@ -95,7 +95,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
         self.storage().huge_pages()
     }
 
-    /// Whether the arena is locked in RAM: asked for, granted, and not [released](Self::release) since.
+    /// Whether the arena is locked in RAM: asked for, granted, and not [released](Self::reset_decommit) since.
     pub fn is_locked(&self) -> bool {
         self.storage().is_locked()
     }
@@ -103,7 +103,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 
 /// How an arena is to be mapped. Made by [`AtomicArena::mapped`].
 ///
-/// What the system does not grant is an error, and nothing is mapped then; with [`or_fallback`](Self::or_fallback) the
+/// What the system does not grant is an error, and nothing is mapped then; with [`allow_fallback`](Self::allow_fallback) the
 /// arena does without.
 ///
 /// | | Linux | macOS | Windows |
@@ -113,7 +113,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 /// | `huge_pages` | yes | refused | refused |
 /// | `prefault` | yes | yes | yes |
 /// | `lock_in_ram` | yes | yes | refused |
-/// | `release` | in place | other address space | other address space |
+/// | `reset_decommit` | in place | other address space | other address space |
 ///
 /// # Examples
 ///
@@ -125,11 +125,11 @@ impl<T> AtomicArena<T, Mapped<T>> {
 ///     .huge_pages(HugePages::Transparent)
 ///     .lock_in_ram(true)
 ///     .on_prefault(|done, total| println!("{done} of {total} bytes"))
-///     .or_fallback() // do without what the system does not grant
+///     .allow_fallback(true) // do without what the system does not grant
 ///     .build()?;
 /// println!("huge pages: {:?}, locked: {}", arena.huge_pages(), arena.is_locked());
 ///
-/// // Without `or_fallback` it says what was asked for and what can be changed.
+/// // Without `allow_fallback` it says what was asked for and what can be changed.
 /// if let Err(error) = AtomicArena::<u64, _>::mapped(1 << 40).huge_pages(HugePages::Explicit).build() {
 ///     println!("{error}");
 /// }
@@ -176,8 +176,8 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
 
     /// Does without huge pages or without the lock where the system refuses them. [`AtomicArena::huge_pages`] and
     /// [`AtomicArena::is_locked`] tell what was granted. (There is nothing to fall back to from address space.)
-    pub fn or_fallback(mut self) -> Self {
-        self.options.or_fallback = true;
+    pub fn allow_fallback(mut self, allow: bool) -> Self {
+        self.options.allow_fallback = allow;
         self
     }
 

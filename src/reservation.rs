@@ -70,7 +70,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// arena.alloc(1).unwrap();
     /// let mut run = arena.reserve_up_to(usize::MAX);
     /// assert_eq!(run.capacity(), 3);
-    /// assert_eq!(run.fill(10..), 3);
+    /// assert_eq!(run.fill_from_iter(10..), 3);
     /// assert_eq!(run.finish(), [10, 11, 12]);
     /// assert!(arena.reserve_up_to(1).is_full());
     /// ```
@@ -182,7 +182,7 @@ impl<'a, T> Reservation<'a, T> {
     ///
     /// let arena = AtomicArena::with_capacity(4);
     /// let mut run = arena.reserve(3).unwrap();
-    /// run.fill(1..);
+    /// run.fill_from_iter(1..);
     /// run.truncate(1);
     /// assert_eq!(*run, [1]);
     /// ```
@@ -197,7 +197,7 @@ impl<'a, T> Reservation<'a, T> {
 
     /// Stores what the iterator gives, as long as there is room, and returns how many values that were.
     ///
-    /// Takes from the iterator only what fits: `fill(iter.by_ref())` leaves the rest in it.
+    /// Takes from the iterator only what fits: `fill_from_iter(iter.by_ref())` leaves the rest in it.
     ///
     /// # Panics
     ///
@@ -211,11 +211,11 @@ impl<'a, T> Reservation<'a, T> {
     /// let arena = AtomicArena::with_capacity(4);
     /// let mut values = 1..10;
     /// let mut run = arena.reserve(3).unwrap();
-    /// assert_eq!(run.fill(values.by_ref()), 3);
+    /// assert_eq!(run.fill_from_iter(values.by_ref()), 3);
     /// assert_eq!((&*run, values.next()), (&[1, 2, 3][..], Some(4)));
     /// ```
     #[inline]
-    pub fn fill(&mut self, mut iter: impl Iterator<Item = T>) -> usize {
+    pub fn fill_from_iter(&mut self, iter: impl IntoIterator<Item = T>) -> usize {
         /// Keeps `len` in a register while the loop runs, and stores it even when the iterator panics.
         struct Filled<'r> {
             len: usize,
@@ -233,6 +233,7 @@ impl<'a, T> Reservation<'a, T> {
 
         let (before, capacity) = (self.len, self.run.len());
         let first = self.view.slot(self.run.start);
+        let mut iter = iter.into_iter();
         let mut filled = Filled { len: before, place: &mut self.len, written: &mut self.written };
         while filled.len < capacity {
             let Some(value) = iter.next() else { break };
@@ -419,7 +420,7 @@ impl<'a, T> Reservation<'a, T> {
     ///
     /// let arena = AtomicArena::with_capacity(4);
     /// let mut run = arena.reserve(2).unwrap();
-    /// run.fill(5..);
+    /// run.fill_from_iter(5..);
     /// let (first, values) = run.publish();
     /// assert_eq!(arena.get_slice(first..first + 2), Some(values));
     /// ```

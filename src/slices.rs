@@ -71,7 +71,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         T: Clone,
     {
         let mut run = self.reserve(src.len())?;
-        run.fill(src.iter().cloned());
+        run.fill_from_iter(src.iter().cloned());
         Ok(run.finish())
     }
 
@@ -99,7 +99,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn alloc_slice_with(&self, len: usize, f: impl FnMut(usize) -> T) -> Result<&mut [T], Full<()>> {
         let mut run = self.reserve(len)?;
-        run.fill((0..len).map(f));
+        run.fill_from_iter((0..len).map(f));
         Ok(run.finish())
     }
 
@@ -136,7 +136,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let iter = iter.into_iter();
         match self.reserve(iter.len()) {
             Ok(mut run) => {
-                run.fill(iter);
+                run.fill_from_iter(iter);
                 Ok(run.finish())
             }
             Err(full) => Err(Full::new(iter, full.requested(), full.remaining())),
@@ -237,7 +237,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         T: Clone,
     {
         let mut run = self.reserve_up_to(src.len());
-        run.fill(src.iter().cloned());
+        run.fill_from_iter(src.iter().cloned());
         run.finish()
     }
 

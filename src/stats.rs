@@ -35,7 +35,7 @@ pub struct Stats {
     pub high_water: usize,
     /// How often the arena was emptied or its values were numbered anew: the calls of [`reset`](AtomicArena::reset),
     /// [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact) and
-    /// `release`.
+    /// `reset_decommit`.
     pub resets: u64,
     /// How many bytes the arena takes, wherever they lie: its slots, the byte beside each, and its counters; of a mapping
     /// all of it. Pages that were not touched count, for they are address space; what an allocator needs for itself does

@@ -91,7 +91,7 @@ fn publish_then_get_slice() {
             task(|| {
                 let mut run = ARENA.reserve(RUN).unwrap();
                 run.push(Parts::new(1)).ok().unwrap();
-                run.fill((2..).map(Parts::new));
+                run.fill_from_iter((2..).map(Parts::new));
                 assert_eq!(run.publish().1.len(), RUN);
             })
         };
@@ -119,7 +119,7 @@ fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize)
                 thread::yield_now();
                 continue;
             };
-            run.fill((0..).map(|place| [turn, place]));
+            run.fill_from_iter((0..).map(|place| [turn, place]));
             assert!(run.iter().enumerate().all(|(place, value)| *value == [turn, place]));
         }
     })
@@ -165,7 +165,7 @@ fn give_back_to_others() {
                 for turn in 0..10 {
                     // Written to the end, and shortened: the rest goes back by the cursor or below it.
                     let Ok(mut run) = ARENA.reserve(4) else { break };
-                    run.fill((0..).map(|place| [turn, place]));
+                    run.fill_from_iter((0..).map(|place| [turn, place]));
                     run.truncate(turn % 2);
                     kept += run.finish().len();
                 }

@@ -51,7 +51,7 @@ fn indexed_over_reset(mut arena: AtomicArena<u32>) -> u32 {
 
 fn keyed_over_get_many_mut(mut arena: AtomicArena<u32>) -> u32 {
     let (key, value) = arena.publish_keyed(1).unwrap();
-    let [same] = arena.get_many_mut([key.index()]).unwrap(); //~ E0502
+    let [same] = arena.get_disjoint_mut([key.index()]).unwrap(); //~ E0502
     *same = 2;
     *value
 }

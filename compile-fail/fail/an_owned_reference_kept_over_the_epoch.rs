@@ -69,20 +69,20 @@ fn over_release(mut arena: AtomicArena<u32, Mapped<u32>>) {
 
 fn over_get_many_mut(mut arena: AtomicArena<u32>) {
     let value = arena.alloc_try_with(|| Ok::<_, ()>(1)).unwrap().unwrap();
-    let all = arena.get_many_mut([0]); //~ E0502
+    let all = arena.get_disjoint_mut([0]); //~ E0502
     *value = 2;
     drop(all);
 }
 
 fn several_over_reset(mut arena: AtomicArena<u32>) {
-    let [first, second] = arena.get_many_mut([0, 1]).unwrap();
+    let [first, second] = arena.get_disjoint_mut([0, 1]).unwrap();
     arena.reset(); //~ E0499
     std::mem::swap(first, second);
 }
 
 fn over_get_key_mut(mut arena: AtomicArena<u32>, key: Key<u32>) {
     let value = arena.alloc(1).unwrap();
-    let same = arena.get_key_mut(key); //~ E0502
+    let same = arena.get_keyed_mut(key); //~ E0502
     *value = 2;
     drop(same);
 }

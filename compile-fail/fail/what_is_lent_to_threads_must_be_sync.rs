@@ -16,7 +16,7 @@ fn by_the_arena(arena: &AtomicArena<Cell<u8>>) {
 
 fn by_keys(arena: &AtomicArena<Cell<u8>>, key: Key<Cell<u8>>) {
     let _ = arena.publish_keyed(Cell::new(1)); //~ E0277
-    arena.get_key(key); //~ E0277
+    arena.get_keyed(key); //~ E0277
 }
 
 fn by_handles(mut local: Local<'_, Cell<u8>>, run: Reservation<'_, Cell<u8>>) {

@@ -17,7 +17,7 @@ fn main() {
                     mine.extend(local.alloc(Cell::new(thread)));
                     mine.extend(arena.alloc_slice_with(3, |_| Cell::new(thread)).unwrap());
                     let mut run = arena.reserve(2).unwrap();
-                    run.fill([Cell::new(thread), Cell::new(thread)].into_iter());
+                    run.fill_from_iter([Cell::new(thread), Cell::new(thread)]);
                     mine.extend(run.finish());
                     mine
                 })

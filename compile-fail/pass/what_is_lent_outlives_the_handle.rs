@@ -8,7 +8,7 @@ fn owned(arena: &AtomicArena<u32>) -> [&mut u32; 2] {
 
 fn published(arena: &AtomicArena<u32>) -> (&[u32], &u32) {
     let mut run = arena.reserve(2).unwrap();
-    run.fill(3..);
+    run.fill_from_iter(3..);
     (run.publish().1, arena.local().publish(5).unwrap().1)
 }
 

@@ -59,7 +59,7 @@ impl Ways {
     /// Makes them ready: not a page is missing afterwards.
     pub(crate) fn ready() -> Result<Self, MapError> {
         ARENAS.iter().for_each(prefault);
-        let mapped = AtomicArena::mapped(EVENTS).prefault(true).lock_in_ram(true).or_fallback().build()?;
+        let mapped = AtomicArena::mapped(EVENTS).prefault(true).lock_in_ram(true).allow_fallback(true).build()?;
         Ok(Ways { mapped, boxes: Vec::new() })
     }
 
@@ -111,7 +111,7 @@ fn prefault(arena: &StaticArena<Event, EVENTS>) {
         if run.capacity() == 0 {
             break;
         }
-        run.fill(std::iter::repeat(Event::new(0)));
+        run.fill_from_iter(std::iter::repeat(Event::new(0)));
         runs.push(run);
     }
     while let Some(run) = runs.pop() {

@@ -42,7 +42,7 @@ pub enum HugePages {
     Transparent,
     /// From those that the administrator has set aside (`vm.nr_hugepages`). As many as are needed are reserved at once,
     /// so that none is missing when it is touched; refused when there are not enough. (Older kernels do not reserve
-    /// again what was [released](crate::AtomicArena::release): where others take from the same pool, build another arena
+    /// again what was [released](crate::AtomicArena::reset_decommit): where others take from the same pool, build another arena
     /// instead.)
     Explicit,
 }
@@ -53,7 +53,7 @@ pub(crate) struct MapOptions {
     pub(crate) huge_pages: Option<HugePages>,
     pub(crate) prefault: bool,
     pub(crate) lock_in_ram: bool,
-    pub(crate) or_fallback: bool,
+    pub(crate) allow_fallback: bool,
 }
 
 /// Memory straight from the operating system, in one mapping: the slots, then the stamps.
@@ -159,7 +159,7 @@ impl<T> Mapped<T> {
             matches!(error, MapError::TransparentHugePages { .. } | MapError::ExplicitHugePages { .. })
         };
         let (mut map, extent, huge_pages) = match map(options.huge_pages) {
-            Err(error) if options.or_fallback && refuses_huge_pages(&error) => map(None)?,
+            Err(error) if options.allow_fallback && refuses_huge_pages(&error) => map(None)?,
             answer => answer?,
         };
         // Before the lock, which brings the pages in without saying how far it is.
@@ -170,7 +170,7 @@ impl<T> Mapped<T> {
         if options.lock_in_ram {
             match lock(&map) {
                 Ok(()) => locked = true,
-                Err(_) if options.or_fallback => {}
+                Err(_) if options.allow_fallback => {}
                 Err(os_error) => return Err(MapError::Lock { bytes: extent.total, os_error }),
             }
         }
@@ -191,12 +191,12 @@ impl<T> Mapped<T> {
 
     /// Gives every page back; what is left is as new, but neither prefaulted nor locked. For an arena that is empty:
     /// values would be forgotten.
-    pub(crate) fn release(&mut self) -> Result<(), MapError> {
-        self.release_by(discard)
+    pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
+        self.decommit_by(discard)
     }
 
     /// `discard` says whether it has given the pages back; if not, other address space takes the place of the present.
-    fn release_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
+    fn decommit_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
         // Nobody vouches for that any more, whether or not the pages go back.
         self.locked = false;
         if !discard(&mut self.map) {
@@ -224,7 +224,7 @@ impl<T> Mapped<T> {
             else {
                 return error;
             };
-            MapError::Release { bytes: self.extent.total, os_error }
+            MapError::Decommit { bytes: self.extent.total, os_error }
         };
         let mut map = self.extent.map(self.huge_pages).map_err(refused)?;
         (self.memory.slots, self.memory.stamps) = self.extent.places(&mut map);
@@ -288,7 +288,7 @@ unsafe impl<T: Send> Sync for Mapped<T> {}
 
 impl<T> sealed::Sealed<T> for Mapped<T> {}
 
-// SAFETY: slots and stamps lie in a private mapping that lives as long as the storage, and that only `release` replaces,
+// SAFETY: slots and stamps lie in a private mapping that lives as long as the storage, and that only `reset_decommit` replaces,
 // with `&mut`; a new one is all zeros; `destroy` drops the values.
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
@@ -334,7 +334,7 @@ mod tests {
             let first = arena.get(0).map(core::ptr::from_ref);
             arena.reset();
             if round % 3 == 0 {
-                arena.storage_mut().release_by(|_| false).unwrap();
+                arena.storage_mut().decommit_by(|_| false).unwrap();
                 assert_ne!(arena.alloc(7).ok().map(|value| core::ptr::from_ref(value)), first);
                 assert_eq!(arena.index_bound(), 1);
                 arena.reset();

@@ -171,12 +171,12 @@ fn a_reservation_asks_for_no_memory() {
     assert_no_request("a reservation", || {
         let mut run = arena.reserve(10).unwrap();
         run.push(1).unwrap();
-        run.fill(0..5);
+        run.fill_from_iter(0..5);
         run.pop();
         run.truncate(2);
         run.finish();
         let mut run = arena.reserve_up_to(10);
-        run.fill(0..5);
+        run.fill_from_iter(0..5);
         run.publish();
         drop(arena.reserve(7));
         drop(arena.reserve_up_to(usize::MAX));

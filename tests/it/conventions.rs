@@ -59,7 +59,7 @@ fn exclusive_iterators_count_values_and_not_slots() {
 fn the_hint_of_iter_holds_whatever_is_published_meanwhile() {
     let arena = AtomicArena::with_capacity(8);
     let mut runs = [arena.reserve(2).unwrap(), arena.reserve(2).unwrap()];
-    runs.iter_mut().for_each(|run| _ = run.fill(0..));
+    runs.iter_mut().for_each(|run| _ = run.fill_from_iter(0..));
     let [first, second] = runs;
     second.publish();
     let mut iter = arena.iter();
@@ -123,7 +123,7 @@ fn a_reservation_is_a_slice() {
     }
     let arena = AtomicArena::with_capacity(4);
     let mut run: Reservation<'_, u32> = arena.reserve(3).unwrap();
-    run.fill(1..3);
+    run.fill_from_iter(1..3);
     double(&mut run);
     assert_eq!(sum(&run), 6);
 }
@@ -147,7 +147,7 @@ fn loops_and_maps_take_what_the_arena_gives() {
         assert_eq!(arena.index_of(value), Some(index));
         found += 1;
     }
-    let names: HashMap<Key<_>, usize> = arena.iter().map(|(index, _)| (arena.key(index).unwrap(), index)).collect();
+    let names: HashMap<Key<_>, usize> = arena.iter().map(|(index, _)| (arena.key_at(index).unwrap(), index)).collect();
     assert_eq!((names.len(), arena.count_published()), (found, found));
     for (_, value) in &mut arena {
         _ = value.id;

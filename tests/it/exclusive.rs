@@ -30,20 +30,20 @@ fn what_get_mut_writes_is_what_get_reads() {
 fn get_many_mut_lends_owned_and_published_values_side_by_side() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
-    let many = arena.get_many_mut([4, 0, 3]).unwrap();
+    let many = arena.get_disjoint_mut([4, 0, 3]).unwrap();
     assert_eq!(many.map(|value| value.id), [3, 0, 2]);
-    let [last, first] = arena.get_many_mut([4, 0]).unwrap();
+    let [last, first] = arena.get_disjoint_mut([4, 0]).unwrap();
     mem::swap(last, first);
     assert_eq!(arena.iter_mut().map(|(_, value)| value.id).collect::<Vec<_>>(), [3, 1, 2, 0]);
-    assert_eq!(arena.get_many_mut([]).map(|none| none.len()), Ok(0));
-    assert_eq!(arena.get_many_mut([1]).map(|[value]| value.id), Ok(1));
+    assert_eq!(arena.get_disjoint_mut([]).map(|none| none.len()), Ok(0));
+    assert_eq!(arena.get_disjoint_mut([1]).map(|[value]| value.id), Ok(1));
 }
 
 #[test]
 fn get_many_mut_says_which_index_is_wrong_and_why() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger); // 0, 1, 3 and 4 of 8 hold values
-    let mut error = |indices: [usize; 3]| arena.get_many_mut(indices).map(drop).unwrap_err();
+    let mut error = |indices: [usize; 3]| arena.get_disjoint_mut(indices).map(drop).unwrap_err();
     for nothing in [2, 5, 7] {
         assert_eq!(error([0, nothing, 1]), IndexError::NoValue { index: nothing });
     }
@@ -67,9 +67,9 @@ fn get_many_mut_settles_leaked_runs_and_tells_values_without_size_apart() {
     arena.alloc(()).unwrap();
     mem::forget(arena.reserve(2));
     arena.publish(()).unwrap();
-    assert_eq!(arena.get_many_mut([0, 4]), Ok([&mut (), &mut ()]));
-    assert_eq!(arena.get_many_mut([0, 2]), Err(IndexError::NoValue { index: 2 }));
-    assert_eq!(arena.get_many_mut([4, 4]), Err(IndexError::Duplicate { index: 4 }));
+    assert_eq!(arena.get_disjoint_mut([0, 4]), Ok([&mut (), &mut ()]));
+    assert_eq!(arena.get_disjoint_mut([0, 2]), Err(IndexError::NoValue { index: 2 }));
+    assert_eq!(arena.get_disjoint_mut([4, 4]), Err(IndexError::Duplicate { index: 4 }));
 }
 
 #[test]

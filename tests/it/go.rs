@@ -66,7 +66,7 @@ fn alloc_slice_stores_what_fits_and_stops() {
 fn reserve_lends_a_run_to_fill() {
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(3).unwrap();
-    run.fill(1..);
+    run.fill_from_iter(1..);
     assert_eq!(run.finish(), &[1, 2, 3]);
     assert!(arena.reserve(2).is_err());
 }
@@ -334,7 +334,7 @@ fn fault_7_values_stored_in_bulk_are_invisible_by_index() {
     let mut arena = AtomicArena::with_capacity(6);
     let single = arena.publish(1).unwrap().0;
     let mut run = arena.reserve(2).unwrap();
-    run.fill([2, 3].into_iter());
+    run.fill_from_iter([2, 3]);
     let run = run.publish().0;
     let published = [single, run, run + 1];
     assert_eq!(published.map(|i| arena.get(i).copied()), [Some(1), Some(2), Some(3)]);

@@ -48,7 +48,7 @@ fn invariant_01_a_refusal_beside_a_give_back_hands_nothing_out_twice() {
         barrier.wait();
         for _ in 0..scaled(20_000, 50) {
             if let Ok(mut run) = arena.reserve(name) {
-                run.fill(std::iter::repeat(name));
+                run.fill_from_iter(std::iter::repeat(name));
                 assert!((2..4).contains(&run.first_index()));
                 assert!(run.iter().all(|value| *value == name));
             }
@@ -260,7 +260,7 @@ fn invariant_05_stamps_tell_what_holds_a_value_whatever_the_neighbours_are() {
             for (mut run, (len, end)) in runs.into_iter().zip(row) {
                 let first = run.first_index();
                 let filled = if end == End::HalfFinished { len / 2 } else { len };
-                run.fill(first..first + filled);
+                run.fill_from_iter(first..first + filled);
                 match end {
                     End::Leaked => mem::forget(run),
                     End::Dropped => drop(run),
@@ -513,7 +513,7 @@ fn invariant_12_send_and_sync_ask_for_what_they_need_and_no_more() {
 fn invariant_13_owned_becomes_published_by_a_reservation_or_exclusively() {
     let mut arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(2).unwrap();
-    run.fill([1, 2].into_iter());
+    run.fill_from_iter([1, 2]);
     run[0] = 10;
     assert_eq!(run.publish(), (0, &[10, 2][..]));
     *arena.alloc(3).unwrap() = 30;
@@ -533,7 +533,7 @@ fn invariant_14_values_of_every_shape_are_ordinary() {
             assert_eq!(std::ptr::from_ref(value).addr() % align_of::<T>(), 0);
             indices.insert(index);
             let mut run = arena.reserve(3).unwrap();
-            assert_eq!(run.fill([make(), make()].into_iter()), 2);
+            assert_eq!(run.fill_from_iter([make(), make()]), 2);
             let (first, slice) = run.publish();
             indices.extend(first..first + slice.len());
             indices.insert(arena.local().publish(make()).ok().unwrap().0);

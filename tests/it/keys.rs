@@ -19,8 +19,8 @@ fn a_key_leads_to_its_value_by_index_and_from_any_thread() {
     let arena = AtomicArena::with_capacity(3);
     arena.alloc(7).unwrap();
     let (key, value) = arena.publish_keyed(8).unwrap();
-    assert_eq!((key.index(), arena.get(1), arena.get_key(key)), (1, Some(value), Some(&8)));
-    thread::scope(|scope| _ = scope.spawn(|| assert_eq!(arena.get_key(key), Some(value))));
+    assert_eq!((key.index(), arena.get(1), arena.get_keyed(key)), (1, Some(value), Some(&8)));
+    thread::scope(|scope| _ = scope.spawn(|| assert_eq!(arena.get_keyed(key), Some(value))));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn keys_are_ordered_by_epoch_and_then_by_index() {
     assert!(keys.is_sorted() && keys.windows(2).all(|two| two[0] != two[1]));
     assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 8);
     assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 8);
-    assert_eq!(arena.key(3), keys.pop());
+    assert_eq!(arena.key_at(3), keys.pop());
     let text = format!("{:?}", keys[2]);
     assert!(text.starts_with("Key { index: 2, generation: "), "{text}");
 }
@@ -64,28 +64,28 @@ fn whatever_is_published_has_a_key_and_nothing_else_has() {
     let vacant = arena.reserve(1).unwrap();
     let (index, value) = arena.local().publish(1).unwrap();
     let mut run = arena.reserve(3).unwrap();
-    run.fill(10..12);
-    assert_eq!(arena.key(run.first_index()), None);
+    run.fill_from_iter(10..12);
+    assert_eq!(arena.key_at(run.first_index()), None);
     let (first, _) = run.publish();
     let owned = arena.alloc(2).unwrap();
     let open = arena.reserve(2).unwrap();
-    let key = arena.key(index).unwrap();
-    assert_eq!((arena.get_key(key), arena.index_of(value)), (Some(value), Some(index)));
-    let keys = [first, first + 1].map(|index| arena.key(index).unwrap());
-    assert_eq!(keys.map(|key| arena.get_key(key)), [Some(&10), Some(&11)]);
+    let key = arena.key_at(index).unwrap();
+    assert_eq!((arena.get_keyed(key), arena.index_of(value)), (Some(value), Some(index)));
+    let keys = [first, first + 1].map(|index| arena.key_at(index).unwrap());
+    assert_eq!(keys.map(|key| arena.get_keyed(key)), [Some(&10), Some(&11)]);
     let without = [arena.index_of(owned).unwrap(), vacant.first_index(), open.first_index(), 39, 40, usize::MAX];
     drop((vacant, open));
-    assert_eq!(without.map(|index| arena.key(index)), [None; 6]);
+    assert_eq!(without.map(|index| arena.key_at(index)), [None; 6]);
     arena.publish_all();
-    assert_eq!(arena.key(without[0]).and_then(|key| arena.get_key(key)), Some(&2));
-    assert_eq!(arena.get_key(key), Some(&1), "publish_all ended the epoch");
+    assert_eq!(arena.key_at(without[0]).and_then(|key| arena.get_keyed(key)), Some(&2));
+    assert_eq!(arena.get_keyed(key), Some(&1), "publish_all ended the epoch");
 }
 
 #[test]
 fn all_keys_of_a_value_are_equal() {
     let arena = AtomicArena::with_capacity(2);
     let (key, _) = arena.publish_keyed('a').unwrap();
-    assert_eq!((arena.key(0), arena.key(0)), (Some(key), Some(key)));
+    assert_eq!((arena.key_at(0), arena.key_at(0)), (Some(key), Some(key)));
 }
 
 #[test]
@@ -93,23 +93,23 @@ fn values_without_size_have_keys() {
     let mut arena = AtomicArena::with_capacity(2);
     let keys = publish(&arena, [(), ()]);
     assert_ne!(keys[0], keys[1]);
-    assert_eq!(arena.get_key(keys[1]), Some(&()));
+    assert_eq!(arena.get_keyed(keys[1]), Some(&()));
     arena.reset();
     publish(&arena, [(), ()]);
-    assert_eq!(arena.get_key(keys[1]), None);
+    assert_eq!(arena.get_keyed(keys[1]), None);
 }
 
 #[test]
 fn get_key_mut_follows_keys_and_not_indices() {
     let mut arena = AtomicArena::with_capacity(2);
     let stale = publish(&arena, [1, 2]);
-    *arena.get_key_mut(stale[1]).unwrap() += 10;
-    assert_eq!(arena.get_key(stale[1]), Some(&12));
+    *arena.get_keyed_mut(stale[1]).unwrap() += 10;
+    assert_eq!(arena.get_keyed(stale[1]), Some(&12));
     arena.reset();
     let key = publish(&arena, [3])[0];
     arena.alloc(4).unwrap();
-    assert_eq!(stale.iter().map(|&key| arena.get_key_mut(key).copied()).collect::<Vec<_>>(), [None, None]);
-    assert_eq!(arena.get_key_mut(key), Some(&mut 3));
+    assert_eq!(stale.iter().map(|&key| arena.get_keyed_mut(key).copied()).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(arena.get_keyed_mut(key), Some(&mut 3));
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn get_key_mut_settles_what_a_leaked_handle_held_wherever_the_key_leads() {
     let mut arena = AtomicArena::with_capacity(4);
     let (key, _) = arena.publish_keyed(1).unwrap();
     mem::forget(arena.reserve(3));
-    assert_eq!((arena.get_key_mut(key).copied(), arena.remaining()), (Some(1), 3));
+    assert_eq!((arena.get_keyed_mut(key).copied(), arena.remaining()), (Some(1), 3));
     arena.reset();
     mem::forget(arena.reserve(3));
-    assert_eq!((arena.get_key_mut(key).copied(), arena.remaining()), (None, 4));
+    assert_eq!((arena.get_keyed_mut(key).copied(), arena.remaining()), (None, 4));
 }
 
 // ---- when it ends
@@ -134,14 +134,14 @@ fn check_end<T: Sync + PartialEq>(make: impl Fn(usize) -> T, end: impl Fn(&mut A
         let keys = publish(&arena, (0..3).map(|i| make(round * 3 + i)));
         arena.alloc(make(0)).ok().unwrap();
         for (i, &key) in keys.iter().enumerate() {
-            assert!(arena.get_key(key).is_some_and(|value| *value == make(round * 3 + i)));
+            assert!(arena.get_keyed(key).is_some_and(|value| *value == make(round * 3 + i)));
         }
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()), "round {round}");
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()), "round {round}");
         stale.extend(keys);
         end(&mut arena);
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none() && arena.get_key_mut(key).is_none()));
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none() && arena.get_keyed_mut(key).is_none()));
         arena.publish_all();
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()), "publish_all brought a key back");
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()), "publish_all brought a key back");
         arena.reset();
     }
 }
@@ -183,7 +183,7 @@ fn compact_moves_a_value_away_from_its_key() {
     drop(hole);
     assert_eq!(arena.compact(), ['a', 'b']);
     arena.publish_all();
-    assert_eq!((arena.get(1), arena.get_key(keys[0])), (Some(&'b'), None)); // keys[0] was of index 1
+    assert_eq!((arena.get(1), arena.get_keyed(keys[0])), (Some(&'b'), None)); // keys[0] was of index 1
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]
@@ -196,11 +196,11 @@ fn release_ends_every_key() {
         if round % 3 == 0 {
             arena.reset(); // whose epoch had keys, and no value any more when the pages go
         }
-        arena.release().unwrap();
+        arena.reset_decommit().unwrap();
         arena.publish(round).unwrap();
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()));
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()));
         stale.push(arena.publish_keyed(round).unwrap().0);
-        assert_eq!(arena.get_key(*stale.last().unwrap()), Some(&round));
+        assert_eq!(arena.get_keyed(*stale.last().unwrap()), Some(&round));
         arena.reset();
     }
 }
@@ -217,7 +217,7 @@ fn a_panic_in_a_drop_ends_every_key_all_the_same() {
     let keys = publish(&arena, [Bomb(true), Bomb(false)]);
     assert_eq!(panic_of(|| arena.reset()), "planned");
     publish(&arena, [Bomb(false), Bomb(false)]);
-    assert!(keys.iter().all(|&key| arena.get_key(key).is_none()));
+    assert!(keys.iter().all(|&key| arena.get_keyed(key).is_none()));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn what_leaves_the_values_in_place_leaves_the_keys() {
     arena.publish_all();
     arena.fill_default();
     arena.as_mut_slice().unwrap()[1] += 10;
-    assert_eq!((arena.get_key(keys[0]), arena.get_key(keys[1])), (Some(&11), Some(&22)));
+    assert_eq!((arena.get_keyed(keys[0]), arena.get_keyed(keys[1])), (Some(&11), Some(&22)));
 }
 
 // ---- whose it is
@@ -244,13 +244,13 @@ fn a_key_of_another_arena_leads_nowhere() {
     let arenas: [AtomicArena<_>; 3] = std::array::from_fn(|_| AtomicArena::with_capacity(2));
     let keys: Vec<_> = arenas.iter().enumerate().map(|(i, arena)| arena.publish_keyed(i).unwrap().0).collect();
     for (i, arena) in arenas.iter().enumerate() {
-        let found: Vec<_> = keys.iter().map(|&key| arena.get_key(key)).collect();
+        let found: Vec<_> = keys.iter().map(|&key| arena.get_keyed(key)).collect();
         assert_eq!(found.iter().flatten().collect::<Vec<_>>(), [&&i]);
         assert_eq!(found[i], Some(&i));
     }
     let without = AtomicArena::with_capacity(2);
     without.publish(7).unwrap();
-    assert!(keys.iter().all(|&key| without.get_key(key).is_none()));
+    assert!(keys.iter().all(|&key| without.get_keyed(key).is_none()));
 }
 
 #[test]
@@ -258,12 +258,12 @@ fn values_take_their_keys_along_when_the_arena_moves() {
     let arena = StaticArena::<_, 2>::new();
     let (key, _) = arena.publish_keyed('a').unwrap();
     let mut boxed = Box::new(arena);
-    assert_eq!(boxed.get_key(key), Some(&'a'));
+    assert_eq!(boxed.get_keyed(key), Some(&'a'));
     let other = StaticArena::new();
     let (other_key, _) = other.publish_keyed('b').unwrap();
     let arena = mem::replace(&mut *boxed, other);
-    assert_eq!((arena.get_key(key), arena.get_key(other_key)), (Some(&'a'), None));
-    assert_eq!((boxed.get_key(key), boxed.get_key(other_key)), (None, Some(&'b')));
+    assert_eq!((arena.get_keyed(key), arena.get_keyed(other_key)), (Some(&'a'), None));
+    assert_eq!((boxed.get_keyed(key), boxed.get_keyed(other_key)), (None, Some(&'b')));
 }
 
 #[test]
@@ -271,11 +271,11 @@ fn values_take_their_keys_along_when_arenas_are_swapped() {
     let (mut one, mut two) = (AtomicArena::with_capacity(1), AtomicArena::with_capacity(1));
     let (first, second) = (publish(&one, [1])[0], publish(&two, [2])[0]);
     mem::swap(&mut one, &mut two);
-    assert_eq!((one.get_key(first), one.get_key(second)), (None, Some(&2)));
-    assert_eq!((two.get_key(first), two.get_key(second)), (Some(&1), None));
+    assert_eq!((one.get_keyed(first), one.get_keyed(second)), (None, Some(&2)));
+    assert_eq!((two.get_keyed(first), two.get_keyed(second)), (Some(&1), None));
     one.reset();
     one.publish(3).unwrap();
-    assert_eq!((one.get_key(second), two.get_key(first)), (None, Some(&1)));
+    assert_eq!((one.get_keyed(second), two.get_keyed(first)), (None, Some(&1)));
 }
 
 #[test]
@@ -288,10 +288,10 @@ fn another_arena_at_the_same_address_has_other_keys() {
         let in_place = place.insert(StaticArena::new());
         stale.push(arena.publish_keyed(round).unwrap().0);
         stale_in_place.push(in_place.publish_keyed(round).unwrap().0);
-        let live = |key: &&Key<u8>| arena.get_key(**key).is_some();
+        let live = |key: &&Key<u8>| arena.get_keyed(**key).is_some();
         assert_eq!(stale.iter().rev().find(live), stale.last());
         assert_eq!(stale.iter().filter(live).count(), 1);
-        assert_eq!(stale_in_place.iter().filter(|&&key| in_place.get_key(key).is_some()).count(), 1);
+        assert_eq!(stale_in_place.iter().filter(|&&key| in_place.get_keyed(key).is_some()).count(), 1);
         assert!(stale_in_place.iter().all(|key| !live(&key)));
     }
 }
@@ -312,10 +312,10 @@ fn threads_that_race_for_the_first_key_get_one_epoch() {
                 .collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
-        let found: Vec<_> = keys.iter().map(|&key| *arena.get_key(key).unwrap()).collect();
+        let found: Vec<_> = keys.iter().map(|&key| *arena.get_keyed(key).unwrap()).collect();
         assert_eq!(found, [0, 10, 1, 11, 2, 12, 3, 13]);
-        assert!((0..8).all(|index| keys.contains(&arena.key(index).unwrap())));
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()));
+        assert!((0..8).all(|index| keys.contains(&arena.key_at(index).unwrap())));
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()));
         stale.extend(keys);
         arena.reset();
     }
@@ -344,13 +344,13 @@ mod data {
         let mut arena = AtomicArena::with_capacity(2);
         let keys = publish(&arena, ['a', 'b']);
         let back: Vec<_> = keys.iter().copied().map(again).collect();
-        assert_eq!((&back, arena.get_key(back[1])), (&keys, Some(&'b')));
+        assert_eq!((&back, arena.get_keyed(back[1])), (&keys, Some(&'b')));
         arena.reset();
         publish(&arena, ['c', 'd']);
-        assert_eq!((arena.get_key(back[0]), arena.get_key(again(keys[1]))), (None, None));
+        assert_eq!((arena.get_keyed(back[0]), arena.get_keyed(again(keys[1]))), (None, None));
         let other = AtomicArena::with_capacity(2);
         publish(&other, ['e', 'f']);
-        assert_eq!(other.get_key(back[1]), None);
+        assert_eq!(other.get_keyed(back[1]), None);
     }
 
     #[test]
@@ -370,8 +370,8 @@ mod data {
         arena.alloc(2).unwrap();
         for index in [1, 2, 3, usize::MAX] {
             let made_up: Key<i32> = there_and_back((numbers(key).0, index)).unwrap();
-            assert_eq!(arena.get_key(made_up), None);
-            assert_eq!(arena.get_key_mut(made_up), None);
+            assert_eq!(arena.get_keyed(made_up), None);
+            assert_eq!(arena.get_keyed_mut(made_up), None);
         }
     }
 

@@ -14,7 +14,7 @@ fn leak_one_two_three(order: [usize; 3], fill: bool) -> AtomicArena<u32> {
     arena.alloc(101).unwrap();
     for mut run in runs {
         if fill {
-            assert_eq!(run.fill(0..), run.capacity());
+            assert_eq!(run.fill_from_iter(0..), run.capacity());
         }
         mem::forget(run);
     }
@@ -49,8 +49,8 @@ fn a_neighbour_that_was_finished_is_not_taken_for_a_leaked_run() {
     for n in 1..=3 {
         let mut arena = AtomicArena::with_capacity(10);
         let [mut before, leaked, mut behind] = [n, n, n].map(|n| arena.reserve(n).unwrap());
-        before.fill(0..n);
-        behind.fill(10..10 + n);
+        before.fill_from_iter(0..n);
+        behind.fill_from_iter(10..10 + n);
         mem::forget(leaked);
         before.finish();
         behind.publish();
@@ -88,7 +88,7 @@ fn the_values_of_a_leaked_run_are_leaked_with_it() {
         let runs = [1, 2, 3].map(|n| arena.reserve(n).unwrap());
         arena.publish(ledger.value()).unwrap();
         for mut run in runs {
-            run.fill(ledger.values(run.capacity()).into_iter());
+            run.fill_from_iter(ledger.values(run.capacity()));
             mem::forget(run);
         }
         act(&mut arena);

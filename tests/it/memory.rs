@@ -114,7 +114,7 @@ mod mapped {
 
     #[test]
     fn impossible_capacities_are_refused() {
-        let refused = |capacity| AtomicArena::<u64, _>::mapped(capacity).or_fallback().build().unwrap_err();
+        let refused = |capacity| AtomicArena::<u64, _>::mapped(capacity).allow_fallback(true).build().unwrap_err();
         assert_eq!(refused(0), MapError::Capacity(CapacityError::Zero));
         for capacity in [usize::MAX, isize::MAX as usize / 8, isize::MAX as usize / 9 + 1] {
             let too_large = CapacityError::TooLarge { capacity, slot_size: 8 };
@@ -131,7 +131,7 @@ mod mapped {
             (MapError::TransparentHugePages { bytes, os_error }, "transparent_hugepage/enabled"),
             (MapError::ExplicitHugePages { bytes, os_error }, "vm.nr_hugepages"),
             (MapError::Lock { bytes, os_error }, "ulimit -l"),
-            (MapError::Release { bytes, os_error }, "drop the arena"),
+            (MapError::Decommit { bytes, os_error }, "drop the arena"),
         ] {
             let text = error.to_string();
             assert!(text.contains("4096 bytes") && text.contains(change) && text.contains("os error 12"), "{text}");
@@ -174,7 +174,7 @@ mod mapped {
             }
             std::mem::forget(arena.reserve(3).unwrap());
             if round % 7 == 0 {
-                arena.release().unwrap()
+                arena.reset_decommit().unwrap()
             } else {
                 arena.reset()
             }
@@ -182,7 +182,7 @@ mod mapped {
         }
         arena.publish(ledger.bomb()).unwrap();
         arena.publish(ledger.value()).unwrap();
-        assert!(panic_of(|| arena.release().unwrap()).starts_with("bomb"));
+        assert!(panic_of(|| arena.reset_decommit().unwrap()).starts_with("bomb"));
         assert_eq!((arena.count(), ledger.alive().len()), (0, 0));
         assert_eq!(arena.publish(ledger.value()).unwrap().0, 0);
     }
@@ -274,7 +274,7 @@ mod mapped {
                 let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
                 for builder in
-                    [AtomicArena::<u64, _>::mapped(MAX_HANDLES), AtomicArena::mapped(MAX_HANDLES).or_fallback()]
+                    [AtomicArena::<u64, _>::mapped(MAX_HANDLES), AtomicArena::mapped(MAX_HANDLES).allow_fallback(true)]
                 {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
@@ -290,7 +290,7 @@ mod mapped {
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
                 for _ in 0..3 {
                     arena.alloc(1).unwrap();
-                    arena.release().unwrap();
+                    arena.reset_decommit().unwrap();
                 }
             });
         }
@@ -315,7 +315,7 @@ mod mapped {
                 assert!(error.to_string().contains("ulimit -l"), "{error}");
                 assert_eq!(locked(), 0, "nothing is left locked");
 
-                let arena = builder().or_fallback().build().unwrap();
+                let arena = builder().allow_fallback(true).build().unwrap();
                 assert_eq!((arena.is_locked(), arena.alloc(1).is_ok()), (false, true));
                 let small = AtomicArena::<u64, _>::mapped(1000).lock_in_ram(true).build().unwrap();
                 assert_eq!((small.is_locked(), locked()), (true, 3 * page_size()));
@@ -329,7 +329,7 @@ mod mapped {
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
             assert_eq!((bytes, os_error.is_some()), ((9 * MAX_HANDLES).next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
-            let arena = builder().or_fallback().build().unwrap();
+            let arena = builder().allow_fallback(true).build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));
         }
 
@@ -348,7 +348,7 @@ mod mapped {
                 assert_eq!(arena.fill_with(|index| index as u64).len(), MIB / 2);
                 arena.publish_all();
                 assert_eq!(number("/proc/meminfo", "HugePages_Free"), free - 3);
-                arena.release().unwrap();
+                arena.reset_decommit().unwrap();
                 assert_eq!(number("/proc/meminfo", "HugePages_Free"), free);
             }
             assert_eq!(arena.huge_pages(), Some(HugePages::Explicit));
@@ -392,7 +392,7 @@ mod mapped {
                 assert_eq!((arena.is_locked(), locked() / MIB), (true, 9));
                 assert!(resident() >= 9 * MIB);
                 arena.alloc(1).unwrap();
-                arena.release().unwrap();
+                arena.reset_decommit().unwrap();
                 assert_eq!((arena.is_locked(), locked(), arena.alloc(1).is_ok()), (false, 0, true));
             });
         }
@@ -435,7 +435,7 @@ mod mapped {
                         arena.publish_all();
                         let filled = resident();
                         assert_near("filled", filled, before + bytes);
-                        arena.release().unwrap();
+                        arena.reset_decommit().unwrap();
                         let released = resident();
                         assert_near("released", released, before);
                         // Nothing is left to zero, and no page is brought in to find that out.
@@ -446,7 +446,7 @@ mod mapped {
                         arena.alloc_slice_copy(&[1; MIB]).unwrap();
                         arena.reset();
                         assert_near("reset", resident(), before + 8 * MIB);
-                        arena.release().unwrap();
+                        arena.reset_decommit().unwrap();
                     }
                 }
                 assert_near("dropped", resident(), before);

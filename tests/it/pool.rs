@@ -322,7 +322,7 @@ fn mapped_arenas_give_their_pages_back_while_checked_out() {
     let pool = ArenaPool::from_arenas((0..2).map(|_| AtomicArena::<u64, _>::mapped(1 << 20).build().unwrap())).unwrap();
     let mut held = pool.checkout().unwrap();
     held.alloc_slice_copy(&[7; 1000]).unwrap();
-    held.release().unwrap();
+    held.reset_decommit().unwrap();
     drop(held);
     assert_eq!((pool.available(), pool.checkout().unwrap().count()), (2, 0));
 }

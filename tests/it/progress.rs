@@ -50,7 +50,7 @@ fn do_everything(arena: &AtomicArena<usize>) {
     assert!(arena.reserve(CAPACITY + 1).is_err());
     arena.reserve(2).unwrap().push(11).unwrap();
     let mut run = arena.reserve_up_to(2);
-    run.fill(12..);
+    run.fill_from_iter(12..);
     let (first, slice) = run.publish();
     assert_eq!(arena.get_slice(first..first + 2), Some(slice));
     let mut local = arena.local();

@@ -121,7 +121,7 @@ fn push_and_pop_work_like_those_of_a_vec() {
 fn what_is_filled_is_a_slice() {
     let arena = AtomicArena::with_capacity(8);
     let mut run = arena.reserve(5).unwrap();
-    assert_eq!(run.fill([3, 1, 2].into_iter()), 3);
+    assert_eq!(run.fill_from_iter([3, 1, 2]), 3);
     assert_eq!((run.len(), run.is_empty(), run.is_full()), (3, false, false));
     run.sort();
     run[0] = 10;
@@ -136,7 +136,7 @@ fn truncate_drops_what_is_behind() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(4).unwrap();
-    run.fill(ledger.values(4).into_iter());
+    run.fill_from_iter(ledger.values(4));
     run.truncate(9);
     run.truncate(4);
     assert_eq!((run.len(), ledger.dropped()), (4, 0));
@@ -168,13 +168,13 @@ fn fill_takes_from_the_iterator_only_what_fits() {
     let mut run = arena.reserve(3).unwrap();
     let mut numbers = 0..10;
     run.push(100).unwrap();
-    assert_eq!(run.fill(numbers.by_ref()), 2);
+    assert_eq!(run.fill_from_iter(numbers.by_ref()), 2);
     assert_eq!(numbers.next(), Some(2), "nothing was taken and thrown away");
-    assert_eq!(run.fill(numbers.by_ref()), 0);
+    assert_eq!(run.fill_from_iter(numbers.by_ref()), 0);
     assert_eq!(numbers.next(), Some(3));
     assert_eq!(*run, [100, 0, 1]);
     run.truncate(1);
-    assert_eq!(run.fill(std::iter::once(7)), 1);
+    assert_eq!(run.fill_from_iter(std::iter::once(7)), 1);
     assert_eq!(*run, [100, 7]);
 }
 
@@ -202,8 +202,8 @@ fn fill_believes_no_size_hint() {
     }
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(4).unwrap();
-    assert_eq!(run.fill(Boaster), 0);
-    assert_eq!(run.fill(Endless), 4);
+    assert_eq!(run.fill_from_iter(Boaster), 0);
+    assert_eq!(run.fill_from_iter(Endless), 4);
     assert_eq!(run.finish(), &[1; 4]);
 }
 
@@ -213,7 +213,7 @@ fn a_panic_in_fill_keeps_what_was_filled() {
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(4).unwrap();
     panic_of(|| {
-        run.fill((0..4).map(|i| if i == 2 { panic!("at {i}") } else { ledger.value() }));
+        run.fill_from_iter((0..4).map(|i| if i == 2 { panic!("at {i}") } else { ledger.value() }));
     });
     assert_eq!((run.len(), ledger.dropped()), (2, 0));
     run.push(ledger.value()).unwrap();
@@ -227,7 +227,7 @@ fn a_panic_in_fill_keeps_what_was_filled() {
 fn an_iterator_given_to_fill_may_use_the_arena() {
     let arena = AtomicArena::<u32>::with_capacity(6);
     let mut run = arena.reserve(3).unwrap();
-    assert_eq!(run.fill((0..3).map(|i| *arena.alloc(i + 10).unwrap())), 3);
+    assert_eq!(run.fill_from_iter((0..3).map(|i| *arena.alloc(i + 10).unwrap())), 3);
     assert_eq!(run.finish(), &[10, 11, 12]);
     assert!(arena.is_full());
 }
@@ -271,7 +271,7 @@ fn a_length_set_lower_leaks_and_never_drops() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(3);
     let mut run = arena.reserve(3).unwrap();
-    run.fill(ledger.values(3).into_iter());
+    run.fill_from_iter(ledger.values(3));
     // SAFETY: 1 is not above the capacity, and the first slot is initialised.
     unsafe { run.set_len(1) };
     drop(run);
@@ -285,7 +285,7 @@ fn a_length_set_lower_leaks_and_never_drops() {
 fn finish_gives_back_what_is_not_filled() {
     let arena = AtomicArena::with_capacity(8);
     let mut run = arena.reserve(6).unwrap();
-    run.fill(0..2);
+    run.fill_from_iter(0..2);
     assert_eq!(run.finish(), &[0, 1]);
     assert_eq!((arena.count(), arena.remaining()), (2, 6));
     assert_eq!(arena.reserve(6).unwrap().first_index(), 2, "at the cursor it goes back as a run");
@@ -318,7 +318,7 @@ fn what_finish_returns_outlives_the_handle_and_is_owned() {
     let mut arena = AtomicArena::with_capacity(3);
     let slice = {
         let mut run = arena.reserve(2).unwrap();
-        run.fill([1, 2].into_iter());
+        run.fill_from_iter([1, 2]);
         run.finish()
     };
     slice[0] = 10;
@@ -333,7 +333,7 @@ fn publish_shows_the_whole_run() {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(9).unwrap();
     let mut run = arena.reserve(4).unwrap();
-    run.fill(10..13);
+    run.fill_from_iter(10..13);
     let (first, slice) = run.publish();
     assert_eq!((first, slice), (cursor_after(1), &[10, 11, 12][..]));
     assert_eq!(arena.get_slice(first..first + 3), Some(&[10, 11, 12][..]));
@@ -381,7 +381,7 @@ fn a_dropped_reservation_drops_its_values_and_gives_every_slot_back() {
         let arena = AtomicArena::with_capacity(6);
         arena.alloc(ledger.value()).unwrap();
         let mut run = arena.reserve(4).unwrap();
-        run.fill(ledger.values(filled).into_iter());
+        run.fill_from_iter(ledger.values(filled));
         drop(run);
         assert_eq!(ledger.dropped(), filled);
         assert_eq!((arena.count(), arena.remaining()), (1, 5));
@@ -434,7 +434,7 @@ fn a_drop_may_allocate_in_the_same_arena() {
     }
 
     let mut run = VALUES.reserve(2).unwrap();
-    run.fill([Again(true), Again(true)].into_iter());
+    run.fill_from_iter([Again(true), Again(true)]);
     drop(run);
     assert_eq!((VALUES.count(), VALUES.index_bound()), (2, 4));
 }

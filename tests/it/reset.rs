@@ -118,11 +118,11 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
         ("publish", |arena| while arena.publish(SECRET).is_ok() {}),
         ("bulk", |arena| assert_eq!(arena.alloc_slice_copy(&[SECRET; 8]).unwrap().len(), 8)),
         ("a dropped reservation", |arena| {
-            arena.reserve(8).unwrap().fill([SECRET; 8].into_iter());
+            arena.reserve(8).unwrap().fill_from_iter([SECRET; 8]);
         }),
         ("pop and finish", |arena| {
             let mut run = arena.reserve(8).unwrap();
-            run.fill([SECRET; 8].into_iter());
+            run.fill_from_iter([SECRET; 8]);
             run.truncate(5);
             while run.pop().is_some() {}
             run.finish();
@@ -133,12 +133,12 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
         }),
         ("a leaked reservation", |arena| {
             let mut run = arena.reserve(8).unwrap();
-            run.fill([SECRET; 8].into_iter());
+            run.fill_from_iter([SECRET; 8]);
             mem::forget(run);
         }),
         ("a leaked reservation, settled", |arena| {
             let mut run = arena.reserve(8).unwrap();
-            run.fill([SECRET; 8].into_iter());
+            run.fill_from_iter([SECRET; 8]);
             mem::forget(run);
             assert!(arena.get_mut(0).is_none());
         }),

@@ -321,15 +321,15 @@ fn in_order_is_kept_when_the_pages_go_back() {
     for _ in 0..3 {
         bring_shards_on(&arena, || 7);
         assert_eq!((arena.count(), arena.index_bound()), (TAKEN, TAKEN));
-        arena.release().unwrap();
+        arena.reset_decommit().unwrap();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (0, 1));
-        arena.release().unwrap();
+        arena.reset_decommit().unwrap();
     }
     let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
     for _ in 0..3 {
         bring_shards_on(&other, || 7);
         assert_eq!(left_in_shards(&other) > 0, HAS_LANES);
-        other.release().unwrap();
+        other.reset_decommit().unwrap();
         assert_room(&other, LARGE, || 8);
         other.reset();
     }
@@ -439,7 +439,7 @@ impl<'l> Used<'l> {
             arena.publish(ledger.value()).unwrap();
         }
         let mut run = arena.reserve(4).unwrap();
-        assert_eq!(run.fill(ledger.values(3).into_iter()), 3);
+        assert_eq!(run.fill_from_iter(ledger.values(3)), 3);
         run.publish();
         drop(hole);
         let published: Vec<_> = arena.iter().map(|(index, value)| (index, value.id)).collect();

@@ -84,7 +84,7 @@ fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
     drop(run); // nothing was written
     assert_eq!(arena.stats().high_water, 0);
     let mut run = arena.reserve(50).unwrap();
-    run.fill(0..20);
+    run.fill_from_iter(0..20);
     drop(run); // 20 were
     assert_eq!(arena.stats().high_water, 20);
     let hole = arena.reserve(30).unwrap();
@@ -106,11 +106,11 @@ fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
 fn released_pages_are_forgotten_and_the_numbers_are_not() {
     let mut arena = AtomicArena::mapped(10_000).build().unwrap();
     arena.alloc_slice_with(7_000, |_| 1_u64).unwrap();
-    arena.release().unwrap();
+    arena.reset_decommit().unwrap();
     arena.alloc_slice_with(10, |_| 1).unwrap();
     arena.reset_zeroed();
     arena.alloc_slice_with(20, |_| 1).unwrap();
-    arena.release().unwrap();
+    arena.reset_decommit().unwrap();
     let stats = arena.stats();
     assert_eq!((stats.count, stats.high_water, stats.resets), (0, 7_000, 3));
     assert!(stats.bytes >= 90_000 && stats.bytes - stats.overhead == 80_000);

@@ -85,7 +85,7 @@ mod system {
 
         fn arena<'m, T: 'm>(_: &'m mut Bytes) -> AtomicArena<T, Mapped<T>> {
             let pages = AtomicArena::mapped(CAPACITY).huge_pages(HugePages::Transparent);
-            pages.prefault(true).lock_in_ram(true).or_fallback().build().unwrap()
+            pages.prefault(true).lock_in_ram(true).allow_fallback(true).build().unwrap()
         }
     }
 }
@@ -168,7 +168,7 @@ fn a_reservation<P: Place>() {
     let mut run = arena.reserve(10).unwrap();
     assert_eq!((run.capacity(), run.first_index()), (10, 0));
     run.push(1).unwrap();
-    assert_eq!(run.fill(2..4), 2);
+    assert_eq!(run.fill_from_iter(2..4), 2);
     assert_eq!(*run, [1, 2, 3]);
     assert_eq!(run.publish(), (0, &[1, 2, 3][..]));
     assert_eq!(arena.get_slice(0..3), Some(&[1, 2, 3][..]));
@@ -419,7 +419,7 @@ fn reset_zeroed_leaves_no_byte<P: Place>() {
     for round in 0..2 {
         arena.alloc([0x55; 3]).unwrap();
         let mut run = arena.reserve(9).unwrap();
-        run.fill([[0x77; 3]; 5].into_iter());
+        run.fill_from_iter([[0x77; 3]; 5]);
         drop(run);
         if round == 1 {
             arena.compact();
@@ -616,8 +616,8 @@ fn a_key_ends_with_its_epoch<P: Place>() {
     let mut stale = Vec::new();
     for round in 0..scaled(110, 3) as u64 {
         let (key, _) = arena.publish_keyed(round).unwrap();
-        assert!(stale.iter().all(|&key| arena.get_key(key).is_none()));
-        assert_eq!((arena.get_key(key), arena.key(0), arena.key(1)), (Some(&round), Some(key), None));
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()));
+        assert_eq!((arena.get_keyed(key), arena.key_at(0), arena.key_at(1)), (Some(&round), Some(key), None));
         stale.push(key);
         match round % 4 {
             0 => arena.reset(),
@@ -628,8 +628,8 @@ fn a_key_ends_with_its_epoch<P: Place>() {
                 arena.publish_all();
             }
         }
-        assert_eq!(arena.get_key(key), None);
-        assert_eq!(arena.get_key_mut(key), None);
+        assert_eq!(arena.get_keyed(key), None);
+        assert_eq!(arena.get_keyed_mut(key), None);
         arena.reset();
     }
 }

@@ -191,7 +191,7 @@ impl<'a, 't> Worker<'a, 't> {
             _ => self.arena.reserve(len).ok(),
         };
         if let Some(mut run) = run {
-            run.fill(self.make_some().into_iter());
+            run.fill_from_iter(self.make_some());
             if self.dice.roll(4) == 0 {
                 drop(run.pop());
             }
@@ -480,7 +480,7 @@ fn published_in_bulk_is_visible(rounds: usize) {
                 for len in 1.. {
                     let mut run = arena.reserve_up_to(len % 4 + 1);
                     let first = run.first_index();
-                    run.fill(first..);
+                    run.fill_from_iter(first..);
                     if run.is_empty() {
                         break;
                     }

@@ -115,7 +115,7 @@ fn runs_and_single_slots_never_overlap() {
                 3 => slots.extend(arena.alloc_slice_with(5, |_| 0).into_iter().flatten()),
                 _ => {
                     let mut run = arena.reserve_up_to(4);
-                    run.fill([0, 0].into_iter());
+                    run.fill_from_iter([0, 0]);
                     slots.extend(run.finish());
                 }
             }
@@ -193,7 +193,7 @@ fn a_published_run_is_seen_whole_or_not_at_all() {
             let _writer = writers.begin();
             for run in 0..runs {
                 let mut slots = arena.reserve(RUN).unwrap();
-                slots.fill((0..RUN).map(|i| Box::new(run * RUN + i)));
+                slots.fill_from_iter((0..RUN).map(|i| Box::new(run * RUN + i)));
                 let (first, slice) = slots.publish();
                 assert_eq!((first, slice.len()), (run * RUN, RUN));
             }
@@ -354,7 +354,7 @@ fn runs_that_come_and_go_never_overlap_and_all_come_back() {
                 let Ok(mut run) = run else { continue };
                 let slots = run.first_index()..run.first_index() + run.capacity();
                 owners.take(slots.clone());
-                run.fill(std::iter::repeat_with(|| Box::new(thread)));
+                run.fill_from_iter(std::iter::repeat_with(|| Box::new(thread)));
                 assert!(run.iter().all(|value| **value == thread));
                 owners.give(slots);
             }
@@ -532,6 +532,6 @@ fn in_order_holds_when_the_pages_are_given_back() {
     let mut arena = AtomicArena::mapped(SLOTS_OF_TURNS).build().unwrap().in_order();
     for _ in 0..3 {
         assert!(turns_are_in_order(&arena));
-        arena.release().unwrap();
+        arena.reset_decommit().unwrap();
     }
 }

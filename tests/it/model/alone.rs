@@ -21,7 +21,7 @@ pub(crate) fn op<T: Value, S: Storage<T>>(
         // The second is done by who owns the arena.
         Alone::Look | Alone::InOrder => {}
         Alone::Get(index) => get(arena, oracle, index % (oracle.capacity() + 1)),
-        Alone::GetKey(which) => get_key(arena, oracle, keys, which),
+        Alone::GetKey(which) => get_keyed(arena, oracle, keys, which),
         Alone::GetMany(many) => get_many(arena, oracle, many),
         Alone::IterMut { front, back } => iter_mut(arena, oracle, front, back),
         Alone::Drain { front, back, forget, fuse } => drain(arena, oracle, (front, back), forget, fuse),
@@ -67,15 +67,20 @@ fn get<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Orac
     }
 }
 
-fn get_key<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, keys: &Keys<T>, which: usize) {
+fn get_keyed<T: Value, S: Storage<T>>(
+    arena: &mut AtomicArena<T, S>,
+    oracle: &mut Oracle,
+    keys: &Keys<T>,
+    which: usize,
+) {
     let Some((key, want)) = keys.pick(oracle, which) else { return };
-    match (arena.get_key_mut(key), want) {
+    match (arena.get_keyed_mut(key), want) {
         (None, None) => {}
         (Some(value), Some(tag)) => {
             assert!(value.shows(tag));
             rewrite(value, oracle, key.index());
         }
-        (got, want) => panic!("get_key_mut({key:?}): {got:?}, and not {want:?}"),
+        (got, want) => panic!("get_keyed_mut({key:?}): {got:?}, and not {want:?}"),
     }
 }
 
@@ -106,7 +111,7 @@ fn so_many<T: Value, S: Storage<T>, const N: usize>(
         index if oracle.value(index).is_none() => Some(IndexError::NoValue { index }),
         index => indices[..i].contains(&index).then_some(IndexError::Duplicate { index }),
     });
-    match arena.get_many_mut(indices) {
+    match arena.get_disjoint_mut(indices) {
         Ok(mut got) => {
             assert_eq!(wrong, None, "{indices:?}");
             for (value, index) in got.iter_mut().zip(indices) {

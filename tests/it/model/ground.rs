@@ -66,8 +66,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         match (self.arena.publish_keyed(T::new(tag)), self.oracle.take_one()) {
             (Ok((key, value)), Some(place)) => {
                 self.keep_published(place, key.index(), value, tag);
-                assert_eq!(self.arena.key(key.index()), Some(key));
-                assert!(self.arena.get_key(key).is_some_and(|got| std::ptr::eq(got, value)));
+                assert_eq!(self.arena.key_at(key.index()), Some(key));
+                assert!(self.arena.get_keyed(key).is_some_and(|got| std::ptr::eq(got, value)));
                 self.keys.keep(self.oracle, key);
             }
             (Err(full), None) => one_came_back(full, tag),

@@ -36,7 +36,7 @@ impl<T: Value> Keys<T> {
 
     pub(crate) fn keep_all<S: Storage<T>>(&mut self, arena: &AtomicArena<T, S>, oracle: &Oracle) {
         for (index, _) in arena.iter() {
-            self.keep(oracle, arena.key(index).unwrap());
+            self.keep(oracle, arena.key_at(index).unwrap());
         }
     }
 
@@ -45,13 +45,13 @@ impl<T: Value> Keys<T> {
         let other = AtomicArena::with_capacity(STRANGERS as usize);
         for tag in 0..STRANGERS {
             let (key, value) = other.publish_keyed(T::new(tag)).unwrap();
-            assert!(other.get_key(key).is_some_and(|got| std::ptr::eq(got, value)));
-            assert!(self.all.iter().all(|&(epoch, before)| other.get_key(before).is_none() || epoch.is_none()));
+            assert!(other.get_keyed(key).is_some_and(|got| std::ptr::eq(got, value)));
+            assert!(self.all.iter().all(|&(epoch, before)| other.get_keyed(before).is_none() || epoch.is_none()));
             self.all.push((None, key));
         }
         let (before, own) = self.all.split_at(self.all.len() - STRANGERS as usize);
-        assert!(before.iter().all(|&(_, key)| other.get_key(key).is_none()));
-        assert!(own.iter().all(|&(_, key)| other.get_key(key).is_some()));
+        assert!(before.iter().all(|&(_, key)| other.get_keyed(key).is_none()));
+        assert!(own.iter().all(|&(_, key)| other.get_keyed(key).is_some()));
     }
 
     /// Where the key numbered so leads.
@@ -75,7 +75,7 @@ impl<T: Value> Keys<T> {
         for which in 0..self.all.len() {
             self.try_one(arena, oracle, which);
             let (key, want) = self.pick(oracle, which).unwrap();
-            let got = arena.get_key_mut(key);
+            let got = arena.get_keyed_mut(key);
             assert_eq!(got.is_some(), want.is_some(), "{key:?} leads to {got:?}");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())));
         }
@@ -83,7 +83,7 @@ impl<T: Value> Keys<T> {
 
     fn try_one<S: Storage<T>>(&self, arena: &AtomicArena<T, S>, oracle: &Oracle, which: usize) {
         let Some((key, want)) = self.pick(oracle, which) else { return };
-        let got = arena.get_key(key);
+        let got = arena.get_keyed(key);
         assert_eq!(got.is_some(), want.is_some(), "{key:?} leads to {got:?}");
         assert!(got.is_none_or(|value| value.shows(want.unwrap())));
     }

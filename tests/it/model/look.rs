@@ -88,15 +88,15 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
             // Not always: there are epochs without a key.
             if self.looks % 4 == 0 {
-                let key = self.arena.key(index);
+                let key = self.arena.key_at(index);
                 assert_eq!(key.map(|key| key.index()), want.map(|_| index));
-                let keyed = key.and_then(|key| self.arena.get_key(key));
+                let keyed = key.and_then(|key| self.arena.get_keyed(key));
                 assert_eq!(keyed.map(std::ptr::from_ref), got.map(std::ptr::from_ref));
             }
             let wrapped = self.arena.get_wrapping(index.wrapping_add(self.looks * capacity));
             assert_eq!(wrapped.map(std::ptr::from_ref), self.arena.get(index % capacity).map(std::ptr::from_ref));
         }
-        assert!(self.arena.get(usize::MAX).is_none() && self.arena.key(usize::MAX).is_none());
+        assert!(self.arena.get(usize::MAX).is_none() && self.arena.key_at(usize::MAX).is_none());
     }
 
     fn look_at_ranges(&self) {

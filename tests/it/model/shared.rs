@@ -246,7 +246,7 @@ impl<T: Value> Run<'_, T> {
         let room = self.slots.len() - self.tags.len();
         let mut log = Log::default();
         let iter = LyingIter { ground, log: &mut log, says: has, has, at, act };
-        let done = catch(|| self.reservation.fill(iter));
+        let done = catch(|| self.reservation.fill_from_iter(iter));
         if let Some(filled) = done {
             assert_eq!((filled, log.tags.len()), (room.min(has), room.min(has)));
             assert_eq!(log.calls, room.min(has + 1), "asked for more than fits, or after the end");
