@@ -6,9 +6,9 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::ops::Range;
 
+use crate::raw::arena_mut::{ArenaMut, Live};
+use crate::raw::arena_ref::ArenaRef;
 use crate::storage::Storage;
-use crate::view::ArenaRef;
-use crate::view_mut::{ArenaMut, Live};
 
 /// The published values, with their indices. Made by [`AtomicArena::iter`](crate::AtomicArena::iter).
 pub struct Iter<'a, T> {

@@ -1,6 +1,6 @@
 // Pages name a picture by a label and define it at their end, as the file beside them. rustdoc copies no files, so here the
 // label is defined before the page, and of two definitions Markdown takes the first: as what docs.rs has of the package, or
-// as the picture itself (see `ci/pictures`). Not when examples are run, which are named after the first file.
+// as the picture itself (see `checks/pictures`). Not when examples are run, which are named after the first file.
 #![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
 #![doc = include_str!("../README.md")]
 #![no_std]
@@ -11,28 +11,13 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-// Bottom-up: a file may use only files above it.
-mod sync;
+// Bottom-up: a module may use only modules above it.
 mod error;
-#[cfg(target_has_atomic = "64")]
-mod generation;
-mod stamp;
-mod shards;
-mod cursor;
-mod view;
-mod view_mut;
+mod raw;
 mod storage;
 mod iter;
 mod arena;
-mod stats;
-mod reservation;
-mod slices;
-mod local;
-mod compact;
-#[cfg(target_has_atomic = "64")]
-mod key;
-#[cfg(all(feature = "mapped", not(all(test, loom))))]
-mod mapped;
+mod handles;
 #[cfg(feature = "pool")]
 mod pool;
 #[cfg(feature = "rayon")]
@@ -43,23 +28,22 @@ mod models;
 #[cfg(feature = "rayon")]
 pub use self::rayon::{ParDrain, ParIntoIter, ParIter, ParIterMut};
 pub use arena::AtomicArena;
+#[cfg(target_has_atomic = "64")]
+pub use arena::Key;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use arena::MapBuilder;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;
+pub use arena::Stats;
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};
+pub use handles::{Local, Reservation};
 pub use iter::{Drain, IntoIter, Iter, IterMut};
-#[cfg(target_has_atomic = "64")]
-pub use key::Key;
-pub use local::Local;
-#[cfg(all(feature = "mapped", not(all(test, loom))))]
-pub use mapped::MapBuilder;
 #[cfg(all(feature = "pool", target_has_atomic = "ptr"))]
 pub use pool::OwnedCheckout;
 #[cfg(feature = "pool")]
 pub use pool::{ArenaPool, Checkout};
-pub use reservation::Reservation;
-pub use stats::Stats;
 #[cfg(not(all(test, loom)))]
 pub use storage::{Borrowed, Inline};
 pub use storage::{Heap, Storage};
@@ -73,7 +57,7 @@ pub use storage::{HugePages, Mapped};
 #[cfg(any(doc, doctest))]
 pub mod guide {}
 
-// The package in `migrating/` compiles what stands there of other crates.
+// The package in `checks/migrating/` compiles what stands there of other crates.
 #[doc = include_str!("../docs/migrating.md")]
 #[cfg(all(doc, not(doctest)))]
 pub mod migrating {}

@@ -1,4 +1,4 @@
-//! For ThreadSanitizer, which sees a missing ordering on any machine (x86 never shows one): `ci/thread-sanitizer`.
+//! For ThreadSanitizer, which sees a missing ordering on any machine (x86 never shows one): `checks/thread-sanitizer`.
 //! Without it, a quick test that everything arrives whole.
 //!
 //! The standard library is not instrumented, so the sanitizer does not see what its locks, channels and scoped threads

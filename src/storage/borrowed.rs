@@ -7,9 +7,9 @@ use core::ptr::NonNull;
 
 use super::{Memory, Storage, sealed};
 use crate::error::CapacityError;
-use crate::stamp::Stamp;
-use crate::view::{ArenaRef, Header};
-use crate::view_mut::ArenaMut;
+use crate::raw::arena_mut::ArenaMut;
+use crate::raw::arena_ref::{ArenaRef, Header};
+use crate::raw::stamps::Stamp;
 
 /// Bytes that the caller has from elsewhere, for `'m`.
 pub struct Borrowed<'m, T> {

@@ -16,10 +16,10 @@ use super::header;
 use super::{Memory, Storage, metadata_layout, sealed};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
+use crate::raw::arena_mut::ArenaMut;
+use crate::raw::arena_ref::ArenaRef;
 #[cfg(feature = "alloc")]
-use crate::stamp::Stamp;
-use crate::view::ArenaRef;
-use crate::view_mut::ArenaMut;
+use crate::raw::stamps::Stamp;
 
 /// Memory from the global allocator: slots as `Vec<T>` would ask for them, stamps zeroed and apart.
 ///

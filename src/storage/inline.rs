@@ -6,9 +6,9 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::{Storage, drop_values, sealed};
-use crate::stamp::Stamp;
-use crate::view::{ArenaRef, Header};
-use crate::view_mut::ArenaMut;
+use crate::raw::arena_mut::ArenaMut;
+use crate::raw::arena_ref::{ArenaRef, Header};
+use crate::raw::stamps::Stamp;
 
 /// Everything in the arena itself: no pointer, no allocation. For a `static`, or the stack.
 pub struct Inline<T, const N: usize> {

@@ -15,9 +15,9 @@ use memmap2::{MmapMut, MmapOptions};
 
 use super::{Memory, Storage, header, metadata_layout, sealed};
 use crate::error::{CapacityError, MapError};
-use crate::stamp::Stamp;
-use crate::view::ArenaRef;
-use crate::view_mut::ArenaMut;
+use crate::raw::arena_mut::ArenaMut;
+use crate::raw::arena_ref::ArenaRef;
+use crate::raw::stamps::Stamp;
 
 /// No system that we map memory from has smaller pages: a mapping is aligned to it at least, and writing one byte in
 /// each brings every page in.

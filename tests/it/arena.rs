@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use atomicarena::{AtomicArena, CapacityError};
 
-use crate::payload::{LANES_FORCED, Ledger, assert_room, panic_of, punch_holes};
+use crate::payload::{Ledger, SHARDS_FORCED, assert_room, panic_of, punch_holes};
 
 // ---- building
 
@@ -170,7 +170,7 @@ fn a_refused_alloc_with_gives_the_closure_back_uncalled() {
 #[test]
 fn a_panic_in_alloc_with_gives_the_slot_back() {
     let new = || AtomicArena::<u32>::with_capacity(4);
-    for (arena, comes_again) in [(new(), !LANES_FORCED), (new().in_order(), true)] {
+    for (arena, comes_again) in [(new(), !SHARDS_FORCED), (new().in_order(), true)] {
         arena.alloc(1).unwrap();
         for _ in 0..10 {
             let message = panic_of(|| _ = arena.alloc_with(|| panic!("no value")));
@@ -213,7 +213,7 @@ fn alloc_try_with_stores_what_was_made_or_passes_the_error_through() {
     assert_eq!(*seven, 8);
     // With shards any of the slots that came back will do.
     let index = arena.index_of(seven).unwrap();
-    assert!(index == 0 || (LANES_FORCED && index < 2), "{index}");
+    assert!(index == 0 || (SHARDS_FORCED && index < 2), "{index}");
     assert_room(&arena, 1, || 0);
 }
 

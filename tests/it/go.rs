@@ -5,7 +5,7 @@ use std::thread;
 
 use atomicarena::{AtomicArena, CapacityError};
 
-use crate::payload::{LANES_FORCED, Writers, assert_room, cursor_after, fill_up, scaled};
+use crate::payload::{SHARDS_FORCED, Writers, assert_room, cursor_after, fill_up, scaled};
 
 // ---- its behaviours
 
@@ -222,7 +222,7 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
             ended.store(round + 1, Ordering::Release);
         }
         for mut slots in handed_out {
-            if LANES_FORCED {
+            if SHARDS_FORCED {
                 // The other thread has a shard of its own, and what is left in it comes last.
                 slots.sort_unstable();
             }

@@ -13,12 +13,12 @@ use std::thread;
 use atomicarena::{AtomicArena, Drain, Iter, Local, Reservation};
 
 use crate::allocations::metered;
-use crate::payload::{LANES_FORCED, Ledger, Writers, assert_room, panic_of, punch_holes, scaled};
+use crate::payload::{Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, punch_holes, scaled};
 
 #[test]
 fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
     let new = || AtomicArena::with_capacity(20);
-    for (mut arena, in_order) in [(new(), !LANES_FORCED), (new().in_order(), true)] {
+    for (mut arena, in_order) in [(new(), !SHARDS_FORCED), (new().in_order(), true)] {
         for _ in 0..3 {
             let mut given = Vec::new();
             while let Ok((index, _)) = arena.publish(0) {

@@ -16,7 +16,7 @@ mod shards;
 mod leaks;
 mod local;
 mod memory;
-mod model;
+mod oracle;
 #[cfg(feature = "pool")]
 mod pool;
 mod progress;

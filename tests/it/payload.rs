@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use atomicarena::{AtomicArena, Storage};
 
-pub(crate) use crate::model::LANES_FORCED;
+pub(crate) use crate::oracle::SHARDS_FORCED;
 
 /// Writes down how often each of its values was dropped.
 ///
@@ -107,7 +107,7 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 /// Where the cursor stands after one thread took `n` slots of a new arena on the heap, one by one, and nothing else happened:
 /// behind the last of them, or, where shards are forced, behind the run of two that it came from.
 pub(crate) fn cursor_after(n: usize) -> usize {
-    if LANES_FORCED { n.next_multiple_of(2) } else { n }
+    if SHARDS_FORCED { n.next_multiple_of(2) } else { n }
 }
 
 /// Asks for one slot after the other until one is refused, and returns how many there were.

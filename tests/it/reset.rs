@@ -4,7 +4,7 @@ use std::mem;
 
 use atomicarena::AtomicArena;
 
-use crate::payload::{LANES_FORCED, Ledger, assert_room, fill_up, mined, mixed, panic_of, punch_holes, scaled};
+use crate::payload::{Ledger, SHARDS_FORCED, assert_room, fill_up, mined, mixed, panic_of, punch_holes, scaled};
 
 // ---- reset
 
@@ -167,7 +167,7 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
             assert_eq!(low.first_index(), 0);
             high.iter_mut().rev().for_each(|high| *high = None);
             drop(low);
-            assert_eq!((arena.index_bound(), arena.count()), (if LANES_FORCED { 8 } else { 0 }, 0));
+            assert_eq!((arena.index_bound(), arena.count()), (if SHARDS_FORCED { 8 } else { 0 }, 0));
         }),
         ("a panic midway", |arena| {
             panic_of(|| {

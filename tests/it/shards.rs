@@ -13,13 +13,13 @@ use std::thread;
 
 use atomicarena::{AtomicArena, Storage};
 
-use crate::payload::{Counted, LANES_FORCED, Ledger, Writers, assert_room, panic_of, scaled};
+use crate::payload::{Counted, Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, scaled};
 
 /// Whether an arena that is large enough has shards.
-const HAS_LANES: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
+const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
 
 /// Large enough.
-const LARGE: usize = if LANES_FORCED { 2_000 } else { 20_000 };
+const LARGE: usize = if SHARDS_FORCED { 2_000 } else { 20_000 };
 
 // ---- N threads, N slots
 
@@ -209,7 +209,7 @@ fn shards_come_on_when_threads_take_slots_by_turns() {
     for _ in 0..3 {
         bring_shards_on(&arena, || 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
-        assert_eq!(left_in_shards(&arena) > 0, HAS_LANES);
+        assert_eq!(left_in_shards(&arena) > 0, HAS_SHARDS);
         // A run is longer than what is left at the cursor, and what is left is had one by one.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
@@ -227,7 +227,7 @@ fn shards_stay_off_where_one_thread_is_alone_or_the_arena_is_small() {
     let small = AtomicArena::with_capacity(1_000);
     bring_shards_on(&small, || 7);
     for arena in [&alone, &small] {
-        assert_eq!((arena.count(), left_in_shards(arena) > 0), (TAKEN, LANES_FORCED));
+        assert_eq!((arena.count(), left_in_shards(arena) > 0), (TAKEN, SHARDS_FORCED));
     }
 }
 
@@ -250,7 +250,7 @@ fn a_reset_forgets_shards() {
         assert!((0..200).all(|index| arena.publish(index).unwrap().0 == index));
         assert_eq!((arena.count(), left_in_shards(&arena)), (200, 0));
         arena.alloc(7).unwrap();
-        assert_eq!(left_in_shards(&arena), usize::from(LANES_FORCED));
+        assert_eq!(left_in_shards(&arena), usize::from(SHARDS_FORCED));
         arena.reset();
     }
 }
@@ -271,7 +271,7 @@ fn who_has_the_arena_to_himself_gets_the_cursor_back() {
     // And who is alone from then on does not bring them back.
     for index in bound..bound + 200 {
         let published = arena.publish(8).unwrap().0;
-        assert!(LANES_FORCED || (published, arena.index_bound()) == (index, index + 1));
+        assert!(SHARDS_FORCED || (published, arena.index_bound()) == (index, index + 1));
     }
     assert_room(&arena, LARGE - TAKEN - 200, || 8);
 }
@@ -328,7 +328,7 @@ fn in_order_is_kept_when_the_pages_go_back() {
     let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
     for _ in 0..3 {
         bring_shards_on(&other, || 7);
-        assert_eq!(left_in_shards(&other) > 0, HAS_LANES);
+        assert_eq!(left_in_shards(&other) > 0, HAS_SHARDS);
         other.reset_decommit().unwrap();
         assert_room(&other, LARGE, || 8);
         other.reset();
@@ -455,7 +455,7 @@ impl<'l> Used<'l> {
         });
         let bound = arena.index_bound();
         drop(arena.reserve(5).unwrap());
-        assert_eq!(arena.index_bound() > bound, HAS_LANES, "a run does not go back to the cursor");
+        assert_eq!(arena.index_bound() > bound, HAS_SHARDS, "a run does not go back to the cursor");
         let mut values = values.into_inner().unwrap();
         values.sort_unstable();
         Used { arena, values }

@@ -6,7 +6,7 @@ use std::thread;
 use atomicarena::{AtomicArena, StaticArena};
 
 use crate::allocations::metered;
-use crate::payload::{LANES_FORCED, Ledger, punch_holes, scaled};
+use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, scaled};
 
 #[test]
 fn what_is_taken_vacant_and_held_by_handles() {
@@ -159,7 +159,7 @@ fn the_bytes_on_the_heap_are_those_that_were_asked_for() {
 #[test]
 fn a_small_arena_takes_half_a_kilobyte_beside_slots_and_stamps() {
     let arena = AtomicArena::<u64>::with_capacity(1_000);
-    assert!(LANES_FORCED || arena.stats().bytes <= 512 + 1_000 * (size_of::<u64>() + 1));
+    assert!(SHARDS_FORCED || arena.stats().bytes <= 512 + 1_000 * (size_of::<u64>() + 1));
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! A game whose entities are made anew in each frame, by several systems at once, from those of the frame before.
+//!
+//! ```text
+//! cd examples/showcase && cargo run --release --bin frames -- --out battle.gif
+//! ```
+//!
+//! Two fleets fight. Ships, shots and sparks are each moved by a system of their own, in a thread of its own: it reads
+//! the last frame and spawns into the next. A pool of two arenas is all the memory there is: in one lies the last frame,
+//! which everybody may read by index, and the other is filled. Then the older one goes back to the pool, empty.
+//!
+//! The same is done with a box for each entity, a vector of boxes for each system, and in the end one vector of all; in
+//! turn, and the program fails when a frame differs. It prints the medians over the frames:
+//!
+//! - *look*: one thread goes through the last frame, and notes which entity is where.
+//! - *build*: the systems run, with all the reading, thinking and spawning.
+//! - *free*: the frame before the last is let go of.
+//!
+//! `ways.rs` is the part to read: the two ways. `entity.rs` tells why the arenas cannot become full.
+#![forbid(unsafe_code)]
+
+// Bottom-up: a file may use only files above it.
+mod entity;
+mod frame;
+mod scene;
+mod systems;
+mod ways;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use atomicarena::Full;
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
+use indicatif::{ProgressBar, ProgressStyle};
+use showcase::film::{Film, FilmError};
+use showcase::light::Canvas;
+
+use frame::Frame;
+use ways::{InArenas, InBoxes, Parts};
+
+/// Lets two fleets fight, and prints how long it takes with the entities in arenas and in boxes.
+///
+/// Exit code: 0, 1 when a frame differs, 2 when the film cannot be made.
+#[derive(Parser)]
+struct Options {
+    /// How many ships there are, in both fleets together
+    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    ships: u32,
+    /// How many frames; every third one is a picture
+    #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
+    frames: u32,
+    /// Where the pictures go: a name ending in .gif, or in .png for the last one only
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The width of the pictures in pixels; the height is five eighths of it
+    #[arg(long, default_value_t = 640, value_parser = RangedU64ValueParser::<usize>::new().range(16..=8192))]
+    width: usize,
+    /// Few ships, few frames, no file: only whether both ways make the same of them
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    let mut options = Options::parse();
+    if options.check {
+        options = Options { ships: 600, frames: 200, out: None, ..options };
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("frames: {stop}");
+            ExitCode::from(if matches!(stop, Stop::Different { .. }) { 1 } else { 2 })
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Stop> {
+    let Options { ships, frames, width, .. } = *options;
+    let pool = ways::pool(ships);
+    let (mut arenas, mut boxes) = (InArenas::new(&pool, ships)?, InBoxes::new(ships));
+    let mut canvas = Canvas::new(width, width * 5 / 8);
+    let mut film = options.out.as_ref().map(|path| Film::new(path, canvas.width(), canvas.height())).transpose()?;
+    let bar = progress_bar(frames);
+    let (mut most, mut all) = (0, 0);
+    for number in 1..=frames {
+        // Turn by turn the first, so that neither always finds what the other has left in the caches.
+        if number % 2 == 0 {
+            arenas.step(number, ships)?;
+            boxes.step(number, ships);
+        } else {
+            boxes.step(number, ships);
+            arenas.step(number, ships)?;
+        }
+        if fingerprint(&*arenas.last) != fingerprint(&boxes.last) {
+            return Err(Stop::Different { number });
+        }
+        most = boxes.last.len().max(most);
+        all += boxes.last.len();
+        if let Some(film) = &mut film {
+            let picture = picture::draw(arenas.last.iter().map(|(_, entity)| entity), &mut canvas);
+            if number % 3 == 0 || number == frames {
+                film.show(&picture)?;
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    film.map_or(Ok(()), Film::finish)?;
+    let capacity = arenas.last.capacity();
+    let report = Report { options, capacity, most, all, rows: [&arenas.parts, &boxes.parts] };
+    // Who closes the pipe has read enough.
+    let _ = write!(io::stdout(), "{report}");
+    if options.check {
+        let _ = writeln!(io::stdout(), "\ncheck: in both ways each frame is the same");
+    }
+    Ok(())
+}
+
+/// All entities of a frame in one number, whatever their order.
+fn fingerprint(frame: &impl Frame) -> (usize, u64) {
+    frame.entities().fold((0, 0), |(count, sum), (_, entity)| (count + 1, sum.wrapping_add(entity.fingerprint())))
+}
+
+/// Shows itself only when standard error is a terminal.
+fn progress_bar(frames: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} frame {pos} of {len}, {eta} left").expect("a valid template");
+    ProgressBar::new(frames.into()).with_style(style)
+}
+
+struct Report<'r> {
+    options: &'r Options,
+    /// Of one arena.
+    capacity: usize,
+    /// Entities in the fullest frame, and in all.
+    most: usize,
+    all: usize,
+    rows: [&'r Parts; 2],
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { options: Options { ships, frames, .. }, capacity, most, all, rows } = self;
+        writeln!(
+            f,
+            "{ships} ships, {frames} frames, {all} entities, at most {most} in a frame; room for {capacity}\n"
+        )?;
+        writeln!(f, "{:<24}{:>12}{:>12}{:>12}", "medians over the frames", "look", "build", "free")?;
+        for (name, Parts { look, build, free }) in ["arenas of a pool", "boxes"].into_iter().zip(rows) {
+            let [look, build, free] = [look, build, free].map(|times| format!("{:.2?}", times.median()));
+            writeln!(f, "{name:<24}{look:>12}{build:>12}{free:>12}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the program ends before its end.
+#[derive(Debug)]
+enum Stop {
+    /// Which cannot happen: there is room for all.
+    Full(Full<()>),
+    Film(FilmError),
+    Different {
+        number: u32,
+    },
+}
+
+impl From<Full<()>> for Stop {
+    fn from(full: Full<()>) -> Self {
+        Stop::Full(full)
+    }
+}
+
+impl From<FilmError> for Stop {
+    fn from(error: FilmError) -> Self {
+        Stop::Film(error)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Full(full) => write!(f, "a frame does not fit: {full}"),
+            Stop::Film(error) => write!(f, "{error}"),
+            Stop::Different { number } => write!(f, "frame {number} is not the same in both ways"),
+        }
+    }
+}

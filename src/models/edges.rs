@@ -1,0 +1,131 @@
+//! E1 and E2: what is published or returned happens before what is done with it next.
+
+use super::*;
+
+#[test]
+fn e1_publish_to_get() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| (ground.publish(), ground.publish()));
+        for index in 0..2 {
+            ground.get(index);
+        }
+        other.join().unwrap();
+        assert!(ground.get(0) && ground.get(1));
+    });
+}
+
+#[test]
+fn e1_publish_to_iter() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| (ground.publish(), ground.publish()));
+        ground.arena.iter().for_each(|(index, _)| ground.read(index));
+        other.join().unwrap();
+        assert_eq!(ground.arena.iter().count(), 2);
+    });
+}
+
+#[test]
+fn e1_reservation_to_get_slice() {
+    explore(3, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut run = ground.reserve(3);
+            run.fill_from_iter([0, 1]);
+            (0..2).for_each(|index| ground.write(index));
+            run.publish();
+        });
+        if let Some(slice) = ground.arena.get_slice(0..2) {
+            assert_eq!(slice, [0, 1]);
+            (0..2).for_each(|index| ground.read(index));
+        }
+        other.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn e1_local_to_get() {
+    explore(4, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut local = ground.local(2);
+            local.publish_with(|index| ground.write_value(index)).unwrap();
+            local.publish_with(|index| ground.write_value(index)).unwrap();
+        });
+        for index in 0..2 {
+            ground.get(index);
+        }
+        other.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+// E2 give back -> hand out.
+
+#[test]
+fn e2_by_the_cursor_to_a_single() {
+    explore(1, |ground| {
+        let going = Held::new(&ground, 1).give_back();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn e2_by_the_cursor_to_a_run() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let got = ground.alloc_run(2);
+        going.join().unwrap();
+        ground.assert_exact(if got.is_some() { 2 } else { 0 });
+    });
+}
+
+#[test]
+fn e2_by_the_cursor_that_came_back_to_where_it_was() {
+    explore(2, |ground| {
+        let other = spawn(&ground, |ground| {
+            let run = ground.arena.reserve(2).ok()?;
+            (0..2).for_each(|index| ground.write(index));
+            drop(run);
+            Some(())
+        });
+        let got = ground.alloc_run(2);
+        assert!(other.join().unwrap().is_some() || got.is_some());
+        ground.assert_exact(if got.is_some() { 2 } else { 0 });
+    });
+}
+
+#[test]
+fn e2_by_the_cursor_through_the_addition_of_another() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn(&ground, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn e2_by_a_vacant_slot() {
+    explore(2, |ground| {
+        let held = Held::new(&ground, 1);
+        ground.alloc().unwrap();
+        let going = held.give_back();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(1 + usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn e2_to_the_stamp_of_the_next_owner() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let got = ground.publish();
+        going.join().unwrap();
+        // The marks that the run's owner erased must not come after the stamp.
+        assert!(got.is_none_or(|index| ground.get(index)));
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}

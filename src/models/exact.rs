@@ -1,0 +1,140 @@
+//! No slot is lost: returns, panics and leaks.
+
+use super::*;
+
+#[test]
+fn two_give_backs_meet() {
+    explore(2, |ground| {
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        going.into_iter().for_each(|going| going.join().unwrap());
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        // Whatever the order: with `&mut` the arena is whole again.
+        assert_eq!(ground.arena.as_mut_slice(), Some(&mut [][..]));
+        assert!(ground.alloc_run(2).is_some());
+    });
+}
+
+#[test]
+fn two_give_backs_meet_a_single() {
+    explore(2, |ground| {
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        let got = ground.alloc();
+        going.into_iter().for_each(|going| going.join().unwrap());
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn a_refused_single_beside_a_give_back() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        let other = spawn(&ground, Ground::alloc);
+        let going = held.give_back();
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        assert!(got <= 1);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn a_late_refusal_beside_a_give_back() {
+    explore(2, |ground| {
+        let held = Held::new(&ground, 2);
+        // History the end, while the run goes back and another takes from it.
+        let other = spawn(&ground, Ground::alloc);
+        let going = held.give_back();
+        let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
+        let theirs = usize::from(other.join().unwrap().is_some());
+        going.join().unwrap();
+        ground.assert_exact(mine + theirs);
+    });
+}
+
+#[test]
+fn a_run_goes_back_to_the_cursor_beside_those_who_are_refused() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn(&ground, Ground::alloc);
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        // However far past the end the cursor stood.
+        assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "what came back serves no run");
+    });
+}
+
+#[test]
+fn the_cursor_is_set_back_beside_a_give_back() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        assert_eq!((ground.alloc(), ground.alloc()), (None, None));
+        // Farther past the end than it may stay.
+        let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
+        held.give_back().join().unwrap();
+        assert!(other.join().unwrap() <= 1);
+        ground.assert_exact(ground.arena.count());
+    });
+}
+
+#[test]
+fn a_panic_in_a_closure_gives_the_slot_back_beside_a_single() {
+    explore(1, |ground| {
+        let other = spawn(&ground, |ground| {
+            let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
+        });
+        let got = ground.alloc();
+        // Either the closure ran, and panicked, or it came back because the slot was taken.
+        assert!(other.join().unwrap().unwrap_or(true));
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn local_refill_against_local_drop() {
+    explore(6, |ground| {
+        let fill = |ground: &Ground| {
+            let mut local = ground.local(2);
+            for _ in 0..3 {
+                local.alloc_with(|| 0).map(|slot| ground.write(ground.arena.index_of(slot).unwrap())).unwrap();
+            }
+        };
+        let other = spawn(&ground, move |ground| ground.local(2).alloc(0).is_ok());
+        fill(&ground);
+        assert!(other.join().unwrap());
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn a_leaked_local_is_settled() {
+    explore(8, |ground| {
+        let other = spawn(&ground, |ground| {
+            let mut local = ground.local(4); // one slot of the run stays unused
+            local.alloc(0).unwrap();
+            local.publish(1).unwrap();
+            local.alloc(2).unwrap(); // in the run that is leaked
+            mem::forget(local);
+        });
+        assert!(ground.alloc().is_some());
+        other.join().unwrap();
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        let mut values: Vec<u32> = ground.arena.iter_mut().map(|(_, value)| *value).collect();
+        values.sort();
+        assert_eq!(values, [0, 0, 1]);
+        assert_eq!(ground.arena.iter().count(), 1);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn a_leaked_reservation_beside_a_single_is_settled() {
+    explore(4, |ground| {
+        let other = spawn(&ground, |ground| mem::forget(ground.reserve(2)));
+        assert!(ground.alloc().is_some());
+        other.join().unwrap();
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 1);
+        ground.assert_exact(1);
+    });
+}

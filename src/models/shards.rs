@@ -1,0 +1,347 @@
+//! Shards: refills, steals, and runs that are returned meanwhile.
+
+use super::*;
+
+#[test]
+fn shards_single_against_single_in_one_shard() {
+    explore_shards(2, |ground| {
+        let other = spawn_on(&ground, 0, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_a_pending_refill_is_in_sight() {
+    explore_shards(2, |ground| {
+        // One run is all there is, and it is on its way to one of the two shards.
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            ground.arena.view().activate_shards();
+            ground.alloc()
+        });
+        // Does not know of shards, perhaps.
+        let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
+        assert_ne!(mine, theirs);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_a_pending_refill_is_in_sight_of_a_handle() {
+    explore_shards(2, |ground| {
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let run = ground.arena.reserve_up_to(1);
+        assert_eq!(run.capacity(), 1);
+        ground.write(run.first_index());
+        drop(run);
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(1);
+    });
+}
+
+#[test]
+fn shards_three_take_three() {
+    explore_shards(3, |ground| {
+        let others = [0, 1].map(|shard| spawn_on(&ground, shard, Ground::alloc));
+        assert!(ground.alloc().is_some());
+        assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn shards_three_race_for_two() {
+    explore_shards(2, |ground| {
+        let others = [0, 1].map(|shard| spawn_on(&ground, shard, Ground::alloc));
+        let mine = usize::from(ground.alloc().is_some());
+        let theirs = others.into_iter().filter_map(|other| other.join().unwrap()).count();
+        assert_eq!(mine + theirs, 2);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_two_refill_one() {
+    explore_shards(4, |ground| {
+        let twice = |ground: &Ground| (ground.alloc().unwrap(), ground.alloc().unwrap());
+        let other = spawn_on(&ground, 0, twice);
+        twice(&ground);
+        other.join().unwrap();
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn shards_two_refill_two_again_and_again() {
+    explore_shards(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| (ground.alloc().unwrap(), ground.alloc().unwrap()));
+        (0..3).for_each(|_| assert!(ground.alloc().is_some()));
+        other.join().unwrap();
+        ground.assert_exact(5);
+    });
+}
+
+#[test]
+fn shards_against_bulk() {
+    explore_shards(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn shards_against_a_local() {
+    explore_shards(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let mut local = ground.local(2);
+            [(); 2].map(|()| local.publish_with(|index| ground.write_value(index)).unwrap().0)
+        });
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().into_iter().all(|index| ground.get(index)));
+        ground.assert_exact(3);
+    });
+}
+
+// A run goes back to the cursor only as long as shards are not in use.
+
+#[test]
+fn shards_e2_give_back_to_a_shard() {
+    explore(2, |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        ground.arena.view().activate_shards();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(usize::from(got.is_some()));
+    });
+}
+
+/// The other thread opens the shard, or does so first.
+fn shards_e2_give_back_to_a_shard_beside(shard: usize) {
+    explore(2, move |ground| {
+        let going = Held::new(&ground, 2).give_back();
+        let other = spawn_on(&ground, shard, |ground| {
+            ground.arena.view().activate_shards();
+            ground.alloc()
+        });
+        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
+        going.join().unwrap();
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn shards_e2_give_back_to_a_shard_of_two() {
+    shards_e2_give_back_to_a_shard_beside(0);
+}
+
+#[test]
+fn shards_e2_give_back_to_a_shard_of_another() {
+    shards_e2_give_back_to_a_shard_beside(1);
+}
+
+#[test]
+fn shards_e1_publish_to_get() {
+    explore_shards(3, |ground| {
+        let other = spawn_on(&ground, 1, |ground| (ground.publish(), ground.publish()));
+        let seen = ground.get(0);
+        let mine = ground.publish().unwrap();
+        let (a, b) = other.join().unwrap();
+        assert!([a.unwrap(), b.unwrap(), mine].into_iter().all(|index| ground.get(index)));
+        assert!(!seen || ground.get(0));
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn shards_a_slot_of_a_shard_does_not_go_back_by_the_cursor() {
+    explore_shards(3, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
+        });
+        assert!(ground.alloc().is_some());
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_err());
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_beside_a_run_that_comes_and_goes() {
+    explore_shards(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            if let Ok(run) = ground.arena.reserve(2) {
+                (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+            }
+        });
+        let got = [ground.alloc(), ground.alloc(), ground.alloc()].into_iter().flatten().count();
+        other.join().unwrap();
+        assert!(got >= 2);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn shards_a_late_helper_beside_runs_that_come_and_go() {
+    explore_shards(4, |ground| {
+        let others = [1, 0].map(|shard| spawn_on(&ground, shard, Ground::alloc));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        let mine = ground.alloc();
+        let theirs: Vec<_> = others.into_iter().map(|other| other.join().unwrap()).collect();
+        let got = usize::from(mine.is_some()) + theirs.into_iter().flatten().count();
+        assert!(got >= 2);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn shards_what_is_left_in_them_is_settled() {
+    explore_shards(8, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            mem::forget(ground.reserve(2));
+            ground.alloc()
+        });
+        assert!(ground.publish().is_some());
+        assert!(other.join().unwrap().is_some());
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 2);
+        assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
+        // Nothing is left in them after a reset either, before which something was.
+        assert_eq!(activate_and_alloc(ground, 1), 1);
+        ground.arena.reset();
+        ground.arena.view().activate_shards();
+        assert!(ground.alloc_run(8).is_some());
+        assert_eq!(ground.alloc(), None);
+    });
+}
+
+/// Has `held` values from shards, which are then settled: the cursor says no longer that they are in use, and stands where the
+/// first free slot is.
+fn explore_settled_shards(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore_shards(capacity, move |mut ground| {
+        assert_eq!(alloc_times(&ground, held), held);
+        assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), held);
+        model(ground);
+    });
+}
+
+#[test]
+fn shards_that_were_settled_lose_nothing() {
+    explore_settled_shards(2, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 1) + other.join().unwrap(), 1);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
+    explore_settled_shards(4, 1, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        // Who began while the run was held may miss it.
+        let got = alloc_times(&ground, 1) + other.join().unwrap();
+        assert!(got >= 1);
+        ground.assert_exact(1 + got);
+    });
+}
+
+// Shards come into use beside those who do not know of it.
+
+fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
+    ground.arena.view().activate_shards();
+    alloc_times(ground, times)
+}
+
+/// Allocates so often, and says how often there was a slot.
+fn alloc_times(ground: &Ground, times: usize) -> usize {
+    (0..times).filter_map(|_| ground.alloc()).count()
+}
+
+#[test]
+fn shards_beside_additions_past_the_end() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 3) + other.join().unwrap(), 2);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_a_pending_refill_is_met_below_the_end() {
+    explore(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn shards_two_meet_a_pending_refill() {
+    explore(3, |ground| {
+        let sender = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        let other = spawn_on(&ground, 0, |ground| alloc_times(ground, 1));
+        assert_eq!(alloc_times(&ground, 1) + other.join().unwrap() + sender.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn shards_counts_beside_a_pending_refill() {
+    explore_shards(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 2));
+        assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);
+        assert_eq!(alloc_times(&ground, 2) + other.join().unwrap(), 4);
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn shards_beside_a_give_back_from_past_the_end() {
+    explore(1, |ground| {
+        let held = Held::new(&ground, 1);
+        assert_eq!(ground.alloc(), None);
+        let going = held.give_back();
+        let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
+        let got = alloc_times(&ground, 2) + other.join().unwrap();
+        going.join().unwrap();
+        assert!(got <= 1);
+        ground.assert_exact(got);
+    });
+}
+
+#[test]
+fn shards_beside_a_run_that_goes_back_as_they_come_into_use() {
+    explore(6, |ground| {
+        let sender = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 2));
+        let other = spawn_on(&ground, 1, |ground| alloc_times(ground, 1));
+        if let Ok(run) = ground.arena.reserve(2) {
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        }
+        assert_eq!(sender.join().unwrap() + other.join().unwrap(), 3);
+        let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
+        assert_eq!(ground.arena.iter_mut().count(), 3);
+        ground.assert_exact(3);
+    });
+}

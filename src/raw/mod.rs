@@ -1,0 +1,15 @@
+//! The algorithm: atomics and numbers of slots. No file before `arena_ref.rs` knows the type of the values.
+
+// Bottom-up: a file may use only files above it.
+pub(crate) mod sync;
+pub(crate) mod epoch;
+#[cfg(target_has_atomic = "64")]
+pub(crate) mod generation;
+pub(crate) mod clock;
+pub(crate) mod stamps;
+pub(crate) mod shards;
+pub(crate) mod cursor;
+mod refill;
+mod settle;
+pub(crate) mod arena_ref;
+pub(crate) mod arena_mut;
