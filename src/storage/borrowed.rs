@@ -1,4 +1,4 @@
-//! Bytes that somebody else has.
+//! Memory that the caller provides.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -11,16 +11,20 @@ use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::stamps::Stamp;
 
-/// Bytes that the caller has from elsewhere, for `'m`.
+/// Stores an arena in bytes that are borrowed for `'m`.
+///
+/// [`AtomicArena::in_bytes`](crate::AtomicArena::in_bytes) creates such an arena.
 pub struct Borrowed<'m, T> {
     memory: Memory,
-    /// Owns values of `T`, and says so to the drop check, which `Memory` does not.
+    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
     marker: PhantomData<T>,
     _bytes: Bytes<'m>,
 }
 
-/// The borrow. Its `Drop` tells the drop check that the bytes are used until the arena is gone: `Memory` drops the
-/// values in them, and does not name `'m`.
+/// The borrow of the bytes.
+///
+/// `Memory` drops the values in the bytes, and does not name `'m`. This `Drop` therefore tells the
+/// drop check that the bytes are in use until the arena has been dropped.
 struct Bytes<'m>(PhantomData<&'m mut [MaybeUninit<u8>]>);
 
 impl Drop for Bytes<'_> {
@@ -30,10 +34,11 @@ impl Drop for Bytes<'_> {
 impl<'m, T> Borrowed<'m, T> {
     pub(crate) fn new(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         let (size, base) = (size_of::<T>(), bytes.as_mut_ptr());
-        // Where the slots begin when at least `skip` bytes come before them.
+        // The offset of the slots if at least `skip` bytes precede them.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
-        // With `most` slots less than `size + 1` bytes are left over. Lining up the slots takes less than
-        // `align_of::<T>()`, which is at most `size` unless that is 0: so `most - 1` slots fit if `most` do not.
+        // `most` slots and their stamps leave fewer than `size + 1` bytes unused. Aligning the
+        // slots takes fewer than `align_of::<T>()` bytes, which is at most `size` unless `size` is
+        // 0. So `most - 1` slots fit if `most` slots do not.
         let most = bytes.len() / (size + 1);
         let fits = |capacity: usize| {
             let (stamps_first, slots_first) = (slots_after(capacity), slots_after(0));
@@ -53,11 +58,12 @@ impl<'m, T> Borrowed<'m, T> {
         };
         let stamps_base = base.wrapping_add(stamps).cast::<Stamp>();
         for index in 0..capacity {
-            // SAFETY: within the bytes, as just computed; a stamp is one byte without alignment.
+            // SAFETY: within the bytes, as computed above. A stamp is one byte, without alignment.
             unsafe { stamps_base.add(index).write(Stamp::new()) };
         }
         let slots = if size == 0 { NonNull::<T>::dangling().as_ptr().cast() } else { base.wrapping_add(slots) };
-        // SAFETY: both point into a slice, or dangle as a pointer to a type without size may.
+        // SAFETY: both point into a slice, which is not at address zero. Only the pointer to
+        // zero-sized slots dangles, and `NonNull::dangling` is not null.
         let (stamps, slots) =
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
         let header = Header::new();
@@ -66,25 +72,26 @@ impl<'m, T> Borrowed<'m, T> {
     }
 }
 
-// SAFETY: see `Storage`. The bytes are borrowed exclusively.
+// SAFETY: see `Storage`. The bytes are exclusively borrowed.
 unsafe impl<T: Send> Send for Borrowed<'_, T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Borrowed<'_, T> {}
 
 impl<T> sealed::Sealed<T> for Borrowed<'_, T> {}
 
-// SAFETY: slots and stamps lie in bytes that nobody else can touch for `'m`, which outlives the arena's drop (`Bytes`);
-// `new` zeroes the stamps; `destroy` drops the values.
+// SAFETY: slots and stamps lie in bytes that no other code can access during `'m`, and `'m` does
+// not end before the arena has been dropped (`Bytes`). `new` zeroes the stamps. `destroy` drops the
+// values.
 unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view_mut() }
     }
 

@@ -21,39 +21,41 @@ use crate::raw::arena_ref::ArenaRef;
 #[cfg(feature = "alloc")]
 use crate::raw::stamps::Stamp;
 
-/// Memory from the global allocator: slots as `Vec<T>` would ask for them, stamps zeroed and apart.
+/// Stores an arena in memory from the global allocator.
 ///
-/// Without the feature `alloc` there is no value of this type.
+/// The slots have the layout that `Vec<T>` requests. The stamps are a second, zeroed allocation.
+/// Without the feature `alloc` no value of this type exists.
 pub struct Heap<T> {
     memory: Memory,
-    /// Owns values of `T`, and says so to the drop check, which `Memory` does not.
+    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
     marker: PhantomData<T>,
 }
 
-// SAFETY: see `Storage`. What `Memory` points to is its own, and it cannot be moved while any of it is lent.
+// SAFETY: see `Storage`. `Memory` owns what it points to, and cannot be moved while any of it is
+// borrowed.
 unsafe impl<T: Send> Send for Heap<T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Heap<T> {}
 
 impl<T> sealed::Sealed<T> for Heap<T> {}
 
-// SAFETY: slots and stamps are allocations of their own, freed by `destroy` alone, which drops the values before; the
-// stamps were zeroed.
+// SAFETY: slots and stamps are separate allocations. Only `destroy` frees them, after it has
+// dropped the values. The stamps were zeroed.
 unsafe impl<T> Storage<T> for Heap<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view_mut() }
     }
 
     fn external_bytes(&self) -> usize {
-        // The layout is valid: it was allocated.
+        // The layout is valid, because `new` has allocated it.
         let state = metadata_layout(self.memory.capacity).map_or(0, |layout| layout.size());
         self.memory.capacity * size_of::<T>() + state
     }
@@ -76,47 +78,50 @@ impl<T> Heap<T> {
             // SAFETY: the size is not zero.
             NonNull::new(unsafe { alloc(slots_layout) }).ok_or_else(|| refused(slots_layout))?
         };
-        // SAFETY: the capacity is not zero, nor is the size of a stamp.
+        // SAFETY: neither the capacity nor the size of a stamp is zero.
         let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(metadata_layout) }.cast::<Stamp>()) else {
             if slots_layout.size() != 0 {
-                // SAFETY: just allocated, with this layout.
+                // SAFETY: allocated above with this layout.
                 unsafe { dealloc(slots.as_ptr(), slots_layout) };
             }
             return Err(refused(metadata_layout));
         };
         if cfg!(all(test, loom)) {
             for index in 0..capacity {
-                // SAFETY: within the stamps that were just allocated. (Without loom zeroed memory is a `Stamp`.)
+                // SAFETY: within the stamps that were allocated above. Without loom, zeroed memory
+                // is a `Stamp`.
                 unsafe { stamps.add(index).write(Stamp::new()) };
             }
         }
-        // SAFETY: just allocated and zeroed, and used by this header alone until it is freed.
+        // SAFETY: allocated and zeroed above. Only this header uses it until it is freed.
         let header = unsafe { header(stamps, capacity) };
         let memory = Memory { header, stamps, slots, capacity, destroy: destroy::<T> };
         Ok(Heap { memory, marker: PhantomData })
     }
 
-    /// The slots as the vector that they are, of the values of the first `len`; the stamps are freed.
+    /// Converts the slots into a vector of the first `len` values, in place, and frees the stamps.
     ///
     /// # Safety
     ///
-    /// The first `len` slots hold values, and no other does.
+    /// The first `len` slots hold values, and no other slot does.
     pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
         let Memory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory;
-        // SAFETY: allocated by `new` for this capacity; `self` is gone without having been dropped.
+        // SAFETY: `new` has allocated them for this capacity. `self` is never dropped, so they are
+        // not freed twice.
         unsafe { free_state(stamps, capacity) };
-        // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or they have no size; nobody else
-        // will free them; the first `len` hold values (the caller), which nobody else has.
+        // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or the values
+        // are zero-sized. No other code frees the slots, because `self` is never dropped. The first
+        // `len` slots hold values (the caller), which no other code can access.
         unsafe { Vec::from_raw_parts(slots.cast().as_ptr(), len, capacity) }
     }
 }
 
 /// # Safety
 ///
-/// The stamps were allocated by `Heap::new` for that capacity, and are not used afterwards.
+/// `Heap::new` has allocated the stamps for `capacity`, and they are not used afterwards.
 #[cfg(feature = "alloc")]
 unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
-    // SAFETY: the layout with which they were allocated, which `Heap::new` has found to be valid.
+    // SAFETY: this is the layout with which they were allocated. `Heap::new` has found it valid.
     unsafe {
         dealloc(stamps.as_ptr().cast(), metadata_layout(capacity).unwrap_unchecked());
     }
@@ -124,17 +129,17 @@ unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
 
 /// # Safety
 ///
-/// The memory was made by `Heap::<T>::new`, and is not used afterwards.
+/// `Heap::<T>::new` has created the memory, and it is not used afterwards.
 #[cfg(feature = "alloc")]
 unsafe fn destroy<T>(memory: &mut Memory) {
-    /// Frees even when the `drop` of a value panics.
+    /// Frees the memory even if dropping a value panics.
     struct Free<'a, T>(&'a mut Memory, PhantomData<T>);
 
     impl<T> Drop for Free<'_, T> {
         fn drop(&mut self) {
             let capacity = self.0.capacity;
-            // SAFETY: `Heap::<T>::new` allocated with this layout, which it has found to be valid; slots without size
-            // were not allocated. The stamps were, for this capacity.
+            // SAFETY: `Heap::<T>::new` has allocated the slots with this layout, which it has found
+            // valid, unless they are zero-sized. It has allocated the stamps for this capacity.
             unsafe {
                 let slots = capacity * size_of::<T>();
                 if slots != 0 {
@@ -147,7 +152,7 @@ unsafe fn destroy<T>(memory: &mut Memory) {
     }
 
     let free = Free::<T>(memory, PhantomData);
-    // SAFETY: the memory was made for `T` (the caller).
+    // SAFETY: the memory was created for `T` (the caller).
     unsafe { free.0.drop_values::<T>() };
 }
 

@@ -1,4 +1,4 @@
-//! Everything in the arena itself.
+//! Memory inside the arena itself.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -10,7 +10,9 @@ use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::stamps::Stamp;
 
-/// Everything in the arena itself: no pointer, no allocation. For a `static`, or the stack.
+/// Stores an arena in the arena itself, without a pointer or an allocation.
+///
+/// [`StaticArena`](crate::StaticArena) uses it, for a `static` or for the stack.
 pub struct Inline<T, const N: usize> {
     header: Header,
     stamps: [Stamp; N],
@@ -34,27 +36,28 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` if `T: Send`: derived, since it holds its values.
+// `Send` is derived: it holds if `T: Send`, because the values are fields.
 // SAFETY: see `Storage`.
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 
-// SAFETY: header, stamps and slots are fields, which stay where they are while the storage is borrowed; `new` makes the
-// stamps zero; `drop` drops the values.
+// SAFETY: header, stamps and slots are fields, which do not move while the storage is borrowed.
+// `new` creates zero stamps. `drop` drops the values.
 unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
-        // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`, which only the views touch, and
-        // which keep what holds of a new arena, in which no slot is below the cursor.
+        // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`. Only views access them. In a
+        // new arena no slot is below the cursor, so the invariants hold at first, and views
+        // preserve them.
         unsafe { ArenaRef::new(&self.header, &self.stamps, slots) }
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
         let slots = NonNull::from(&mut self.slots).cast();
-        // SAFETY: as in `view`, and `&mut self` says that there is no other view.
+        // SAFETY: as in `view`. `&mut self` excludes any other view.
         unsafe { ArenaMut::new(&mut self.header, &mut self.stamps, slots) }
     }
 

@@ -1,7 +1,7 @@
-//! Memory straight from the operating system. The only file that asks it for anything; `memmap2` makes the calls.
+//! Memory mapped from the operating system. No other file makes system calls. `memmap2` wraps them.
 //!
-//! Tried on Linux. What is asked of macOS and Windows is kept to mapping and unmapping (and locking, on macOS), and is
-//! compiled for both, but was not run there.
+//! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
+//! it also locks memory. It compiles for both, but has not been run there.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -19,35 +19,41 @@ use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
 use crate::raw::stamps::Stamp;
 
-/// No system that we map memory from has smaller pages: a mapping is aligned to it at least, and writing one byte in
-/// each brings every page in.
+/// The smallest page size of the supported systems.
+///
+/// Every mapping is aligned to it, and one write per `SMALLEST_PAGE` bytes touches every page.
 const SMALLEST_PAGE: usize = 4 << 10;
 
-/// The size of a huge page, and its logarithm, as the system calls want to be told.
+/// The size of a huge page. The system calls take its logarithm.
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
 const HUGE_PAGE_BITS: u8 = 21;
 
-/// Prefaulting says how far it is once in so many bytes.
+/// The number of prefaulted bytes between two calls of the progress callback.
 const PROGRESS_BYTES: usize = 16 << 20;
 
-/// How an arena comes to lie in pages of 2 MiB. (Linux.)
+/// Selects how an arena is mapped in pages of 2 MiB. Only Linux supports them.
 ///
-/// One page fault and one entry of the address translation cache serve 512 times as much as with pages of 4 KiB.
+/// One page fault, and one entry of the TLB, serve 512 times as much memory as with pages of 4 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HugePages {
-    /// The kernel is advised to use them where it has some when a page is touched, and uses small ones where not.
-    /// Refused when the kernel has none or its administrator has switched them off. Making one can take it longer than
-    /// 512 small ones, where it has to move others' memory out of the way first: measure, or prefault.
+    /// Advises the kernel to use huge pages.
+    ///
+    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages
+    /// if not. The request is refused if the kernel has no transparent huge pages, or if its
+    /// administrator has disabled them. Creating a huge page can take longer than creating 512
+    /// small pages, because the kernel may first have to move other memory. Measure, or prefault.
     Transparent,
-    /// From those that the administrator has set aside (`vm.nr_hugepages`). As many as are needed are reserved at once,
-    /// so that none is missing when it is touched; refused when there are not enough. (Older kernels do not reserve
-    /// again what was [released](crate::AtomicArena::reset_decommit): where others take from the same pool, build another arena
-    /// instead.)
+    /// Takes huge pages from those that the administrator has set aside (`vm.nr_hugepages`).
+    ///
+    /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
+    /// The request is refused if there are not enough. Older kernels do not reserve pages again
+    /// after [`reset_decommit`](crate::AtomicArena::reset_decommit). If other processes use the
+    /// same pages, build a new arena instead.
     Explicit,
 }
 
-/// What the builder asks for.
+/// The options of the builder.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MapOptions {
     pub(crate) huge_pages: Option<HugePages>,
@@ -56,37 +62,39 @@ pub(crate) struct MapOptions {
     pub(crate) allow_fallback: bool,
 }
 
-/// Memory straight from the operating system, in one mapping: the slots, then the stamps.
+/// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
 pub struct Mapped<T> {
     /// Points into the mapping. Dropped before it.
     memory: Memory,
     map: MmapMut,
     extent: Extent,
-    /// What was granted of what was asked for.
+    /// The huge pages that the mapping has, which differ from the request after a fallback.
     huge_pages: Option<HugePages>,
     locked: bool,
-    /// Owns values of `T`, and says so to the drop check, which `Memory` does not.
+    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
     marker: PhantomData<T>,
 }
 
-/// How many bytes a mapping has, and what for.
+/// The sizes of the parts of a mapping, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
-    /// The slots' bytes. The stamps come behind them, and what else stands beside the slots.
+    /// The slots.
     slots: usize,
+    /// The metadata, which follows the slots: stamps and shards.
     state: usize,
-    /// What the first slot is aligned to.
+    /// The alignment of the first slot.
     align: usize,
-    /// All bytes: slots and what stands beside them, and what it may take to align them.
+    /// The whole mapping: slots, metadata, and padding for the alignment.
     total: usize,
 }
 
 impl Extent {
-    /// `None` when there are too many bytes.
+    /// Returns `None` if the sizes do not fit in an `isize`.
     fn new<T>(capacity: usize, huge_pages: Option<HugePages>) -> Option<Extent> {
         let (slots, state) = (Layout::array::<T>(capacity).ok()?.size(), metadata_layout(capacity).ok()?.size());
         let align = align_of::<T>().max(if huge_pages.is_some() { HUGE_PAGE } else { 1 });
-        // A mapping begins at the border of a page: that far the first slot may be from the next border of its own.
+        // A mapping starts at a multiple of `given`, so aligning the first slot skips at most
+        // `align - given` bytes.
         let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
         let mut total = slots.checked_add(state)?.checked_add(align.saturating_sub(given))?;
         if huge_pages == Some(HugePages::Explicit) {
@@ -96,7 +104,7 @@ impl Extent {
         Some(Extent { slots, state, align, total })
     }
 
-    /// Asks for the address space, and for nothing in it yet.
+    /// Maps the address space. No page is touched yet.
     fn map(&self, huge_pages: Option<HugePages>) -> Result<MmapMut, MapError> {
         let bytes = self.total;
         let mut options = MmapOptions::new();
@@ -105,7 +113,8 @@ impl Extent {
             if !cfg!(target_os = "linux") {
                 return Err(MapError::ExplicitHugePages { bytes, os_error: None });
             }
-            // Reserved at once: a page that is missing when it is touched would kill the process.
+            // The pages are reserved now. A page that is missing when it is touched would kill the
+            // process.
             let refused = |os_error| MapError::ExplicitHugePages { bytes, os_error };
             return options.huge(Some(HUGE_PAGE_BITS)).map_anon().map_err(|error| refused(error.raw_os_error()));
         }
@@ -117,25 +126,27 @@ impl Extent {
         Ok(map)
     }
 
-    /// Where the first slot and the first stamp lie in a mapping of this extent.
+    /// Returns the addresses of the first slot and the first stamp in a mapping of this extent.
     fn places(&self, map: &mut MmapMut) -> (NonNull<u8>, NonNull<Stamp>) {
         let base = map.as_mut_ptr();
         let slots = base.wrapping_add(base.align_offset(self.align));
-        // SAFETY: a mapping of at least one byte is not at address zero, and both are within it.
+        // SAFETY: both lie in the mapping, which is not empty and therefore not at address zero.
         unsafe { (NonNull::new_unchecked(slots), NonNull::new_unchecked(slots.wrapping_add(self.slots)).cast()) }
     }
 
-    /// Brings every page in that slots or stamps lie in. They hold nothing yet.
+    /// Touches every page that holds slots or metadata, before the arena uses any of them.
     fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
         let (first, total) = (self.places(map).0, self.slots + self.state);
         for offset in (0..total).step_by(SMALLEST_PAGE) {
             if offset % PROGRESS_BYTES == 0 && offset != 0 {
                 progress(offset, total);
             }
-            // SAFETY: within the mapping, which is ours alone and all zeros. Volatile, or it would be left out.
+            // SAFETY: within the mapping, which this function borrows exclusively. The bytes are
+            // zero, and stay zero. The write is volatile, so that the compiler keeps it.
             unsafe { first.add(offset).write_volatile(0) };
         }
-        // SAFETY: as above; there is at least one stamp. The loop may have missed the last page.
+        // The loop may have missed the last page.
+        // SAFETY: as above. `total` is not 0, because there is at least one stamp.
         unsafe { first.add(total - 1).write_volatile(0) };
         progress(total, total);
     }
@@ -162,7 +173,7 @@ impl<T> Mapped<T> {
             Err(error) if options.allow_fallback && refuses_huge_pages(&error) => map(None)?,
             answer => answer?,
         };
-        // Before the lock, which brings the pages in without saying how far it is.
+        // This precedes the lock, which would touch the pages without reporting progress.
         if options.prefault {
             extent.prefault(&mut map, progress);
         }
@@ -175,7 +186,8 @@ impl<T> Mapped<T> {
             }
         }
         let (slots, stamps) = extent.places(&mut map);
-        // SAFETY: within the mapping, which is all zeros, and used by this header alone as long as it is mapped.
+        // SAFETY: the metadata lies within the mapping, which is all zeros. Only this header uses
+        // its shards as long as the memory is mapped.
         let header = unsafe { header(stamps, capacity) };
         let memory = Memory { header, stamps, slots, capacity, destroy: Memory::drop_values::<T> };
         Ok(Mapped { memory, map, extent, huge_pages, locked, marker: PhantomData })
@@ -189,24 +201,26 @@ impl<T> Mapped<T> {
         self.locked
     }
 
-    /// Gives every page back; what is left is as new, but neither prefaulted nor locked. For an arena that is empty:
-    /// values would be forgotten.
+    /// Returns every page to the operating system. The arena is then new, but neither prefaulted
+    /// nor locked.
+    ///
+    /// The arena must be empty. Values would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.decommit_by(discard)
     }
 
-    /// `discard` says whether it has given the pages back; if not, other address space takes the place of the present.
+    /// Decommits the pages with `discard`, or replaces the mapping if `discard` returns `false`.
     fn decommit_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
-        // Nobody vouches for that any more, whether or not the pages go back.
+        // `discard` may unlock the pages even if it then fails.
         self.locked = false;
         if !discard(&mut self.map) {
             self.map_anew()?;
         }
-        // The stamps are all zero now, whatever epoch it was, and no slot holds a byte that was written: no mark of how
-        // far either was used holds any more.
+        // All stamps are zero now, whatever the epoch was, and no slot holds a byte that was
+        // written. The bounds in the old header are therefore obsolete.
         let (history, in_order) = (self.memory.header.history(), self.memory.header.mode.is_disabled());
-        // SAFETY: as in `new`: the pages are all zeros again, or others. The old header, whose shards they were, was not
-        // asked for them since, and is gone with this.
+        // SAFETY: as in `new`: the pages are all zeros again, or new. The old header has not
+        // accessed its shards since, and this assignment drops it.
         self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
         self.memory.header.clock.history = history;
         if in_order {
@@ -215,7 +229,7 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Maps other memory, and lets go of the present one.
+    /// Maps new memory and unmaps the present memory.
     fn map_anew(&mut self) -> Result<(), MapError> {
         let refused = |error: MapError| {
             let (MapError::AddressSpace { os_error, .. }
@@ -233,11 +247,11 @@ impl<T> Mapped<T> {
     }
 }
 
-/// `Err` is the system's error, if the system has such a thing.
+/// Advises the kernel to use transparent huge pages. The error is the code of the system, if any.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages(map: &MmapMut) -> Result<(), Option<i32>> {
-    // The advice is accepted even when it will not be followed. Later kernels have a switch for each size, which may
-    // defer to the common one.
+    // The kernel accepts the advice even if it does not follow it. Later kernels have a setting
+    // for each size, which may inherit the common one.
     let switches = ["hugepages-2048kB/enabled", "enabled"];
     let settings = switches.iter().filter_map(|switch| {
         std::fs::read_to_string(std::format!("/sys/kernel/mm/transparent_hugepage/{switch}")).ok()
@@ -254,7 +268,7 @@ fn advise_huge_pages(_map: &MmapMut) -> Result<(), Option<i32>> {
     Err(None)
 }
 
-/// `Err` is the system's error, if the system has such a thing.
+/// Locks the mapping in RAM. The error is the code of the system, if any.
 #[cfg(unix)]
 fn lock(map: &MmapMut) -> Result<(), Option<i32>> {
     map.lock().map_err(|error| error.raw_os_error())
@@ -265,14 +279,14 @@ fn lock(_map: &MmapMut) -> Result<(), Option<i32>> {
     Err(None)
 }
 
-/// Gives the pages back and keeps the address space; whether that was done. Nothing may be left in them.
+/// Decommits the pages and keeps the address space. Returns `false` if that failed.
 ///
-/// Only Linux promises that they read as zeros afterwards.
+/// The pages must not hold values. Only Linux guarantees that they read as zeros afterwards.
 #[cfg(target_os = "linux")]
 fn discard(map: &mut MmapMut) -> bool {
-    // A locked page cannot be given back.
+    // A locked page cannot be decommitted.
     map.unlock().is_ok()
-        // SAFETY: nothing is left in the pages, and all zeros is what a new mapping is.
+        // SAFETY: the pages hold no value, and zeroed pages are in the state of a new mapping.
         && unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.is_ok()
 }
 
@@ -281,25 +295,25 @@ fn discard(_map: &mut MmapMut) -> bool {
     false
 }
 
-// SAFETY: see `Storage`. The mapping is this storage's alone.
+// SAFETY: see `Storage`. The storage owns its mapping.
 unsafe impl<T: Send> Send for Mapped<T> {}
 // SAFETY: see `Storage`.
 unsafe impl<T: Send> Sync for Mapped<T> {}
 
 impl<T> sealed::Sealed<T> for Mapped<T> {}
 
-// SAFETY: slots and stamps lie in a private mapping that lives as long as the storage, and that only `reset_decommit` replaces,
-// with `&mut`; a new one is all zeros; `destroy` drops the values.
+// SAFETY: slots and stamps lie in a private mapping that lives as long as the storage. Only
+// `decommit` replaces it, with `&mut self`. A new mapping is all zeros. `destroy` drops the values.
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view() }
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: made for `T`.
+        // SAFETY: `new` created the memory for `T`.
         unsafe { self.memory.view_mut() }
     }
 
@@ -323,9 +337,9 @@ mod tests {
     use super::*;
     use crate::AtomicArena;
 
-    /// What macOS and Windows do, wherever the tests run.
+    /// The path of macOS and Windows, on every system that runs the tests.
     #[test]
-    fn other_address_space_is_as_good_as_the_same() {
+    fn decommit_by_a_new_mapping_leaves_an_empty_arena() {
         let mut arena = AtomicArena::<u64, _>::mapped(10_000).build().unwrap().in_order();
         for round in 0..120 {
             for value in 0..100 {
@@ -344,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extent_has_room_for_all_it_says_and_wastes_less_than_it_takes_to_align() {
+    fn an_extent_has_room_for_slots_and_metadata_and_little_padding() {
         #[repr(align(16384))]
         struct Aligned(#[expect(dead_code)] u8);
         let huge = [None, Some(HugePages::Transparent), Some(HugePages::Explicit)];

@@ -1,7 +1,7 @@
-//! Where the bytes of an arena come from. A storage holds the whole state (header, stamps, slots); the arena is only
-//! its face.
+//! The memory of an arena. A storage holds the whole state: header, stamps and slots. The arena
+//! adds the methods.
 
-// Loom's atomics are neither made in a constant nor one byte long.
+// Loom's atomics cannot be created in a constant, and are larger than one byte.
 #[cfg(not(all(test, loom)))]
 mod borrowed;
 mod heap;
@@ -33,34 +33,41 @@ pub(crate) mod sealed {
     pub trait Sealed<T> {}
 }
 
-/// Where an [`AtomicArena`](crate::AtomicArena) keeps its state: [`Heap`](crate::Heap), [`Inline`](crate::Inline),
-/// [`Borrowed`](crate::Borrowed), or `Mapped` (feature `mapped`). Sealed.
+/// Stores the state of an [`AtomicArena`](crate::AtomicArena).
+///
+/// The implementations are [`Heap`](crate::Heap), [`Inline`](crate::Inline),
+/// [`Borrowed`](crate::Borrowed) and `Mapped` (feature `mapped`). The trait is sealed.
 ///
 /// # Safety
 ///
-/// An implementation promises that
+/// An implementation guarantees the following:
 ///
-/// - both views name the same header, stamps and slots at every call, and nothing else ever touches them;
-/// - their addresses do not change while a view of the storage lives (they may when the storage itself is moved,
-///   which it cannot be while it is borrowed);
-/// - a new storage is one in which nothing was said: a new header and new shards, every stamp zero;
-/// - dropping it drops each value that the slots still hold exactly once.
+/// - Both views refer to the same header, stamps and slots at every call, and no other code
+///   accesses them.
+/// - Their addresses do not change while a view of the storage is alive. They may change when the
+///   storage itself is moved, which is impossible while it is borrowed.
+/// - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
+/// - Dropping the storage drops each value that is still in a slot exactly once.
 ///
-/// It is `Send` if `T: Send`, because its values move with it, and `Sync` if `T: Send`, because through a shared
-/// arena one thread moves a value in and another, with `&mut`, moves it out. `T: Sync` is not asked for here: what
-/// lends `&T` to other threads asks for it on the method.
+/// A storage is `Send` if `T: Send`, because its values move with it. It is `Sync` if `T: Send`,
+/// because one thread can move a value in through a shared arena, and another thread can move it
+/// out with `&mut`. `T: Sync` is not required here: the methods that lend `&T` to other threads
+/// require it.
 pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
     fn view(&self) -> ArenaRef<'_, T>;
     #[doc(hidden)]
     fn view_mut(&mut self) -> ArenaMut<'_, T>;
-    /// How many bytes it takes that are not part of itself.
+    /// Returns the number of bytes that the storage occupies outside itself.
     #[doc(hidden)]
     fn external_bytes(&self) -> usize;
 }
 
-/// Memory that this storage points to. Has a `Drop` that does not name `T`, so that an arena of values that refer to
-/// each other can be dropped: a generic one would make the compiler ask that they outlive it strictly.
+/// Header, stamps and slots of a storage that points to its memory.
+///
+/// Its `Drop` does not name `T`, so that an arena of values that refer to each other can be
+/// dropped. If the `Drop` were generic, the drop check would require the values to outlive the
+/// arena strictly.
 #[derive(Debug)]
 struct Memory {
     header: Header,
@@ -69,19 +76,21 @@ struct Memory {
     /// The first of `capacity` slots.
     slots: NonNull<u8>,
     capacity: usize,
-    /// Drops the values and frees the memory; made where `T` is known.
+    /// Drops the values and frees the memory. The function is chosen where `T` is known.
     destroy: unsafe fn(&mut Memory),
 }
 
 impl Memory {
     /// # Safety
     ///
-    /// `T` is the type for which this memory was made.
+    /// `T` is the type for which this memory was created.
     #[inline]
     unsafe fn view<T>(&self) -> ArenaRef<'_, T> {
-        // SAFETY: `stamps` points to as many stamps as there are slots, and both are this memory's alone until it is
-        // dropped; they are behind pointers, so they stay where they are even when the memory is moved. Only views write
-        // to them, so what holds of a new arena, in which no slot is below the cursor, they keep.
+        // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots. This memory
+        // owns both until it is dropped. They are behind pointers, so their addresses do not change
+        // when the memory is moved. In a new arena no slot is below the cursor, so the invariants
+        // hold at first. Only views write to the stamps and slots, and views preserve the
+        // invariants.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.stamps.as_ptr(), self.capacity);
             ArenaRef::new(&self.header, stamps, self.slots.cast())
@@ -93,7 +102,7 @@ impl Memory {
     /// As for [`view`](Self::view).
     #[inline]
     unsafe fn view_mut<T>(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: as in `view`, and `&mut self` says that there is no other view.
+        // SAFETY: as in `view`. `&mut self` excludes any other view.
         unsafe {
             let stamps = core::slice::from_raw_parts_mut(self.stamps.as_ptr(), self.capacity);
             ArenaMut::new(&mut self.header, stamps, self.slots.cast())
@@ -104,14 +113,15 @@ impl Memory {
     ///
     /// As for [`view`](Self::view).
     unsafe fn drop_values<T>(&mut self) {
-        // SAFETY: the caller vouches for `T`.
+        // SAFETY: the caller guarantees that `T` is the type of the memory.
         drop_values(unsafe { self.view_mut::<T>() });
     }
 }
 
-/// What stands beside the slots: the stamps, and behind them, where there are some, the shards. Zeroed it is as new.
+/// Returns the layout of the metadata: the stamps, followed by the shards if the arena has any.
 ///
-/// Aligned as stamps are, not as shards, which are lined up within: an allocator clears by hand what it must align.
+/// Zeroed metadata describes a new arena. The layout has the alignment of a stamp, and the shards
+/// are aligned inside it, because an allocator zeroes a block with a larger alignment byte by byte.
 fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_shards(capacity) {
@@ -121,12 +131,12 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     Ok(stamps.extend(shards)?.0)
 }
 
-/// A header for an arena whose stamps these are.
+/// Creates the header of an arena with these stamps.
 ///
 /// # Safety
 ///
-/// What stands beside the slots begins with the stamps, has the layout for that capacity, is as new, and is the header's
-/// alone as long as that is used.
+/// `stamps` points to metadata with the layout for `capacity`, in the state of a new arena. As long
+/// as the header is used, only the header accesses the shards in it.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_shards(capacity) {
@@ -136,26 +146,27 @@ unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     let shards = end.wrapping_add(end.align_offset(align_of::<Shard>())).cast::<Shard>();
     if cfg!(all(test, loom)) {
         for index in 0..SHARDS {
-            // SAFETY: within the layout (the caller). (Without loom zeroed memory is a `Shard`.)
+            // SAFETY: within the layout (the caller). Without loom, zeroed memory is a `Shard`.
             unsafe { shards.add(index).write(Shard::new()) };
         }
     }
-    // SAFETY: as many shards, lined up, within the layout, all as new, and the header's (the caller).
+    // SAFETY: `shards` points to `SHARDS` aligned shards within the layout. All are new, and only
+    // the header accesses them (the caller).
     unsafe { Header::with_shards(NonNull::new(shards)) }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: `destroy` was made for the type of this memory, and is called once.
+        // SAFETY: `destroy` was chosen for the type of this memory, and is called once.
         unsafe { (self.destroy)(self) };
     }
 }
 
-/// Drops every value, and leaves an empty arena.
+/// Drops every value and leaves an empty arena.
 fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
-        // SAFETY: we have just taken them.
+        // SAFETY: `take` has just returned these slots.
         unsafe { live.drop_rest(&mut view) };
     }
 }
