@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::{Memory, Storage, sealed};
+use super::{Memory, RawMemory, Storage, sealed};
 use crate::error::CapacityError;
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
@@ -15,9 +15,7 @@ use crate::raw::stamps::Stamp;
 ///
 /// [`AtomicArena::in_bytes`](crate::AtomicArena::in_bytes) creates such an arena.
 pub struct Borrowed<'m, T> {
-    memory: Memory,
-    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
-    marker: PhantomData<T>,
+    memory: Memory<T>,
     _bytes: Bytes<'m>,
 }
 
@@ -67,8 +65,9 @@ impl<'m, T> Borrowed<'m, T> {
         let (stamps, slots) =
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
         let header = Header::new();
-        let memory = Memory { header, stamps, slots, capacity, destroy: Memory::drop_values::<T> };
-        Ok(Borrowed { memory, marker: PhantomData, _bytes: Bytes(PhantomData) })
+        let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
+        // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
+        Ok(Borrowed { memory: unsafe { Memory::new(raw) }, _bytes: Bytes(PhantomData) })
     }
 }
 
@@ -85,18 +84,16 @@ impl<T> sealed::Sealed<T> for Borrowed<'_, T> {}
 unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view() }
+        self.memory.view()
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view_mut() }
+        self.memory.view_mut()
     }
 
     fn external_bytes(&self) -> usize {
-        self.memory.capacity * (size_of::<T>() + size_of::<Stamp>())
+        self.memory.raw.capacity * (size_of::<T>() + size_of::<Stamp>())
     }
 }
 

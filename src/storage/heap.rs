@@ -5,15 +5,16 @@ use alloc::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::fmt;
+#[cfg(feature = "alloc")]
 use core::marker::PhantomData;
 #[cfg(feature = "alloc")]
 use core::mem::ManuallyDrop;
 #[cfg(feature = "alloc")]
 use core::ptr::NonNull;
 
-#[cfg(feature = "alloc")]
-use super::header;
 use super::{Memory, Storage, metadata_layout, sealed};
+#[cfg(feature = "alloc")]
+use super::{RawMemory, header};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
 use crate::raw::arena_mut::ArenaMut;
@@ -26,9 +27,7 @@ use crate::raw::stamps::Stamp;
 /// The slots have the layout that `Vec<T>` requests. The stamps are a second, zeroed allocation.
 /// Without the feature `alloc` no value of this type exists.
 pub struct Heap<T> {
-    memory: Memory,
-    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
-    marker: PhantomData<T>,
+    memory: Memory<T>,
 }
 
 // SAFETY: see `Storage`. `Memory` owns what it points to, and cannot be moved while any of it is
@@ -44,20 +43,18 @@ impl<T> sealed::Sealed<T> for Heap<T> {}
 unsafe impl<T> Storage<T> for Heap<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view() }
+        self.memory.view()
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view_mut() }
+        self.memory.view_mut()
     }
 
     fn external_bytes(&self) -> usize {
         // The layout is valid, because `new` has allocated it.
-        let state = metadata_layout(self.memory.capacity).map_or(0, |layout| layout.size());
-        self.memory.capacity * size_of::<T>() + state
+        let state = metadata_layout(self.memory.raw.capacity).map_or(0, |layout| layout.size());
+        self.memory.raw.capacity * size_of::<T>() + state
     }
 }
 
@@ -95,8 +92,9 @@ impl<T> Heap<T> {
         }
         // SAFETY: allocated and zeroed above. Only this header uses it until it is freed.
         let header = unsafe { header(stamps, capacity) };
-        let memory = Memory { header, stamps, slots, capacity, destroy: destroy::<T> };
-        Ok(Heap { memory, marker: PhantomData })
+        let raw = RawMemory { header, stamps, slots, capacity, destroy: destroy::<T> };
+        // SAFETY: the slots have the layout of `T`, and `destroy::<T>` drops values of `T`.
+        Ok(Heap { memory: unsafe { Memory::new(raw) } })
     }
 
     /// Converts the slots into a vector of the first `len` values, in place, and frees the stamps.
@@ -105,7 +103,7 @@ impl<T> Heap<T> {
     ///
     /// The first `len` slots hold values, and no other slot does.
     pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
-        let Memory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory;
+        let RawMemory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory.raw;
         // SAFETY: `new` has allocated them for this capacity. `self` is never dropped, so they are
         // not freed twice.
         unsafe { free_state(stamps, capacity) };
@@ -131,9 +129,9 @@ unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
 ///
 /// `Heap::<T>::new` has created the memory, and it is not used afterwards.
 #[cfg(feature = "alloc")]
-unsafe fn destroy<T>(memory: &mut Memory) {
+unsafe fn destroy<T>(memory: &mut RawMemory) {
     /// Frees the memory even if dropping a value panics.
-    struct Free<'a, T>(&'a mut Memory, PhantomData<T>);
+    struct Free<'a, T>(&'a mut RawMemory, PhantomData<T>);
 
     impl<T> Drop for Free<'_, T> {
         fn drop(&mut self) {

@@ -4,7 +4,6 @@
 //! it also locks memory. It compiles for both, but has not been run there.
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::alloc::Layout;
 use std::io;
@@ -13,7 +12,7 @@ use std::io;
 use memmap2::{Advice, UncheckedAdvice};
 use memmap2::{MmapMut, MmapOptions};
 
-use super::{Memory, Storage, header, metadata_layout, sealed};
+use super::{Memory, RawMemory, Storage, header, metadata_layout, sealed};
 use crate::error::{CapacityError, MapError};
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
@@ -65,14 +64,12 @@ pub(crate) struct MapOptions {
 /// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
 pub struct Mapped<T> {
     /// Points into the mapping. Dropped before it.
-    memory: Memory,
+    memory: Memory<T>,
     map: MmapMut,
     extent: Extent,
     /// The huge pages that the mapping has, which differ from the request after a fallback.
     huge_pages: Option<HugePages>,
     locked: bool,
-    /// Tells the drop check that the storage owns values of `T`, which `Memory` hides from it.
-    marker: PhantomData<T>,
 }
 
 /// The sizes of the parts of a mapping, in bytes.
@@ -189,8 +186,10 @@ impl<T> Mapped<T> {
         // SAFETY: the metadata lies within the mapping, which is all zeros. Only this header uses
         // its shards as long as the memory is mapped.
         let header = unsafe { header(stamps, capacity) };
-        let memory = Memory { header, stamps, slots, capacity, destroy: Memory::drop_values::<T> };
-        Ok(Mapped { memory, map, extent, huge_pages, locked, marker: PhantomData })
+        let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
+        // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
+        let memory = unsafe { Memory::new(raw) };
+        Ok(Mapped { memory, map, extent, huge_pages, locked })
     }
 
     pub(crate) fn huge_pages(&self) -> Option<HugePages> {
@@ -218,11 +217,11 @@ impl<T> Mapped<T> {
         }
         // All stamps are zero now, whatever the epoch was, and no slot holds a byte that was
         // written. The bounds in the old header are therefore obsolete.
-        let (history, in_order) = (self.memory.header.history(), self.memory.header.mode.is_disabled());
+        let (history, in_order) = (self.memory.raw.header.history(), self.memory.raw.header.mode.is_disabled());
         // SAFETY: as in `new`: the pages are all zeros again, or new. The old header has not
         // accessed its shards since, and this assignment drops it.
-        self.memory.header = unsafe { header(self.memory.stamps, self.memory.capacity) };
-        self.memory.header.clock.history = history;
+        self.memory.raw.header = unsafe { header(self.memory.raw.stamps, self.memory.raw.capacity) };
+        self.memory.raw.header.clock.history = history;
         if in_order {
             self.view_mut().disable();
         }
@@ -241,7 +240,7 @@ impl<T> Mapped<T> {
             MapError::Decommit { bytes: self.extent.total, os_error }
         };
         let mut map = self.extent.map(self.huge_pages).map_err(refused)?;
-        (self.memory.slots, self.memory.stamps) = self.extent.places(&mut map);
+        (self.memory.raw.slots, self.memory.raw.stamps) = self.extent.places(&mut map);
         self.map = map;
         Ok(())
     }
@@ -307,14 +306,12 @@ impl<T> sealed::Sealed<T> for Mapped<T> {}
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view() }
+        self.memory.view()
     }
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: `new` created the memory for `T`.
-        unsafe { self.memory.view_mut() }
+        self.memory.view_mut()
     }
 
     fn external_bytes(&self) -> usize {

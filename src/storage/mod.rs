@@ -11,6 +11,7 @@ mod inline;
 mod mapped;
 
 use core::alloc::{Layout, LayoutError};
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::raw::arena_mut::ArenaMut;
@@ -63,13 +64,51 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
     fn external_bytes(&self) -> usize;
 }
 
-/// Header, stamps and slots of a storage that points to its memory.
+/// Header, stamps and slots of a storage that points to its memory, for values of `T`.
 ///
-/// Its `Drop` does not name `T`, so that an arena of values that refer to each other can be
-/// dropped. If the `Drop` were generic, the drop check would require the values to outlive the
-/// arena strictly.
+/// The `Drop` is that of [`RawMemory`], which does not name `T`, so that an arena of values that
+/// refer to each other can be dropped. If the `Drop` were generic, the drop check would require the
+/// values to outlive the arena strictly.
 #[derive(Debug)]
-struct Memory {
+struct Memory<T> {
+    /// Invariant: created for `T`.
+    raw: RawMemory,
+    /// Tells the drop check that the memory owns values of `T`, which `raw` hides from it.
+    marker: PhantomData<T>,
+}
+
+impl<T> Memory<T> {
+    /// # Safety
+    ///
+    /// `raw` was created for `T`: its slots have the layout of `T`, and `destroy` drops values of
+    /// `T`.
+    unsafe fn new(raw: RawMemory) -> Self {
+        Memory { raw, marker: PhantomData }
+    }
+
+    #[inline]
+    fn view(&self) -> ArenaRef<'_, T> {
+        // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots for `T`.
+        // This memory owns both until it is dropped. They are behind pointers, so their addresses
+        // do not change when the memory is moved. In a new arena no slot is below the cursor, so
+        // the invariants hold at first. Only views write to the stamps and slots, and views
+        // preserve the invariants.
+        unsafe {
+            let stamps = core::slice::from_raw_parts(self.raw.stamps.as_ptr(), self.raw.capacity);
+            ArenaRef::new(&self.raw.header, stamps, self.raw.slots.cast())
+        }
+    }
+
+    #[inline]
+    fn view_mut(&mut self) -> ArenaMut<'_, T> {
+        // SAFETY: `raw` was created for `T`.
+        unsafe { self.raw.view_mut() }
+    }
+}
+
+/// What [`Memory`] holds, whatever the type of its values.
+#[derive(Debug)]
+struct RawMemory {
     header: Header,
     /// The first of `capacity` stamps.
     stamps: NonNull<Stamp>,
@@ -77,32 +116,16 @@ struct Memory {
     slots: NonNull<u8>,
     capacity: usize,
     /// Drops the values and frees the memory. The function is chosen where `T` is known.
-    destroy: unsafe fn(&mut Memory),
+    destroy: unsafe fn(&mut RawMemory),
 }
 
-impl Memory {
+impl RawMemory {
     /// # Safety
     ///
     /// `T` is the type for which this memory was created.
     #[inline]
-    unsafe fn view<T>(&self) -> ArenaRef<'_, T> {
-        // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots. This memory
-        // owns both until it is dropped. They are behind pointers, so their addresses do not change
-        // when the memory is moved. In a new arena no slot is below the cursor, so the invariants
-        // hold at first. Only views write to the stamps and slots, and views preserve the
-        // invariants.
-        unsafe {
-            let stamps = core::slice::from_raw_parts(self.stamps.as_ptr(), self.capacity);
-            ArenaRef::new(&self.header, stamps, self.slots.cast())
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for [`view`](Self::view).
-    #[inline]
     unsafe fn view_mut<T>(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: as in `view`. `&mut self` excludes any other view.
+        // SAFETY: as in `Memory::view`. `&mut self` excludes any other view.
         unsafe {
             let stamps = core::slice::from_raw_parts_mut(self.stamps.as_ptr(), self.capacity);
             ArenaMut::new(&mut self.header, stamps, self.slots.cast())
@@ -111,7 +134,7 @@ impl Memory {
 
     /// # Safety
     ///
-    /// As for [`view`](Self::view).
+    /// As for [`view_mut`](Self::view_mut).
     unsafe fn drop_values<T>(&mut self) {
         // SAFETY: the caller guarantees that `T` is the type of the memory.
         drop_values(unsafe { self.view_mut::<T>() });
@@ -155,7 +178,7 @@ unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     unsafe { Header::with_shards(NonNull::new(shards)) }
 }
 
-impl Drop for Memory {
+impl Drop for RawMemory {
     fn drop(&mut self) {
         // SAFETY: `destroy` was chosen for the type of this memory, and is called once.
         unsafe { (self.destroy)(self) };
