@@ -1,9 +1,10 @@
-//! Arenas that come back empty: one for a request, a frame, a batch.
+//! A pool of arenas: each is lent to one holder at a time and returned empty.
 //!
-//! Which arena is free is the question that an arena answers of its slots: so beside the arenas stands one of slots
-//! without size, a *seat* for each. Who owns a seat has the arena of that number to himself. That no seat has two owners,
-//! that none is lost, and that the next owner sees all that the last one did (E2) is what `cursor.rs` and `stamp.rs` argue
-//! and the models check. The arenas themselves never move.
+//! An arena already keeps track of free slots. The pool therefore has one arena of zero-sized
+//! slots, the *seats*, with one seat per pooled arena. The owner of a seat has exclusive access to
+//! the arena with the same number. `raw/cursor.rs` and `raw/stamps.rs` argue, and the models check,
+//! that no seat has two owners, that no seat is lost, and that the actions of one owner happen
+//! before those of the next (E2). The pooled arenas never move.
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -19,26 +20,29 @@ use crate::arena::AtomicArena;
 use crate::error::CapacityError;
 use crate::storage::{Heap, Storage};
 
-/// A fixed number of arenas, made up front, each of which one holder at a time has to himself.
+/// Lends a fixed number of arenas, each to one holder at a time.
 ///
-/// [`checkout`](Self::checkout) gives an empty arena, which comes back and is reset when its guard is dropped, on
-/// whatever thread that is, and also when its holder panics. For one arena a request, a frame, a batch: the memory of all
-/// is known up front, and neither taking one nor giving it back allocates or frees.
+/// [`checkout`](Self::checkout) returns a guard for an empty arena. Dropping the guard, on any
+/// thread and also during a panic, resets the arena and returns it to the pool. Use a pool for one
+/// arena per request, per frame or per batch. All memory is allocated up front, and neither
+/// checkout nor return allocates or frees memory.
 ///
-/// An arena that was never out goes out only when all that were are out (or are just coming back). So memory is touched
-/// for about as many arenas as were needed at once.
+/// An arena that was never used is lent only if every used arena is checked out or is being
+/// returned. So the pool touches the memory of about as many arenas as are checked out at once.
 ///
 /// # Threads
 ///
-/// The pool is `Send` and `Sync` if `T: Send`: arenas pass from one holder to the next, each with what it holds. A holder
-/// may share its arena with other threads, as any arena.
+/// The pool is `Send` and `Sync` if `T: Send`, because an arena passes from one holder to the next
+/// with the values that it holds. A holder may share its arena with other threads, like any arena.
 ///
-/// Neither checkout nor return blocks: both are as `alloc` and the drop of a `Reservation`. What a holder did to an arena
-/// happens before what the next one does to it.
+/// Neither checkout nor return blocks. Their progress guarantees are those of
+/// [`AtomicArena::alloc`] and of dropping a [`Reservation`](crate::Reservation). The actions of one
+/// holder on an arena happen before those of the next holder.
 ///
 /// # Leaks
 ///
-/// A guard that is leaked (`mem::forget`) takes its arena out of the pool for good; the arena is dropped with the pool.
+/// Leaking a guard (`mem::forget`) removes its arena from the pool permanently. The arena is
+/// dropped together with the pool.
 ///
 /// # Examples
 ///
@@ -50,10 +54,11 @@ use crate::storage::{Heap, Storage};
 ///     for request in 0..2 {
 ///         let pool = &pool;
 ///         scope.spawn(move || {
-///             let arena = pool.checkout().expect("as many arenas as threads");
-///             let words = arena.alloc_from_iter((0..10).map(|word| format!("{request}/{word}"))).unwrap();
+///             let arena = pool.checkout().expect("one arena per thread");
+///             let words = (0..10).map(|word| format!("{request}/{word}"));
+///             let words = arena.alloc_from_iter(words).unwrap();
 ///             assert_eq!(words.len(), 10);
-///         }); // the strings are dropped, and the arena is back
+///         }); // the strings are dropped, and the arena is returned
 ///     }
 /// });
 /// assert_eq!(pool.available(), 2);
@@ -62,32 +67,35 @@ use crate::storage::{Heap, Storage};
 /// assert!(first.is_some_and(|arena| arena.is_empty()) && second.is_some());
 /// ```
 pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
-    /// As many slots as there are arenas, none of which ever holds a value.
+    /// One slot per arena. No slot ever holds a value.
     seats: AtomicArena<()>,
-    /// Invariant: empty while its seat is free. Accessed only by the owner of its seat, or with `&mut` of the pool.
+    /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or the
+    /// owner of `&mut` to the pool, accesses it.
     arenas: Vec<UnsafeCell<AtomicArena<T, S>>>,
 }
 
-// SAFETY: through a shared pool an arena passes from thread to thread, to one at a time, which asks for `Send` of it. No
-// `Sync` is asked for: the pool lends an arena to the owner of its seat alone, and whether that one may share it is for
-// the guard to say. The seats are an arena of `()`, which is `Sync`.
+// SAFETY: a shared pool passes an arena from thread to thread, to one at a time, which requires
+// that the arena is `Send`. It need not be `Sync`: the pool lends an arena only to the owner of its
+// seat, and the guard decides whether it can be shared. The seats are an arena of `()`, which is
+// `Sync`.
 unsafe impl<T, S: Storage<T>> Sync for ArenaPool<T, S> where AtomicArena<T, S>: Send {}
 
-// A panic leaves an arena usable (see `AtomicArena`), and brings it back reset.
+// A panic leaves an arena usable (see `AtomicArena`), and returns it reset.
 impl<T, S: Storage<T>> UnwindSafe for ArenaPool<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for ArenaPool<T, S> {}
 
 impl<T> ArenaPool<T> {
-    /// So many arenas on the heap, each of that capacity.
+    /// Creates a pool of `arenas` heap arenas with `capacity` slots each.
     ///
-    /// Takes the memory of them all, as [`with_capacity`](AtomicArena::with_capacity) does for one, and touches no slot.
-    /// An arena has some 500 bytes beside its slots, and 4 KiB more from 16,384 slots on.
+    /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
+    /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots, and 4 KiB
+    /// more if it has 16,384 slots or more.
     ///
     /// # Panics
     ///
-    /// When either number is 0, or when the bytes of an arena, or of all that is kept beside them, exceed `isize::MAX`.
-    /// When the allocator refuses, as [`handle_alloc_error`](alloc::alloc::handle_alloc_error) does.
-    /// [`try_new`](Self::try_new) returns an error instead.
+    /// Panics if either number is 0, or if the size of an arena or of the table of arenas exceeds
+    /// `isize::MAX` bytes. Calls [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the
+    /// allocator refuses. [`try_new`](Self::try_new) returns an error instead.
     ///
     /// # Examples
     ///
@@ -102,18 +110,19 @@ impl<T> ArenaPool<T> {
         assert!(arenas > 0, "a pool needs at least one arena");
         let seats = AtomicArena::with_capacity(arenas);
         let mut made = Vec::with_capacity(arenas);
-        // A loop, not a closure: a panic names the caller.
+        // A loop instead of a closure, so that a panic names the caller.
         for _ in 0..arenas {
             made.push(UnsafeCell::new(AtomicArena::with_capacity(capacity)));
         }
         ArenaPool { seats, arenas: made }
     }
 
-    /// As [`new`](Self::new), with an error where that panics or aborts.
+    /// Creates a pool like [`new`](Self::new), but returns an error instead of panicking.
     ///
     /// # Errors
     ///
-    /// [`CapacityError`] says what was wrong, and the numbers; [`Zero`](CapacityError::Zero) when either number is.
+    /// Returns [`CapacityError::Zero`] if either number is 0, and the reason as another
+    /// [`CapacityError`] if an arena or the table of arenas is too large or is refused.
     ///
     /// # Examples
     ///
@@ -138,23 +147,27 @@ impl<T> ArenaPool<T> {
 }
 
 impl<T, S: Storage<T>> ArenaPool<T, S> {
-    /// A pool of these arenas, whatever their memory and their capacities. What they hold is dropped.
+    /// Creates a pool of the given arenas, with any kind of memory and any capacities.
+    ///
+    /// The arenas are reset, which drops their values.
     ///
     /// # Errors
     ///
-    /// [`CapacityError::Zero`] when there are none, [`OutOfMemory`](CapacityError::OutOfMemory) when the allocator
-    /// refuses what keeps them side by side, or the byte beside each. The arenas are dropped then.
+    /// Returns [`CapacityError::Zero`] if there are no arenas, and
+    /// [`OutOfMemory`](CapacityError::OutOfMemory) if the allocator refuses the table of arenas or
+    /// of seats. The arenas are then dropped.
     ///
     /// # Panics
     ///
-    /// When the iterator does, or the `drop` of a value.
+    /// Panics if the iterator panics, or if dropping a value panics.
     ///
     /// # Examples
     ///
     /// ```
     /// use atomicarena::{ArenaPool, Inline, StaticArena};
     ///
-    /// let pool: ArenaPool<u64, Inline<u64, 16>> = ArenaPool::from_arenas([const { StaticArena::new() }; 4]).unwrap();
+    /// let arenas = [const { StaticArena::new() }; 4];
+    /// let pool: ArenaPool<u64, Inline<u64, 16>> = ArenaPool::from_arenas(arenas).unwrap();
     /// let arena = pool.checkout().unwrap();
     /// assert_eq!((arena.capacity(), pool.available()), (16, 3));
     /// ```
@@ -169,11 +182,14 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         Ok(ArenaPool { seats: AtomicArena::try_with_capacity(emptied.len())?, arenas: emptied })
     }
 
-    /// Takes an empty arena out of the pool, until the guard is dropped. `None` when each that was in when the call began
-    /// was taken by others.
+    /// Takes an empty arena out of the pool until the returned guard is dropped.
     ///
-    /// Costs one atomic addition; or, when arenas came back in another order than they went out, a search for one of them,
-    /// which looks at a byte for each arena at the most, a compare-and-swap and an addition. Never allocates. Progress as
+    /// Returns `None` if every arena that was in the pool when the call began was taken by other
+    /// calls.
+    ///
+    /// Costs one atomic read-modify-write. If arenas were returned in another order than they were
+    /// taken, the call searches for a returned one instead: it reads at most one byte per arena and
+    /// makes two read-modify-writes. Never allocates. The progress guarantee is that of
     /// [`AtomicArena::alloc`].
     ///
     /// # Examples
@@ -185,7 +201,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// let mut arena = pool.checkout().unwrap();
     /// arena.alloc(2).unwrap();
     /// arena.alloc(1).unwrap();
-    /// arena.as_mut_slice().unwrap().sort(); // the holder has the arena to himself
+    /// arena.as_mut_slice().unwrap().sort(); // the holder has exclusive access
     /// assert!(pool.checkout().is_none());
     /// drop(arena);
     /// assert!(pool.checkout().unwrap().is_empty());
@@ -195,9 +211,10 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         Some(Checkout { pool: self, seat, marker: PhantomData })
     }
 
-    /// As [`checkout`](Self::checkout), with a guard that keeps the pool alive: for a task, or a thread without a scope.
+    /// Takes an arena like [`checkout`](Self::checkout), with a guard that keeps the pool alive.
     ///
-    /// Costs the addition to the count of the `Arc` more.
+    /// The guard can move into a task or into a thread without a scope. In addition to the cost of
+    /// `checkout`, the call increments the count of the `Arc`.
     ///
     /// # Examples
     ///
@@ -218,7 +235,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         Some(OwnedCheckout { pool: Arc::clone(self), seat, marker: PhantomData })
     }
 
-    /// How many arenas there are, in the pool or checked out. Constant.
+    /// Returns the number of arenas, whether in the pool or checked out. The number never changes.
     ///
     /// # Examples
     ///
@@ -233,10 +250,11 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         self.arenas.len()
     }
 
-    /// How many arenas are in the pool.
+    /// Returns the number of arenas in the pool.
     ///
-    /// Exact when nothing else is going on. Otherwise an estimate, which may never have been true: whether there is an
-    /// arena to be had, only [`checkout`](Self::checkout) tells. Wait-free.
+    /// The number is exact if no other thread takes or returns arenas during the call. Otherwise it
+    /// is an estimate that may never have been true, and only [`checkout`](Self::checkout) can tell
+    /// whether an arena is free. Wait-free.
     ///
     /// # Examples
     ///
@@ -251,21 +269,21 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         self.seats.remaining()
     }
 
-    /// The seat is the caller's until he calls [`bring_back`](Self::bring_back).
+    /// Takes a seat, which the caller owns until it calls [`bring_back`](Self::bring_back).
     fn take_seat(&self) -> Option<usize> {
         let seats = self.seats.view();
-        // Before the cursor moves up: those that came back have memory that was touched, those above it may not.
+        // Returned arenas come first: their memory was touched, that of an unused arena may not be.
         let back = seats.cursor().claim_vacant(seats.stamps());
         back.or_else(|| Some(seats.take_run(1).ok()?.start))
     }
 
-    /// Empties the arena and gives its seat up.
+    /// Resets the arena and returns its seat.
     ///
     /// # Safety
     ///
-    /// The caller owns the seat, and never again uses it or its arena.
+    /// The caller owns the seat, and never uses it or its arena again.
     unsafe fn bring_back(&self, seat: usize) {
-        /// Gives the seat up even when the `drop` of a value panics: the arena is empty then, too.
+        /// Returns the seat even if dropping a value panics. The arena is empty then, too.
         struct GiveUp<'p>(&'p AtomicArena<()>, usize);
 
         impl Drop for GiveUp<'_> {
@@ -276,7 +294,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         }
 
         let _give_up = GiveUp(&self.seats, seat);
-        // SAFETY: the seat is the caller's, and so is the arena, until the seat is given up; the reference ends before.
+        // SAFETY: the caller owns the seat, and thereby the arena, until the seat is returned. This
+        // reference ends before that.
         unsafe { &mut *self.arenas[seat].get() }.reset();
     }
 }
@@ -290,35 +309,42 @@ impl<T, S: Storage<T>> fmt::Debug for ArenaPool<T, S> {
     }
 }
 
-/// An arena that comes back empty to its [`ArenaPool`] when this is dropped. Dereferences to the arena.
+/// Gives access to an arena of an [`ArenaPool`], and returns the arena when dropped.
 ///
-/// References to its values live as long as this is borrowed, so none outlives the reset. Its drop runs
-/// [`reset`](AtomicArena::reset): constant when `T` needs no drop. When the `drop` of a value panics, the others are
-/// dropped all the same, and the arena is back before the panic is passed on.
+/// The guard dereferences to the arena. References to its values borrow the guard, so none outlives
+/// the reset.
 ///
-/// `&mut` of it is `&mut` of the arena: what is swapped with the arena (`mem::swap`) goes to the pool in its stead.
+/// Dropping the guard runs [`reset`](AtomicArena::reset), with the cost stated there: O(1) if `T`
+/// needs no drop, except when the epoch wraps, which clears the stamps of the arena. If dropping a
+/// value panics, the other values are still dropped, and the arena is returned before the panic
+/// continues.
 ///
-/// `Send` and `Sync` as the arena is, so if `T: Send`: the holder may share the arena, and another thread may
-/// bring it back.
-#[must_use = "dropped, it brings the arena back"]
+/// `&mut` to the guard gives `&mut` to the arena. If the holder swaps the arena for another one
+/// (`mem::swap`), the other arena is returned to the pool.
+///
+/// The guard is `Send` and `Sync` if the arena is, that is, if `T: Send`. The holder may share the
+/// arena, and another thread may return it.
+#[must_use = "dropping the guard returns the arena to the pool"]
 pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     pool: &'p ArenaPool<T, S>,
-    /// Ours, and with it the arena of that number.
+    /// Invariant: the guard owns this seat, and thereby the arena with the same number.
     seat: usize,
-    /// `Send` and `Sync` as what we lend, of which the pool asks for less. Not a `&mut` of it: that would claim the arena
-    /// until our drop has returned, when it may have its next holder already.
+    /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. This
+    /// is not a `&mut` to the arena: it would assert exclusive access until `drop` has returned,
+    /// and the next holder may already have the arena by then.
     marker: PhantomData<AtomicArena<T, S>>,
 }
 
-/// As [`Checkout`], without a lifetime: it keeps its pool alive. Made by
-/// [`ArenaPool::checkout_owned`].
+/// Gives access to an arena like [`Checkout`], without a lifetime: it keeps the pool alive.
+///
+/// Returned by [`ArenaPool::checkout_owned`].
 #[cfg(target_has_atomic = "ptr")]
-#[must_use = "dropped, it brings the arena back"]
+#[must_use = "dropping the guard returns the arena to the pool"]
 pub struct OwnedCheckout<T, S: Storage<T> = Heap<T>> {
     pool: Arc<ArenaPool<T, S>>,
-    /// Ours, and with it the arena of that number.
+    /// Invariant: as in [`Checkout`].
     seat: usize,
-    /// As that of [`Checkout`].
+    /// As in [`Checkout`].
     marker: PhantomData<AtomicArena<T, S>>,
 }
 
@@ -329,7 +355,8 @@ macro_rules! checkout {
 
             #[inline]
             fn deref(&self) -> &AtomicArena<T, S> {
-                // SAFETY: the seat is ours, so nobody but us has a way to the arena, and it is borrowed as we are.
+                // SAFETY: the guard owns the seat, so no other code can reach the arena, which is
+                // borrowed as long as the guard is.
                 unsafe { &*self.pool.arenas[self.seat].get() }
             }
         }
@@ -337,14 +364,14 @@ macro_rules! checkout {
         impl<T, S: Storage<T>> DerefMut for $name<$($lifetime,)? T, S> {
             #[inline]
             fn deref_mut(&mut self) -> &mut AtomicArena<T, S> {
-                // SAFETY: as in `deref`, and we are borrowed exclusively.
+                // SAFETY: as in `deref`, and the guard is exclusively borrowed.
                 unsafe { &mut *self.pool.arenas[self.seat].get() }
             }
         }
 
         impl<T, S: Storage<T>> Drop for $name<$($lifetime,)? T, S> {
             fn drop(&mut self) {
-                // SAFETY: the seat is ours, and this is the end of us.
+                // SAFETY: the guard owns the seat, and is not used after its `drop`.
                 unsafe { self.pool.bring_back(self.seat) };
             }
         }
