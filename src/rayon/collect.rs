@@ -1,4 +1,4 @@
-//! A run that all workers fill.
+//! A run that all workers of rayon fill, each its own part.
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -13,25 +13,29 @@ use crate::error::Full;
 use crate::storage::Storage;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Stores what a parallel iterator gives in a run of slots, in its order, which then belongs to the caller.
+    /// Stores the items of a parallel iterator in one run of slots, in order, and returns the
+    /// slice.
     ///
-    /// The length is asked for first, and so many slots are taken at once; then all workers write to them, each to its
-    /// part. What the iterator would give beyond that is not asked for.
+    /// The length of the iterator is read once, and that many slots are reserved at once. Then all
+    /// workers write to the run, each to its own part. Items beyond the length are dropped or never
+    /// produced.
     ///
-    /// For an iterator that does not know its length, or whose results need not lie side by side, give each worker a
-    /// [`Local`](crate::Local): what that returns outlives the workers, too.
+    /// If the iterator does not know its length, or if the results need not be contiguous, give
+    /// each worker a [`Local`](crate::Local). The references that a `Local` returns also outlive
+    /// the workers.
     ///
-    /// Costs a [`reserve`](Self::reserve), a store for each value, and what rayon takes to hand out the work, for which it
-    /// may allocate. Lock-free, as `reserve`, but for the iterator, and for waiting until the workers are done.
+    /// Costs one [`reserve`](Self::reserve), one store per value, and the work of rayon, which may
+    /// allocate. Lock-free like `reserve`, except for the iterator itself and for the wait until
+    /// all workers are done.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the iterator as it was, when there is no run of that length.
+    /// Returns [`Full`] with the unused iterator if no run of that length is free.
     ///
     /// # Panics
     ///
-    /// When the iterator does, or when it gives less than it said. What it gave is dropped, and every slot goes back. (What
-    /// it gives beyond that is dropped, or not asked for.)
+    /// Panics if the iterator panics, or if it produces fewer items than its length. The items that
+    /// it produced are then dropped, and every slot is returned.
     ///
     /// # Examples
     ///
@@ -40,13 +44,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// use rayon::prelude::*;
     ///
     /// let arena = AtomicArena::with_capacity(1_000);
-    /// let squares = arena.alloc_from_par_iter((0..500_usize).into_par_iter().map(|n| n * n)).unwrap();
+    /// let squares = (0..500_usize).into_par_iter().map(|n| n * n);
+    /// let squares = arena.alloc_from_par_iter(squares).unwrap();
     /// assert_eq!((squares.len(), squares[20]), (500, 400));
     ///
     /// let full = arena.alloc_from_par_iter(0..501).unwrap_err();
     /// assert_eq!((full.remaining(), full.into_inner().sum::<usize>()), (500, 125_250));
     ///
-    /// // One `Local` for each worker (more exactly: for each piece of work).
+    /// // One `Local` for each part of the work.
     /// let odd: Vec<&mut usize> = (0..500)
     ///     .into_par_iter()
     ///     .filter(|n| n % 2 == 1)
@@ -66,21 +71,24 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             Err(full) => return Err(Full::new(iter, full.requested(), full.remaining())),
         };
         let slots = run.as_mut_ptr();
-        // The slots are those of `run`, which are ours alone. They stay so as long as a stretch or a piece of them can be
-        // used: neither outlives this call, for the iterator knows them only as types that it was given for the call.
-        // So no piece of another call gets in here either (of values without size `slots` could not tell).
+        // `run` owns the slots exclusively. No consumer and no result outlives this call, because
+        // the iterator knows them only as type parameters of this call. For the same reason the
+        // iterator cannot return a result of another call, which `slots` could not detect for
+        // zero-sized values.
         let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
-        assert!(whole, "a parallel iterator of {len} values gave {}", all.places.len());
+        assert!(whole, "a parallel iterator of length {len} produced {} items", all.places.len());
         all.release();
-        // SAFETY: the slots 0 to `len` hold values. Stretches are parted and never copied, and pieces only become one where
-        // they meet: so the piece that was all of them was the only one with any, and it is gone.
+        // SAFETY: the slots 0 to `len` of the run hold values. Consumers are split and never
+        // copied, and two results are joined only if they are adjacent. The result that covers all
+        // slots was therefore the only one that owned values, and `release` has given them up.
         unsafe { run.set_len(len) };
         Ok(run.finish())
     }
 }
 
-/// Slots of a run that are ours alone, and hold no value: what one worker is to fill.
+/// Consecutive slots of a run, for one worker to fill. The consumer owns them, and they hold no
+/// value.
 struct CollectConsumer<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
@@ -88,25 +96,27 @@ struct CollectConsumer<'r, T> {
     marker: PhantomData<&'r mut T>,
 }
 
-// SAFETY: as good as `&'r mut [MaybeUninit<T>]`; values that another thread has made are put in.
+// SAFETY: equivalent to `&'r mut [MaybeUninit<T>]`. Another thread stores its values in it, which
+// requires `T: Send`.
 unsafe impl<T: Send> Send for CollectConsumer<'_, T> {}
 
-/// Values side by side in a run, which are ours: dropped, it drops them.
+/// Owns consecutive values in a run, and drops them when dropped.
 struct CollectResult<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
-    /// Which of the slots hold our values.
+    /// The slots of the run that hold the values.
     places: Range<usize>,
-    /// Where the stretch ends that we fill. Invariant: from `places.end` on it is still ours, and holds no value.
+    /// The end of the slots that this result may fill. Invariant: the slots from `places.end` to
+    /// `end` belong to this result and hold no value.
     end: usize,
     marker: PhantomData<&'r mut T>,
 }
 
-// SAFETY: the values are ours and are sent along.
+// SAFETY: the result owns its values, and sending the result sends them.
 unsafe impl<T: Send> Send for CollectResult<'_, T> {}
 
 impl<T> CollectResult<'_, T> {
-    /// The values are no longer ours.
+    /// Gives up the values without dropping them.
     fn release(self) {
         let _ = ManuallyDrop::new(self);
     }
@@ -115,7 +125,8 @@ impl<T> CollectResult<'_, T> {
 impl<T> Drop for CollectResult<'_, T> {
     fn drop(&mut self) {
         let first = self.slots.wrapping_add(self.places.start);
-        // SAFETY: these slots hold values, which are ours, and which nobody looks at again.
+        // SAFETY: these slots hold values, which this result owns. No code accesses them
+        // afterwards.
         unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(first, self.places.len())) };
     }
 }
@@ -127,7 +138,7 @@ impl<'r, T: Send> Consumer<T> for CollectConsumer<'r, T> {
 
     fn split_at(self, index: usize) -> (Self, Self, CollectReducer) {
         let Range { start, end } = self.places;
-        assert!(index <= end - start, "a parallel iterator gives more than it said");
+        assert!(index <= end - start, "a parallel iterator splits beyond its length");
         let middle = start + index;
         (
             CollectConsumer { places: start..middle, ..self },
@@ -153,16 +164,18 @@ impl<T: Send> Folder<T> for CollectResult<'_, T> {
         self.consume_iter([value])
     }
 
-    /// What comes beyond the end is not asked for.
+    /// Stops at the end of the slots. Further items are never produced.
     fn consume_iter<I: IntoIterator<Item = T>>(mut self, iter: I) -> Self {
         let mut iter = iter.into_iter();
         while self.places.end < self.end {
             let Some(value) = iter.next() else { break };
-            // SAFETY: below the end of our stretch, so ours alone, and without a value.
+            // SAFETY: the slot lies between `places.end` and `end`, so it belongs to this result
+            // and holds no value.
             unsafe { self.slots.add(self.places.end).write(value) };
             self.places.end += 1;
         }
-        // While the values are still ours to drop: the drop of an iterator, or of a value that is too many, may panic.
+        // The iterator is dropped while this result still owns the values, because dropping the
+        // iterator, or an item beyond the length, may panic.
         drop(iter);
         self
     }
@@ -176,8 +189,8 @@ impl<T: Send> Folder<T> for CollectResult<'_, T> {
     }
 }
 
-/// Makes one piece of two that are neighbours. If something is missing between them, the upper one is dropped, and missed
-/// at the end.
+/// Joins two adjacent results. If a value is missing between them, the upper result is dropped, and
+/// the length check at the end fails.
 struct CollectReducer;
 
 impl<'r, T> Reducer<CollectResult<'r, T>> for CollectReducer {

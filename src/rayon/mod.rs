@@ -1,7 +1,7 @@
-//! Parallel iterators, by the traits of `rayon`; and (`fill.rs`) a run that all its workers fill.
+//! Parallel iterators with the traits of `rayon`. `collect.rs` fills one run from all workers.
 //!
-//! None of the iterators is indexed: which slots hold a value is known only slot by slot, so a range of slots can be
-//! halved, but not be cut behind its n-th value.
+//! None of the iterators is indexed. Whether a slot holds a value is known only slot by slot, so a
+//! range of slots can be halved, but it cannot be split after its n-th value.
 
 mod collect;
 
@@ -20,8 +20,9 @@ use crate::raw::arena_ref::ArenaRef;
 use crate::raw::epoch::Epoch;
 use crate::storage::{Heap, Storage};
 
-/// The published values with their indices, in parallel. Made by `par_iter`, as [`Iter`](crate::Iter) by
-/// [`iter`](AtomicArena::iter).
+/// Iterates in parallel over the published values with their indices.
+///
+/// Created by `par_iter`, as [`Iter`](crate::Iter) is by [`iter`](AtomicArena::iter).
 ///
 /// # Examples
 ///
@@ -40,7 +41,7 @@ pub struct ParIter<'a, T> {
     end: usize,
 }
 
-// SAFETY: as good as `&'a [T]`: lends `&T` and nothing else.
+// SAFETY: equivalent to `&'a [T]`: it lends `&T` and nothing more.
 unsafe impl<T: Sync> Send for ParIter<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for ParIter<'_, T> {}
@@ -81,31 +82,34 @@ impl<'a, T: Sync, S: Storage<T>> IntoParallelIterator for &'a AtomicArena<T, S> 
     }
 }
 
-/// Slots of an arena that nobody else can touch. Those that were not vacant in that epoch hold a value.
+/// Consecutive slots of an arena, with exclusive access to them. A slot that was not vacant in
+/// `epoch` holds a value.
 struct Part<'a, T> {
     view: ArenaRef<'a, T>,
     slots: Range<usize>,
     epoch: Epoch,
-    /// `view` is covariant in `T`; through us values are written to and moved out.
+    /// Makes the type invariant in `T`: values are written and moved out through it, and `view` is
+    /// covariant.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: as good as `&'a mut [T]`.
+// SAFETY: equivalent to `&'a mut [T]`.
 unsafe impl<T: Send> Send for Part<'_, T> {}
-// SAFETY: as above; `&Part` gives nothing.
+// SAFETY: as above. `&Part` gives access to no value.
 unsafe impl<T: Sync> Sync for Part<'_, T> {}
 
 impl<'a, T> Part<'a, T> {
     /// # Safety
     ///
-    /// `live` was just said by `live` or `take` of the arena's view.
+    /// `live` was returned by `ArenaMut::live` or `ArenaMut::take` of this arena, with no other use
+    /// of the arena since.
     unsafe fn new<S: Storage<T>>(arena: &'a mut AtomicArena<T, S>, live: Live) -> Self {
         let (slots, epoch) = live.into_parts();
-        // The borrow is exclusive for `'a`, even if the view is one that can be shared.
+        // The arena is exclusively borrowed for `'a`, although the view is a shared one.
         Part { view: arena.view(), slots, epoch, marker: PhantomData }
     }
 
-    /// Parts with the lower half, unless there is nothing to halve.
+    /// Splits off the lower half of the slots. Returns `None` if there are fewer than two.
     fn split(&mut self) -> Option<Self> {
         let half = self.slots.len() / 2;
         if half == 0 {
@@ -117,7 +121,7 @@ impl<'a, T> Part<'a, T> {
         Some(Part { slots: lower, ..*self })
     }
 
-    /// The next slot that holds a value, and where it is. It is not ours any more then.
+    /// Removes the next slot that holds a value, and returns its index and its address.
     #[inline]
     fn next(&mut self) -> Option<(usize, *mut T)> {
         let (stamps, epoch) = (self.view.stamps(), self.epoch);
@@ -126,11 +130,13 @@ impl<'a, T> Part<'a, T> {
     }
 }
 
-/// The values, owned and published, with their indices, in parallel. Made by `par_iter_mut`, as
-/// [`IterMut`](crate::IterMut) by [`iter_mut`](AtomicArena::iter_mut).
+/// Iterates in parallel over all values, owned and published, with their indices.
 ///
-/// Where the iterator is to be indexed, iterate over the slice of [`as_mut_slice`](AtomicArena::as_mut_slice) or
-/// [`compact`](AtomicArena::compact).
+/// Created by `par_iter_mut`, as [`IterMut`](crate::IterMut) is by
+/// [`iter_mut`](AtomicArena::iter_mut).
+///
+/// For an indexed parallel iterator, iterate over the slice of
+/// [`as_mut_slice`](AtomicArena::as_mut_slice) or [`compact`](AtomicArena::compact).
 ///
 /// # Examples
 ///
@@ -161,12 +167,12 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
 
     fn into_par_iter(self) -> ParIterMut<'a, T> {
         let live = self.view_mut().live();
-        // SAFETY: just said by `live`.
+        // SAFETY: `live` has just returned it.
         ParIterMut { part: unsafe { Part::new(self, live) } }
     }
 }
 
-/// The values of some slots, lent out.
+/// Lends the values of some slots.
 struct Lent<'a, T>(Part<'a, T>);
 
 impl<'a, T> Iterator for Lent<'a, T> {
@@ -175,17 +181,20 @@ impl<'a, T> Iterator for Lent<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (index, slot) = self.0.next()?;
-        // SAFETY: the slot holds a value, nobody else can touch the arena for `'a`, and no slot comes twice: neither from a
-        // part, nor in two.
+        // SAFETY: the slot holds a value, and the arena is exclusively borrowed for `'a`. No slot
+        // is returned twice: a part removes a slot before it returns it, and two parts are
+        // disjoint.
         Some((index, unsafe { &mut *slot }))
     }
 }
 
-/// The values, moved out in parallel. Made by `par_drain`, as [`Drain`](crate::Drain) by
-/// [`drain`](AtomicArena::drain).
+/// Moves the values out of the arena in parallel.
 ///
-/// The arena is empty from the call on. What nobody took is dropped: with this, if it never runs; by the worker whose part
-/// it was in, if that panics or has found what it sought. Forgotten, it leaks the values.
+/// Created by `par_drain`, as [`Drain`](crate::Drain) is by [`drain`](AtomicArena::drain).
+///
+/// The call to `par_drain` empties the arena. Values that are not consumed are dropped. If the
+/// iterator never runs, dropping it drops them. If a worker panics or stops early, it drops the
+/// rest of its part. Leaking the iterator leaks the values.
 ///
 /// # Examples
 ///
@@ -216,12 +225,12 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
 
     fn par_drain(self) -> ParDrain<'a, T> {
         let live = self.view_mut().take();
-        // SAFETY: just said by `take`.
+        // SAFETY: `take` has just returned it.
         ParDrain { values: Given(unsafe { Part::new(self, live) }) }
     }
 }
 
-/// The values of some slots, which are ours: dropped, it drops them.
+/// Owns the values of some slots, and drops them when dropped.
 struct Given<'a, T>(Part<'a, T>);
 
 impl<T> Iterator for Given<'_, T> {
@@ -230,21 +239,22 @@ impl<T> Iterator for Given<'_, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         let (_, slot) = self.0.next()?;
-        // SAFETY: the slot held a value when the epoch ended, the epoch made it ours, and no slot comes twice: neither
-        // from a part, nor in two.
+        // SAFETY: the slot held a value when the epoch ended, and `ArenaMut::take` has passed the
+        // value on to this iterator. No slot is returned twice: a part removes a slot before it
+        // returns it, and two parts are disjoint.
         Some(unsafe { slot.read() })
     }
 }
 
 impl<T> Drop for Given<'_, T> {
     fn drop(&mut self) {
-        /// Goes on where a panic stopped. Each slot is passed before its value is dropped.
+        /// Continues after a panic. A slot is removed before its value is dropped.
         struct Rest<'r, 'a, T>(&'r mut Part<'a, T>);
 
         impl<T> Rest<'_, '_, T> {
             fn run(&mut self) {
                 while let Some((_, slot)) = self.0.next() {
-                    // SAFETY: as in `next`; it is never looked at again.
+                    // SAFETY: as in `next`. No code accesses the value afterwards.
                     unsafe { ptr::drop_in_place(slot) };
                 }
             }
@@ -294,10 +304,12 @@ impl<T> fmt::Debug for ParDrain<'_, T> {
     }
 }
 
-/// The values, moved out in parallel of an arena that is gone when this is. Made by `into_par_iter`, as
-/// [`IntoIter`](crate::IntoIter) by `into_iter`.
+/// Moves the values out of an arena in parallel, and owns the arena.
 ///
-/// Where the iterator is to be indexed, iterate over the vector of [`into_vec`](AtomicArena::into_vec).
+/// Created by `into_par_iter`, as [`IntoIter`](crate::IntoIter) is by `into_iter`.
+///
+/// For an indexed parallel iterator, iterate over the vector of
+/// [`into_vec`](AtomicArena::into_vec).
 ///
 /// # Examples
 ///

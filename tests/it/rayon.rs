@@ -395,8 +395,8 @@ fn what_an_iterator_lied_about_is_told() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(10);
     let fill = |lengths| panic_of(|| drop(arena.alloc_from_par_iter(Liar::new(&ledger, lengths, 0, 0))));
-    assert_eq!(fill([10, 7, 7]), "a parallel iterator of 10 values gave 7");
-    assert_eq!(among_workers(|| fill([4, 10, 10])), "a parallel iterator gives more than it said");
+    assert_eq!(fill([10, 7, 7]), "a parallel iterator of length 10 produced 7 items");
+    assert_eq!(among_workers(|| fill([4, 10, 10])), "a parallel iterator splits beyond its length");
 }
 
 /// Does with the consumer what no iterator should.
