@@ -242,26 +242,44 @@ impl Live {
     ///
     /// The slots are the caller's (see [`ArenaMut::take`]).
     pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ArenaMut<'_, T>) {
-        /// Goes on where a panic stopped. Each slot is gone from `Live` before its value is dropped.
-        struct Rest<'r, 'a, T>(&'r mut Live, &'r mut ArenaMut<'a, T>);
+        // SAFETY: each slot that `next` returns holds a value, which is the caller's, and `next`
+        // never returns it again.
+        unsafe { drop_each(|| self.next(view).map(|index| view.slot(index))) };
+    }
+}
 
-        impl<T> Rest<'_, '_, T> {
-            fn run(&mut self) {
-                while let Some(index) = self.0.next(self.1) {
-                    // SAFETY: the slot holds a value, which is ours, and is never looked at again.
-                    unsafe { ptr::drop_in_place(self.1.slot(index)) };
-                }
+/// Drops the values at the addresses that `next` returns, until it returns `None`.
+///
+/// If dropping a value panics, the other values are still dropped. A second panic aborts.
+///
+/// # Safety
+///
+/// Each address is that of a value that the caller owns. `next` returns it once, and no code
+/// accesses the value afterwards.
+pub(crate) unsafe fn drop_each<T>(next: impl FnMut() -> Option<*mut T>) {
+    /// Continues after a panic. `next` has passed a value before the value is dropped.
+    struct Rest<T, F: FnMut() -> Option<*mut T>> {
+        next: F,
+        marker: PhantomData<*mut T>,
+    }
+
+    impl<T, F: FnMut() -> Option<*mut T>> Rest<T, F> {
+        fn run(&mut self) {
+            while let Some(value) = (self.next)() {
+                // SAFETY: the caller owns the value, and no code accesses it afterwards (the
+                // caller of `drop_each`).
+                unsafe { ptr::drop_in_place(value) };
             }
         }
+    }
 
-        impl<T> Drop for Rest<'_, '_, T> {
-            fn drop(&mut self) {
-                self.run();
-            }
+    impl<T, F: FnMut() -> Option<*mut T>> Drop for Rest<T, F> {
+        fn drop(&mut self) {
+            self.run();
         }
+    }
 
-        if needs_drop::<T>() {
-            Rest(self, view).run();
-        }
+    if needs_drop::<T>() {
+        Rest { next, marker: PhantomData }.run();
     }
 }

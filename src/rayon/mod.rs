@@ -7,15 +7,13 @@ mod collect;
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::needs_drop;
 use core::ops::Range;
-use core::ptr;
 
 use rayon::iter::plumbing::{Folder, UnindexedConsumer, UnindexedProducer, bridge_unindexed};
 use rayon::iter::{IntoParallelIterator, ParallelDrainFull, ParallelIterator};
 
 use crate::arena::AtomicArena;
-use crate::raw::arena_mut::Live;
+use crate::raw::arena_mut::{Live, drop_each};
 use crate::raw::arena_ref::ArenaRef;
 use crate::raw::epoch::Epoch;
 use crate::storage::{Heap, Storage};
@@ -248,27 +246,8 @@ impl<T> Iterator for Given<'_, T> {
 
 impl<T> Drop for Given<'_, T> {
     fn drop(&mut self) {
-        /// Continues after a panic. A slot is removed before its value is dropped.
-        struct Rest<'r, 'a, T>(&'r mut Part<'a, T>);
-
-        impl<T> Rest<'_, '_, T> {
-            fn run(&mut self) {
-                while let Some((_, slot)) = self.0.next() {
-                    // SAFETY: as in `next`. No code accesses the value afterwards.
-                    unsafe { ptr::drop_in_place(slot) };
-                }
-            }
-        }
-
-        impl<T> Drop for Rest<'_, '_, T> {
-            fn drop(&mut self) {
-                self.run();
-            }
-        }
-
-        if needs_drop::<T>() {
-            Rest(&mut self.0).run();
-        }
+        // SAFETY: as in `next`. This iterator is dropped, so no code accesses the values afterwards.
+        unsafe { drop_each(|| self.0.next().map(|(_, slot)| slot)) };
     }
 }
 
