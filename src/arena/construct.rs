@@ -140,7 +140,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[must_use]
     pub fn in_order(mut self) -> Self {
-        self.view_mut().disable();
+        self.view_mut().meta.disable_shards();
         self
     }
 }

@@ -59,8 +59,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn get_disjoint_mut<const N: usize>(&mut self, indices: [usize; N]) -> Result<[&mut T; N], IndexError> {
         let mut view = self.settled();
         for (at, &index) in indices.iter().enumerate() {
-            if index >= view.stamps.len() {
-                return Err(IndexError::OutOfRange { index, capacity: view.stamps.len() });
+            if index >= view.meta.stamps.len() {
+                return Err(IndexError::OutOfRange { index, capacity: view.meta.stamps.len() });
             }
             if !view.holds(index) {
                 return Err(IndexError::NoValue { index });
@@ -132,8 +132,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.get_mut(0), Some(&mut 1));
     /// ```
     pub fn as_mut_slice(&mut self) -> Option<&mut [T]> {
-        let view = self.settled();
-        let whole = view.cursor.vacant_mut() == 0;
+        let mut view = self.settled();
+        let whole = view.meta.vacant() == 0;
         // SAFETY: the arena is settled and no slot is vacant, so each slot below the cursor holds a value.
         whole.then(|| unsafe { view.into_slice() })
     }
@@ -160,7 +160,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let mut view = self.storage.view_mut();
         let mut live = view.live();
         while let Some(index) = live.next(&mut view) {
-            view.stamps.mark(index, Mark::Published);
+            view.meta.stamps.mark(index, Mark::Published);
         }
     }
 

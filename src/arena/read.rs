@@ -221,7 +221,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.remaining() == 0
+        self.view().is_full()
     }
 
     /// Whether every slot is free: as far as [`count`](Self::count) tells.

@@ -78,7 +78,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             capacity: view.capacity(),
             count,
             vacant: bound.saturating_sub(count),
-            handles: view.cursor().handles_and_written().0,
+            handles: view.open_handles(),
             high_water: history.written.max(bound),
             resets: history.epochs,
             bytes,

@@ -128,7 +128,7 @@ unsafe impl<T: Send> Send for Local<'_, T> {}
 impl<'a, T> Local<'a, T> {
     #[inline]
     fn new(view: ArenaRef<'a, T>, batch: usize, ceiling: usize) -> Self {
-        view.cursor().handle_opened();
+        view.handle_opened();
         Local { view, run: 0..0, behind_published: false, next: 0, batch, ceiling, marker: PhantomData }
     }
 
@@ -336,7 +336,7 @@ unsafe fn refill<T>(
     // SAFETY: the parts of a view (the caller).
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     unmark(view.stamps(), used, behind_published);
-    let run = view.take_up_to(|start, left| {
+    let run = view.take_for_handle(|start, left| {
         let len = batch.min(left / RUN_FRACTION).max(1);
         // Back to the last boundary before its end, unless that would leave nothing.
         let past_line =
@@ -381,7 +381,7 @@ unsafe fn close<T>(
     unmark(view.stamps(), run.clone(), behind_published);
     // A value that panicked may have been under construction in place, in the first of them.
     view.give_back(next..run.end, run.end.min(next + 1));
-    view.cursor().handle_closed();
+    view.handle_closed();
 }
 
 impl<T> fmt::Debug for Local<'_, T> {

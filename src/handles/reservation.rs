@@ -76,9 +76,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
-        let run = if n == 0 { None } else { view.take_up_to(|_, left| left.min(n)) };
+        let run = view.take_up_to(n);
         // SAFETY: we have just taken the run, or it is empty.
-        unsafe { Reservation::new(view, run.unwrap_or(view.capacity()..view.capacity())) }
+        unsafe { Reservation::new(view, run) }
     }
 }
 
@@ -116,7 +116,7 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, run: Range<usize>) -> Self {
         if !run.is_empty() {
-            view.cursor().handle_opened();
+            view.handle_opened();
             view.stamps().open(run.clone());
         }
         Reservation { view, run, len: 0, written: 0, marker: PhantomData }
@@ -451,7 +451,7 @@ impl<'a, T> Reservation<'a, T> {
     fn give_back_from(&self, len: usize) {
         if !self.run.is_empty() {
             self.view.stamps().close(self.run.clone());
-            self.view.cursor().handle_closed();
+            self.view.handle_closed();
             let rest = self.run.start + len..self.run.end;
             self.view.give_back(rest, self.run.start + self.written);
         }

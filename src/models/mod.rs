@@ -23,7 +23,7 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::vec::Vec;
 
-use crate::raw::sync::set_thread_id;
+use crate::raw::thread_id::set_thread_id;
 use crate::{AtomicArena, Key, Local, Reservation};
 
 /// An arena, and a cell beside each slot.

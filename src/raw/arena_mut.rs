@@ -6,18 +6,14 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::raw::arena_ref::Header;
-use crate::raw::cursor::Cursor;
 use crate::raw::epoch::{Epoch, Mark};
-use crate::raw::shards::{Shard, ShardMode};
-use crate::raw::stamps::{Stamp, StampsMut};
+use crate::raw::settle::MetadataMut;
+use crate::raw::stamps::Stamp;
 
 /// An arena that nobody else can touch.
 #[derive(Debug)]
 pub struct ArenaMut<'a, T> {
-    pub(crate) cursor: &'a mut Cursor,
-    pub(crate) stamps: StampsMut<'a>,
-    mode: &'a mut ShardMode,
-    shards: &'a mut [Shard],
+    pub(crate) meta: MetadataMut<'a>,
     slots: NonNull<T>,
     marker: PhantomData<&'a mut T>,
 }
@@ -28,53 +24,43 @@ impl<'a, T> ArenaMut<'a, T> {
     /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new); and for `'a` the slots are accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
-        let (cursor, mode, shards, clock) = header.parts_mut();
-        ArenaMut { cursor, stamps: StampsMut::new(stamps, clock), mode, shards, slots, marker: PhantomData }
+        ArenaMut { meta: header.metadata_mut(stamps), slots, marker: PhantomData }
     }
 
     /// Where the slot is.
     #[inline]
     pub(crate) fn slot(&self, index: usize) -> *mut T {
-        debug_assert!(index <= self.stamps.len());
+        debug_assert!(index <= self.meta.capacity());
         self.slots.as_ptr().wrapping_add(index)
     }
 
     /// The end of what was handed out.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
-        self.cursor.bound_mut(&self.stamps, self.shards)
+        self.meta.bound()
     }
 
     #[inline]
     pub(crate) fn settle(&mut self) {
-        self.cursor.settle(&mut self.stamps, self.shards, self.mode);
-    }
-
-    /// From now on single slots come from the cursor alone.
-    pub(crate) fn disable(&mut self) {
-        self.settle();
-        self.mode.disable();
+        self.meta.settle();
     }
 
     /// Whether the slot holds a value. The arena must be settled.
     #[inline]
     pub(crate) fn holds(&mut self, index: usize) -> bool {
-        index < self.bound() && self.stamps.mark_of(index) != Some(Mark::Vacant)
+        index < self.bound() && self.meta.stamps.mark_of(index) != Some(Mark::Vacant)
     }
 
     /// The slots that hold a value. Leaked runs are settled first.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
-        Live { slots: 0..self.bound(), vacant: self.cursor.vacant_mut(), epoch: self.stamps.epoch() }
+        Live { slots: 0..self.bound(), vacant: self.meta.vacant(), epoch: self.meta.stamps.epoch() }
     }
 
     /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots hold is forgotten, not
     /// dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
-        let bound = self.bound();
-        let ended = self.stamps.end_epoch(bound);
-        self.cursor.restart(&self.stamps, self.shards, self.mode);
-        ended
+        self.meta.restart()
     }
 
     /// Begins a new epoch, in which the arena is empty, and returns the slots that held a value in the old one, which
@@ -88,32 +74,31 @@ impl<'a, T> ArenaMut<'a, T> {
     #[inline]
     pub(crate) fn fill(&mut self, mut f: impl FnMut(usize) -> T) {
         /// Keeps the cursor in a register while the loop runs, and stores it even when `f` panics.
-        struct Filled<'c> {
+        struct Filled<'f, 'a> {
             next: usize,
-            cursor: &'c mut Cursor,
+            meta: &'f mut MetadataMut<'a>,
         }
 
-        impl Drop for Filled<'_> {
+        impl Drop for Filled<'_, '_> {
             #[inline]
             fn drop(&mut self) {
-                self.cursor.advance_mut(self.next);
+                self.meta.move_cursor(self.next);
             }
         }
 
-        let (next, end) = (self.bound(), self.stamps.len());
-        if self.cursor.vacant_mut() != 0 {
+        let (next, end) = (self.bound(), self.meta.capacity());
+        if self.meta.vacant() != 0 {
             for index in 0..next {
-                if self.stamps.mark_of(index) == Some(Mark::Vacant) {
+                if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
                     // SAFETY: the slot is vacant, so it holds no value, and it is ours as the arena is.
                     unsafe { self.slot(index).write(value) };
-                    self.stamps.clear(index);
-                    self.cursor.uncount_vacant_mut();
+                    self.meta.occupy(index..index + 1);
                 }
             }
         }
         let slots = self.slot(0);
-        let mut filled = Filled { next, cursor: self.cursor };
+        let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
             // SAFETY: above the cursor and below the end: the slot holds no value, and is ours as the arena is.
@@ -129,7 +114,7 @@ impl<'a, T> ArenaMut<'a, T> {
         self.settle();
         let end = self.bound();
         let mut filled = end;
-        if self.cursor.vacant_mut() != 0 {
+        if self.meta.vacant() != 0 {
             filled = 0;
             let mut next = 0;
             while next < end {
@@ -146,12 +131,12 @@ impl<'a, T> ArenaMut<'a, T> {
             }
         }
         self.restart();
-        self.cursor.advance_mut(filled);
+        self.meta.move_cursor(filled);
     }
 
     /// The first vacant slot at or above `index`, or `end`.
     fn next_vacant(&mut self, index: usize, end: usize) -> usize {
-        (index..end).find(|&index| self.stamps.mark_of(index) == Some(Mark::Vacant)).unwrap_or(end)
+        (index..end).find(|&index| self.meta.stamps.mark_of(index) == Some(Mark::Vacant)).unwrap_or(end)
     }
 
     /// The slots below the cursor.
@@ -168,8 +153,8 @@ impl<'a, T> ArenaMut<'a, T> {
 
     /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
     pub(crate) fn zero(&mut self) {
-        let written = self.cursor.take_written(&self.stamps, self.shards);
-        self.stamps.remember_written(written);
+        let written = self.meta.take_written();
+        self.meta.stamps.remember_written(written);
         let bytes = written * size_of::<T>();
         let slots = self.slots.as_ptr().cast::<u8>();
         let head = slots.align_offset(align_of::<usize>()).min(bytes);
@@ -219,7 +204,7 @@ impl Live {
 
     #[inline]
     fn holds<T>(&mut self, view: &mut ArenaMut<'_, T>, index: usize) -> bool {
-        let vacant = view.stamps.mark_in(self.epoch, index) == Some(Mark::Vacant);
+        let vacant = view.meta.stamps.mark_in(self.epoch, index) == Some(Mark::Vacant);
         self.vacant -= usize::from(vacant);
         !vacant
     }

@@ -13,21 +13,26 @@ use crate::raw::cursor::{Cursor, FastPath};
 use crate::raw::epoch::Mark;
 #[cfg(target_has_atomic = "64")]
 use crate::raw::generation::Generation;
+use crate::raw::metadata::Metadata;
+use crate::raw::settle::MetadataMut;
 use crate::raw::shards::{SHARDS, Shard, ShardMode, Shards};
-use crate::raw::stamps::{Stamp, Stamps};
-use crate::raw::sync::{AccessTracker, const_fn};
+use crate::raw::stamps::{Stamp, Stamps, StampsMut};
+use crate::raw::summary::{BLOCK, Summary};
+use crate::raw::sync::{AccessTracker, AtomicUsize, const_fn};
 
-/// What an arena holds beside stamps and slots.
+/// What an arena holds beside its stamps and slots.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
     pub(crate) mode: ShardMode,
-    /// The first of `SHARDS` shards, where there are some.
+    /// The first of `SHARDS` shards, where there are any.
     shards: Option<NonNull<Shard>>,
+    /// The first word of the summary, where there is one. It has a word for each `BLOCK` slots.
+    summary: Option<NonNull<AtomicUsize>>,
     pub(crate) clock: Clock,
 }
 
-// SAFETY: the shards are the header's alone, as if they were in it; they are atomics.
+// SAFETY: the shards and the summary belong to the header alone, as if they were in it, and consist of atomics.
 unsafe impl Send for Header {}
 // SAFETY: as above.
 unsafe impl Sync for Header {}
@@ -35,48 +40,64 @@ unsafe impl Sync for Header {}
 impl Header {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Header { cursor: Cursor::new(), mode: ShardMode::new(), shards: None, clock: Clock::new() }
+            Header { cursor: Cursor::new(), mode: ShardMode::new(), shards: None, summary: None, clock: Clock::new() }
         }
     }
 
     /// # Safety
     ///
-    /// `shards`, if any, points to `SHARDS` shards, aligned and each new, which stay there and are accessed through the header
-    /// alone as long as a view of it is made.
-    #[cfg(feature = "alloc")]
-    pub(crate) unsafe fn with_shards(shards: Option<NonNull<Shard>>) -> Self {
-        let mut header = Header { shards, ..Self::new() };
-        header.mode.restart(shards.is_some());
+    /// `shards`, if any, points to `SHARDS` shards, and `summary`, if any, to `capacity.div_ceil(BLOCK)` words for the
+    /// capacity of the arena. Both are aligned and new (each word 0), stay in place, and are accessed through the header
+    /// alone as long as a reference to the arena is made from it.
+    #[cfg(any(feature = "alloc", not(all(test, loom))))]
+    pub(crate) unsafe fn with_tail(shards: Option<NonNull<Shard>>, summary: Option<NonNull<AtomicUsize>>) -> Self {
+        let mut header = Header { shards, summary, ..Self::new() };
+        header.mode.deactivate(shards.is_some());
         header
     }
 
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
-        // SAFETY: there are as many (`with_shards`), and while we are borrowed nobody has `&mut` of us.
+        // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us exists.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
-    /// `slot_size` is in bytes.
+    /// What the algorithm knows of the arena. `slot_size` is in bytes.
     #[inline]
-    fn shards(&self, capacity: usize, slot_size: usize) -> Shards<'_> {
-        Shards::new(self.shard_slice(), &self.mode, capacity, slot_size)
+    fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
+        let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
+        let summary = self.summary.map_or(&[][..], |words| {
+            // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us exists.
+            unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
+        });
+        Metadata {
+            stamps,
+            summary: Summary::new(summary, stamps.epoch()),
+            shards: Shards::new(self.shard_slice(), &self.mode, capacity, slot_size),
+        }
     }
 
-    /// The header in its parts.
+    /// The same under exclusive access.
     #[inline]
-    pub(crate) fn parts_mut(&mut self) -> (&mut Cursor, &mut ShardMode, &mut [Shard], &mut Clock) {
+    pub(crate) fn metadata_mut<'a>(&'a mut self, stamps: &'a mut [Stamp]) -> MetadataMut<'a> {
         let shards = match self.shards {
             // SAFETY: as in `shard_slice`, and we are borrowed exclusively.
             Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
-        (&mut self.cursor, &mut self.mode, shards, &mut self.clock)
+        let summary = match self.summary {
+            // SAFETY: as in `metadata`, and we are borrowed exclusively.
+            Some(words) => unsafe { core::slice::from_raw_parts_mut(words.as_ptr(), stamps.len().div_ceil(BLOCK)) },
+            None => &mut [],
+        };
+        let (cursor, mode) = (&mut self.cursor, &mut self.mode);
+        MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// What is remembered when the memory of the arena is as new.
+    /// What is remembered when the memory of the arena becomes new.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
-        History { written: history.written.max(self.cursor.handles_and_written().1), ..history }
+        History { written: history.written.max(self.cursor.written()), ..history }
     }
 }
 
@@ -138,9 +159,27 @@ impl<'a, T> ArenaRef<'a, T> {
         self.header.history()
     }
 
+    /// What the algorithm knows of the arena.
     #[inline]
-    fn shards(self) -> Shards<'a> {
-        self.header.shards(self.capacity(), size_of::<T>())
+    pub(crate) fn metadata(self) -> Metadata<'a> {
+        self.header.metadata(self.stamps.as_slice(), size_of::<T>())
+    }
+
+    /// Counts a handle that will have an open run, and may be leaked.
+    #[inline]
+    pub(crate) fn handle_opened(self) {
+        self.cursor().handles().opened(self.metadata().shards);
+    }
+
+    /// Uncounts a handle, which has no open run any more.
+    #[inline]
+    pub(crate) fn handle_closed(self) {
+        self.cursor().handles().closed(self.metadata().shards);
+    }
+
+    /// The number of handles that are open or were leaked.
+    pub(crate) fn open_handles(self) -> usize {
+        self.cursor().handles().sum(self.metadata().shards)
     }
 
     /// A view of the first slots alone, to read from.
@@ -156,7 +195,12 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn count(self) -> usize {
-        self.cursor().count(self.stamps(), self.shards())
+        self.cursor().count(self.metadata())
+    }
+
+    #[inline]
+    pub(crate) fn is_full(self) -> bool {
+        self.cursor().is_full(self.metadata())
     }
 
     #[inline]
@@ -166,7 +210,7 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn bound(self) -> usize {
-        self.cursor().bound(self.stamps(), self.shards())
+        self.cursor().bound(self.metadata())
     }
 
     /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
@@ -179,12 +223,11 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Takes a slot to fill it.
     #[inline]
     pub(crate) fn take_one(self) -> Option<SlotGuard<'a, T>> {
-        /// Not inlined, and told no more than it needs: so the caller has little to keep at hand.
+        /// Not inlined, and given only what it needs. So the caller keeps little in registers.
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            let shards = header.shards(stamps.len(), slot_size);
-            header.cursor.take_slow(Stamps::new(stamps, &header.clock), shards, word)
+            header.cursor.take_slow(header.metadata(stamps, slot_size), word)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
@@ -196,33 +239,43 @@ impl<'a, T> ArenaRef<'a, T> {
         Some(SlotGuard { view: self, index })
     }
 
-    /// Takes `len` slots in one run; `Err` is how many were left.
+    /// Takes a run of `len` slots. The error is how many were left at the cursor.
     #[inline]
     pub(crate) fn take_run(self, len: usize) -> Result<Range<usize>, usize> {
         let end = self.capacity();
         match len {
             0 => Ok(end..end),
             1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => self.cursor().take_run(self.stamps(), self.shards(), len),
+            _ => self.cursor().take_run(self.metadata(), len),
         }
     }
 
-    /// Takes up to `len` slots in one run from the cursor, or else one vacant slot, or none.
+    /// Takes a run of `len` slots, or of fewer if no place has that many side by side. The run is empty if no slot is free.
     #[inline]
-    pub(crate) fn take_up_to(self, len: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        self.cursor().take_up_to(self.stamps(), self.shards(), len)
+    pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
+        let taken = if len == 0 { None } else { self.cursor().take_up_to(self.metadata(), len) };
+        taken.unwrap_or(self.capacity()..self.capacity())
     }
 
-    /// Gives back a run that the caller owns (see [`Cursor::give_back`]).
+    /// Takes a run for a handle: from the cursor (see [`Cursor::advance`]), or else one slot from anywhere.
+    #[inline]
+    pub(crate) fn take_for_handle(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
+        let meta = self.metadata();
+        self.cursor()
+            .advance(meta, want)
+            .map_or_else(|refused| self.cursor().take_one_after(meta, &refused).map(|index| index..index + 1), Some)
+    }
+
+    /// Returns a run that the caller owns (see [`Cursor::give_back`]).
     #[inline]
     pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
-        self.cursor().give_back(self.stamps(), self.shards(), run, written);
+        self.cursor().give_back(self.metadata(), run, written);
     }
 
-    /// As if several threads had been seen to fight for the cursor.
+    /// Activates shards as if contention had been detected.
     #[cfg(all(test, loom))]
     pub(crate) fn activate_shards(self) {
-        self.cursor().activate_shards(self.shards());
+        self.cursor().activate_shards(self.metadata().shards);
     }
 
     /// Stores a value in a slot, and lends it out.

@@ -1,90 +1,93 @@
-//! Who gets which slots. Knows no values: only numbers of slots, and their stamps.
+//! The cursor, and which slots a request is served. Knows no values: only numbers of slots, and their stamps.
 //!
-//! The cursor parts the slots that were handed out (below) from those that never were in this epoch (at and above).
-//! One slot is taken by adding one, a run by a compare-and-swap that moves only when the run fits. What comes back
-//! lowers the cursor if it ends there, and is marked vacant otherwise; vacant slots are handed out one by one when
-//! the cursor has reached the end. When threads fight for the cursor, single slots come from shards (`shards.rs`).
+//! The cursor separates the slots that were handed out (below) from those that were not in this epoch (at and above). One
+//! slot is taken by an addition, a run by a compare-and-swap that moves the cursor only if the run fits. Slots that are
+//! returned retract the cursor if they end there. Otherwise they become vacant, and serve requests when the cursor is at
+//! the end (`vacant.rs`). Under contention requests are served by shards (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
-//! *At or above the cursor no slot has an owner.* Every step keeps that:
+//! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
-//! - Adding one below the end gives the slot at the cursor to whoever added, and to nobody else. So does the exchange
-//!   that takes a run, for slots that were at or above the cursor.
-//! - Adding one at or past the end gives nothing, and is not taken back. A cursor past the end says the same as one at
-//!   the end: every slot is below it. Where it stands beyond there nobody asks, but that it must not wrap: who finds it
-//!   far past the end sets it back to the end.
-//! - A give-back swaps the end of its run for its start; a run that ends at the end of the arena goes back from wherever
-//!   past it the cursor stands. That the cursor may have moved and come back meanwhile (ABA) hurts nothing: whatever
-//!   happened, it says now that nothing above the run has an owner, and the run itself was the caller's all the time.
-//!   Nobody has a one to take back, which would lower the cursor after that, onto a slot that has an owner.
+//! - An addition below the end gives the slot at the cursor to the thread that added. So does the exchange that takes a
+//!   run, for slots that were at or above the cursor.
+//! - An addition at or past the end gives nothing, and is not undone. A cursor past the end is equivalent to one at the
+//!   end. To rule out overflow, a thread that reads a value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the
+//!   end.
+//! - A return exchanges the end of its run for the start. A run that ends at the end of the arena is returned from wherever
+//!   past it the cursor stands. That the cursor may have moved and come back meanwhile (ABA) is harmless: it says now that
+//!   nothing above the run has an owner, and the run belonged to the caller all the time. No thread undoes an addition,
+//!   which could later retract the cursor below a slot with an owner.
 //! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a compare-and-swap.
-//! - Under `&mut` of the arena the cursor is lowered over slots that are vacant, raised over slots that were just filled,
-//!   and set to 0 when the epoch ends, which takes every slot from its owner.
+//! - Under exclusive access the cursor is retracted over vacant slots, advanced over slots that were just filled, and set to
+//!   0 when the epoch ends, which takes every slot from its owner.
 //!
 //! # Orderings
 //!
-//! - `E2 give back -> hand out`, at the cursor: the compare-and-swap in `retract` (Release) after the last access of the old
-//!   owner; the addition in [`Cursor::take_fast`] and the compare-and-swap in `try_take_run` (Acquire) before the first of
-//!   the new one. Between them stand only read-modify-writes of the cursor, whoever makes them, so the release sequence is
-//!   never broken. (The other halves of E2 are in `stamp.rs` and `shards.rs`, and E3 and E4 there.)
+//! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` (Release) after the old owner's last access; the
+//!   addition in [`Cursor::take_fast`] and the compare-and-swaps that take a run (Acquire) before the new owner's first
+//!   access. Between them stand only read-modify-writes of the cursor, so the release sequence is not broken. (`stamps.rs`
+//!   and `shards.rs` hold the other parts of E2, `shards.rs` defines E3 and E4.)
 //!
-//! All else is Relaxed: the counts lead nobody to a value.
+//! Everything else is Relaxed, because no value is read on the strength of a count.
 
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
-use crate::raw::shards::{self, Shard, ShardMode, Shards};
-use crate::raw::stamps::Stamps;
-use crate::raw::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
+use super::handle_count::HandleCount;
+use super::metadata::Metadata;
+use super::shards::{self, Shard, ShardMode};
+use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
+use super::vacant::VacantSlots;
+use super::word::Word;
 
-/// How far past the end the cursor may stand before it is set back. Any number will do that leaves room above the capacity
-/// for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
+/// How far past the end the cursor may stand before it is reset to the end. Any number will do that leaves room above the
+/// capacity for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
-/// How often it is noted which thread takes a single slot from the cursor: once in so many.
-pub(super) const SAMPLE_INTERVAL: usize = 64;
+/// A thread that takes a slot whose number is a multiple of this looks for contention. A power of two. Smaller in small
+/// arenas, because the slots before detection would be a large part of them.
+const SAMPLE_INTERVAL: usize = 64;
+const SMALL_SAMPLE_INTERVAL: usize = 16;
+const SMALL_CAPACITY: usize = 16 << 10;
 
-/// Where the count of handles stops counting, so that it never wraps.
-const MAX_HANDLES: usize = usize::MAX / 2 + 1;
-
-/// The shared state of an arena beside its stamps.
+/// The shared state of an arena beside its stamps and shards.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none. Beside it, where there are shards, a run that
-    /// is in transit to one (see `shards.rs`).
+    /// The slot that is handed out next. At or past the end there is none. Where there are shards, the word also names a
+    /// pending refill (see `word.rs`).
     ///
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
-    /// What changes with runs, not with values; on a line apart from `next`.
+    /// What changes with runs and handles. On a line apart from `next`.
     pub(super) runs: CachePadded<RunState>,
-}
-
-/// What became of taking a slot the simple way.
-pub(crate) enum FastPath {
-    Taken(usize),
-    /// There is none.
-    Full,
-    /// Ask [`Cursor::take_slow`], and tell it this.
-    Slow(Option<usize>),
 }
 
 #[derive(Debug)]
 pub(super) struct RunState {
-    /// Vacant slots: counted before they are marked, and claimed before they are uncounted.
-    ///
-    /// Invariant: at least the number of slots that are marked vacant; under `&mut` of the arena equal to it.
-    pub(super) vacant: AtomicUsize,
-    /// Where the search for a vacant slot begins. Any slot will do; the last that was vacated is a good guess.
-    pub(super) search_start: AtomicUsize,
-    /// Handles that have, or may have, an open run. Not zero under `&mut` of the arena: one was leaked.
-    pub(super) open_handles: AtomicUsize,
-    /// No slot at or above both it and the cursor was written since the slots were last zeroed.
+    pub(super) vacant: VacantSlots,
+    /// Not zero under exclusive access: a handle was leaked.
+    pub(super) handles: HandleCount,
+    /// No slot at or above both this and the cursor was written since the slots were last zeroed.
     pub(super) written: AtomicUsize,
-    /// Who took a slot whose number is a multiple of `SAMPLE_INTERVAL`, the last time; and how often in a row that was another
-    /// than the time before.
+    /// What was last seen of contention: see `refill.rs`.
     pub(super) last_sample: AtomicUsize,
+}
+
+/// What the fast path found.
+pub(crate) enum FastPath {
+    Taken(usize),
+    /// No slot is free.
+    Full,
+    /// [`Cursor::take_slow`] must decide, given the cursor's word if one was added to it.
+    Slow(Option<usize>),
+}
+
+/// Why the cursor did not serve a request: how many slots were left there, and its word, read with Acquire.
+pub(crate) struct Refused {
+    pub(crate) left: usize,
+    pub(super) word: Word,
 }
 
 impl Cursor {
@@ -93,9 +96,8 @@ impl Cursor {
             Cursor {
                 next: CachePadded(AtomicUsize::new(0)),
                 runs: CachePadded(RunState {
-                    vacant: AtomicUsize::new(0),
-                    search_start: AtomicUsize::new(0),
-                    open_handles: AtomicUsize::new(0),
+                    vacant: VacantSlots::new(),
+                    handles: HandleCount::new(),
                     written: AtomicUsize::new(0),
                     last_sample: AtomicUsize::new(0),
                 }),
@@ -103,236 +105,254 @@ impl Cursor {
         }
     }
 
+    #[inline]
+    pub(crate) fn handles(&self) -> &HandleCount {
+        &self.runs.handles
+    }
+
+    /// A bound on the slots that were written since they were last zeroed, but for those below the cursor.
+    pub(crate) fn written(&self) -> usize {
+        // Relaxed: an estimate.
+        self.runs.written.load(Ordering::Relaxed)
+    }
+
     /// The end of what was handed out: every slot with an owner or a value is below it.
     #[inline]
-    pub(crate) fn bound(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> usize {
-        // Relaxed: only an index; who reads a slot does so on the strength of its stamp.
-        shards.next(self.next.load(Ordering::Relaxed)).min(stamps.len())
+    pub(crate) fn bound(&self, meta: Metadata<'_>) -> usize {
+        // Relaxed: only an index. A slot is read on the strength of its stamp.
+        meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
-    /// How many slots hold a value or have an owner. Exact when nothing else is going on.
+    /// The number of slots that hold a value or have an owner. Exact if no other call is in progress.
     #[inline]
-    pub(crate) fn count(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> usize {
-        // Relaxed: an estimate. They are not read at one instant, so their difference may never have been true, and is
+    pub(crate) fn count(&self, meta: Metadata<'_>) -> usize {
+        // Relaxed: an estimate. The parts are not read at one instant, so their difference may never have been true. It is
         // kept from wrapping.
-        let (word, vacant) = (self.next.load(Ordering::Relaxed), self.runs.vacant.load(Ordering::Relaxed));
-        let in_shards = if shards.are_in_use(word) { shards.left(word) } else { 0 };
-        shards.next(word).min(stamps.len()).saturating_sub(vacant + in_shards)
+        let word = meta.shards.word(self.next.load(Ordering::Relaxed));
+        let in_shards = if word.is_active() { meta.shards.count(word) } else { 0 };
+        word.next().min(meta.capacity()).saturating_sub(self.runs.vacant.count(meta) + in_shards)
     }
 
-    /// How many handles have, or may have, an open run, and the mark `written`: for who wants to know.
-    pub(crate) fn handles_and_written(&self) -> (usize, usize) {
-        // Relaxed, both: estimates.
-        (self.runs.open_handles.load(Ordering::Relaxed), self.runs.written.load(Ordering::Relaxed))
+    /// Whether no slot is free. Exact if no other call is in progress.
+    #[inline]
+    pub(crate) fn is_full(&self, meta: Metadata<'_>) -> bool {
+        // The common case first: what is left at the cursor costs one load to see.
+        self.bound(meta) == meta.capacity() && self.count(meta) == meta.capacity()
     }
 
-    /// Takes a slot, if it is as simple as that: from the cursor, or from this thread's shard. `end` is the capacity.
+    /// Takes a slot on the fast path: from the cursor, or from the shard of this thread. `end` is the capacity.
     ///
-    /// At or past the end the addition stays: what each of the others then reads says the same.
+    /// At or past the end the addition is not undone: what the other threads then read is equivalent.
     #[inline]
     pub(crate) fn take_fast<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> FastPath {
         if mode.is_active() {
-            return shards::take(shards()).map_or(FastPath::Slow(None), FastPath::Taken);
+            return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
-        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before. E4, pairs with the Release
-        // in `refill` and `complete`: if this is the end, shards are looked at.
+        let interval = if end < SMALL_CAPACITY { SMALL_SAMPLE_INTERVAL } else { SAMPLE_INTERVAL };
+        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before. E4, pairs with the
+        // Release in `take_sharded` and `help_refill`: if this is the end, shards are looked at.
         let word = self.next.fetch_add(1, Ordering::Acquire);
-        if word < end && word % SAMPLE_INTERVAL != 0 {
+        if word < end && word & (interval - 1) != 0 {
             FastPath::Taken(word)
-        } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.has_no_vacant() {
-            // Not so if the word says that shards are in use: that is far past the end.
+        } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
+            // Not if shards are active: then the word is far past the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
         }
     }
 
-    #[inline]
-    fn has_no_vacant(&self) -> bool {
-        // Relaxed: whoever knows that a give-back is done is ordered after its count (coherence); the slot itself is
-        // handed over by its stamp.
-        self.runs.vacant.load(Ordering::Relaxed) == 0
-    }
-
-    /// Takes a slot, `None` when there is none. `word` is what the cursor was, if one was added to it.
-    pub(crate) fn take_slow(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: Option<usize>) -> Option<usize> {
-        match word {
-            None => self.refill(stamps, shards),
-            Some(word) if word < stamps.len() => {
-                self.detect_contention(shards);
-                Some(word)
+    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what the cursor was, if one was
+    /// added to it.
+    pub(crate) fn take_slow(&self, meta: Metadata<'_>, raw: Option<usize>) -> Option<usize> {
+        match raw {
+            None => {
+                self.take_sharded(meta, 1).or_else(|refused| self.steal_or_claim(meta, refused.word).ok_or(())).ok()
             }
-            Some(word) => self.take_at_end(stamps, shards, word),
+            Some(raw) if raw < meta.capacity() => {
+                self.detect_contention(meta.shards);
+                Some(raw)
+            }
+            Some(raw) => self.take_at_end(meta, meta.shards.word(raw)),
         }
     }
 
-    fn take_at_end(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
-        if let Some(refill) = shards.pending(word) {
-            self.help_refill(shards, word, &refill);
+    fn take_at_end(&self, meta: Metadata<'_>, word: Word) -> Option<usize> {
+        if let Some(refill) = meta.shards.pending(word) {
+            self.help_refill(meta.shards, word, &refill);
         }
-        let next = shards.next(word);
-        if next < stamps.len() {
+        let next = word.next();
+        if next < meta.capacity() {
             return Some(next);
         }
-        if next - stamps.len() >= OVERSHOOT_LIMIT {
-            self.clamp_to_end(stamps, shards);
+        if next - meta.capacity() >= OVERSHOOT_LIMIT {
+            self.clamp_to_end(meta);
         }
-        self.steal_or_claim(stamps, shards, word)
+        self.steal_or_claim(meta, word)
     }
 
-    /// Sets a cursor that is far past the end back to it. Each of the others can make the exchange fail once, by an
-    /// addition; then it is here, too, or the cursor is no longer far.
-    fn clamp_to_end(&self, stamps: Stamps<'_>, shards: Shards<'_>) {
-        let end = stamps.len();
-        let far = |word| shards.pending(word).is_none() && shards.next(word) >= end + OVERSHOOT_LIMIT;
-        // Relaxed, both: all that is past the end says the same. A read-modify-write, so it does not end a release
-        // sequence of E2 or E4.
-        let _ = self
-            .next
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| far(word).then_some(shards.at(end, word)));
+    /// Resets a cursor that is far past the end to the end.
+    ///
+    /// Each other thread can make the compare-exchange fail at most once, by an addition: its next call enters this
+    /// function too, or finds the cursor reset.
+    fn clamp_to_end(&self, meta: Metadata<'_>) {
+        let end = meta.capacity();
+        // Relaxed, both: all values past the end are equivalent. A read-modify-write does not end a release sequence of E2
+        // or E4.
+        let _ = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |raw| {
+            let word = meta.shards.word(raw);
+            (!word.has_pending() && word.next() >= end + OVERSHOOT_LIMIT).then(|| word.with_next(end).raw())
+        });
     }
 
-    /// Takes a slot where nothing is left at the cursor: from any shard, or a vacant one. `word` is that of the cursor at the
-    /// end, read with Acquire; if it speaks of a run in transit, that is in its shard by now.
-    pub(super) fn steal_or_claim(&self, stamps: Stamps<'_>, shards: Shards<'_>, word: usize) -> Option<usize> {
-        let in_shards = if shards.are_in_use(word) { shards.take_any() } else { None };
-        in_shards.or_else(|| self.claim_vacant(stamps))
-    }
-
-    /// Takes a run from the cursor. `want` is told where it would begin and how many slots are left there, which is at
-    /// least one, and says how many to take; it may be asked several times. When it says 0, or nothing is left, the
-    /// error is how many were, and the cursor's word.
-    #[inline]
-    fn try_take_run(
-        &self,
-        stamps: Stamps<'_>,
-        shards: Shards<'_>,
-        want: impl Fn(usize, usize) -> usize,
-    ) -> Result<Range<usize>, (usize, usize)> {
-        // Acquire, and on failure below: E4, pairs with the Release in `refill` and `complete`: a run may be in transit, and
-        // who is refused may look at shards.
-        let mut word = self.next.load(Ordering::Acquire);
+    /// Takes a slot where none is left at the cursor: from any shard, or a vacant one. `word` is that of the cursor at the
+    /// end, read with Acquire. A refill that it names is complete.
+    ///
+    /// Lock-free: the search is repeated if another thread has made slots vacant that were free before.
+    fn steal_or_claim(&self, meta: Metadata<'_>, word: Word) -> Option<usize> {
+        let vacant = &self.runs.vacant;
+        let mut changes = vacant.changes();
         loop {
-            if let Some(refill) = shards.pending(word) {
-                self.help_refill(shards, word, &refill);
+            let stolen = if word.is_active() { meta.shards.steal() } else { None };
+            if let Some(index) = stolen.or_else(|| vacant.claim(meta)) {
+                return Some(index);
+            }
+            let seen = core::mem::replace(&mut changes, vacant.changes());
+            if seen == changes {
+                return None;
+            }
+        }
+    }
+
+    /// Takes a run from the cursor, for a handle or on the fast path. `want` is given the first slot at the cursor and how
+    /// many are left there, which is at least one, and returns how many to take. It may be called several times. The request
+    /// is refused if `want` returns 0 or if nothing is left.
+    #[inline]
+    pub(crate) fn advance(
+        &self,
+        meta: Metadata<'_>,
+        want: impl Fn(usize, usize) -> usize,
+    ) -> Result<Range<usize>, Refused> {
+        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be pending, and after a
+        // refusal shards are looked at.
+        let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
+        loop {
+            if let Some(refill) = meta.shards.pending(word) {
+                self.help_refill(meta.shards, word, &refill);
                 // Acquire: as above.
-                word = self.next.load(Ordering::Acquire);
+                word = meta.shards.word(self.next.load(Ordering::Acquire));
                 continue;
             }
-            let start = shards.next(word);
-            let left = stamps.len().saturating_sub(start);
+            let start = word.next();
+            let left = meta.capacity().saturating_sub(start);
             let len = if left == 0 { 0 } else { want(start, left) };
             debug_assert!(len <= left);
             if len == 0 {
-                return Err((left, word));
+                return Err(Refused { left, word });
             }
-            let end = start + len;
-            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
-            match self.next.compare_exchange_weak(word, shards.at(end, word), Ordering::Acquire, Ordering::Acquire) {
-                Ok(_) => return Ok(start..end),
-                Err(now) => word = now,
+            let moved = word.with_next(start + len).raw();
+            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. On failure: E4, as
+            // above.
+            match self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => return Ok(start..start + len),
+                Err(now) => {
+                    if now != word.raw() {
+                        self.note_failed_exchange(meta.shards);
+                    }
+                    word = meta.shards.word(now);
+                }
             }
         }
     }
 
-    /// Takes a run of `len` slots from the cursor; the error is how many were left there.
+    /// Takes a run of `len` slots, at least two. The error is how many were left at the cursor.
     #[inline]
-    pub(crate) fn take_run(&self, stamps: Stamps<'_>, shards: Shards<'_>, len: usize) -> Result<Range<usize>, usize> {
-        let whole = |_, left| if len <= left { len } else { 0 };
-        self.try_take_run(stamps, shards, whole).map_err(|(left, _)| left)
+    pub(crate) fn take_run(&self, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+        let fast = if meta.shards.mode.is_active() {
+            meta.shards.own().and_then(|shard| shard.take(len)).map(|start| start..start + len)
+        } else {
+            self.advance(meta, |_, left| if len <= left { len } else { 0 }).ok()
+        };
+        fast.map_or_else(|| self.take_run_slow(meta, len), Ok)
     }
 
-    /// Takes up to `len` slots in one run from the cursor, or else one that is left over elsewhere, or none. `len` is told
-    /// where the run would begin and how many slots are left there, which is at least one, and says how many to take, at
-    /// least one; it may be asked several times.
-    #[inline]
-    pub(crate) fn take_up_to(
-        &self,
-        stamps: Stamps<'_>,
-        shards: Shards<'_>,
-        len: impl Fn(usize, usize) -> usize,
-    ) -> Option<Range<usize>> {
-        self.try_take_run(stamps, shards, len)
-            .or_else(|(_, word)| self.steal_or_claim(stamps, shards, word).map(|index| index..index + 1).ok_or(()))
-            .ok()
-    }
-
-    /// Takes a vacant slot, `None` when each was seen taken.
-    ///
-    /// Looks at every slot once: one that was vacant when the search began, and is not when its turn comes, was taken
-    /// by another. So it is linear in the capacity while the count is not zero; runs that come back and are handed out
-    /// in order amortise it, since the search begins where the last one was found.
-    pub(crate) fn claim_vacant(&self, stamps: Stamps<'_>) -> Option<usize> {
-        if self.has_no_vacant() {
-            return None;
+    #[cold]
+    #[inline(never)]
+    fn take_run_slow(&self, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+        match self.take_sharded(meta, len) {
+            Ok(start) => Ok(start..start + len),
+            Err(refused) => self.runs.vacant.claim_run(meta, len).ok_or(refused.left),
         }
-        // Relaxed: a guess.
-        let start = self.runs.search_start.load(Ordering::Relaxed);
-        let index = (start..stamps.len()).chain(0..start).find(|&index| stamps.claim_vacant(index))?;
-        // Relaxed, both: a guess, and a count. The Acquire of the claim orders it after the count's addition.
-        self.runs.search_start.store(index, Ordering::Relaxed);
-        self.runs.vacant.fetch_sub(1, Ordering::Relaxed);
-        Some(index)
     }
 
-    /// Gives back a run that the caller owns, without stamps. Its slots below `written` may have been written to.
-    pub(crate) fn give_back(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>, written: usize) {
+    /// Takes a run of `len` slots, at least one. If no place has that many side by side, takes what is left at the cursor,
+    /// or else one slot from anywhere. Returns `None` if no slot is free.
+    pub(crate) fn take_up_to(&self, meta: Metadata<'_>, len: usize) -> Option<Range<usize>> {
+        loop {
+            let refused = match self.take_sharded(meta, len) {
+                Ok(start) => return Some(start..start + len),
+                Err(refused) => refused,
+            };
+            if len > 1 {
+                if let Some(run) = self.runs.vacant.claim_run(meta, len) {
+                    return Some(run);
+                }
+            }
+            let Refused { left, word } = refused;
+            if left == 0 {
+                return self.steal_or_claim(meta, word).map(|index| index..index + 1);
+            }
+            let (start, end) = (word.next(), word.next() + left);
+            // Acquire: E2, as in `advance`. Relaxed on failure: read anew.
+            let taken =
+                self.next.compare_exchange(word.raw(), word.with_next(end).raw(), Ordering::Acquire, Ordering::Relaxed);
+            if taken.is_ok() {
+                return Some(start..end);
+            }
+        }
+    }
+
+    /// Takes one slot for a handle that the cursor has refused.
+    pub(crate) fn take_one_after(&self, meta: Metadata<'_>, refused: &Refused) -> Option<usize> {
+        self.steal_or_claim(meta, refused.word)
+    }
+
+    /// Claims a vacant slot, `None` if each was seen taken. For callers that prefer vacant slots to those at the cursor.
+    #[cfg(feature = "pool")]
+    pub(crate) fn claim_vacant(&self, meta: Metadata<'_>) -> Option<usize> {
+        self.runs.vacant.claim(meta)
+    }
+
+    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been written to.
+    pub(crate) fn give_back(&self, meta: Metadata<'_>, run: Range<usize>, written: usize) {
         if run.is_empty() {
             return;
         }
-        if written > run.start {
-            // Relaxed: read by who has `&mut` of the arena. Also for a run that becomes vacant: the next owner of one of
-            // its slots may give it back by the cursor without having written to it.
+        // Relaxed, both: read under exclusive access. The load spares the exchange where it would change nothing. Also for
+        // a run that becomes vacant: its next owner may return it by the cursor without having written to it.
+        if written > run.start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        if !self.retract(stamps, shards, run.clone()) {
-            self.vacate(stamps, run);
+        if !self.retract(meta, &run) && !meta.shards.own().is_some_and(|shard| shard.extend_down(&run)) {
+            self.runs.vacant.add(meta, run);
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere, or shards are
-    /// in use.
+    /// Retracts the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere or shards are
+    /// active.
     #[inline]
-    fn retract(&self, stamps: Stamps<'_>, shards: Shards<'_>, run: Range<usize>) -> bool {
+    fn retract(&self, meta: Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
-        // Release: E2, pairs with the Acquire in `take_fast`, `try_take_run` and `refill`: our accesses come before those of
-        // the next owner. Relaxed on failure: a number.
+        // Release: E2, pairs with the Acquire in `take_fast`, `advance`, `take_sharded` and `take_up_to`: the caller's
+        // accesses happen before those of the next owner. Relaxed on failure: only a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
-            // History the end is as good as at it.
-            if shards.are_in_use(now) || now.min(stamps.len()) != run.end {
+            // Past the end is equivalent to the end.
+            if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {
                 return false;
             }
             next = now;
         }
         true
-    }
-
-    #[cold]
-    fn vacate(&self, stamps: Stamps<'_>, run: Range<usize>) {
-        // Relaxed, both: see `claim_vacant`.
-        self.runs.vacant.fetch_add(run.len(), Ordering::Relaxed);
-        self.runs.search_start.store(run.start, Ordering::Relaxed);
-        for index in run {
-            stamps.mark_vacant(index);
-        }
-    }
-
-    /// Announces a handle that will have an open run; until [`handle_closed`](Self::handle_closed) it may be leaked.
-    #[inline]
-    pub(crate) fn handle_opened(&self) {
-        // Relaxed: read by who has `&mut` of the arena.
-        if self.runs.open_handles.fetch_add(1, Ordering::Relaxed) >= MAX_HANDLES {
-            // Relaxed: as above. Only leaked handles can be so many. Then the count stays up here: those alive take at
-            // least a byte of memory each, so they cannot bring it down to zero.
-            self.runs.open_handles.store(MAX_HANDLES, Ordering::Relaxed);
-        }
-    }
-
-    /// The handle has no open run any more and never will.
-    #[inline]
-    pub(crate) fn handle_closed(&self) {
-        // Relaxed: as above.
-        self.runs.open_handles.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -340,65 +360,65 @@ impl Cursor {
 mod tests {
     use super::*;
     use crate::raw::clock::Clock;
-    use crate::raw::stamps::Stamp;
+    use crate::raw::shards::Shards;
+    use crate::raw::stamps::{Stamp, Stamps};
+    use crate::raw::summary::Summary;
     use crate::raw::sync::AtomicMut;
 
-    fn take_one(cursor: &Cursor, stamps: Stamps<'_>) -> Option<usize> {
-        match cursor.take_fast(stamps.len(), none().mode, || &[]) {
-            FastPath::Taken(index) => Some(index),
-            FastPath::Full => None,
-            FastPath::Slow(word) => cursor.take_slow(stamps, none(), word),
-        }
+    static MODE: ShardMode = ShardMode::new();
+
+    fn metadata<'a>(bytes: &'a [Stamp], clock: &'a Clock) -> Metadata<'a> {
+        let stamps = Stamps::new(bytes, clock);
+        let shards = Shards::new(&[], &MODE, bytes.len(), 1);
+        Metadata { stamps, summary: Summary::new(&[], stamps.epoch()), shards }
     }
 
-    fn none() -> Shards<'static> {
-        static HINT: ShardMode = ShardMode::new();
-        Shards::new(&[], &HINT, 0, 1)
+    fn take_one(cursor: &Cursor, meta: Metadata<'_>) -> Option<usize> {
+        match cursor.take_fast(meta.capacity(), &MODE, || &[]) {
+            FastPath::Taken(index) => Some(index),
+            FastPath::Full => None,
+            FastPath::Slow(word) => cursor.take_slow(meta, word),
+        }
     }
 
     #[test]
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
-        let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
-        assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(0), Some(1)));
+        let (meta, mut cursor) = (metadata(&bytes, &clock), Cursor::new());
+        assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(0), Some(1)));
         for _ in 0..3 * OVERSHOOT_LIMIT {
-            assert_eq!(take_one(&cursor, stamps), None);
+            assert_eq!(take_one(&cursor, meta), None);
             assert!((2..=2 + OVERSHOOT_LIMIT).contains(&cursor.next.read_mut()));
         }
-        assert_eq!((cursor.bound(stamps, none()), cursor.count(stamps, none())), (2, 2));
-        cursor.give_back(stamps, none(), 1..2, 1);
-        assert_eq!((take_one(&cursor, stamps), take_one(&cursor, stamps)), (Some(1), None));
+        assert_eq!((cursor.bound(meta), cursor.count(meta)), (2, 2));
+        cursor.give_back(meta, 1..2, 1);
+        assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
     #[test]
-    fn a_handle_that_was_closed_is_not_taken_for_leaked() {
-        let mut cursor = Cursor::new();
-        cursor.handle_opened();
-        cursor.handle_opened();
-        cursor.handle_closed();
-        assert_eq!(cursor.runs.open_handles.read_mut(), 1);
-        cursor.handle_closed();
-        assert_eq!(cursor.runs.open_handles.read_mut(), 0);
-    }
-
-    #[test]
-    fn the_count_of_leaked_handles_does_not_wrap() {
-        let mut cursor = Cursor::new();
-        cursor.runs.open_handles.write_mut(MAX_HANDLES - 1);
-        for _ in 0..3 {
-            cursor.handle_opened();
-            assert_eq!(cursor.runs.open_handles.read_mut(), MAX_HANDLES);
-        }
-    }
-
-    #[test]
-    fn what_goes_back_raises_the_mark_to_where_it_was_written_to() {
+    fn a_return_raises_the_bound_on_written_slots() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
-        let (stamps, mut cursor) = (Stamps::new(&bytes, &clock), Cursor::new());
-        cursor.advance_mut(8);
-        for (run, written, mark) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
-            cursor.give_back(stamps, none(), run, written);
-            assert_eq!(cursor.runs.written.read_mut(), mark);
+        let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
+        assert!(cursor.take_run(meta, 8).is_ok());
+        for (run, written, bound) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
+            cursor.give_back(meta, run, written);
+            assert_eq!(cursor.written(), bound);
         }
+    }
+
+    #[test]
+    fn vacant_slots_side_by_side_serve_a_run_when_the_cursor_cannot() {
+        let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
+        let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
+        assert!(cursor.take_run(meta, 8).is_ok());
+        for index in [1, 2, 4, 5, 6] {
+            cursor.give_back(meta, index..index + 1, index);
+        }
+        assert_eq!(cursor.take_run(meta, 4), Err(0));
+        assert_eq!(cursor.take_run(meta, 3), Ok(4..7));
+        assert_eq!(cursor.take_up_to(meta, 3), Some(1..2));
+        assert_eq!(cursor.take_run(meta, 2), Err(0));
+        assert_eq!(cursor.take_up_to(meta, 1), Some(2..3));
+        assert_eq!(cursor.take_up_to(meta, 1), None);
     }
 }

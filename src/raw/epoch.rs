@@ -35,6 +35,12 @@ impl Epoch {
         Epoch(self.0 + MARKS.len() as u8)
     }
 
+    /// A number for the epoch that is not 0.
+    #[inline]
+    pub(super) fn tag(self) -> usize {
+        usize::from(self.0) + 1
+    }
+
     #[inline]
     pub(super) fn stamp(self, mark: Mark) -> u8 {
         self.0 + 1 + mark as u8

@@ -1,140 +1,233 @@
-//! When single slots come from shards, and how those get theirs from the cursor. Why that is right stands in `shards.rs`,
-//! and so do the edges.
+//! The slow paths of shards: refill, help a pending refill, and detect contention. `shards.rs` says why they are right.
 
-use super::cursor::Cursor;
-use crate::raw::shards::{self, PendingRefill, Shards};
-use crate::raw::stamps::Stamps;
-use crate::raw::sync::{Ordering, thread_id};
+#![forbid(unsafe_code)]
 
-/// How often in a row it must have been another thread than before. Of two that fight for the cursor, either takes the
-/// slot that is looked at as often as not: so about two thousand slots are taken before that is seen.
+use super::cursor::{Cursor, Refused};
+use super::metadata::Metadata;
+use super::shards::{PendingRefill, Shards};
+use super::sync::Ordering;
+use super::thread_id::thread_id;
+use super::word::{Word, active_bit};
+
+/// Shards are activated when a sampled slot went to another thread than the one before it, this many times in a row. Of two
+/// threads that contend for the cursor, each takes the sampled slot equally often. So that happens after about 30 samples.
 const CONTENDED_SAMPLES: usize = 4;
 
+/// Shards are activated when this many compare-exchanges of the cursor have failed because another thread moved it.
+const CONTENDED_EXCHANGES: usize = 16;
+
+/// How often a thread reads the cursor to see whether other threads are moving it.
+const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
+
+/// The layout of `last_sample`, from the lowest bit on: how often in a row a sample was another thread's; how many exchanges
+/// have failed; the id of the thread that was sampled last, plus one.
+const EXCHANGE_SHIFT: u32 = 4;
+const THREAD_SHIFT: u32 = 12;
+
 impl Cursor {
-    /// Sees whether several threads fight for the cursor: every so often, whether the slot went to another thread than
-    /// the one the time before. Threads that take turns, many slots each, do not fight.
+    /// Looks for contention among threads that take single slots, at a sampled slot.
+    ///
+    /// Threads that take turns do not contend, however short the turns are. So before shards are activated, the cursor is
+    /// watched for a moment, in which it stands still unless another thread is adding to it.
     pub(super) fn detect_contention(&self, shards: Shards<'_>) {
         if shards.is_empty() || shards.mode.is_disabled() {
             return;
         }
-        // Relaxed, all: a guess.
-        let (me, seen) = (thread_id(), self.runs.last_sample.load(Ordering::Relaxed));
-        let others = if seen / CONTENDED_SAMPLES == me { 0 } else { seen % CONTENDED_SAMPLES + 1 };
-        if others == CONTENDED_SAMPLES {
-            return self.activate(shards);
+        // Relaxed, all: a heuristic.
+        let seen = self.runs.last_sample.load(Ordering::Relaxed);
+        let me = thread_id().wrapping_add(1) << THREAD_SHIFT;
+        let same_thread = seen >> THREAD_SHIFT << THREAD_SHIFT == me || seen >> THREAD_SHIFT == 0;
+        let others = if same_thread { 0 } else { (seen & ((1 << EXCHANGE_SHIFT) - 1)) + 1 };
+        let needed = if shards.mode.was_active() { 1 } else { CONTENDED_SAMPLES };
+        let mut now = seen & ((1 << THREAD_SHIFT) - (1 << EXCHANGE_SHIFT)) | me | others;
+        if others >= needed {
+            if self.is_moving() {
+                return self.activate(shards);
+            }
+            now -= others;
         }
-        let now = me * CONTENDED_SAMPLES + others;
         if now != seen {
             self.runs.last_sample.store(now, Ordering::Relaxed);
         }
     }
 
-    /// From now on shards are in use.
+    #[cold]
+    fn is_moving(&self) -> bool {
+        // Relaxed: a heuristic.
+        let start = self.next.load(Ordering::Relaxed);
+        (0..WATCHED_LOADS).any(|_| self.next.load(Ordering::Relaxed) != start)
+    }
+
+    /// Counts a compare-exchange that failed because another thread has moved the cursor.
+    #[cold]
+    pub(super) fn note_failed_exchange(&self, shards: Shards<'_>) {
+        if shards.is_empty() || shards.mode.is_disabled() {
+            return;
+        }
+        // Relaxed, both: a heuristic, in which an increment may be lost.
+        let seen = self.runs.last_sample.load(Ordering::Relaxed) + (1 << EXCHANGE_SHIFT);
+        if seen >> EXCHANGE_SHIFT & ((1 << (THREAD_SHIFT - EXCHANGE_SHIFT)) - 1) >= CONTENDED_EXCHANGES {
+            return self.activate(shards);
+        }
+        self.runs.last_sample.store(seen, Ordering::Relaxed);
+    }
+
+    /// Makes shards serve requests from now on.
     fn activate(&self, shards: Shards<'_>) {
         debug_assert!(!shards.is_empty());
         shards.mode.activate();
-        // Relaxed: only that the word is another matters, see `retract`.
-        self.next.fetch_or(shards::in_use(), Ordering::Relaxed);
+        // Relaxed: what matters is that the word differs, see `retract`.
+        self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 
-    /// Takes a slot when this thread's shard is used up: moves the cursor over a run for that shard, unless another has done
-    /// so. At the end of the arena takes what is left over elsewhere.
-    pub(super) fn refill(&self, stamps: Stamps<'_>, shards: Shards<'_>) -> Option<usize> {
-        let shard = shards::of_thread();
+    /// Takes `n` slots where the fast path did not: from the shard of this thread, which is refilled if the request is
+    /// short, or from the cursor. Refuses only if fewer were left at the cursor, and after that fewer in the shard.
+    pub(super) fn take_sharded(&self, meta: Metadata<'_>, n: usize) -> Result<usize, Refused> {
+        let shards = meta.shards;
+        let own = shards.own();
         loop {
             // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. E4, pairs with the
-            // Release here and in `complete`: shards are looked at.
-            let word = self.next.load(Ordering::Acquire);
-            if !shards.are_in_use(word) {
-                // Another is about to say so; or shards are forced, and this is the first to ask.
-                self.activate(shards);
-                continue;
-            }
+            // Release below and in `help_refill`: shards are looked at.
+            let word = shards.word(self.next.load(Ordering::Acquire));
             if let Some(refill) = shards.pending(word) {
                 self.help_refill(shards, word, &refill);
                 continue;
             }
-            // Not before the cursor was read: a run that is put in after this raises it.
-            if let Some(slot) = shards.shard(shard).take() {
-                return Some(slot);
+            // Not before the cursor was read: a run that is installed after this advances it.
+            if let Some(start) = own.and_then(|shard| shard.take(n)) {
+                return Ok(start);
             }
-            let start = shards.next(word);
-            if start >= stamps.len() {
-                return self.steal_or_claim(stamps, shards, word);
+            let start = word.next();
+            let left = meta.capacity().saturating_sub(start);
+            if left < n {
+                return Err(Refused { left, word });
             }
-            let (moved, refill) = shards.begin_refill(shard, start);
-            // Release: E4, pairs with the Acquire of whoever meets the run in transit, who then knows what is known here:
-            // that the shard is used up. Relaxed on failure: read anew. E2 needs no Acquire here: while shards are in use no
-            // word below the end comes twice, so what is exchanged is what was read above.
-            if self.next.compare_exchange_weak(word, moved, Ordering::Release, Ordering::Relaxed).is_ok() {
+            let run = shards.run_at(start);
+            let shard = own.filter(|_| shards.mode.is_active() && n <= run.len() / 2);
+            let Some(shard) = shard else {
+                // A long request, or no shards. The rest of the shard stays.
+                let moved = word.with_next(start + n).raw();
+                // Acquire: E2, as in `advance`. Relaxed on failure: read anew.
+                if self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    return Ok(start);
+                }
+                continue;
+            };
+            if !word.is_active() {
+                // Another thread is about to set the bit. Or shards are forced, and this is the first request that they serve.
+                self.activate(shards);
+                continue;
+            }
+            let rest = shard.rest();
+            if !rest.is_empty() && rest.end != start {
+                // Too short, and a refill cannot extend it. If it ends above `start`, it was installed since the cursor was
+                // read.
+                if rest.end < start && shard.retire(&rest) {
+                    self.runs.vacant.add_retired(meta, rest);
+                }
+                continue;
+            }
+            let (moved, refill) = shards.begin_refill(word, run);
+            // Release: E4, pairs with the Acquire of a thread that reads the pending refill. That thread then sees what this
+            // one saw of the shard. Relaxed on failure: read anew. E2 needs no Acquire here: while shards are active no word
+            // below the end occurs twice, so what is exchanged is what was read above.
+            let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
+            if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);
             }
         }
     }
 
-    /// Puts a run that is in transit into its shard, and clears the cursor of it. `word` said so and was read with Acquire.
+    /// Installs a pending refill, and clears the cursor of it. `word` named it and was read with Acquire.
     ///
-    /// Ends when the cursor speaks of that run no more. The exchange is repeated when another has added one meanwhile, who
-    /// then does the same; so each other thread can make it fail once.
-    pub(super) fn help_refill(&self, shards: Shards<'_>, mut word: usize, refill: &PendingRefill) {
+    /// Returns only after the cursor no longer names that refill. The exchange is repeated if another thread has added one
+    /// meanwhile, which then helps, too. So each other thread can make it fail once.
+    pub(super) fn help_refill(&self, shards: Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {
-            let cleared = shards.at(shards.next(word), word);
-            // Release: E4, pairs with the Acquire of whoever looks at shards because of what the cursor says: the run is in
-            // its shard. Relaxed on failure: it only says whether another has done this.
-            match self.next.compare_exchange(word, cleared, Ordering::Release, Ordering::Relaxed) {
+            let cleared = word.with_next(word.next()).raw();
+            // Release: E4, pairs with the Acquire of a thread that looks at shards because of what the cursor says: the run
+            // is installed. Relaxed on failure: it only says whether another thread has done this.
+            match self.next.compare_exchange(word.raw(), cleared, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
-                Err(now) => word = now,
+                Err(now) => word = shards.word(now),
             }
         }
     }
 
-    /// As if several threads had been seen to fight for the cursor.
+    /// Activates shards as if contention had been detected.
     #[cfg(all(test, loom))]
     pub(crate) fn activate_shards(&self, shards: Shards<'_>) {
         self.activate(shards);
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(loom), feature = "std", target_pointer_width = "64"))]
 mod tests {
     use super::*;
     use crate::raw::clock::Clock;
-    use crate::raw::cursor::{FastPath, SAMPLE_INTERVAL};
+    use crate::raw::cursor::FastPath;
     use crate::raw::shards::{SHARDS, Shard, ShardMode};
-    use crate::raw::stamps::Stamp;
-    use crate::raw::sync::AtomicMut;
+    use crate::raw::stamps::{Stamp, Stamps};
+    use crate::raw::summary::Summary;
     use std::thread;
 
-    const SLOTS: usize = 4 * CONTENDED_SAMPLES * SAMPLE_INTERVAL;
+    const SLOTS: usize = 4_096;
 
-    /// Takes slots from a cursor, one thread after another, so many each; whether shards came into use.
+    /// Takes slots from a cursor, one thread after another, this many each. Returns whether shards were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
-        let (places, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
-        let (stamps, shards) = (Stamps::new(&bytes, &clock), Shards::new(&places, &mode, SLOTS, 8));
-        let mut cursor = Cursor::new();
+        let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
+        let stamps = Stamps::new(&bytes, &clock);
+        let summary = Summary::new(&[], stamps.epoch());
+        let meta = Metadata { stamps, summary, shards: Shards::new(&lines, &mode, SLOTS, 8) };
+        let cursor = Cursor::new();
         for turn in turns {
-            let take = || match cursor.take_fast(SLOTS, &mode, || &places) {
-                FastPath::Slow(word) => cursor.take_slow(stamps, shards, word).is_some(),
+            let take = || match cursor.take_fast(SLOTS, &mode, || &lines) {
+                FastPath::Slow(word) => cursor.take_slow(meta, word).is_some(),
                 taken => matches!(taken, FastPath::Taken(_)),
             };
             thread::scope(|scope| assert!(scope.spawn(|| (0..turn).all(|_| take())).join().unwrap()));
         }
-        assert_eq!(mode.is_active(), shards.are_in_use(cursor.next.read_mut()));
         mode.is_active()
     }
 
     #[test]
-    #[cfg(all(feature = "std", target_pointer_width = "64"))]
-    fn threads_that_fight_for_the_cursor_are_seen() {
-        assert!(takes_turns([SAMPLE_INTERVAL; CONTENDED_SAMPLES]));
+    fn threads_that_take_turns_do_not_contend() {
+        assert!(!takes_turns([SLOTS]));
+        for turn in [1, 20, 64, 200] {
+            assert!(!takes_turns((0..SLOTS / turn / 8).map(|_| turn)));
+        }
     }
 
     #[test]
-    fn threads_that_take_turns_do_not_fight() {
-        assert!(!takes_turns([SLOTS]));
-        assert!(!takes_turns([SAMPLE_INTERVAL; CONTENDED_SAMPLES - 1]));
-        assert!(!takes_turns([2 * SAMPLE_INTERVAL; SLOTS / SAMPLE_INTERVAL / 2]));
+    fn threads_that_move_the_cursor_at_the_same_time_contend() {
+        let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
+        let (cursor, shards) = (Cursor::new(), Shards::new(&lines, &mode, SLOTS, 8));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !mode.is_active() {
+                        cursor.detect_contention(shards);
+                        cursor.next.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert!(shards.word(cursor.next.load(Ordering::Relaxed)).is_active());
+    }
+
+    #[test]
+    fn exchanges_that_another_thread_made_fail_are_contention() {
+        let (lines, mut mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
+        let cursor = Cursor::new();
+        let fail = |mode: &ShardMode| {
+            cursor.note_failed_exchange(Shards::new(&lines, mode, SLOTS, 8));
+            mode.is_active()
+        };
+        assert!((1..CONTENDED_EXCHANGES).all(|_| !fail(&mode)));
+        assert!(fail(&mode));
+        mode.disable();
+        assert!((0..2 * CONTENDED_EXCHANGES).all(|_| !fail(&mode)), "shards are disabled");
     }
 }

@@ -1,135 +1,206 @@
-//! What is done to the cursor by who has it to himself.
+//! Operations that require exclusive access to the arena.
+
+#![forbid(unsafe_code)]
 
 use super::cursor::Cursor;
-use crate::raw::epoch::Mark;
-use crate::raw::shards::{self, Shard, ShardMode};
-use crate::raw::stamps::StampsMut;
-use crate::raw::sync::AtomicMut;
+use super::epoch::{Epoch, Mark};
+use super::metadata::Metadata;
+use super::shards::{Shard, ShardMode, Shards};
+use super::stamps::StampsMut;
+use super::summary::{self, BLOCK, Summary};
+use super::sync::{AtomicMut, AtomicUsize};
+use super::word::Word;
 
-impl Cursor {
-    /// The end of what was handed out, for who has the cursor to himself.
+/// The state of an arena under exclusive access: everything except the values.
+#[derive(Debug)]
+pub(crate) struct MetadataMut<'a> {
+    pub(crate) cursor: &'a mut Cursor,
+    pub(crate) stamps: StampsMut<'a>,
+    pub(crate) summary: &'a mut [AtomicUsize],
+    pub(crate) shards: &'a mut [Shard],
+    pub(crate) mode: &'a mut ShardMode,
+}
+
+impl MetadataMut<'_> {
     #[inline]
-    pub(crate) fn bound_mut(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) -> usize {
-        debug_assert!(!shards::has_pending(shards, self.next.read_mut()));
-        shards::next(shards, self.next.read_mut()).min(stamps.len())
+    pub(crate) fn capacity(&self) -> usize {
+        self.stamps.len()
     }
 
-    /// Moves the cursor up to `next`: every slot below it holds a value now, or is vacant.
+    fn word(&mut self) -> Word {
+        Word::new(self.cursor.next.read_mut(), !self.shards.is_empty())
+    }
+
+    /// The end of what was handed out.
     #[inline]
-    pub(crate) fn advance_mut(&mut self, next: usize) {
-        self.next.write_mut(next);
+    pub(crate) fn bound(&mut self) -> usize {
+        let word = self.word();
+        debug_assert!(!word.has_pending());
+        word.next().min(self.capacity())
     }
 
-    /// How many slots are marked vacant, for who has the cursor to himself.
+    /// Moves the cursor to `next`: every slot below it holds a value or is vacant. Shards must not be active.
     #[inline]
-    pub(crate) fn vacant_mut(&mut self) -> usize {
-        self.runs.vacant.read_mut()
+    pub(crate) fn move_cursor(&mut self, next: usize) {
+        self.cursor.next.write_mut(next);
     }
 
-    /// A vacant slot was filled and its mark erased.
-    pub(crate) fn uncount_vacant_mut(&mut self) {
-        let vacant = self.runs.vacant.read_mut();
-        self.runs.vacant.write_mut(vacant - 1);
+    /// The number of slots that are marked vacant.
+    #[inline]
+    pub(crate) fn vacant(&mut self) -> usize {
+        self.cursor.runs.vacant.count_mut(self.shards)
     }
 
-    /// The end of what was written since the slots were last zeroed; from now on they are.
-    pub(crate) fn take_written(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) -> usize {
-        self.note_written(stamps, shards);
-        let written = self.runs.written.read_mut();
-        self.runs.written.write_mut(0);
+    /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same code as there.
+    fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, Metadata<'_>) -> R) -> R {
+        let stamps = self.stamps.as_shared();
+        let summary = Summary::new(self.summary, stamps.epoch());
+        // Neither the length of a run nor the capacity matters for what is done with it here.
+        let shards = Shards::new(self.shards, self.mode, stamps.len(), 1);
+        f(self.cursor, Metadata { stamps, summary, shards })
+    }
+
+    /// Makes a run below the cursor vacant.
+    fn vacate(&mut self, run: core::ops::Range<usize>) {
+        if !run.is_empty() {
+            self.with_shared(|cursor, meta| cursor.runs.vacant.add(meta, run));
+        }
+    }
+
+    /// Clears the marks of vacant slots, which are no longer counted.
+    pub(crate) fn occupy(&mut self, run: core::ops::Range<usize>) {
+        run.clone().for_each(|index| self.stamps.clear(index));
+        if !run.is_empty() {
+            self.with_shared(|cursor, meta| cursor.runs.vacant.uncount(meta, run));
+        }
+    }
+
+    /// Returns the end of what was written since the slots were last zeroed, and forgets it.
+    pub(crate) fn take_written(&mut self) -> usize {
+        self.note_written();
+        let written = self.cursor.runs.written.read_mut();
+        self.cursor.runs.written.write_mut(0);
         written
     }
 
-    /// Whatever is below the cursor may have been written to. For who is about to lower it.
-    fn note_written(&mut self, stamps: &StampsMut<'_>, shards: &[Shard]) {
-        let written = self.runs.written.read_mut().max(self.bound_mut(stamps, shards));
-        self.runs.written.write_mut(written);
+    /// Notes that slots below the cursor may have been written to. Called before the cursor is retracted.
+    fn note_written(&mut self) {
+        let written = self.cursor.runs.written.read_mut().max(self.bound());
+        self.cursor.runs.written.write_mut(written);
     }
 
-    /// Makes leaked runs and what is left in shards vacant, and draws the cursor back over the vacant slots that adjoin it.
-    /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot under the cursor's foot
-    /// holds one.
+    /// Reclaims leaked runs, makes the rests of shards vacant, and retracts the cursor over the vacant slots that adjoin it.
+    /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot just below the cursor holds
+    /// one.
     ///
-    /// Linear in what was handed out when a handle was leaked since the last time, and in what is left in shards when they are
-    /// in use; else constant, amortised.
+    /// Linear in what was handed out if a handle was leaked since the last time, and in the rests of shards if shards are
+    /// active. Otherwise O(1), amortised.
     #[inline]
-    pub(crate) fn settle(&mut self, stamps: &mut StampsMut<'_>, shards: &mut [Shard], mode: &mut ShardMode) {
-        if shards::are_in_use(shards, self.next.read_mut()) {
-            self.vacate_shards(stamps, shards);
-            mode.restart(true);
+    pub(crate) fn settle(&mut self) {
+        if self.word().is_active() {
+            self.close_shards();
+            self.mode.deactivate(true);
         }
-        if self.runs.open_handles.read_mut() != 0 {
-            self.vacate_leaked(stamps, shards);
+        if self.cursor.runs.handles.take_leaked(self.shards) {
+            self.reclaim_leaked();
         }
-        if self.runs.vacant.read_mut() != 0 {
-            self.retract_over_vacant(stamps, shards);
+        if !self.cursor.runs.vacant.is_none() {
+            self.retract_over_vacant();
         }
     }
 
-    /// Makes what is left in shards vacant; they begin anew, as the cursor may be lowered. They are not in use until threads
-    /// fight again: so this is not done at every call with `&mut`.
+    /// Makes the rests of all shards vacant. Shards are inactive until contention is detected again, so this is not done by
+    /// every method with exclusive access.
     #[cold]
-    fn vacate_shards(&mut self, stamps: &mut StampsMut<'_>, shards: &mut [Shard]) {
-        let mut vacant = self.runs.vacant.read_mut();
-        for index in shards.iter_mut().flat_map(Shard::close_mut) {
-            stamps.mark(index, Mark::Vacant);
-            vacant += 1;
+    fn close_shards(&mut self) {
+        for index in 0..self.shards.len() {
+            let rest = self.shards[index].close_mut();
+            self.vacate(rest);
         }
-        self.runs.vacant.write_mut(vacant);
-        let next = self.bound_mut(stamps, shards);
-        self.next.write_mut(next);
-        self.runs.last_sample.write_mut(0);
+        let next = self.bound();
+        self.move_cursor(next);
+        self.cursor.runs.last_sample.write_mut(0);
     }
 
     #[cold]
-    fn vacate_leaked(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
-        let mut vacant = self.runs.vacant.read_mut();
-        let mut inside = false;
-        for index in 0..self.bound_mut(stamps, shards) {
-            let mark = stamps.mark_of(index);
-            inside = match mark {
-                Some(Mark::RunStart | Mark::RunEnd) => true,
-                Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant) => false,
-                None => inside,
+    fn reclaim_leaked(&mut self) {
+        let bound = self.bound();
+        // The run that is being read, from its start on, if it is open.
+        let mut open: Option<usize> = None;
+        for index in 0..bound {
+            let mark = self.stamps.mark_of(index);
+            let is_end = match mark {
+                Some(Mark::RunStart) => {
+                    open = Some(index);
+                    false
+                }
+                Some(Mark::RunEnd) => {
+                    open = open.or(Some(index));
+                    true
+                }
+                Some(Mark::PublishedBeforeRun) => {
+                    self.stamps.mark(index, Mark::Published);
+                    // Where the run is published up to its end, it is not open any more.
+                    open = (index + 1 < bound && self.is_open_after(index)).then_some(index + 1);
+                    false
+                }
+                Some(Mark::Published | Mark::Vacant) => {
+                    open = None;
+                    false
+                }
+                None => false,
             };
-            if inside {
-                stamps.mark(index, Mark::Vacant);
-                vacant += 1;
+            if is_end {
+                let start = open.take().unwrap_or(index);
+                self.vacate(start..index + 1);
             }
-            if mark == Some(Mark::PublishedBeforeRun) {
-                stamps.mark(index, Mark::Published);
-            }
-            inside = mark == Some(Mark::PublishedBeforeRun) || (inside && mark != Some(Mark::RunEnd));
         }
-        self.runs.vacant.write_mut(vacant);
-        self.runs.open_handles.write_mut(0);
+    }
+
+    /// Whether the slot behind a `PublishedBeforeRun` belongs to the run that it precedes.
+    fn is_open_after(&mut self, index: usize) -> bool {
+        !matches!(self.stamps.mark_of(index + 1), Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant))
     }
 
     #[cold]
-    fn retract_over_vacant(&mut self, stamps: &mut StampsMut<'_>, shards: &[Shard]) {
-        self.note_written(stamps, shards);
-        let (mut next, mut vacant) = (self.bound_mut(stamps, shards), self.vacant_mut());
-        while next > 0 && stamps.mark_of(next - 1) == Some(Mark::Vacant) {
+    fn retract_over_vacant(&mut self) {
+        self.note_written();
+        let bound = self.bound();
+        let mut next = bound;
+        while next > 0 && self.stamps.mark_of(next - 1) == Some(Mark::Vacant) {
             next -= 1;
-            vacant -= 1;
-            stamps.clear(next);
         }
-        self.runs.vacant.write_mut(vacant);
-        self.next.write_mut(next);
+        self.occupy(next..bound);
+        self.move_cursor(next);
     }
 
-    /// Begins anew at the first slot. The stamps' epoch must end with this.
-    pub(crate) fn restart(&mut self, stamps: &StampsMut<'_>, shards: &mut [Shard], mode: &mut ShardMode) {
-        self.note_written(stamps, shards);
-        if mode.restart(!shards.is_empty()) {
-            for shard in shards {
-                shard.close_mut();
-            }
+    /// Ends the epoch and returns it. The arena is empty in the new one.
+    pub(crate) fn restart(&mut self) -> Epoch {
+        self.note_written();
+        let bound = self.bound();
+        let stamped = self.stamps.stamped_bound(bound);
+        let wraps = self.stamps.epoch() == Epoch::LAST;
+        let ended = self.stamps.end_epoch(bound);
+        if wraps {
+            // The tags of the summary are about to recur.
+            let blocks = stamped.div_ceil(BLOCK).min(self.summary.len());
+            summary::clear(&mut self.summary[..blocks]);
         }
-        self.runs.last_sample.write_mut(0);
-        self.runs.vacant.write_mut(0);
-        self.runs.open_handles.write_mut(0);
-        self.next.write_mut(0);
+        if self.mode.end_epoch(!self.shards.is_empty()) {
+            self.shards.iter_mut().for_each(|shard| drop(shard.close_mut()));
+        }
+        let runs = &mut *self.cursor.runs;
+        runs.last_sample.write_mut(0);
+        runs.vacant.clear_mut(self.shards);
+        runs.handles.take_leaked(self.shards);
+        self.move_cursor(0);
+        ended
+    }
+
+    /// From now on every request is served by the cursor.
+    pub(crate) fn disable_shards(&mut self) {
+        self.settle();
+        self.mode.disable();
     }
 }
 
@@ -139,57 +210,62 @@ mod tests {
     use crate::raw::clock::Clock;
     use crate::raw::stamps::Stamp;
 
-    /// Settles a cursor behind slots of these marks, all of them leaked; says which are vacant, and where it stands.
+    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which slots are vacant, and
+    /// where the cursor stands.
     fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
-        let (mut stamps, mut cursor) = (StampsMut::new(&mut bytes, &mut clock), Cursor::new());
-        cursor.advance_mut(N);
-        cursor.handle_opened();
+        let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());
+        let stamps = StampsMut::new(&mut bytes, &mut clock);
+        let mut meta = MetadataMut { cursor: &mut cursor, stamps, summary: &mut [], shards: &mut [], mode: &mut mode };
+        meta.move_cursor(N);
+        meta.with_shared(|cursor, meta| cursor.handles().opened(meta.shards));
         for (index, mark) in marks.into_iter().enumerate() {
-            mark.into_iter().for_each(|mark| stamps.mark(index, mark));
+            match mark {
+                Some(Mark::Vacant) => meta.vacate(index..index + 1),
+                mark => mark.into_iter().for_each(|mark| meta.stamps.mark(index, mark)),
+            }
         }
-        let before = marks.iter().filter(|&&mark| mark == Some(Mark::Vacant)).count();
-        cursor.runs.vacant.write_mut(before);
-        cursor.settle(&mut stamps, &mut [], &mut ShardMode::new());
-        let vacant = core::array::from_fn(|index| stamps.mark_of(index) == Some(Mark::Vacant));
-        let next = cursor.bound_mut(&stamps, &[]);
-        assert_eq!(cursor.vacant_mut(), vacant.iter().filter(|&&vacant| vacant).count());
-        assert!((0..N).all(|index| matches!(stamps.mark_of(index), None | Some(Mark::Published | Mark::Vacant))));
-        assert!((next..N).all(|index| stamps.mark_of(index).is_none()));
-        assert_eq!((cursor.runs.open_handles.read_mut(), cursor.take_written(&stamps, &[])), (0, N));
+        meta.settle();
+        let vacant = core::array::from_fn(|index| meta.stamps.mark_of(index) == Some(Mark::Vacant));
+        let next = meta.bound();
+        assert_eq!(meta.vacant(), vacant.iter().filter(|&&vacant| vacant).count());
+        assert!((0..N).all(|index| matches!(meta.stamps.mark_of(index), None | Some(Mark::Published | Mark::Vacant))));
+        assert!((next..N).all(|index| meta.stamps.mark_of(index).is_none()));
+        assert_eq!(meta.take_written(), N);
+        assert_eq!(meta.with_shared(|cursor, meta| cursor.handles().sum(meta.shards)), 0);
         (vacant, next)
     }
 
     const P: Option<Mark> = Some(Mark::Published);
-    const O: Option<Mark> = Some(Mark::PublishedBeforeRun);
+    const B: Option<Mark> = Some(Mark::PublishedBeforeRun);
     const V: Option<Mark> = Some(Mark::Vacant);
-    const F: Option<Mark> = Some(Mark::RunStart);
-    const L: Option<Mark> = Some(Mark::RunEnd);
+    const S: Option<Mark> = Some(Mark::RunStart);
+    const E: Option<Mark> = Some(Mark::RunEnd);
 
     #[test]
     fn leaked_runs_side_by_side_are_told_apart() {
-        let (vacant, next) = settled([None, L, L, F, L, None, F, None, L, None]);
+        let (vacant, next) = settled([None, E, E, S, E, None, S, None, E, None]);
         assert_eq!(vacant, [false, true, true, true, true, false, true, true, true, false]);
         assert_eq!(next, 10);
     }
 
     #[test]
-    fn what_was_published_from_a_leaked_run_stays_and_what_was_owned_before_it() {
+    fn values_published_from_a_leaked_run_stay_and_so_do_those_owned_before_it() {
         // Owned, published; behind it the leaked rest; then the slots of others.
-        let (vacant, _) = settled([None, O, None, L, None, P, None]);
+        let (vacant, _) = settled([None, B, None, E, None, P, None]);
         assert_eq!(vacant, [false, false, true, true, false, false, false]);
-        // One published after another up to the end of the run, which is none any more.
-        let (vacant, _) = settled([O, O, P, None]);
+        // One value published after another up to the end of the run, which is then no longer open.
+        let (vacant, _) = settled([B, B, P, None]);
         assert_eq!(vacant, [false; 4]);
-        // A rest of one.
-        let (vacant, _) = settled([O, L, None]);
+        // A rest of one slot.
+        let (vacant, _) = settled([B, E, None]);
         assert_eq!(vacant, [false, true, false]);
     }
 
     #[test]
-    fn the_cursor_is_drawn_back_over_vacant_slots() {
-        assert_eq!(settled([None, V, F, L]), ([false; 4], 1));
-        assert_eq!(settled([V, V, L]), ([false; 3], 0));
+    fn the_cursor_is_retracted_over_vacant_slots() {
+        assert_eq!(settled([None, V, S, E]), ([false; 4], 1));
+        assert_eq!(settled([V, V, E]), ([false; 3], 0));
         assert_eq!(settled([V, V, P]), ([true, true, false], 3));
     }
 }

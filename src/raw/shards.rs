@@ -1,249 +1,326 @@
-//! RunState of slots at fixed places, from which any thread takes one slot at a time: for threads that would fight for the
-//! cursor. (A `Local` is one thread's, and has a handle; a shard is whoever's, and has none.)
+//! Shards: runs of slots from which any thread can take, for threads that would contend for the cursor.
 //!
-//! A shard holds the rest of one run. Each thread takes from a shard of its own, as far as there are enough, and moves
-//! the cursor only when that is used up. What no thread has taken is free for all: who finds the cursor at the end
-//! takes from whatever shard has something left.
+//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as far as there are enough shards, and
+//! advances the cursor only when its shard cannot serve the request. What no thread has taken belongs to nobody: a thread
+//! that finds the cursor at the end steals from any shard.
 //!
-//! # Why no run is ever out of sight
+//! # Why every free slot can be found
 //!
-//! A run is taken from the cursor and put into a shard by two exchanges. Between them it stands in the cursor's own word:
-//! beside the next slot that word says which shard the run is *in transit* to, and where it began (where it ends follows
-//! from that). Whoever meets a run in transit puts it into its shard before doing what he came for. So at every instant
-//! each free slot is at the cursor, in transit, in a shard, or vacant, and each of these is where everybody looks.
+//! A run passes from the cursor into a shard by two exchanges. Between them the refill is *pending*, and the cursor's own
+//! word says so: beside the next slot it names the shard and where the run starts (its end follows). A thread that reads a
+//! pending refill *helps*: it installs the run in its shard before it goes on. So at every moment each free slot is at or
+//! above the cursor, in a pending refill, in a shard, or vacant, and a request for one slot looks in each of these places.
 //!
-//! # Why no run is put into a shard twice, or lost
+//! # Why no run is lost or installed twice
 //!
-//! *Once shards are in use, which a bit of the cursor's word says, the cursor is only raised*, until somebody has `&mut` of
-//! the arena. What is given back meanwhile becomes vacant: the exchange that would lower the cursor names a word without
-//! the bit. (Past the end it is set back, to the end; nobody sends a run from there.) So each run lies above all that
-//! went into shards before it, and neither a word of the cursor that is below the end or speaks of a run in transit, nor a
-//! shard's word, is ever the same twice; whoever put off an exchange finds that it fails.
+//! While shards are active, which a bit of the cursor's word says, **the cursor is never retracted**. What is returned
+//! extends a shard or becomes vacant. Hence no word below the end, and no word with a pending refill, occurs twice. A
+//! delayed exchange that expects one of them fails.
 //!
-//! - A thread moves the cursor for a shard that it has seen used up *after* it read the cursor. No run can have been put
-//!   into the shard since, for that would have raised the cursor, and the exchange that moves it would fail.
-//! - A run goes into a shard that is used up, and whose last run ended below the end of this one; if it is not so, another
-//!   has put it in already.
-//! - The cursor's word is cleared of a run in transit by an exchange that names the run; the same one does not come again.
+//! **The end of a shard never decreases.** Taking moves its start up. A returned run moves its start down, and only if the
+//! shard is not used up. Installing moves its end up. Hence the word of a used-up shard does not recur either, once a run
+//! was installed. (The word of a shard with slots may recur. This is harmless: taking from it is right whenever the word is
+//! what the exchange expects, because the word says all there is to know of the shard.)
 //!
-//! Who sent a run, or met one in transit, ends its call only when the cursor's word speaks of that run no more. So under
-//! `&mut` none is in transit.
+//! - A refill is begun only for a shard that was used up, or whose rest ended at the cursor, *after* the cursor was read.
+//!   If a run had been installed since, the cursor would have moved, and the exchange that begins the refill would fail. A
+//!   used-up shard stays used up until the refill is installed, because a return does not extend it. A rest that ends at
+//!   the cursor keeps its end.
+//! - A run is installed if the shard is used up and its last run ended below the end of this one, or if its rest ends where
+//!   the run starts. Otherwise another thread has installed it, since ends only increase.
+//! - The exchange that clears a pending refill from the cursor names that refill, whose word does not recur.
+//!
+//! A thread that begins or helps a refill returns only after the cursor no longer names it. Hence no refill is pending
+//! under exclusive access.
 //!
 //! # Orderings
 //!
-//! - `E2 give back -> hand out`, through a shard: the Release of a give-back; the Acquire of whoever moves the cursor, or
-//!   meets the run in transit; then E3.
-//! - `E3 open -> take`: [`Shard::open`] (Release) after the cursor was read; [`Shard::take`] (Acquire) before the first
-//!   access of the new owner. Between them stand only read-modify-writes of the shard's word.
-//! - `E4 move -> look`, in `cursor.rs`: who finds the cursor at the end has to find the shards as they were when it got
-//!   there; and who finds a run in transit, the shard as the thread saw it that sent the run. The exchange that moves the
-//!   cursor, and that which clears it of the run in transit (both Release); the load of the cursor before shards are looked
-//!   at (Acquire).
+//! - `E2 return → reuse`, through a shard: [`Shard::extend_down`] (Release), or the Release of a return to the cursor and
+//!   the Acquire of the thread that advances it or meets the pending refill, followed by E3.
+//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read; [`Shard::take`] and [`Shard::retire`]
+//!   (Acquire) before the new owner's first access. Between them stand only read-modify-writes of the shard's word.
+//! - `E4 advance → look`, in `cursor.rs` and `refill.rs`: a thread that finds the cursor at the end must find the shards
+//!   as they were when it got there. A thread that finds a pending refill must find the shard as the thread saw it that
+//!   began the refill. The exchanges that begin a refill and that clear it are Release. The load of the cursor before
+//!   shards are looked at is Acquire.
 
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
 
-use crate::raw::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn, thread_id};
+use super::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
+use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id};
+use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
 
-/// Whether arenas have few shards and short runs, and use them from the first slot on: for tests.
-pub(crate) const FORCED: bool = cfg!(shards = "forced");
+/// The number of shards of an arena that has any: one for each exclusive thread number.
+pub(crate) const SHARDS: usize = EXCLUSIVE_IDS;
 
-const TINY: bool = FORCED || cfg!(all(test, loom));
+/// The longest run of a refill, in bytes and in slots.
+const RUN_BYTES: usize = if cfg!(all(test, loom)) { 8 } else { 64 << 10 };
+const MAX_RUN: usize = if cfg!(shards = "forced") {
+    2
+} else if TINY {
+    8
+} else {
+    8 << 10
+};
 
-/// How many shards an arena has that has any.
-pub(crate) const SHARDS: usize = if TINY { 2 } else { 32 };
-
-/// The ceiling of a run in bytes, and in slots.
-const RUN_BYTES: usize = 64 << 10;
-const MAX_RUN: usize = if TINY { 2 } else { 8 << 10 };
-
-/// A run is at most this share of what is left at the cursor, and at least one slot.
+/// A refill takes at most this fraction of what is left at the cursor, and at least one slot.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 
-/// From so many slots on an arena has shards: they weigh 4 KiB, and a run of a small arena would be a few slots.
-const MIN_CAPACITY: usize = if TINY { 1 } else { 16 << 10 };
+/// The smallest capacity with shards and a summary. They take 4 KiB, and the runs of a smaller arena would be short.
+pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
-/// The word of the cursor, from the lowest bit on: the next slot; whether shards are in use; the shard that a run is in
-/// transit to, and one, or 0; the lower bits of where that run begins.
-const NEXT_BITS: u32 = 34;
-const SHARD_BITS: u32 = 6;
-const START_BITS: u32 = 64 - SHARD_SHIFT - SHARD_BITS;
-const IN_USE: u64 = 1 << NEXT_BITS;
-const SHARD_SHIFT: u32 = NEXT_BITS + 1;
-const START_SHIFT: u32 = SHARD_SHIFT + SHARD_BITS;
+/// The word of a shard, from the lowest bit on: how many slots are left; the first of them, or the end of the last run.
+const LEN_BITS: u32 = 16;
+const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
-/// Half of what the word has room for, so that the cursor can stand past the end.
-const MAX_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
+/// A return extends a rest up to this length, so that the next refill still fits in the word.
+const MAX_EXTENDED: usize = MAX_LEN / 2;
 
-const _: () = assert!(SHARDS < 1 << SHARD_BITS && MAX_RUN < 1 << LEFT_BITS);
+const _: () = assert!(SHARDS <= MAX_SHARDS && MAX_RUN + MAX_EXTENDED <= MAX_LEN);
 
-/// The word of a shard, from the lowest bit on: how many slots are left; the first of them, or the end of the run.
-const LEFT_BITS: u32 = 16;
-const LEFT: usize = (1 << LEFT_BITS) - 1;
-
-/// Whether an arena of that capacity has shards: a thread must have a number, and the cursor's word room for a run in
-/// transit.
-pub(crate) const fn has_shards(capacity: usize) -> bool {
-    cfg!(feature = "std") && MIN_CAPACITY <= capacity && capacity <= MAX_CAPACITY
+/// Whether the cursor's word has room for a pending refill in an arena of that capacity.
+pub(crate) const fn can_have_shards(capacity: usize) -> bool {
+    capacity <= MAX_PACKED_CAPACITY
 }
 
-/// A run of slots from which any thread takes one at a time. All bits zero is one that never had a run.
+/// The cache line of a shard. All bits zero is a new one.
 #[derive(Debug)]
-pub(crate) struct Shard(CachePadded<AtomicUsize>);
+pub(crate) struct Shard(CachePadded<ShardState>);
+
+#[derive(Debug)]
+struct ShardState {
+    /// The rest of the last run that was installed.
+    rest: AtomicUsize,
+    /// A stripe of the count of open handles. Written only by the thread whose exclusive number is that of this shard.
+    handles: AtomicUsize,
+    /// A stripe of the count of vacant slots. Only the sum over all stripes has a meaning.
+    vacant: AtomicUsize,
+    /// Where searches for a vacant slot start. Any slot will do. The last one that was returned is a good guess.
+    search_start: AtomicUsize,
+}
 
 impl Shard {
     const_fn! {
-        #[cfg(any(feature = "alloc", test))]
+        #[cfg(test)]
         pub(crate) fn new() -> Self {
-            Shard(CachePadded(AtomicUsize::new(0)))
+            Shard(CachePadded(ShardState {
+                rest: AtomicUsize::new(0),
+                handles: AtomicUsize::new(0),
+                vacant: AtomicUsize::new(0),
+                search_start: AtomicUsize::new(0),
+            }))
         }
     }
 
-    /// Takes a slot, `None` when none is left.
+    /// Takes `n` slots, at least one, and returns the first. Returns `None` if fewer are left.
     #[inline]
-    pub(crate) fn take(&self) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms; or nothing is left, and then E4 says how new that
-        // is.
-        let mut word = self.0.load(Ordering::Relaxed);
-        while word & LEFT != 0 {
-            // One slot on, and one less.
-            let rest = word + (1 << LEFT_BITS) - 1;
-            // Acquire: E3, pairs with the Release in `open`: the slot may have had an owner before.
-            match self.0.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(word >> LEFT_BITS),
+    pub(crate) fn take(&self, n: usize) -> Option<usize> {
+        // Relaxed, and on failure: a guess that the exchange confirms. If too few are left, E4 says how recent that is.
+        let mut word = self.0.rest.load(Ordering::Relaxed);
+        while word & MAX_LEN >= n {
+            // The start moves up by `n`, and `n` fewer are left.
+            let rest = word + (n << LEN_BITS) - n;
+            // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in `extend_down`.
+            match self.0.rest.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(word >> LEN_BITS),
                 Err(now) => word = now,
             }
         }
         None
     }
 
-    /// The slots that are left, and where the next run is.
     #[inline]
-    fn rest(word: usize) -> Range<usize> {
-        let start = word >> LEFT_BITS;
-        start..start + (word & LEFT)
+    fn unpack(word: usize) -> Range<usize> {
+        let start = word >> LEN_BITS;
+        start..start + (word & MAX_LEN)
     }
 
-    /// Puts a run in that is in transit to this shard, unless another has done so.
-    fn install(&self, run: Range<usize>) {
-        // Relaxed, and on failure: at least as new as what the thread saw that moved the cursor (it did so by a Release,
-        // which the caller has acquired). So whatever else it is, it is what another has made of it with this run.
-        let word = self.0.load(Ordering::Relaxed);
-        let rest = Self::rest(word);
-        if rest.is_empty() && rest.end < run.end {
-            let installed = run.start << LEFT_BITS | run.len();
+    #[inline]
+    fn pack(rest: &Range<usize>) -> usize {
+        debug_assert!(rest.len() <= MAX_LEN);
+        rest.start << LEN_BITS | rest.len()
+    }
+
+    /// The slots that are left. If none is, an empty range at the end of the last run.
+    #[inline]
+    pub(crate) fn rest(&self) -> Range<usize> {
+        // Relaxed: an estimate, or a guess that an exchange confirms.
+        Self::unpack(self.0.rest.load(Ordering::Relaxed))
+    }
+
+    /// Takes all slots that are left, if they are still these.
+    pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
+        let used_up = rest.end..rest.end;
+        // Acquire: E3 and E2, as in `take`. Relaxed on failure: read anew.
+        let (from, to) = (Self::pack(rest), Self::pack(&used_up));
+        self.0.rest.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Installs the run of a pending refill of this shard, unless another thread has done so.
+    pub(crate) fn install(&self, run: &Range<usize>) {
+        // Relaxed, and on failure: at least as recent as what the thread saw that began the refill. That thread began it
+        // with a Release, which the caller has acquired.
+        let mut word = self.0.rest.load(Ordering::Relaxed);
+        loop {
+            let rest = Self::unpack(word);
+            let start = if rest.end >= run.end {
+                return;
+            } else if rest.is_empty() {
+                run.start
+            } else {
+                debug_assert_eq!(rest.end, run.start, "a refill is begun for a rest only if that ends at the cursor");
+                rest.start
+            };
+            let installed = Self::pack(&(start..run.end));
             // Release: E3, pairs with the Acquire in `take`.
-            let _ = self.0.compare_exchange(word, installed, Ordering::Release, Ordering::Relaxed);
+            match self.0.rest.compare_exchange(word, installed, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
         }
     }
 
-    /// What is left, which the caller takes. The shard is as new.
+    /// Puts a run that the caller owns in front of the rest, if it ends where the rest starts and the shard is not used up.
+    #[inline]
+    pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
+        // Relaxed, and on failure: a guess that the exchange confirms.
+        let mut word = self.0.rest.load(Ordering::Relaxed);
+        loop {
+            let rest = Self::unpack(word);
+            // Not a used-up shard: a refill that was begun for it would find it neither used up nor with its end.
+            if rest.is_empty() || rest.start != run.end || rest.len() + run.len() > MAX_EXTENDED {
+                return false;
+            }
+            let extended = Self::pack(&(run.start..rest.end));
+            // Release: E2, pairs with the Acquire in `take`: the caller's accesses happen before those of the next owner.
+            match self.0.rest.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes all slots that are left. The shard is then like a new one.
     pub(crate) fn close_mut(&mut self) -> Range<usize> {
-        let rest = Self::rest(self.0.read_mut());
-        self.0.write_mut(0);
+        let rest = Self::unpack(self.0.rest.read_mut());
+        self.0.rest.write_mut(0);
         rest
+    }
+
+    #[inline]
+    pub(crate) fn handles(&self) -> &AtomicUsize {
+        &self.0.handles
+    }
+
+    pub(crate) fn handles_mut(&mut self) -> &mut AtomicUsize {
+        &mut self.0.handles
+    }
+
+    #[inline]
+    pub(crate) fn vacant(&self) -> &AtomicUsize {
+        &self.0.vacant
+    }
+
+    pub(crate) fn vacant_mut(&mut self) -> &mut AtomicUsize {
+        &mut self.0.vacant
+    }
+
+    #[inline]
+    pub(crate) fn search_start(&self) -> &AtomicUsize {
+        &self.0.search_start
     }
 }
 
-/// Whether it is quicker to take single slots from shards. Stands apart from the cursor, so that who takes them need not
-/// look there.
+/// Whether shards serve requests. Lies apart from the cursor, so that a thread with a shard need not read the cursor.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
-    /// Set when threads are seen to fight for the cursor, and cleared under `&mut`. Only a mode: to take a slot from either
-    /// is always right. Where it is not set nothing is left in shards, for who has `&mut`.
+    /// Set when contention is detected, and cleared under exclusive access. A hint: to take a slot from the cursor or from
+    /// a shard is always right. Where it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
-    /// Whether single slots never come from shards, though the arena may have some.
+    /// Not 0 if shards were active in this epoch or in the one before. Contention is then detected sooner.
+    recently_active: u8,
+    /// Whether every request is served by the cursor, although the arena may have shards.
     disabled: bool,
 }
 
 impl ShardMode {
     const_fn! {
         pub(crate) fn new() -> Self {
-            ShardMode { active: AtomicBool::new(false), disabled: false }
+            ShardMode { active: AtomicBool::new(false), recently_active: 0, disabled: false }
         }
     }
 
     #[inline]
     pub(crate) fn is_active(&self) -> bool {
-        // Relaxed: a mode.
+        // Relaxed: a hint.
         self.active.load(Ordering::Relaxed)
     }
 
     pub(crate) fn activate(&self) {
-        // Relaxed: a mode.
+        // Relaxed: a hint.
         self.active.store(true, Ordering::Relaxed);
     }
 
-    /// Whether single slots come from the cursor alone.
+    pub(crate) fn was_active(&self) -> bool {
+        self.recently_active != 0
+    }
+
     pub(crate) fn is_disabled(&self) -> bool {
         self.disabled
     }
 
-    /// From now on they do.
+    /// From now on every request is served by the cursor.
     pub(crate) fn disable(&mut self) {
         self.active.write_mut(false);
         self.disabled = true;
     }
 
-    /// Forgets that threads fought, in an arena that has shards or not. Returns whether they did.
-    pub(crate) fn restart(&mut self, has_shards: bool) -> bool {
+    /// Forgets that there was contention, and returns whether there was. Where shards are forced they stay active.
+    pub(crate) fn deactivate(&mut self, has_shards: bool) -> bool {
         let was = self.active.read_mut();
+        if was {
+            self.recently_active = 2;
+        }
         self.active.write_mut(FORCED && has_shards && !self.disabled);
         was
     }
+
+    /// Does the same at the end of an epoch.
+    pub(crate) fn end_epoch(&mut self, has_shards: bool) -> bool {
+        self.recently_active = self.recently_active.saturating_sub(1);
+        self.deactivate(has_shards)
+    }
 }
 
-/// Takes a slot from this thread's shard, `None` when none is left there.
+/// Takes `n` slots from the shard of this thread.
 #[inline]
-pub(crate) fn take(shards: &[Shard]) -> Option<usize> {
-    shards.get(of_thread())?.take()
+pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
+    shards.get(own_index())?.take(n)
 }
 
-/// Which shard is this thread's.
+/// The index of the shard of this thread.
 #[inline]
-pub(crate) fn of_thread() -> usize {
+pub(crate) fn own_index() -> usize {
     thread_id() % SHARDS
 }
 
-/// What the word of the cursor says of the next slot, in an arena with these shards.
-#[inline]
-pub(crate) fn next(shards: &[Shard], word: usize) -> usize {
-    if shards.is_empty() { word } else { (word as u64 & (IN_USE - 1)) as usize }
-}
-
-/// Whether the word of the cursor of an arena with these shards says that they are in use. If not, they are all used up.
-#[inline]
-pub(crate) fn are_in_use(shards: &[Shard], word: usize) -> bool {
-    !shards.is_empty() && word as u64 & IN_USE != 0
-}
-
-/// Whether the word of the cursor says that a run is in transit, in an arena with these shards.
-#[inline]
-pub(crate) fn has_pending(shards: &[Shard], word: usize) -> bool {
-    !shards.is_empty() && word as u64 >> SHARD_SHIFT != 0
-}
-
-/// The bit of the cursor's word that says that shards are in use.
-pub(crate) const fn in_use() -> usize {
-    IN_USE as usize
-}
-
-/// A run in transit.
+/// A pending refill: the shard that it is for, and the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingRefill {
     shard: usize,
     run: Range<usize>,
 }
 
-/// The shards of an arena, which are `SHARDS` or none, and what the word of its cursor says.
+/// The shards of an arena, `SHARDS` or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shards<'a> {
     shards: &'a [Shard],
     pub(crate) mode: &'a ShardMode,
-    /// How many slots the arena has.
+    /// The number of slots of the arena.
     capacity: usize,
-    /// The longest run. The same at every call, as it decides where a run in transit ends.
+    /// The longest run. The same at every call, because it decides where the run of a pending refill ends.
     longest: usize,
 }
 
@@ -261,77 +338,64 @@ impl<'a> Shards<'a> {
     }
 
     #[inline]
-    pub(crate) fn shard(self, index: usize) -> &'a Shard {
-        &self.shards[index]
+    pub(crate) fn iter(self) -> core::slice::Iter<'a, Shard> {
+        self.shards.iter()
     }
 
-    /// Takes a slot from whatever shard has one left; looks at each once, beginning with that of this thread.
-    pub(crate) fn take_any(self) -> Option<usize> {
-        let (before, rest) = self.shards.split_at(of_thread());
-        rest.iter().chain(before).find_map(Shard::take)
-    }
-
-    /// What the word of the cursor says of the next slot. May be past the end.
+    /// The shard of this thread, if there are shards.
     #[inline]
-    pub(crate) fn next(self, word: usize) -> usize {
-        next(self.shards, word)
+    pub(crate) fn own(self) -> Option<&'a Shard> {
+        self.shards.get(own_index())
     }
 
-    /// The word of a cursor that stands there, when shards are in use or not as that word says.
+    /// The shard of this thread, if no other living thread has the same number.
     #[inline]
-    pub(crate) fn at(self, next: usize, like: usize) -> usize {
-        if self.are_in_use(like) { next | in_use() } else { next }
+    pub(crate) fn exclusive(self) -> Option<&'a Shard> {
+        self.shards.get(thread_id())
     }
 
-    /// Whether the word of the cursor says that shards are in use.
+    /// Interprets what the cursor holds.
     #[inline]
-    pub(crate) fn are_in_use(self, word: usize) -> bool {
-        are_in_use(self.shards, word)
+    pub(crate) fn word(self, raw: usize) -> Word {
+        Word::new(raw, !self.shards.is_empty())
     }
 
-    /// What the word of the cursor says of a run in transit.
+    /// Takes one slot from any shard. Looks at each once, at that of this thread first.
+    pub(crate) fn steal(self) -> Option<usize> {
+        let (before, rest) = self.shards.split_at(own_index());
+        rest.iter().chain(before).find_map(|shard| shard.take(1))
+    }
+
+    /// The run that a refill takes if the cursor is at `start`, below the end.
     #[inline]
-    pub(crate) fn pending(self, word: usize) -> Option<PendingRefill> {
-        if has_pending(self.shards, word) { Some(self.read_pending(word)) } else { None }
+    pub(crate) fn run_at(self, start: usize) -> Range<usize> {
+        start..start + ((self.capacity - start) / RUN_FRACTION).clamp(1, self.longest)
     }
 
-    /// The run begins as far below the next slot as it is long, and one more for each addition since it was sent. Who has
-    /// added meets it, and adds again only when it is in its shard: so these are as many as there are threads at most. The
-    /// lower bits of its start tell apart eight millions.
-    #[cold]
-    fn read_pending(self, word: usize) -> PendingRefill {
-        let (next, word) = (self.next(word), word as u64);
-        let shard = (word >> SHARD_SHIFT & ((1 << SHARD_BITS) - 1)) as usize - 1;
-        let below = (next as u64).wrapping_sub(word >> START_SHIFT) & ((1 << START_BITS) - 1);
-        let start = next - below as usize;
-        PendingRefill { shard, run: start..self.run_end(start) }
+    /// The refill of this thread's shard with that run, and the word of a cursor that was advanced over the run.
+    pub(crate) fn begin_refill(self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
+        let shard = own_index();
+        (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
     }
 
-    /// The run that begins at `start`, which is below the end, in transit to that shard; and the word of a cursor that was
-    /// just moved over it.
-    pub(crate) fn begin_refill(self, shard: usize, start: usize) -> (usize, PendingRefill) {
-        let run = start..self.run_end(start);
-        let word = run.end as u64 | IN_USE | (shard as u64 + 1) << SHARD_SHIFT | (start as u64) << START_SHIFT;
-        (word as usize, PendingRefill { shard, run })
+    /// The refill that is pending according to this word.
+    #[inline]
+    pub(crate) fn pending(self, word: Word) -> Option<PendingRefill> {
+        let (shard, start) = word.pending()?;
+        Some(PendingRefill { shard, run: self.run_at(start) })
     }
 
-    /// Where a run ends that begins there.
-    fn run_end(self, start: usize) -> usize {
-        start + ((self.capacity - start) / RUN_FRACTION).clamp(1, self.longest)
-    }
-
-    /// Puts a run into its shard.
+    /// Installs a pending refill, unless another thread has done so.
     pub(crate) fn install(self, refill: &PendingRefill) {
-        self.shards[refill.shard].install(refill.run.clone());
+        self.shards[refill.shard].install(&refill.run);
     }
 
-    /// How many slots are in shards or in transit, when the cursor's word is this. Exact when nothing else is going on.
-    pub(crate) fn left(self, word: usize) -> usize {
-        // Relaxed: an estimate.
-        let rests = self.shards.iter().map(|shard| Shard::rest(shard.0.load(Ordering::Relaxed)));
-        let moving = self.pending(word);
-        let rests = rests.enumerate().map(|(index, rest)| match &moving {
-            Some(refill) if refill.shard == index && rest.end < refill.run.end => refill.run.len(),
+    /// The number of slots in shards or in a pending refill, if the cursor holds this word. Exact if no other call is in
+    /// progress.
+    pub(crate) fn count(self, word: Word) -> usize {
+        let pending = self.pending(word);
+        let rests = self.shards.iter().map(Shard::rest).enumerate().map(|(index, rest)| match &pending {
+            Some(refill) if refill.shard == index && rest.end < refill.run.end => rest.len() + refill.run.len(),
             _ => rest.len(),
         });
         rests.sum()
@@ -343,76 +407,100 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shard_hands_out_each_slot_of_its_run_once() {
+        let shard = Shard::new();
+        assert_eq!(shard.take(1), None);
+        shard.install(&(3..8));
+        assert_eq!(
+            [shard.take(1), shard.take(3), shard.take(2), shard.take(1), shard.take(1)],
+            [Some(3), Some(4), None, Some(7), None]
+        );
+        assert_eq!(shard.rest(), 8..8);
+    }
+
+    #[test]
+    fn a_run_is_installed_once() {
+        let shard = Shard::new();
+        shard.install(&(3..5));
+        shard.install(&(3..5)); // a late helper
+        assert_eq!([shard.take(1), shard.take(1)], [Some(3), Some(4)]);
+        shard.install(&(3..5)); // a very late one
+        assert_eq!(shard.take(1), None);
+        shard.install(&(7..9));
+        assert_eq!(shard.rest(), 7..9);
+    }
+
+    #[test]
+    fn a_rest_that_ends_where_a_run_starts_is_extended() {
+        let shard = Shard::new();
+        shard.install(&(0..4));
+        assert_eq!(shard.take(3), Some(0));
+        shard.install(&(4..8));
+        assert_eq!(shard.rest(), 3..8);
+        shard.install(&(4..8)); // a late helper
+        assert_eq!(shard.rest(), 3..8);
+    }
+
+    #[test]
+    fn a_returned_run_extends_only_a_rest_that_it_adjoins() {
+        let mut shard = Shard::new();
+        shard.install(&(4..8));
+        assert_eq!(shard.take(3), Some(4));
+        assert!(!shard.extend_down(&(5..6)));
+        assert!(shard.extend_down(&(5..7)));
+        assert_eq!(shard.rest(), 5..8);
+        assert_eq!(shard.take(3), Some(5));
+        assert!(!shard.extend_down(&(7..8)), "the shard is used up");
+        assert_eq!(shard.close_mut(), 8..8);
+
+        let shard = Shard::new();
+        shard.install(&(MAX_EXTENDED..MAX_EXTENDED + 1));
+        assert!(!shard.extend_down(&(0..MAX_EXTENDED)));
+        assert!(shard.extend_down(&(1..MAX_EXTENDED)));
+    }
+
+    #[test]
+    fn a_rest_is_retired_as_it_was_seen() {
+        let shard = Shard::new();
+        shard.install(&(4..8));
+        let rest = shard.rest();
+        assert_eq!(shard.take(1), Some(4));
+        assert!(!shard.retire(&rest));
+        assert!(shard.retire(&shard.rest()));
+        assert_eq!((shard.rest(), shard.take(1)), (8..8, None));
+    }
+
+    #[test]
     #[cfg(target_pointer_width = "64")]
-    fn the_word_of_the_cursor_says_what_was_put_in_wherever_the_cursor_has_gone_since() {
+    fn slots_are_counted_in_shards_and_in_a_pending_refill() {
         let (shards, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
-        let capacity = MAX_CAPACITY;
+        let shards = Shards::new(&shards, &mode, 1 << 20, 8);
+        let idle = shards.word(0);
+        let (word, refill) = shards.begin_refill(idle, shards.run_at(0));
+        let run = refill.run.len();
+        assert_eq!((shards.count(idle), shards.count(word)), (0, run));
+        assert_eq!(shards.pending(word).as_ref(), Some(&refill));
+        shards.install(&refill);
+        assert_eq!((shards.count(word), shards.count(word.with_next(run))), (run, run));
+        // A rest that ends at the cursor is extended.
+        let (word, refill) = shards.begin_refill(word.with_next(run), shards.run_at(run));
+        assert_eq!(shards.count(word), run + refill.run.len());
+    }
+
+    #[test]
+    fn the_runs_of_refills_end_at_the_capacity() {
+        let mode = ShardMode::new();
         for slot_size in [0, 1, 8, 64, RUN_BYTES, RUN_BYTES + 1, usize::MAX] {
-            let shards = Shards::new(&shards, &mode, capacity, slot_size);
-            for start in [0, 1, 63, (1 << START_BITS) - 1, 1 << START_BITS, capacity / 2, capacity - 1] {
-                for shard in [0, 1, SHARDS - 1] {
-                    let (word, sent) = shards.begin_refill(shard, start);
-                    let len = sent.run.len();
-                    assert!(sent.shard == shard && sent.run.start == start && len > 0 && sent.run.end <= capacity);
-                    assert!(len == 1 || (len <= MAX_RUN && len * slot_size <= RUN_BYTES));
-                    for moved in [0, 1, (1 << START_BITS) - 1 - len] {
-                        let word = word + moved;
-                        assert_eq!(shards.pending(word), Some(sent.clone()));
-                        assert_eq!(shards.next(word), sent.run.end + moved);
-                        let cleared = shards.at(shards.next(word), word);
-                        assert_eq!((shards.pending(cleared), shards.next(cleared)), (None, sent.run.end + moved));
-                        assert!(shards.are_in_use(word) && shards.are_in_use(cleared));
-                        assert!(word > capacity && cleared > capacity, "far past the end for who knows of no shards");
-                    }
+            for capacity in [1, 2, 5, 1 << 10, 1 << 20] {
+                let shards = Shards::new(&[], &mode, capacity, slot_size);
+                let mut start = 0;
+                while start < capacity {
+                    let run = shards.run_at(start);
+                    assert!(run.start == start && !run.is_empty() && run.len() <= shards.longest);
+                    start = run.end;
                 }
+                assert_eq!(start, capacity);
             }
         }
-    }
-
-    #[test]
-    fn without_shards_the_word_is_the_next_slot() {
-        let mode = ShardMode::new();
-        let shards = Shards::new(&[], &mode, usize::MAX, 1);
-        for word in [0, 1, usize::MAX / 2, usize::MAX] {
-            assert_eq!((shards.next(word), shards.pending(word), shards.at(word, word)), (word, None, word));
-            assert!(!shards.are_in_use(word));
-        }
-    }
-
-    #[test]
-    fn a_run_goes_into_a_shard_once() {
-        let shard = Shard::new();
-        shard.install(3..5);
-        shard.install(3..5);
-        assert_eq!([(); 2].map(|()| shard.take()), [Some(3), Some(4)]);
-        shard.install(3..5); // late
-        assert_eq!(shard.take(), None);
-        shard.install(5..7);
-        shard.install(3..5); // later still
-        assert_eq!([(); 3].map(|()| shard.take()), [Some(5), Some(6), None]);
-    }
-
-    #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn what_is_left_is_counted_in_shards_and_pending() {
-        let mut places = [const { Shard::new() }; SHARDS];
-        places[1].install(0..2);
-        {
-            let mode = ShardMode::new();
-            let shards = Shards::new(&places, &mode, 1 << 20, 8);
-            let (word, sent) = shards.begin_refill(0, 2);
-            assert_eq!(shards.left(word), 2 + sent.run.len());
-            shards.install(&sent);
-            assert_eq!(shards.left(word), 2 + sent.run.len());
-            assert_eq!(shards.take_any().is_some() as usize + shards.left(word), 2 + sent.run.len());
-        }
-        let left: usize = places.iter_mut().map(|shard| shard.close_mut().len()).sum();
-        assert!(left > 0 && places.iter().all(|shard| shard.take().is_none()));
-    }
-
-    #[test]
-    fn small_and_huge_arenas_have_none() {
-        assert!(!has_shards(MIN_CAPACITY - 1) && !has_shards(MAX_CAPACITY + 1));
-        assert_eq!(has_shards(MIN_CAPACITY), cfg!(feature = "std") && usize::BITS == 64);
     }
 }

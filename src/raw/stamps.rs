@@ -114,6 +114,18 @@ impl<'a> Stamps<'a> {
             && stamp.compare_exchange(vacant, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether the slot was seen vacant. Another thread may claim it at any time.
+    #[inline]
+    pub(crate) fn is_vacant(self, index: usize) -> bool {
+        // Relaxed: a guess, which `claim_vacant` confirms.
+        self.stamps[index].0.load(Ordering::Relaxed) == self.epoch.stamp(Mark::Vacant)
+    }
+
+    #[inline]
+    pub(crate) fn epoch(self) -> Epoch {
+        self.epoch
+    }
+
     /// Marks the ends of a run that its handle may leak. The caller owns the run.
     #[inline]
     pub(crate) fn open(self, run: Range<usize>) {
@@ -196,6 +208,17 @@ impl<'a> StampsMut<'a> {
     #[inline]
     pub(crate) fn epoch(&self) -> Epoch {
         self.clock.epoch
+    }
+
+    /// The stamps as a shared arena has them.
+    #[inline]
+    pub(crate) fn as_shared(&self) -> Stamps<'_> {
+        Stamps::new(self.stamps, self.clock)
+    }
+
+    /// A bound on the slots that were stamped since the epoch last wrapped, if the cursor stands at `bound`.
+    pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
+        if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
 
     /// What was said of the slot in this epoch.

@@ -129,53 +129,6 @@ impl AccessTracker {
     }
 }
 
-/// A number that the thread keeps: 1 for the first that asked, 2 for the next, and so on.
-#[cfg(all(feature = "std", not(all(test, loom))))]
-#[inline]
-pub(crate) fn thread_id() -> usize {
-    use core::cell::Cell;
-    static LAST: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
-    std::thread_local! {
-        static NUMBER: Cell<usize> = const { Cell::new(0) };
-    }
-    let own = NUMBER.try_with(|number| {
-        if number.get() == 0 {
-            // Relaxed: only a number.
-            number.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
-        }
-        number.get()
-    });
-    // Where thread-local storage is gone before the thread: any number is right.
-    own.unwrap_or(1)
-}
-
-/// Without threads that can be told apart there is one number.
-#[cfg(all(not(feature = "std"), not(all(test, loom))))]
-pub(crate) fn thread_id() -> usize {
-    1
-}
-
-#[cfg(all(test, loom))]
-pub(crate) use models::{set_thread_id, thread_id};
-
-#[cfg(all(test, loom))]
-mod models {
-    use core::cell::Cell;
-
-    loom::thread_local! {
-        static NUMBER: Cell<usize> = Cell::new(0);
-    }
-
-    pub(crate) fn thread_id() -> usize {
-        NUMBER.with(Cell::get)
-    }
-
-    /// Which number the thread has: in a model it must not depend on what came before.
-    pub(crate) fn set_thread_id(number: usize) {
-        NUMBER.with(|place| place.set(number));
-    }
-}
-
 /// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its neighbours.
 ///
 /// 128 bytes on x86-64, AArch64 and POWER, where the prefetcher fetches lines in pairs or lines are that long; 32 on

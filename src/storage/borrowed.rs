@@ -5,10 +5,11 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::{Memory, RawMemory, Storage, sealed};
+use super::{Memory, RawMemory, Storage, header_with_tail, sealed, tail_size};
 use crate::error::CapacityError;
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
+use crate::raw::shards::MIN_CAPACITY;
 use crate::raw::stamps::Stamp;
 
 /// Stores an arena in bytes that are borrowed for `'m`.
@@ -34,24 +35,36 @@ impl<'m, T> Borrowed<'m, T> {
         let (size, base) = (size_of::<T>(), bytes.as_mut_ptr());
         // The offset of the slots if at least `skip` bytes precede them.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
-        // `most` slots and their stamps leave fewer than `size + 1` bytes unused. Aligning the
-        // slots takes fewer than `align_of::<T>()` bytes, which is at most `size` unless `size` is
-        // 0. So `most - 1` slots fit if `most` slots do not.
-        let most = bytes.len() / (size + 1);
-        let fits = |capacity: usize| {
+        // The offsets of the stamps and of the slots in the first `len` bytes.
+        let fits = |capacity: usize, len: usize| {
             let (stamps_first, slots_first) = (slots_after(capacity), slots_after(0));
             if size == 0 {
                 Some((0, 0))
-            } else if stamps_first.checked_add(capacity * size)? <= bytes.len() {
+            } else if stamps_first.checked_add(capacity * size)? <= len {
                 Some((0, stamps_first))
-            } else if slots_first.checked_add(capacity * (size + 1))? <= bytes.len() {
+            } else if slots_first.checked_add(capacity * (size + 1))? <= len {
                 Some((slots_first + capacity * size, slots_first))
             } else {
                 None
             }
         };
-        let found = [most, most.saturating_sub(1)].into_iter().filter(|&capacity| capacity > 0);
-        let Some((capacity, (stamps, slots))) = found.into_iter().find_map(|n| Some((n, fits(n)?))) else {
+        // The capacity of the first `len` bytes. `most` slots and their stamps leave fewer than `size + 1` bytes unused.
+        // Aligning the slots takes fewer than `align_of::<T>()` bytes, which is at most `size` unless `size` is 0. So
+        // `most - 1` slots fit if `most` slots do not.
+        let capacity_of = |len: usize| {
+            let most = len / (size + 1);
+            let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
+            fitting.unwrap_or(0)
+        };
+        // Where the tail starts if the arena has one: behind the slots and the stamps.
+        let largest = capacity_of(bytes.len());
+        let tail = bytes.len().saturating_sub(tail_size(largest));
+        let (capacity, len) = if capacity_of(tail) >= MIN_CAPACITY {
+            (capacity_of(tail), tail)
+        } else {
+            (largest.min(MIN_CAPACITY - 1), bytes.len())
+        };
+        let Some((stamps, slots)) = fits(capacity, len).filter(|_| capacity > 0) else {
             return Err(CapacityError::Zero);
         };
         let stamps_base = base.wrapping_add(stamps).cast::<Stamp>();
@@ -64,7 +77,18 @@ impl<'m, T> Borrowed<'m, T> {
         // zero-sized slots dangles, and `NonNull::dangling` is not null.
         let (stamps, slots) =
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
-        let header = Header::new();
+        let header = if len == bytes.len() {
+            Header::new()
+        } else {
+            // SAFETY: within the slice, which is not at address zero. The bytes from `len` on are as many as
+            // `tail_size(largest)`, which is at least that of a smaller capacity. They hold neither slots nor stamps, and
+            // are zeroed here.
+            unsafe {
+                let tail = base.add(len);
+                tail.write_bytes(0, bytes.len() - len);
+                header_with_tail(NonNull::new_unchecked(tail.cast()), capacity)
+            }
+        };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
         // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
         Ok(Borrowed { memory: unsafe { Memory::new(raw) }, _bytes: Bytes(PhantomData) })
@@ -93,7 +117,9 @@ unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     }
 
     fn external_bytes(&self) -> usize {
-        self.memory.raw.capacity * (size_of::<T>() + size_of::<Stamp>())
+        let capacity = self.memory.raw.capacity;
+        let tail = if capacity < MIN_CAPACITY { 0 } else { tail_size(capacity) };
+        capacity * (size_of::<T>() + size_of::<Stamp>()) + tail
     }
 }
 

@@ -223,7 +223,7 @@ impl<T> Mapped<T> {
         self.memory.raw.header = unsafe { header(self.memory.raw.stamps, self.memory.raw.capacity) };
         self.memory.raw.header.clock.history = history;
         if in_order {
-            self.view_mut().disable();
+            self.view_mut().meta.disable_shards();
         }
         Ok(())
     }

@@ -16,8 +16,11 @@ use core::ptr::NonNull;
 
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
-use crate::raw::shards::{SHARDS, Shard, has_shards};
+use crate::raw::shards::{MIN_CAPACITY, SHARDS, Shard, can_have_shards};
 use crate::raw::stamps::Stamp;
+use crate::raw::summary::BLOCK;
+use crate::raw::sync::AtomicUsize;
+use crate::raw::thread_id::TINY;
 
 #[cfg(not(all(test, loom)))]
 pub use borrowed::Borrowed;
@@ -141,41 +144,71 @@ impl RawMemory {
     }
 }
 
-/// Returns the layout of the metadata: the stamps, followed by the shards if the arena has any.
+/// Whether an arena of that capacity on the heap or in a mapping has a tail. In tests of shards and in models each has one.
 ///
-/// Zeroed metadata describes a new arena. The layout has the alignment of a stamp, and the shards
-/// are aligned inside it, because an allocator zeroes a block with a larger alignment byte by byte.
-fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
-    let stamps = Layout::array::<Stamp>(capacity)?;
-    if !has_shards(capacity) {
-        return Ok(stamps);
-    }
-    let shards = Layout::array::<u8>(SHARDS * size_of::<Shard>() + align_of::<Shard>() - 1)?;
-    Ok(stamps.extend(shards)?.0)
+/// Not at capacities beyond every address space, which are refused for their stamps.
+fn has_tail(capacity: usize) -> bool {
+    let smallest = if TINY { 1 } else { MIN_CAPACITY };
+    (smallest..usize::MAX / 4).contains(&capacity)
 }
 
-/// Creates the header of an arena with these stamps.
+/// The size of the *tail* of an arena of that capacity: its shards and its summary, and what it takes to align them.
+///
+/// Depends only on the target, so that `in_bytes` yields the same capacity whatever the features.
+fn tail_size(capacity: usize) -> usize {
+    let shards = if can_have_shards(capacity) { SHARDS * size_of::<Shard>() } else { 0 };
+    align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
+}
+
+/// The layout of what an arena has beside its slots: the stamps, then the tail if there is one. All zeros is new.
+///
+/// Aligned as stamps are. The tail is aligned within, because an allocator would have to clear aligned memory by hand.
+fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
+    let stamps = Layout::array::<Stamp>(capacity)?;
+    if !has_tail(capacity) {
+        return Ok(stamps);
+    }
+    Ok(stamps.extend(Layout::array::<u8>(tail_size(capacity))?)?.0)
+}
+
+/// Returns a header for an arena whose metadata starts at `stamps`.
 ///
 /// # Safety
 ///
-/// `stamps` points to metadata with the layout for `capacity`, in the state of a new arena. As long
-/// as the header is used, only the header accesses the shards in it.
+/// `stamps` points to new memory with the layout for that capacity, which belongs to the header alone as long as that is
+/// used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
-    if !has_shards(capacity) {
+    if !has_tail(capacity) {
         return Header::new();
     }
-    let end = stamps.as_ptr().wrapping_add(capacity).cast::<u8>();
-    let shards = end.wrapping_add(end.align_offset(align_of::<Shard>())).cast::<Shard>();
-    if cfg!(all(test, loom)) {
-        for index in 0..SHARDS {
-            // SAFETY: within the layout (the caller). Without loom, zeroed memory is a `Shard`.
-            unsafe { shards.add(index).write(Shard::new()) };
-        }
+    // SAFETY: within the layout (the caller).
+    unsafe { header_with_tail(stamps.add(capacity).cast(), capacity) }
+}
+
+/// Returns a header for an arena of that capacity whose tail starts at `tail`.
+///
+/// # Safety
+///
+/// `tail` points to `tail_size(capacity)` bytes of zeros, which belong to the header alone as long as that is used.
+#[cfg(any(feature = "alloc", not(all(test, loom))))]
+unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
+    // SAFETY: less than the alignment, for which `tail_size` has room.
+    let shards = unsafe { tail.add(tail.align_offset(align_of::<Shard>())) }.cast::<Shard>();
+    let has_space = can_have_shards(capacity);
+    // SAFETY: behind the shards, for which `tail_size` has room if they have any.
+    let summary = unsafe { shards.add(if has_space { SHARDS } else { 0 }) }.cast::<AtomicUsize>();
+    // Without loom, zeros are a shard and an atomic.
+    #[cfg(all(test, loom))]
+    // SAFETY: within the tail, as above.
+    unsafe {
+        (0..SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
+        (0..capacity.div_ceil(BLOCK)).for_each(|index| summary.add(index).write(AtomicUsize::new(0)));
     }
-    // SAFETY: `shards` points to `SHARDS` aligned shards within the layout. All are new, and only
-    // the header accesses them (the caller).
-    unsafe { Header::with_shards(NonNull::new(shards)) }
+    // Threads have ids only with std.
+    let shards = (has_space && cfg!(feature = "std")).then_some(shards);
+    // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the caller).
+    unsafe { Header::with_tail(shards, Some(summary)) }
 }
 
 impl Drop for RawMemory {

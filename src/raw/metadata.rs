@@ -1,0 +1,23 @@
+//! What the algorithm knows of a shared arena beside its cursor: everything except the values.
+
+#![forbid(unsafe_code)]
+
+use super::shards::Shards;
+use super::stamps::Stamps;
+use super::summary::Summary;
+
+/// The stamps of an arena, their summary, and its shards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metadata<'a> {
+    pub(crate) stamps: Stamps<'a>,
+    pub(crate) summary: Summary<'a>,
+    pub(crate) shards: Shards<'a>,
+}
+
+impl Metadata<'_> {
+    /// The capacity of the arena.
+    #[inline]
+    pub(crate) fn capacity(self) -> usize {
+        self.stamps.len()
+    }
+}

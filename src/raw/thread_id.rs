@@ -1,0 +1,230 @@
+//! An exclusive number for each living thread, as long as there are enough.
+//!
+//! A thread that has one writes its stripe of a counter with a load and a store, because no other thread writes it. The
+//! number is returned when the thread ends, and a later thread inherits it, together with the shard and the stripe.
+//!
+//! # Orderings
+//!
+//! Returning a number (Release) happens before taking it again (Acquire). Between them stand only read-modify-writes of
+//! the set, so the release sequence is not broken. What the earlier thread stored in its stripes is therefore visible to
+//! the later one.
+
+#![forbid(unsafe_code)]
+
+use super::sync::{AtomicUsize, Ordering, const_fn};
+
+/// Whether arenas have few shards and short runs, and use them from the first slot on. For tests: with `forced`, shards
+/// serve single slots from runs of two; with `runs`, they also serve runs of up to four slots.
+pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
+
+/// Whether there are few of everything, so that tests and models reach every case.
+pub(crate) const TINY: bool = FORCED || cfg!(all(test, loom));
+
+/// The number of threads that can have an exclusive number at the same time.
+///
+/// A thread id below it is exclusive. Any other id means that the thread has no number of its own.
+pub(crate) const EXCLUSIVE_IDS: usize = if TINY { 2 } else { 32 };
+
+/// The numbers that are taken, one bit for each.
+#[derive(Debug)]
+pub(crate) struct IdSet(AtomicUsize);
+
+impl IdSet {
+    const_fn! {
+        #[cfg(any(feature = "std", test))]
+        pub(crate) fn new() -> Self {
+            IdSet(AtomicUsize::new(0))
+        }
+    }
+
+    /// Takes the lowest free number. Returns `None` if all are taken.
+    #[cfg(any(feature = "std", test))]
+    pub(crate) fn take(&self) -> Option<usize> {
+        // Relaxed, and on failure: a guess that the exchange confirms.
+        let mut taken = self.0.load(Ordering::Relaxed);
+        loop {
+            let id = taken.trailing_ones() as usize;
+            if id >= EXCLUSIVE_IDS {
+                return None;
+            }
+            // Acquire: pairs with the Release in `put_back`: what the last thread with this number stored is visible.
+            match self.0.compare_exchange_weak(taken, taken | 1 << id, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(id),
+                Err(now) => taken = now,
+            }
+        }
+    }
+
+    /// Returns a number. The caller never uses it again.
+    #[cfg(any(feature = "std", test))]
+    pub(crate) fn put_back(&self, id: usize) {
+        // Release: pairs with the Acquire in `take`.
+        self.0.fetch_and(!(1 << id), Ordering::Release);
+    }
+}
+
+#[cfg(all(feature = "std", not(all(test, loom))))]
+pub(crate) use current::thread_id;
+
+#[cfg(all(feature = "std", not(all(test, loom))))]
+mod current {
+    use core::cell::Cell;
+
+    use super::{AtomicUsize, EXCLUSIVE_IDS, IdSet, Ordering};
+
+    const UNASSIGNED: usize = usize::MAX;
+
+    static IDS: IdSet = IdSet::new();
+
+    /// Spreads the threads without a number over the shards.
+    static SHARED: AtomicUsize = AtomicUsize::new(0);
+
+    std::thread_local! {
+        /// Has no destructor, so that reading it costs one load and later destructors of the thread may still do so.
+        static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
+        static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
+    }
+
+    /// Returns the thread's number when the thread ends.
+    struct ReturnAtExit(Cell<Option<usize>>);
+
+    impl Drop for ReturnAtExit {
+        fn drop(&mut self) {
+            if let Some(id) = self.0.get() {
+                // First: a later destructor of this thread may still allocate, and must not use the number.
+                let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS));
+                IDS.put_back(id);
+            }
+        }
+    }
+
+    /// Returns the id of this thread: an exclusive number below `EXCLUSIVE_IDS`, or any other value if it has none.
+    #[inline]
+    pub(crate) fn thread_id() -> usize {
+        match ID.try_with(Cell::get) {
+            Ok(UNASSIGNED) => assign(),
+            Ok(id) => id,
+            Err(_) => EXCLUSIVE_IDS,
+        }
+    }
+
+    #[cold]
+    fn assign() -> usize {
+        // The destructor is registered before the number is taken. Where it has run already, no number may be taken.
+        let exclusive = RETURNED.try_with(|returned| {
+            returned.0.set(IDS.take());
+            returned.0.get()
+        });
+        let id = exclusive.ok().flatten().unwrap_or_else(|| {
+            // Relaxed: any value will do.
+            EXCLUSIVE_IDS + SHARED.fetch_add(1, Ordering::Relaxed) % EXCLUSIVE_IDS
+        });
+        let _ = ID.try_with(|current| current.set(id));
+        id
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use std::sync::Barrier;
+        use std::thread;
+
+        /// Living threads never have the same exclusive number, and ended ones leave theirs to others.
+        #[test]
+        fn living_threads_have_different_numbers() {
+            for _ in 0..3 {
+                let barrier = Barrier::new(EXCLUSIVE_IDS / 2);
+                let ids: std::vec::Vec<usize> = thread::scope(|scope| {
+                    let threads: std::vec::Vec<_> = (0..EXCLUSIVE_IDS / 2)
+                        .map(|_| {
+                            scope.spawn(|| {
+                                let id = thread_id();
+                                barrier.wait();
+                                assert_eq!(thread_id(), id);
+                                id
+                            })
+                        })
+                        .collect();
+                    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+                });
+                let mut exclusive: std::vec::Vec<_> = ids.into_iter().filter(|&id| id < EXCLUSIVE_IDS).collect();
+                let count = exclusive.len();
+                exclusive.sort_unstable();
+                exclusive.dedup();
+                assert_eq!(exclusive.len(), count);
+            }
+        }
+
+        /// A destructor that runs after the number was returned sees that the thread has none.
+        #[test]
+        fn a_late_destructor_has_no_number() {
+            struct Late(Cell<bool>);
+            impl Drop for Late {
+                fn drop(&mut self) {
+                    // Destructors run in an order that is not specified, so both cases are right; what must not happen
+                    // is an exclusive number that was returned.
+                    let returned = RETURNED.try_with(|returned| returned.0.get()).is_err();
+                    assert!(!returned || thread_id() >= EXCLUSIVE_IDS);
+                }
+            }
+            std::thread_local!(static LATE: Late = const { Late(Cell::new(false)) });
+            let before_and_after = || {
+                LATE.with(|late| late.0.set(true));
+                thread_id();
+                LATE.with(|late| late.0.set(true));
+            };
+            thread::spawn(before_and_after).join().unwrap();
+            thread::spawn(|| {
+                thread_id();
+                LATE.with(|late| late.0.set(true));
+            })
+            .join()
+            .unwrap();
+        }
+    }
+}
+
+/// Without threads that can be told apart, none has a number.
+#[cfg(all(not(feature = "std"), not(all(test, loom))))]
+#[inline]
+pub(crate) fn thread_id() -> usize {
+    EXCLUSIVE_IDS
+}
+
+#[cfg(all(test, loom))]
+pub(crate) use models::{set_thread_id, thread_id};
+
+#[cfg(all(test, loom))]
+mod models {
+    use core::cell::Cell;
+
+    use super::EXCLUSIVE_IDS;
+
+    loom::thread_local! {
+        static ID: Cell<usize> = Cell::new(EXCLUSIVE_IDS);
+    }
+
+    /// Returns what `set_thread_id` was given. Otherwise the thread has no number.
+    pub(crate) fn thread_id() -> usize {
+        ID.with(Cell::get)
+    }
+
+    /// Sets the id of this thread. In a model it must not depend on earlier executions.
+    pub(crate) fn set_thread_id(id: usize) {
+        ID.with(|current| current.set(id));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_taken_once_and_again_after_it_was_returned() {
+        let ids = IdSet::new();
+        assert!((0..EXCLUSIVE_IDS).all(|id| ids.take() == Some(id)));
+        assert_eq!(ids.take(), None);
+        ids.put_back(1);
+        assert_eq!((ids.take(), ids.take()), (Some(1), None));
+    }
+}
