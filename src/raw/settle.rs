@@ -187,7 +187,7 @@ impl MetadataMut<'_> {
             summary::clear(&mut self.summary[..blocks]);
         }
         if self.mode.end_epoch(!self.shards.is_empty()) {
-            self.shards.iter_mut().for_each(|shard| drop(shard.close_mut()));
+            self.shards.iter_mut().for_each(|shard| _ = shard.close_mut());
         }
         let runs = &mut *self.cursor.runs;
         runs.last_sample.write_mut(0);
