@@ -1,6 +1,8 @@
-// Pages name a picture by a label and define it at their end, as the file beside them. rustdoc copies no files, so here the
-// label is defined before the page, and of two definitions Markdown takes the first: as what docs.rs has of the package, or
-// as the picture itself (see `checks/pictures`). Not when examples are run, which are named after the first file.
+// Each page refers to a picture by a label and defines the label at its end, as a file in the same
+// folder. rustdoc does not copy files, so the label is defined here before the page as well. Of two
+// definitions Markdown takes the first, which is the copy of the package on docs.rs or the picture
+// itself (see `checks/pictures`). The definition is left out when examples are run, because they
+// are named after the first file.
 #![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
 #![doc = include_str!("../README.md")]
 #![no_std]
@@ -11,7 +13,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-// Bottom-up: a module may use only modules above it.
+// Bottom-up: a module imports only from modules above it.
 mod error;
 mod raw;
 mod storage;
@@ -50,14 +52,14 @@ pub use storage::{Heap, Storage};
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use storage::{HugePages, Mapped};
 
-// Pages of the documentation.
+// Pages of the documentation that are not about an item.
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.md"))]
 #[doc = include_str!("../docs/guide.md")]
 #[cfg(any(doc, doctest))]
 pub mod guide {}
 
-// The package in `checks/migrating/` compiles what stands there of other crates.
+// The package `checks/migrating` compiles the examples of this page that use other crates.
 #[doc = include_str!("../docs/migrating.md")]
 #[cfg(all(doc, not(doctest)))]
 pub mod migrating {}
