@@ -109,13 +109,15 @@ impl<V> Error for Full<V> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapacityError {
-    /// The capacity is 0, or the given memory has no room for one slot.
+    /// The capacity is 0, the given memory has no room for one slot, or a pool has no arenas.
     Zero,
     /// The slots, or their stamps of one byte each, would exceed `isize::MAX` bytes.
+    ///
+    /// If a pool has too many arenas, the error counts each arena as a slot.
     TooLarge {
         /// The number of slots that were requested.
         capacity: usize,
-        /// The size of one slot in bytes, which is that of `T`.
+        /// The size of one slot in bytes. In an arena this is the size of `T`.
         slot_size: usize,
     },
     /// The allocator refused a request.
@@ -128,15 +130,20 @@ pub enum CapacityError {
 impl fmt::Display for CapacityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            CapacityError::Zero => f.write_str("an arena needs room for at least one slot"),
+            CapacityError::Zero => {
+                f.write_str("an arena needs room for at least one slot, and a pool needs at least one arena")
+            }
             CapacityError::TooLarge { capacity, slot_size } => {
+                let bytes = if slot_size == 1 { "byte" } else { "bytes" };
+                // The stamps are named because they alone exceed it if the values are zero-sized.
                 write!(
                     f,
-                    "{capacity} slots of {slot_size} bytes are more than an address space can hold: ask for fewer"
+                    "{capacity} slots of {slot_size} {bytes} and their stamps of 1 byte each \
+                     exceed the address space: request a smaller capacity"
                 )
             }
             CapacityError::OutOfMemory { bytes } => {
-                write!(f, "the allocator refused {bytes} bytes: ask for fewer slots")
+                write!(f, "the allocator refused {bytes} bytes: request a smaller arena or pool")
             }
         }
     }
@@ -271,12 +278,7 @@ impl fmt::Display for MapError {
     }
 }
 
+// `Capacity` has no `source`, because its text is that of the `CapacityError`: an error reporter
+// that follows sources would print the text twice.
 #[cfg(feature = "mapped")]
-impl Error for MapError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            MapError::Capacity(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for MapError {}
