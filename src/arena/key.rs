@@ -36,7 +36,11 @@ use crate::storage::Storage;
 ///
 /// # Serialization
 ///
-/// With the feature `serde`, a key is serialized as a pair of numbers: its epoch and its index.
+/// With the feature `serde`, a key is serialized as the number of its epoch and its index. In a
+/// compact format this is a pair of numbers. In a human-readable format, such as JSON, it is a
+/// string of both numbers in decimal, joined by a hyphen: `"<epoch>-<index>"`. The number of an
+/// epoch can exceed 2<sup>53</sup>, so a reader of JSON that stores numbers as `f64`, as JavaScript
+/// does, would round it. As a string, a key can also be the key of a JSON object.
 ///
 /// - A key that returns to the process that created it is as valid as it would have been without
 ///   the detour.
@@ -281,19 +285,53 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
-/// Serializes the key as a pair of numbers. See [`Key`].
+/// Serializes the key as a string or as a pair of numbers. See [`Key`](Key#serialization).
 #[cfg(feature = "serde")]
 impl<T> serde_core::Serialize for Key<T> {
     fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.numbers().serialize(serializer)
+        let (generation, index) = self.numbers();
+        if serializer.is_human_readable() {
+            serializer.collect_str(&format_args!("{generation}-{index}"))
+        } else {
+            (generation, index).serialize(serializer)
+        }
     }
 }
 
-/// Accepts every pair of numbers, including forged ones. See [`Key`].
+/// Accepts every well-formed key, including a forged one. See [`Key`](Key#serialization).
 #[cfg(feature = "serde")]
 impl<'de, T> serde_core::Deserialize<'de> for Key<T> {
     fn deserialize<D: serde_core::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (generation, index) = serde_core::Deserialize::deserialize(deserializer)?;
+        let (generation, index) = if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Text)?
+        } else {
+            serde_core::Deserialize::deserialize(deserializer)?
+        };
         Ok(Key { generation, index, marker: PhantomData })
+    }
+}
+
+/// Reads the human-readable form of a key.
+#[cfg(feature = "serde")]
+struct Text;
+
+#[cfg(feature = "serde")]
+impl serde_core::de::Visitor<'_> for Text {
+    type Value = (NonZeroU64, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key of the form \"<epoch>-<index>\"")
+    }
+
+    fn visit_str<E: serde_core::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        // `from_str` alone would accept a plus sign and leading zeros, and so several texts for one
+        // key.
+        fn number<N: core::str::FromStr>(digits: &str) -> Option<N> {
+            let canonical = digits == "0" || digits.starts_with(|c| matches!(c, '1'..='9'));
+            if canonical { digits.parse().ok() } else { None }
+        }
+
+        let numbers = text.split_once('-').and_then(|(epoch, index)| Some((number(epoch)?, number(index)?)));
+        numbers.ok_or_else(|| E::invalid_value(serde_core::de::Unexpected::Str(text), &self))
     }
 }
