@@ -33,6 +33,25 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let back = arena.alloc(String::from("Grace")).unwrap_err().into_inner();
     /// assert_eq!((name.as_str(), back.as_str()), ("Ada Lovelace", "Grace"));
     /// ```
+    ///
+    /// The error contains the value. If the value borrows, or is not `Send` and `Sync`, error types
+    /// such as `Box<dyn Error>` and `anyhow::Error` cannot hold it. [`Full::discard`] drops the
+    /// value first:
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    /// use std::error::Error;
+    ///
+    /// fn store<'s>(arena: &AtomicArena<&'s str>, word: &'s str) -> Result<(), Box<dyn Error>> {
+    ///     arena.alloc(word).map_err(Full::discard)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert!(store(&arena, "one").is_ok());
+    /// let error = store(&arena, "two").unwrap_err();
+    /// assert_eq!(error.to_string(), "arena full: 1 slot requested, 0 remaining");
+    /// ```
     #[inline]
     pub fn alloc(&self, value: T) -> Result<&mut T, Full<T>> {
         match self.view().take_one() {
@@ -66,6 +85,22 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let page = arena.alloc_with(|| [0u8; 4096]).unwrap();
     /// page[0] = 1;
     /// assert!(arena.alloc_with(|| [0u8; 4096]).is_err());
+    /// ```
+    ///
+    /// The error contains `make`, which often borrows. [`Full::discard`] drops it before `?`
+    /// converts the error, as for [`alloc`](Self::alloc):
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    /// use std::error::Error;
+    ///
+    /// fn copy(arena: &AtomicArena<String>, word: &str) -> Result<(), Box<dyn Error>> {
+    ///     arena.alloc_with(|| word.to_string()).map_err(Full::discard)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert!(copy(&arena, "one").is_ok() && copy(&arena, "two").is_err());
     /// ```
     #[inline]
     pub fn alloc_with<F: FnOnce() -> T>(&self, make: F) -> Result<&mut T, Full<F>> {
