@@ -78,6 +78,61 @@ impl<T> fmt::Debug for Iter<'_, T> {
     }
 }
 
+/// An iterator over the published values of an arena.
+///
+/// Created by [`AtomicArena::values`](crate::AtomicArena::values).
+pub struct Values<'a, T> {
+    iter: Iter<'a, T>,
+}
+
+impl<'a, T> Values<'a, T> {
+    #[inline]
+    pub(crate) fn new(iter: Iter<'a, T>) -> Self {
+        Values { iter }
+    }
+}
+
+impl<'a, T> Iterator for Values<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.iter.next().map(|(_, value)| value)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.iter.size_hint()
+    }
+
+    /// Runs as one loop, like that of [`Iter`].
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        self.iter.fold(init, |so_far, (_, value)| f(so_far, value))
+    }
+}
+
+impl<T> DoubleEndedIterator for Values<'_, T> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.iter.next_back().map(|(_, value)| value)
+    }
+}
+
+impl<T> FusedIterator for Values<'_, T> {}
+
+impl<T> Clone for Values<'_, T> {
+    fn clone(&self) -> Self {
+        Values { iter: self.iter.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Values<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Values").field("slots", &self.iter.slots).finish_non_exhaustive()
+    }
+}
+
 /// An iterator over mutable references to all values of an arena, with their indices.
 ///
 /// Created by [`AtomicArena::iter_mut`](crate::AtomicArena::iter_mut).

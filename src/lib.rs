@@ -41,7 +41,7 @@ pub use arena::Stats;
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};
 pub use handles::{Local, Reservation};
-pub use iter::{Drain, IntoIter, Iter, IterMut};
+pub use iter::{Drain, IntoIter, Iter, IterMut, Values};
 #[cfg(all(feature = "pool", target_has_atomic = "ptr"))]
 pub use pool::OwnedCheckout;
 #[cfg(feature = "pool")]

@@ -4,7 +4,7 @@ use core::ops::{Index, Range};
 
 use super::AtomicArena;
 use crate::error::IndexError;
-use crate::iter::Iter;
+use crate::iter::{Iter, Values};
 use crate::storage::Storage;
 
 /// Methods that read published values and counts.
@@ -116,6 +116,30 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         T: Sync,
     {
         Iter::new(self.view())
+    }
+
+    /// Returns an iterator over the published values, in index order.
+    ///
+    /// This method is like [`iter`](Self::iter), without the indices.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// arena.publish(1).unwrap();
+    /// arena.alloc(2).unwrap(); // owned, not published
+    /// arena.publish(3).unwrap();
+    /// assert!(arena.values().eq(&[1, 3]));
+    /// assert_eq!(arena.values().sum::<i32>(), 4);
+    /// ```
+    #[inline]
+    pub fn values(&self) -> Values<'_, T>
+    where
+        T: Sync,
+    {
+        Values::new(self.iter())
     }
 
     /// Returns the index of the slot that contains `value`, or `None` if no slot of this arena
