@@ -109,3 +109,21 @@ impl<T> AtomicArena<T> {
         self.into_vec().into_boxed_slice()
     }
 }
+
+#[cfg(feature = "alloc")]
+impl<T> From<AtomicArena<T>> for Vec<T> {
+    /// Converts the arena into a vector of all values, like [`AtomicArena::into_vec`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(8);
+    /// arena.alloc_array(["a", "b"]).unwrap();
+    /// assert_eq!(Vec::from(arena), ["a", "b"]);
+    /// ```
+    fn from(arena: AtomicArena<T>) -> Vec<T> {
+        arena.into_vec()
+    }
+}
