@@ -30,13 +30,15 @@ mod models;
 #[cfg(feature = "rayon")]
 pub use self::rayon::{ParDrain, ParIntoIter, ParIter, ParIterMut};
 pub use arena::AtomicArena;
+#[cfg(not(all(test, loom)))]
+pub use arena::BorrowedArena;
 #[cfg(target_has_atomic = "64")]
 pub use arena::Key;
-#[cfg(all(feature = "mapped", not(all(test, loom))))]
-pub use arena::MapBuilder;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;
 pub use arena::Stats;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use arena::{MapBuilder, MappedArena};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};

@@ -103,17 +103,17 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::AtomicArena;
+    /// use atomicarena::BorrowedArena;
     /// use std::mem::MaybeUninit;
     ///
     /// let mut memory = [MaybeUninit::uninit(); 1024];
-    /// let arena = AtomicArena::<u64, _>::in_bytes(&mut memory).unwrap();
+    /// let arena = BorrowedArena::<u64>::in_bytes(&mut memory).unwrap();
     /// assert!(arena.capacity() >= 112); // 9 bytes per slot, and up to 7 to align them
     /// arena.publish(7).unwrap();
     /// assert_eq!(arena.get(0), Some(&7));
     ///
     /// let mut eight = [MaybeUninit::uninit(); 8]; // room for the value, but not for its state
-    /// assert!(AtomicArena::<u64, _>::in_bytes(&mut eight).is_err());
+    /// assert!(BorrowedArena::<u64>::in_bytes(&mut eight).is_err());
     /// ```
     pub fn in_bytes(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         Borrowed::new(bytes).map(AtomicArena::from_storage)

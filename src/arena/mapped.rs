@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem;
 
-use crate::arena::AtomicArena;
+use crate::arena::{AtomicArena, MappedArena};
 use crate::error::MapError;
 use crate::storage::{HugePages, MapOptions, Mapped};
 
@@ -21,14 +21,14 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::{AtomicArena, CapacityError, MapError};
+    /// use atomicarena::{CapacityError, MapError, MappedArena};
     ///
     /// # fn main() -> Result<(), MapError> {
-    /// let arena = AtomicArena::mapped(1 << 30).build()?; // 2^30 slots in 9 GiB of address space
-    /// arena.publish(7u64).unwrap(); // touches two pages of memory
+    /// let arena = MappedArena::<u64>::mapped(1 << 30).build()?; // 9 GiB of address space
+    /// arena.publish(7).unwrap(); // touches two pages of memory
     /// assert_eq!(arena.get(0), Some(&7));
     ///
-    /// let refused = AtomicArena::<u64, _>::mapped(0).build().unwrap_err();
+    /// let refused = MappedArena::<u64>::mapped(0).build().unwrap_err();
     /// assert_eq!(refused, MapError::Capacity(CapacityError::Zero));
     /// # Ok(())
     /// # }
@@ -64,10 +64,10 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::{AtomicArena, MapError};
+    /// use atomicarena::{MapError, MappedArena};
     ///
     /// # fn main() -> Result<(), MapError> {
-    /// let mut arena = AtomicArena::mapped(1_000_000).build()?;
+    /// let mut arena = MappedArena::mapped(1_000_000).build()?;
     /// arena.fill_with(|index| index); // uses 8 MB of memory
     /// arena.reset_decommit()?; // returns them
     /// assert!(arena.is_empty() && arena.alloc(1).is_ok());
@@ -132,10 +132,10 @@ impl<T> AtomicArena<T, Mapped<T>> {
 /// # Examples
 ///
 /// ```
-/// use atomicarena::{AtomicArena, HugePages, MapError};
+/// use atomicarena::{HugePages, MapError, MappedArena};
 ///
 /// # fn main() -> Result<(), MapError> {
-/// let arena = AtomicArena::<u64, _>::mapped(1_000_000)
+/// let arena = MappedArena::<u64>::mapped(1_000_000)
 ///     .huge_pages(HugePages::Transparent)
 ///     .lock_in_ram(true)
 ///     .on_prefault(|done, total| println!("{done} of {total} bytes"))
@@ -144,7 +144,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 /// println!("huge pages: {:?}, locked: {}", arena.huge_pages(), arena.is_locked());
 ///
 /// // Without `allow_fallback`, the error says what was requested and what can be changed.
-/// let builder = AtomicArena::<u64, _>::mapped(1 << 40).huge_pages(HugePages::Explicit);
+/// let builder = MappedArena::<u64>::mapped(1 << 40).huge_pages(HugePages::Explicit);
 /// if let Err(error) = builder.build() {
 ///     println!("{error}");
 /// }
@@ -210,7 +210,7 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     ///
     /// Returns [`MapError`] if no arena can have this capacity, or if the system refuses address
     /// space or a requested option. The error says what can be changed.
-    pub fn build(self) -> Result<AtomicArena<T, Mapped<T>>, MapError> {
+    pub fn build(self) -> Result<MappedArena<T>, MapError> {
         Mapped::new(self.capacity, self.options, self.progress).map(AtomicArena::from_storage)
     }
 }

@@ -20,8 +20,10 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+use crate::storage::Mapped;
 #[cfg(not(all(test, loom)))]
-use crate::storage::Inline;
+use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
 
 #[cfg(target_has_atomic = "64")]
@@ -69,6 +71,9 @@ pub use stats::Stats;
 /// `Extend` and `FromIterator` cannot report that the arena is full. Use
 /// [`alloc_from_iter`](Self::alloc_from_iter) or
 /// [`Reservation::fill_from_iter`](crate::Reservation::fill_from_iter), which can.
+///
+/// `From<Vec<T>>` cannot fail, but a vector without capacity has no room for one slot. To store the
+/// values of a vector, use `alloc_vec`. The reverse conversion, from an arena on the heap, exists.
 ///
 /// `Index` finds published values only, whereas [`get_mut`](Self::get_mut) also finds owned values.
 /// An `IndexMut` would have to contradict one of the two.
@@ -162,6 +167,55 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 /// ```
 #[cfg(not(all(test, loom)))]
 pub type StaticArena<T, const N: usize> = AtomicArena<T, Inline<T, N>>;
+
+/// An arena in borrowed memory.
+///
+/// Created by [`in_bytes`](Self::in_bytes).
+///
+/// The arena borrows the memory exclusively for `'m` and never allocates.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::BorrowedArena;
+/// use std::mem::MaybeUninit;
+///
+/// struct Frame<'m> {
+///     events: BorrowedArena<'m, u32>,
+/// }
+///
+/// let mut memory = [MaybeUninit::uninit(); 1024];
+/// let frame = Frame { events: BorrowedArena::in_bytes(&mut memory).unwrap() };
+/// frame.events.publish(7).unwrap();
+/// assert_eq!(frame.events.get(0), Some(&7));
+/// ```
+#[cfg(not(all(test, loom)))]
+pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
+
+/// An arena in memory mapped from the operating system.
+///
+/// Created by [`mapped`](Self::mapped).
+///
+/// Its capacity may far exceed the RAM, because untouched slots use no memory.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::{MapError, MappedArena};
+///
+/// struct Log {
+///     lines: MappedArena<u64>,
+/// }
+///
+/// # fn main() -> Result<(), MapError> {
+/// let log = Log { lines: MappedArena::mapped(1 << 30).build()? };
+/// log.lines.publish(7).unwrap();
+/// assert_eq!(log.lines.get(0), Some(&7));
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
 // A panic does not make the arena unusable: the slot that was being filled is returned, and every
 // invariant of the arena holds while foreign code runs. (A value that is changed through its `&mut
