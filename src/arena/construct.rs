@@ -1,5 +1,9 @@
 //! Constructors.
 
+#[cfg(all(feature = "alloc", not(all(test, loom))))]
+use alloc::boxed::Box;
+#[cfg(all(feature = "alloc", not(all(test, loom))))]
+use core::alloc::Layout;
 #[cfg(not(all(test, loom)))]
 use core::marker::PhantomData;
 #[cfg(not(all(test, loom)))]
@@ -75,8 +79,52 @@ impl<T, const N: usize> AtomicArena<T, Inline<T, N>> {
     /// Creates an empty arena with `N` slots, which are part of the value.
     ///
     /// Does not compile if `N` is 0.
+    ///
+    /// Do not create a large arena on the heap with `Box::new(StaticArena::new())`. That expression
+    /// first creates the arena on the stack, which can overflow, and then copies it.
+    /// `StaticArena::new_boxed()`, with the feature `alloc`, creates the arena in its place.
     pub const fn new() -> Self {
         AtomicArena { storage: Inline::new(), marker: PhantomData }
+    }
+
+    /// Creates an empty arena with `N` slots in a box, without a copy through the stack.
+    ///
+    /// Makes one allocation. Writes one byte for each slot, and does not touch the slots. Does not
+    /// compile if `N` is 0.
+    ///
+    /// [`with_capacity`](AtomicArena::with_capacity) is the better choice for an arena on the heap
+    /// whose capacity need not be part of its type.
+    ///
+    /// # Panics
+    ///
+    /// Calls [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the allocator refuses the
+    /// allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::StaticArena;
+    ///
+    /// // 64 MiB of slots, many times the size of a usual stack.
+    /// let arena: Box<StaticArena<u64, { 1 << 23 }>> = StaticArena::new_boxed();
+    /// *arena.alloc(7).unwrap() += 1;
+    /// assert_eq!(arena.count(), 1);
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn new_boxed() -> Box<Self> {
+        let layout = Layout::new::<Self>();
+        // SAFETY: the size is not 0, because an arena contains its cursor.
+        let place = unsafe { alloc::alloc::alloc(layout) }.cast::<Self>();
+        if place.is_null() {
+            alloc::alloc::handle_alloc_error(layout);
+        }
+        // SAFETY: `place` was just allocated with the layout of `Self`, so it is valid for writes
+        // and aligned, and the box may free it. `write_new` initialises `storage`, and the other
+        // field has no size, so the arena is initialised when the box takes it over.
+        unsafe {
+            Inline::write_new(&raw mut (*place).storage);
+            Box::from_raw(place)
+        }
     }
 }
 

@@ -109,7 +109,9 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 /// An arena with inline storage, for a `static`, the stack, or a field of another value.
 ///
 /// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of 1
-/// MiB, which fits in a `static` but may not fit on the stack.
+/// MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
+/// creates the arena on the stack before it moves it to the heap. `StaticArena::new_boxed()`, with
+/// the feature `alloc`, does not.
 ///
 /// In a `static`, the arena lends `&'static mut T` and `&'static T` to any thread or interrupt
 /// handler. It needs no heap and is never dropped. Elsewhere it is dropped like any other value.

@@ -106,6 +106,65 @@ fn a_static_arena_hands_out_references_that_live_as_long_as_the_program() {
     assert!(NAMES.alloc_array([const { String::new() }; 3]).is_err());
 }
 
+/// In a thread whose stack is many times smaller than the arena.
+#[test]
+fn a_boxed_inline_arena_takes_no_stack() {
+    use atomicarena::StaticArena;
+    const SLOTS: usize = if cfg!(miri) { 1 << 8 } else { 1 << 22 };
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let thread = small.spawn(|| {
+        let mut arena: Box<StaticArena<u64, SLOTS>> = StaticArena::new_boxed();
+        assert_eq!((arena.capacity(), arena.count(), arena.stats().high_water), (SLOTS, 0, 0));
+        assert!(arena.fill_with(|index| index as u64).iter().copied().eq(0..SLOTS as u64));
+        arena.reset();
+        assert!(arena.is_empty());
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
+    use crate::allocations::metered;
+    use crate::payload::Ledger;
+    use atomicarena::StaticArena;
+    type Arena<T> = StaticArena<T, 8>;
+
+    let ledger = Ledger::new();
+    let (arena, meter) = metered(|| Arena::new_boxed());
+    assert_eq!((meter.requests, meter.returns), (1, 0));
+    assert_eq!(meter.plain_bytes + meter.zeroed_bytes, size_of_val(&*arena));
+    arena.publish(ledger.value()).unwrap();
+    arena.alloc(ledger.value()).unwrap();
+    drop(arena);
+    assert_eq!((ledger.dropped(), ledger.alive().len()), (2, 0));
+    assert_eq!(metered(|| drop(Arena::<u64>::new_boxed())).1.returns, 1);
+}
+
+/// The allocator may return memory that was used. Every byte value is a stamp in some epoch.
+#[test]
+fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
+    use atomicarena::StaticArena;
+    type Arena = StaticArena<usize, 50>;
+    for byte in 0..=u8::MAX {
+        let used: Vec<_> = (0..4)
+            .map(|_| {
+                let mut used = Box::<Arena>::new_uninit();
+                // SAFETY: any byte may be written to memory that stays uninitialised as an arena.
+                unsafe { used.as_mut_ptr().write_bytes(byte, 1) };
+                used
+            })
+            .collect();
+        drop(used);
+        let mut arena = Arena::new_boxed();
+        for _ in 0..if cfg!(miri) { 2 } else { 60 } {
+            assert_eq!((arena.index_bound(), arena.count_published(), arena.iter_mut().count()), (0, 0, 0));
+            arena.alloc_slice_with(50, |index| index).unwrap();
+            assert_eq!(arena.count_published(), 0);
+            arena.reset();
+        }
+    }
+}
+
 #[cfg(all(feature = "mapped", not(miri)))]
 mod mapped {
     use std::error::Error;
