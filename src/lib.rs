@@ -4,7 +4,137 @@
 // itself (see `checks/pictures`). The definition is left out when examples are run, because they
 // are named after the first file.
 #![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
+// Likewise the links of the README to items, which lead to docs.rs elsewhere.
+#![cfg_attr(not(doctest), doc = "[`Local`]: crate::Local")]
+#![cfg_attr(not(doctest), doc = "[`Reservation`]: crate::Reservation")]
+#![cfg_attr(all(not(doctest), target_has_atomic = "64"), doc = "[`Key`]: crate::Key")]
+#![cfg_attr(not(doctest), doc = "[guide]: crate::guide")]
+#![cfg_attr(not(doctest), doc = "[migrating]: crate::migrating")]
+#![cfg_attr(not(doctest), doc = "[design]: crate::design")]
 #![doc = include_str!("../README.md")]
+//!
+//! ## Which type to use
+//!
+//! | You need | Use |
+//! |---|---|
+//! | an arena on the heap, with a capacity known at run time | [`AtomicArena::with_capacity`] |
+//! | an arena in a `static`, or without a heap | [`StaticArena`] |
+//! | an arena in memory that you already have | [`BorrowedArena`] |
+//! | an arena larger than the RAM, in huge pages, or locked in RAM | [`MappedArena`] |
+//! | one empty arena for each request, frame, or batch | [`ArenaPool`] |
+//! | a handle for a thread that stores thousands of values | [`Local`] |
+//! | contiguous values that are made one by one or published together | [`Reservation`] |
+//! | an index that becomes invalid when the arena is emptied | [`Key`] |
+//!
+//! ## How to use an arena
+//!
+//! ### How do I store one value?
+//!
+//! - [`alloc`], [`alloc_with`], and [`alloc_try_with`] return `&mut T`, which belongs to the
+//!   caller.
+//! - [`publish`] and [`publish_with`] return an index and `&T`, and let every thread read the
+//!   value.
+//!
+//! ### How do I store many values?
+//!
+//! - [`alloc_slice_copy`], [`alloc_slice_clone`], [`alloc_slice_with`], [`alloc_from_iter`],
+//!   [`alloc_array`], and [`alloc_str`] store all values contiguously, or none.
+//! - [`reserve`] and [`reserve_up_to`] return a [`Reservation`], which takes the values one by one.
+//! - [`fill_with`] and [`fill_default`] fill the whole arena.
+//!
+//! ### How do I read values?
+//!
+//! - [`get`], [`get_slice`], [`iter`], and [`values`] find published values, on every thread.
+//! - [`get_mut`], [`iter_mut`], and [`as_mut_slice`] find all values. They require exclusive
+//!   access.
+//! - [`publish_all`] makes all owned values readable by every thread.
+//!
+//! ### How do I remove values?
+//!
+//! - [`reset`] drops all values and makes every slot free. [`reset_zeroed`] also overwrites the
+//!   memory.
+//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` keep them
+//!   where they are and take over their memory.
+//! - [`compact`] closes the gaps between values.
+//!
+//! ### How full is the arena?
+//!
+//! - [`capacity`], [`count`], and [`remaining`] count slots. [`stats`] has more numbers.
+//! - [`Full`] is the error of a full arena, and contains the value that was not stored.
+//!   [`Full::discard`] makes it usable with `?` if the value borrows.
+//!
+//! The pages [guide](crate::guide), [migrating](crate::migrating), and [design](crate::design)
+//! explain which method to choose, how to move from another crate, and why the algorithm is
+//! correct.
+//!
+//! ## Where the memory comes from
+//!
+//! | Memory | Created by | Where it is |
+//! |---|---|---|
+//! | heap | [`AtomicArena::with_capacity`] | two allocations of the global allocator |
+//! | inline | [`StaticArena::new`], a `const fn` | in a `static`, on the stack, or in a box |
+//! | borrowed | [`BorrowedArena::in_bytes`] | in memory of the caller, with any alignment |
+//! | mapped | [`MappedArena::mapped`] | in one mapping of the operating system |
+//!
+//! All methods behave alike in every kind of memory. No method allocates after the arena is
+//! created, except `into_boxed_slice` and the methods of the feature `rayon`. Slots that were never
+//! touched use address space, but no memory, if the operating system provides memory on first use.
+//!
+//! ## Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `std` (default) | shards, for which each thread needs a number. Implies `alloc`. |
+//! | `alloc` | arenas on the heap and in a box, `alloc_vec`, `into_vec` |
+//! | `mapped` | [`MappedArena`], with the crate `memmap2`. Implies `std`. |
+//! | `pool` | [`ArenaPool`]. Implies `alloc`. |
+//! | `rayon` | parallel iterators, `alloc_from_par_iter`. Implies `std`. |
+//! | `serde` | serialization of a [`Key`], with the crate `serde_core` |
+//! | `portable-atomic` | support for targets without native compare-and-swap |
+//!
+//! Without features the crate depends on `core` alone. A [`Key`] requires a target with 64-bit
+//! atomics. The minimum supported version of Rust is 1.85. An increase is a minor release.
+//!
+//! [`alloc`]: AtomicArena::alloc
+//! [`alloc_with`]: AtomicArena::alloc_with
+//! [`alloc_try_with`]: AtomicArena::alloc_try_with
+//! [`publish`]: AtomicArena::publish
+//! [`publish_with`]: AtomicArena::publish_with
+//! [`alloc_slice_copy`]: AtomicArena::alloc_slice_copy
+//! [`alloc_slice_clone`]: AtomicArena::alloc_slice_clone
+//! [`alloc_slice_with`]: AtomicArena::alloc_slice_with
+//! [`alloc_from_iter`]: AtomicArena::alloc_from_iter
+//! [`alloc_array`]: AtomicArena::alloc_array
+//! [`alloc_str`]: AtomicArena::alloc_str
+//! [`reserve`]: AtomicArena::reserve
+//! [`reserve_up_to`]: AtomicArena::reserve_up_to
+//! [`fill_with`]: AtomicArena::fill_with
+//! [`fill_default`]: AtomicArena::fill_default
+//! [`get`]: AtomicArena::get
+//! [`get_slice`]: AtomicArena::get_slice
+//! [`iter`]: AtomicArena::iter
+//! [`values`]: AtomicArena::values
+//! [`get_mut`]: AtomicArena::get_mut
+//! [`iter_mut`]: AtomicArena::iter_mut
+//! [`as_mut_slice`]: AtomicArena::as_mut_slice
+//! [`publish_all`]: AtomicArena::publish_all
+//! [`reset`]: AtomicArena::reset
+//! [`reset_zeroed`]: AtomicArena::reset_zeroed
+//! [`drain`]: AtomicArena::drain
+//! [`compact`]: AtomicArena::compact
+//! [`capacity`]: AtomicArena::capacity
+//! [`count`]: AtomicArena::count
+//! [`remaining`]: AtomicArena::remaining
+//! [`stats`]: AtomicArena::stats
+// Items that do not exist without a feature.
+#![cfg_attr(feature = "alloc", doc = "[`AtomicArena::with_capacity`]: AtomicArena::with_capacity")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`AtomicArena::with_capacity`]: AtomicArena")]
+#![cfg_attr(feature = "mapped", doc = "[`MappedArena`]: crate::MappedArena")]
+#![cfg_attr(feature = "mapped", doc = "[`MappedArena::mapped`]: AtomicArena::mapped")]
+#![cfg_attr(not(feature = "mapped"), doc = "[`MappedArena`]: #features")]
+#![cfg_attr(not(feature = "mapped"), doc = "[`MappedArena::mapped`]: #features")]
+#![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
+#![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
