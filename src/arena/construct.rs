@@ -144,6 +144,8 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// of state are cleared, which takes time linear in the number of slots. The arena borrows the
     /// memory exclusively and does not clear it when it is dropped.
     ///
+    /// [`bytes_for`](Self::bytes_for) returns how many bytes a given number of slots needs.
+    ///
     /// # Errors
     ///
     /// Returns [`CapacityError::Zero`] if there is no room for one slot.
@@ -165,6 +167,36 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// ```
     pub fn in_bytes(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         Borrowed::new(bytes).map(AtomicArena::from_storage)
+    }
+
+    /// Returns a number of bytes that is enough for an arena with `capacity` slots.
+    ///
+    /// [`in_bytes`](Self::in_bytes) finds room for at least `capacity` slots in that many bytes,
+    /// whatever their alignment. The number depends only on `T`, on `capacity`, and on the target.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the number exceeds `isize::MAX`. In a constant, this is an error of the compiler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::BorrowedArena;
+    /// use std::mem::MaybeUninit;
+    ///
+    /// const BYTES: usize = BorrowedArena::<u64>::bytes_for(100);
+    ///
+    /// let mut memory = [MaybeUninit::uninit(); BYTES];
+    /// let arena = BorrowedArena::<u64>::in_bytes(&mut memory).unwrap();
+    /// assert!(arena.capacity() >= 100);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn bytes_for(capacity: usize) -> usize {
+        match Borrowed::<T>::bytes_for(capacity) {
+            Some(bytes) => bytes,
+            None => panic!("an arena of this capacity exceeds the address space"),
+        }
     }
 }
 

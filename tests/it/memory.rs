@@ -81,6 +81,55 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
 
+/// At every distance from a border, and with no more waste than alignment and shards explain.
+fn bytes_are_enough<T>() {
+    use atomicarena::BorrowedArena;
+    let capacities: &[usize] =
+        if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 65, 999, 1023, 1024, 3000] };
+    for &capacity in capacities {
+        let bytes = BorrowedArena::<T>::bytes_for(capacity);
+        let mut area = vec![MaybeUninit::uninit(); bytes + 64];
+        for first in 0..64 {
+            let found = BorrowedArena::<T>::in_bytes(&mut area[first..first + bytes]).unwrap().capacity();
+            assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
+        }
+        let least = capacity * (size_of::<T>() + 1);
+        let shards = if capacity < 1000 { 0 } else { 33 * 128 };
+        assert!((least..least + align_of::<T>() + shards).contains(&bytes), "{bytes} bytes for {capacity} slots");
+    }
+}
+
+#[test]
+fn bytes_for_a_capacity_are_enough_wherever_they_lie() {
+    bytes_are_enough::<()>();
+    bytes_are_enough::<u8>();
+    bytes_are_enough::<[u8; 3]>();
+    bytes_are_enough::<u16>();
+    bytes_are_enough::<u64>();
+    bytes_are_enough::<[u128; 3]>();
+    #[repr(align(64))]
+    struct Wide;
+    bytes_are_enough::<Wide>();
+    #[repr(align(32))]
+    struct Padded(#[expect(dead_code)] u8);
+    bytes_are_enough::<Padded>();
+}
+
+#[test]
+fn bytes_for_a_capacity_beyond_the_address_space_are_refused() {
+    use crate::payload::panic_of;
+    use atomicarena::BorrowedArena;
+    let limit = isize::MAX as usize;
+    const IN_A_CONSTANT: [u8; BorrowedArena::<u64>::bytes_for(2)] = [0; BorrowedArena::<u64>::bytes_for(2)];
+    assert_eq!(IN_A_CONSTANT.len(), 2 * 9 + align_of::<u64>() - 1);
+    assert!(BorrowedArena::<u64>::bytes_for(limit / 10) <= limit);
+    for capacity in [limit / 9 + 1, usize::MAX / 8, usize::MAX / 8 + 1, usize::MAX] {
+        assert!(panic_of(|| _ = BorrowedArena::<u64>::bytes_for(capacity)).contains("exceeds the address space"));
+    }
+    assert!(BorrowedArena::<()>::bytes_for(limit / 2) <= limit);
+    assert!(panic_of(|| _ = BorrowedArena::<()>::bytes_for(usize::MAX)).contains("exceeds the address space"));
+}
+
 #[test]
 fn borrowed_bytes_are_the_callers_again_when_the_arena_is_gone() {
     let mut bytes = [MaybeUninit::new(0_u8); 90];
@@ -130,7 +179,7 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
     type Arena<T> = StaticArena<T, 8>;
 
     let ledger = Ledger::new();
-    let (arena, meter) = metered(|| Arena::new_boxed());
+    let (arena, meter) = metered(Arena::new_boxed);
     assert_eq!((meter.requests, meter.returns), (1, 0));
     assert_eq!(meter.plain_bytes + meter.zeroed_bytes, size_of_val(&*arena));
     arena.publish(ledger.value()).unwrap();
