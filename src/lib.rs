@@ -1,16 +1,9 @@
-// Each page refers to a picture by a label and defines the label at its end, as a file in the same
-// folder. rustdoc does not copy files, so the label is defined here before the page as well. Of two
-// definitions Markdown takes the first, which is the copy of the package on docs.rs or the picture
-// itself (see `checks/pictures`). The definition is left out when examples are run, because they
-// are named after the first file.
-#![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
-// Likewise the links of the README to items, which lead to docs.rs elsewhere.
-#![cfg_attr(not(doctest), doc = "[`Local`]: crate::Local")]
-#![cfg_attr(not(doctest), doc = "[`Reservation`]: crate::Reservation")]
-#![cfg_attr(all(not(doctest), target_has_atomic = "64"), doc = "[`Key`]: crate::Key")]
-#![cfg_attr(not(doctest), doc = "[guide]: crate::guide")]
-#![cfg_attr(not(doctest), doc = "[migrating]: crate::migrating")]
-#![cfg_attr(not(doctest), doc = "[design]: crate::design")]
+// The pages name pictures and each other by labels, which they define at their end as files beside
+// them. rustdoc copies no files, so these two define the same labels for it: as the picture itself
+// (see `checks/pictures`), and as a path that rustdoc resolves. Of two definitions Markdown takes the
+// first. Not when examples are run, which are named after the first file.
+#![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
+#![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]
 //!
 //! ## Which type to use
@@ -63,9 +56,9 @@
 //! - [`Full`] is the error of a full arena, and contains the value that was not stored.
 //!   [`Full::discard`] makes it usable with `?` if the value borrows.
 //!
-//! The pages [guide](crate::guide), [migrating](crate::migrating), and [design](crate::design)
-//! explain which method to choose, how to move from another crate, and why the algorithm is
-//! correct.
+//! The [guide](crate::guide) explains which method to choose. The [recipes](crate::recipes) use the
+//! arena together with other crates. [Migrating](crate::migrating) shows how to move from another
+//! crate, and the [design](crate::design) argues why the algorithm is correct.
 //!
 //! ## Where the memory comes from
 //!
@@ -184,19 +177,33 @@ pub use storage::{Heap, Storage};
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use storage::{HugePages, Mapped};
 
-// Pages of the documentation that are not about an item.
+// Pages of the documentation.
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/links.md"))]
 #[doc = include_str!("../docs/guide.md")]
 #[cfg(any(doc, doctest))]
 pub mod guide {}
 
-// The package `checks/migrating` compiles the examples of this page that use other crates.
+// The package `checks/recipes` compiles the examples of this page, with the crates that they use.
+#[doc = include_str!("../docs/links.md")]
+#[doc = include_str!("../docs/recipes.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod recipes {}
+
+// The package `checks/migrating` compiles the examples of this page, with the crates that they use.
+#[doc = include_str!("../docs/links.md")]
 #[doc = include_str!("../docs/migrating.md")]
 #[cfg(all(doc, not(doctest)))]
 pub mod migrating {}
 
 #[doc = include_str!("../docs/pictures.md")]
+#[doc = include_str!("../docs/links.md")]
 #[doc = include_str!("../docs/design.md")]
-#[cfg(doc)]
+#[cfg(all(doc, not(doctest)))]
 pub mod design {}
+
+#[doc = include_str!("../docs/links.md")]
+#[doc = include_str!("../docs/scaling.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod scaling {}
