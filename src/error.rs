@@ -1,4 +1,4 @@
-//! What is said to who asked for too much.
+//! Error types.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,10 @@ use core::fmt;
 #[cfg(feature = "mapped")]
 use std::io;
 
-/// The arena had no room. What was to be stored comes back with [`into_inner`](Full::into_inner).
+/// The error of a request for more slots than an arena has left.
+///
+/// It contains the value that could not be stored. [`into_inner`](Full::into_inner) returns the
+/// value.
 ///
 /// # Examples
 ///
@@ -33,41 +36,50 @@ impl<V> Full<V> {
         Full { value, requested, remaining }
     }
 
-    /// What was to be stored: the value, the closure, the iterator or the vector that was passed in.
+    /// Returns the argument that was passed in: the value, the closure, the iterator, or the
+    /// vector.
     #[inline]
     pub fn into_inner(self) -> V {
         self.value
     }
 
-    /// How many slots were asked for.
+    /// Returns the number of slots that were requested.
     #[inline]
     pub fn requested(&self) -> usize {
         self.requested
     }
 
-    /// How many slots could have served this request when it was refused: for one value 0, for a run those that were
-    /// left at the cursor, for [`Reservation::push`](crate::Reservation::push) those of the reservation, 0.
+    /// Returns the number of slots that could have served this request when it was refused.
+    ///
+    /// This number is 0 for a single value and for [`Reservation::push`](crate::Reservation::push).
+    /// For a run it is the number of slots that were left at the cursor.
     #[inline]
     pub fn remaining(&self) -> usize {
         self.remaining
     }
 
-    /// Drops what was to be stored and keeps the numbers, for `?` where the value borrows.
+    /// Drops the argument that was passed in and keeps the numbers.
+    ///
+    /// Use this method with the operator `?` if the argument contains a reference, or if it is not
+    /// `Send` and `Sync` but the error type requires it.
     ///
     /// # Examples
     ///
     /// ```
     /// use atomicarena::{AtomicArena, Full};
     ///
-    /// fn total(arena: &AtomicArena<u32>, numbers: &[u32]) -> Result<u32, Box<dyn std::error::Error>> {
-    ///     // The iterator borrows `numbers`; a boxed error may not.
+    /// type Error = Box<dyn std::error::Error>;
+    ///
+    /// fn total(arena: &AtomicArena<u32>, numbers: &[u32]) -> Result<u32, Error> {
+    ///     // The iterator borrows `numbers`, which a boxed error may not.
     ///     let stored = arena.alloc_from_iter(numbers.iter().copied()).map_err(Full::discard)?;
     ///     Ok(stored.iter().sum())
     /// }
     ///
     /// let arena = AtomicArena::with_capacity(4);
     /// assert_eq!(total(&arena, &[1, 2, 3]).unwrap(), 6);
-    /// assert_eq!(total(&arena, &[4, 5]).unwrap_err().to_string(), "arena full: 2 slots requested, 1 remaining");
+    /// let error = total(&arena, &[4, 5]).unwrap_err();
+    /// assert_eq!(error.to_string(), "arena full: 2 slots requested, 1 remaining");
     /// ```
     #[inline]
     pub fn discard(self) -> Full<()> {
@@ -93,22 +105,24 @@ impl<V> fmt::Display for Full<V> {
 
 impl<V> Error for Full<V> {}
 
-/// An arena of that capacity cannot be made.
+/// The error of a constructor that cannot provide the requested capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapacityError {
-    /// No slot was asked for, or the memory given has no room for one.
+    /// The capacity is 0, the given memory has no room for one slot, or a pool has no arenas.
     Zero,
-    /// The slots, or their stamps of one byte each, would take more than `isize::MAX` bytes.
+    /// The slots, or their stamps of one byte each, would exceed `isize::MAX` bytes.
+    ///
+    /// If a pool has too many arenas, the error counts each arena as a slot.
     TooLarge {
-        /// How many slots were asked for.
+        /// The number of slots that were requested.
         capacity: usize,
-        /// The size of one slot in bytes: that of `T`.
+        /// The size of one slot in bytes. In an arena this is the size of `T`.
         slot_size: usize,
     },
-    /// The allocator refused.
+    /// The allocator refused a request.
     OutOfMemory {
-        /// The size in bytes of the request that it refused.
+        /// The size of the request in bytes.
         bytes: usize,
     },
 }
@@ -116,15 +130,20 @@ pub enum CapacityError {
 impl fmt::Display for CapacityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            CapacityError::Zero => f.write_str("an arena needs room for at least one slot"),
+            CapacityError::Zero => {
+                f.write_str("an arena needs room for at least one slot, and a pool needs at least one arena")
+            }
             CapacityError::TooLarge { capacity, slot_size } => {
+                let bytes = if slot_size == 1 { "byte" } else { "bytes" };
+                // The stamps are named because they alone exceed it if the values are zero-sized.
                 write!(
                     f,
-                    "{capacity} slots of {slot_size} bytes are more than an address space can hold: ask for fewer"
+                    "{capacity} slots of {slot_size} {bytes} and their stamps of 1 byte each \
+                     exceed the address space: request a smaller capacity"
                 )
             }
             CapacityError::OutOfMemory { bytes } => {
-                write!(f, "the allocator refused {bytes} bytes: ask for fewer slots")
+                write!(f, "the allocator refused {bytes} bytes: request a smaller arena or pool")
             }
         }
     }
@@ -132,23 +151,28 @@ impl fmt::Display for CapacityError {
 
 impl Error for CapacityError {}
 
-/// Indices do not lead to a value each. Names the first that does not.
+/// The error of a request for several values by index.
+///
+/// It names the first index that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IndexError {
-    /// There is no such slot.
+    /// The arena has no slot with this index.
     OutOfRange {
         /// The index.
         index: usize,
-        /// How many slots there are.
+        /// The number of slots.
         capacity: usize,
     },
-    /// The slot holds no value: nothing was stored in it since the arena was emptied, or it went back.
+    /// The slot holds no value.
+    ///
+    /// Nothing was stored in it since the arena was emptied, or the slot was returned without a
+    /// value.
     NoValue {
         /// The index.
         index: usize,
     },
-    /// Two of the indices are the same, and one value cannot be lent twice.
+    /// The index equals an earlier one, and a value cannot be borrowed mutably twice.
     Duplicate {
         /// The index.
         index: usize,
@@ -170,49 +194,50 @@ impl fmt::Display for IndexError {
 
 impl Error for IndexError {}
 
-/// An arena cannot be mapped as it was asked for, or its pages did not go back.
+/// The error of an arena that cannot be mapped as requested, or whose pages cannot be returned.
 ///
-/// Says what was asked of the operating system, what it answered (`os_error`, `None` where the system has no such
-/// thing), and what can be changed.
+/// It says what was requested of the operating system, how the system answered, and what can be
+/// changed. The field `os_error` is the error number of the system. It is `None` if the system does
+/// not have the requested feature.
 #[cfg(feature = "mapped")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapError {
-    /// An arena of that capacity cannot be made, wherever.
+    /// No arena can have the requested capacity, in any kind of memory.
     Capacity(CapacityError),
     /// The system refused the address space.
     AddressSpace {
-        /// How many bytes were asked for.
+        /// The number of bytes that were requested.
         bytes: usize,
-        /// The system's error.
+        /// The error number of the system.
         os_error: Option<i32>,
     },
-    /// The system has no transparent huge pages, or its administrator has switched them off.
+    /// The system has no transparent huge pages, or the administrator has disabled them.
     TransparentHugePages {
-        /// How many bytes were to lie in them.
+        /// The number of bytes that were requested.
         bytes: usize,
-        /// The system's error.
+        /// The error number of the system.
         os_error: Option<i32>,
     },
-    /// The system has not as many huge pages set aside.
+    /// The system has not set aside enough huge pages.
     ExplicitHugePages {
-        /// How many bytes were to lie in them: a multiple of 2 MiB.
+        /// The number of bytes that were requested, which is a multiple of 2 MiB.
         bytes: usize,
-        /// The system's error.
+        /// The error number of the system.
         os_error: Option<i32>,
     },
-    /// The system does not let the memory be locked.
+    /// The system refused to lock the memory.
     Lock {
-        /// How many bytes were to be locked.
+        /// The number of bytes that were to be locked.
         bytes: usize,
-        /// The system's error.
+        /// The error number of the system.
         os_error: Option<i32>,
     },
-    /// The system did not take the pages back.
+    /// The system did not take back the pages.
     Decommit {
-        /// How many bytes of address space they lie in.
+        /// The size of their address space in bytes.
         bytes: usize,
-        /// The system's error.
+        /// The error number of the system.
         os_error: Option<i32>,
     },
 }
@@ -224,25 +249,25 @@ impl fmt::Display for MapError {
             MapError::Capacity(error) => return error.fmt(f),
             MapError::AddressSpace { bytes, os_error } => {
                 write!(f, "the system refused {bytes} bytes of address space")?;
-                (os_error, "ask for fewer slots, or raise the limit (`ulimit -v`, `vm.overcommit_memory`)")
+                (os_error, "request fewer slots, or raise the limit (`ulimit -v`, `vm.overcommit_memory`)")
             }
             MapError::TransparentHugePages { bytes, os_error } => {
                 write!(f, "the system has no transparent huge pages for {bytes} bytes")?;
                 (
                     os_error,
-                    "write `madvise` to /sys/kernel/mm/transparent_hugepage/enabled, or allow `.allow_fallback(true)`",
+                    "write `madvise` to /sys/kernel/mm/transparent_hugepage/enabled, or call `.allow_fallback(true)`",
                 )
             }
             MapError::ExplicitHugePages { bytes, os_error } => {
                 write!(f, "the system refused {bytes} bytes in huge pages of 2 MiB")?;
-                (os_error, "raise `vm.nr_hugepages`, ask for fewer slots, or allow `.allow_fallback(true)`")
+                (os_error, "raise `vm.nr_hugepages`, request fewer slots, or call `.allow_fallback(true)`")
             }
             MapError::Lock { bytes, os_error } => {
                 write!(f, "the system refused to lock {bytes} bytes in RAM")?;
-                (os_error, "raise the limit (`ulimit -l`), grant CAP_IPC_LOCK, or allow `.allow_fallback(true)`")
+                (os_error, "raise the limit (`ulimit -l`), grant CAP_IPC_LOCK, or call `.allow_fallback(true)`")
             }
             MapError::Decommit { bytes, os_error } => {
-                write!(f, "the system did not take back the pages of {bytes} bytes")?;
+                write!(f, "the system did not take back the pages of {bytes} bytes of address space")?;
                 (os_error, "drop the arena instead")
             }
         };
@@ -253,12 +278,7 @@ impl fmt::Display for MapError {
     }
 }
 
+// `Capacity` has no `source`, because its text is that of the `CapacityError`: an error reporter
+// that follows sources would print the text twice.
 #[cfg(feature = "mapped")]
-impl Error for MapError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            MapError::Capacity(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for MapError {}

@@ -1,5 +1,7 @@
-//! Iterators, all in index order. They end where the slots end, and look at the stamp of each on the way: a count of
-//! how many values should come would be wrong wherever a slot is vacant.
+//! Iterators, all of them in index order.
+//!
+//! An iterator ends at the last slot and reads the stamp of each slot on the way. It cannot end
+//! after a number of values instead, because vacant slots lie between them.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -10,22 +12,24 @@ use crate::raw::arena_mut::{ArenaMut, Live};
 use crate::raw::arena_ref::ArenaRef;
 use crate::storage::Storage;
 
-/// The published values, with their indices. Made by [`AtomicArena::iter`](crate::AtomicArena::iter).
+/// An iterator over the published values of an arena and their indices.
+///
+/// Created by [`AtomicArena::iter`](crate::AtomicArena::iter).
 pub struct Iter<'a, T> {
     view: ArenaRef<'a, T>,
     slots: Range<usize>,
 }
 
-// SAFETY: as good as `&'a [T]`: lends `&T` and nothing else.
+// SAFETY: like `&'a [T]`, an `Iter` lends `&T` and nothing else.
 unsafe impl<T: Sync> Send for Iter<'_, T> {}
-// SAFETY: as above; `&Iter` can only be cloned.
+// SAFETY: as above, and `&Iter` can only be cloned.
 unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 
 impl<'a, T> Iter<'a, T> {
     #[inline]
     pub(crate) fn new(view: ArenaRef<'a, T>) -> Self {
         let bound = view.bound();
-        // Cut to what is gone through: so a loop over all of it need not look twice whether it is at the end.
+        // With the view cut at `bound`, a loop over all of it needs no second bounds check.
         Iter { view: view.up_to(bound), slots: 0..bound }
     }
 }
@@ -43,7 +47,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
         (0, Some(self.slots.len()))
     }
 
-    /// One loop, where a call of `next` for each is a loop within a loop.
+    /// Runs as one loop, whereas a call of `next` for each value would be a loop within a loop.
     #[inline]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
         self.slots.fold(init, |so_far, index| match self.view.get(index) {
@@ -74,16 +78,72 @@ impl<T> fmt::Debug for Iter<'_, T> {
     }
 }
 
-/// The values, owned and published, with their indices. Made by
-/// [`AtomicArena::iter_mut`](crate::AtomicArena::iter_mut).
+/// An iterator over the published values of an arena.
+///
+/// Created by [`AtomicArena::values`](crate::AtomicArena::values).
+pub struct Values<'a, T> {
+    iter: Iter<'a, T>,
+}
+
+impl<'a, T> Values<'a, T> {
+    #[inline]
+    pub(crate) fn new(iter: Iter<'a, T>) -> Self {
+        Values { iter }
+    }
+}
+
+impl<'a, T> Iterator for Values<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.iter.next().map(|(_, value)| value)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.iter.size_hint()
+    }
+
+    /// Runs as one loop, like that of [`Iter`].
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        self.iter.fold(init, |so_far, (_, value)| f(so_far, value))
+    }
+}
+
+impl<T> DoubleEndedIterator for Values<'_, T> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.iter.next_back().map(|(_, value)| value)
+    }
+}
+
+impl<T> FusedIterator for Values<'_, T> {}
+
+impl<T> Clone for Values<'_, T> {
+    fn clone(&self) -> Self {
+        Values { iter: self.iter.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Values<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Values").field("slots", &self.iter.slots).finish_non_exhaustive()
+    }
+}
+
+/// An iterator over mutable references to all values of an arena, with their indices.
+///
+/// Created by [`AtomicArena::iter_mut`](crate::AtomicArena::iter_mut).
 pub struct IterMut<'a, T> {
     view: ArenaMut<'a, T>,
     live: Live,
 }
 
-// SAFETY: as good as `&'a mut [T]`.
+// SAFETY: like `&'a mut [T]`.
 unsafe impl<T: Send> Send for IterMut<'_, T> {}
-// SAFETY: as above; `&IterMut` gives nothing.
+// SAFETY: as above, and `&IterMut` lends nothing.
 unsafe impl<T: Sync> Sync for IterMut<'_, T> {}
 
 impl<'a, T> IterMut<'a, T> {
@@ -93,22 +153,24 @@ impl<'a, T> IterMut<'a, T> {
 
     #[inline]
     fn item(&self, index: usize) -> (usize, &'a mut T) {
-        // SAFETY: the slot holds a value, nobody else can touch the arena for `'a`, and `live` names each slot once.
+        // SAFETY: the slot holds a value, the arena is borrowed exclusively for `'a`, and `live`
+        // names each slot once.
         (index, unsafe { &mut *self.view.slot(index) })
     }
 }
 
-/// The values, moved out. Made by [`AtomicArena::drain`](crate::AtomicArena::drain).
+/// An iterator that moves all values out of an arena, which stays usable.
 ///
-/// Dropped, it drops the values that are left; forgotten, it leaks them. The arena is empty either way.
+/// Created by [`AtomicArena::drain`](crate::AtomicArena::drain). The remaining values are dropped
+/// with the iterator. If the iterator is leaked, they are leaked. The arena is empty in both cases.
 pub struct Drain<'a, T> {
     view: ArenaMut<'a, T>,
     live: Live,
 }
 
-// SAFETY: owns the values that are left, as `&mut Vec<T>` would.
+// SAFETY: like `vec::Drain`, a `Drain` owns the remaining values.
 unsafe impl<T: Send> Send for Drain<'_, T> {}
-// SAFETY: as above; `&Drain` gives nothing.
+// SAFETY: as above, and `&Drain` lends nothing.
 unsafe impl<T: Sync> Sync for Drain<'_, T> {}
 
 impl<'a, T> Drain<'a, T> {
@@ -118,21 +180,23 @@ impl<'a, T> Drain<'a, T> {
 
     #[inline]
     fn item(&self, index: usize) -> T {
-        // SAFETY: the slot held a value when the epoch ended, the epoch made it ours, and `live` names each slot once.
+        // SAFETY: the slot held a value when the epoch ended. Since then the value belongs to this
+        // `Drain`, and `live` names each slot once.
         unsafe { self.view.slot(index).read() }
     }
 }
 
 impl<T> Drop for Drain<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the values that are left are ours.
+        // SAFETY: the remaining values belong to this `Drain`.
         unsafe { self.live.drop_rest(&mut self.view) };
     }
 }
 
-/// The values, moved out of an arena that is gone when this is. Made by `AtomicArena::into_iter`.
+/// An iterator that owns an arena and moves all values out of it.
 ///
-/// Dropped, it drops the values that are left, and then the memory.
+/// Created by `AtomicArena::into_iter`. If the iterator is dropped, the remaining values are
+/// dropped, and then the memory is freed.
 pub struct IntoIter<T, S: Storage<T>> {
     storage: S,
     live: Live,
@@ -148,7 +212,7 @@ impl<T, S: Storage<T>> IntoIter<T, S> {
 
 impl<T, S: Storage<T>> Drop for IntoIter<T, S> {
     fn drop(&mut self) {
-        // SAFETY: the values that are left are ours.
+        // SAFETY: the remaining values belong to this `IntoIter`.
         unsafe { self.live.drop_rest(&mut self.storage.view_mut()) };
     }
 }

@@ -1,8 +1,133 @@
-// Pages name a picture by a label and define it at their end, as the file beside them. rustdoc copies no files, so here the
-// label is defined before the page, and of two definitions Markdown takes the first: as what docs.rs has of the package, or
-// as the picture itself (see `checks/pictures`). Not when examples are run, which are named after the first file.
-#![cfg_attr(not(doctest), doc = "[nbody.png]: https://docs.rs/crate/atomicarena/latest/source/docs/nbody.png")]
+// The pages name pictures and each other by labels, which they define at their end as files beside
+// them. rustdoc copies no files, so these two define the same labels for it: as the picture itself
+// (see `checks/pictures`), and as a path that rustdoc resolves. Of two definitions Markdown takes the
+// first. Not when examples are run, which are named after the first file.
+#![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
+#![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]
+//!
+//! ## Which type to use
+//!
+//! | You need | Use |
+//! |---|---|
+//! | an arena on the heap, with a capacity known at run time | [`AtomicArena::with_capacity`] |
+//! | an arena in a `static`, or without a heap | [`StaticArena`] |
+//! | an arena in memory that you already have | [`BorrowedArena`] |
+//! | an arena larger than the RAM, in huge pages, or locked in RAM | [`MappedArena`] |
+//! | one empty arena for each request, frame, or batch | [`ArenaPool`] |
+//! | a handle for a thread that stores thousands of values | [`Local`] |
+//! | contiguous values that are made one by one or published together | [`Reservation`] |
+//! | an index that becomes invalid when the arena is emptied | [`Key`] |
+//!
+//! ## How to use an arena
+//!
+//! ### How do I store one value?
+//!
+//! - [`alloc`], [`alloc_with`], and [`alloc_try_with`] return `&mut T`, which belongs to the
+//!   caller.
+//! - [`publish`] and [`publish_with`] return an index and `&T`, and let every thread read the
+//!   value.
+//!
+//! ### How do I store many values?
+//!
+//! - [`alloc_slice_copy`], [`alloc_slice_clone`], [`alloc_slice_with`], [`alloc_from_iter`],
+//!   [`alloc_array`], and [`alloc_str`] store all values contiguously, or none.
+//! - [`reserve`] and [`reserve_up_to`] return a [`Reservation`], which takes the values one by one.
+//! - [`fill_with`] and [`fill_default`] fill the whole arena.
+//!
+//! ### How do I read values?
+//!
+//! - [`get`], [`get_slice`], [`iter`], and [`values`] find published values, on every thread.
+//! - [`get_mut`], [`iter_mut`], and [`as_mut_slice`] find all values. They require exclusive
+//!   access.
+//! - [`publish_all`] makes all owned values readable by every thread.
+//!
+//! ### How do I remove values?
+//!
+//! - [`reset`] drops all values and makes every slot free. [`reset_zeroed`] also overwrites the
+//!   memory.
+//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` keep them
+//!   where they are and take over their memory.
+//! - [`compact`] closes the gaps between values.
+//!
+//! ### How full is the arena?
+//!
+//! - [`capacity`], [`count`], and [`remaining`] count slots. [`stats`] has more numbers.
+//! - [`Full`] is the error of a full arena, and contains the value that was not stored.
+//!   [`Full::discard`] makes it usable with `?` if the value borrows.
+//!
+//! The [guide](crate::guide) explains which method to choose. The [recipes](crate::recipes) use the
+//! arena together with other crates. [Migrating](crate::migrating) shows how to move from another
+//! crate, and the [design](crate::design) argues why the algorithm is correct.
+//!
+//! ## Where the memory comes from
+//!
+//! | Memory | Created by | Where it is |
+//! |---|---|---|
+//! | heap | [`AtomicArena::with_capacity`] | two allocations of the global allocator |
+//! | inline | [`StaticArena::new`], a `const fn` | in a `static`, on the stack, or in a box |
+//! | borrowed | [`BorrowedArena::in_bytes`] | in memory of the caller, with any alignment |
+//! | mapped | [`MappedArena::mapped`] | in one mapping of the operating system |
+//!
+//! All methods behave alike in every kind of memory. No method allocates after the arena is
+//! created, except `into_boxed_slice` and the methods of the feature `rayon`. Slots that were never
+//! touched use address space, but no memory, if the operating system provides memory on first use.
+//!
+//! ## Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `std` (default) | shards, for which each thread needs a number. Implies `alloc`. |
+//! | `alloc` | arenas on the heap and in a box, `alloc_vec`, `into_vec` |
+//! | `mapped` | [`MappedArena`], with the crate `memmap2`. Implies `std`. |
+//! | `pool` | [`ArenaPool`]. Implies `alloc`. |
+//! | `rayon` | parallel iterators, `alloc_from_par_iter`. Implies `std`. |
+//! | `serde` | serialization of a [`Key`], with the crate `serde_core` |
+//! | `portable-atomic` | support for targets without native compare-and-swap |
+//!
+//! Without features the crate depends on `core` alone. A [`Key`] requires a target with 64-bit
+//! atomics. The minimum supported version of Rust is 1.85. An increase is a minor release.
+//!
+//! [`alloc`]: AtomicArena::alloc
+//! [`alloc_with`]: AtomicArena::alloc_with
+//! [`alloc_try_with`]: AtomicArena::alloc_try_with
+//! [`publish`]: AtomicArena::publish
+//! [`publish_with`]: AtomicArena::publish_with
+//! [`alloc_slice_copy`]: AtomicArena::alloc_slice_copy
+//! [`alloc_slice_clone`]: AtomicArena::alloc_slice_clone
+//! [`alloc_slice_with`]: AtomicArena::alloc_slice_with
+//! [`alloc_from_iter`]: AtomicArena::alloc_from_iter
+//! [`alloc_array`]: AtomicArena::alloc_array
+//! [`alloc_str`]: AtomicArena::alloc_str
+//! [`reserve`]: AtomicArena::reserve
+//! [`reserve_up_to`]: AtomicArena::reserve_up_to
+//! [`fill_with`]: AtomicArena::fill_with
+//! [`fill_default`]: AtomicArena::fill_default
+//! [`get`]: AtomicArena::get
+//! [`get_slice`]: AtomicArena::get_slice
+//! [`iter`]: AtomicArena::iter
+//! [`values`]: AtomicArena::values
+//! [`get_mut`]: AtomicArena::get_mut
+//! [`iter_mut`]: AtomicArena::iter_mut
+//! [`as_mut_slice`]: AtomicArena::as_mut_slice
+//! [`publish_all`]: AtomicArena::publish_all
+//! [`reset`]: AtomicArena::reset
+//! [`reset_zeroed`]: AtomicArena::reset_zeroed
+//! [`drain`]: AtomicArena::drain
+//! [`compact`]: AtomicArena::compact
+//! [`capacity`]: AtomicArena::capacity
+//! [`count`]: AtomicArena::count
+//! [`remaining`]: AtomicArena::remaining
+//! [`stats`]: AtomicArena::stats
+// Items that do not exist without a feature.
+#![cfg_attr(feature = "alloc", doc = "[`AtomicArena::with_capacity`]: AtomicArena::with_capacity")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`AtomicArena::with_capacity`]: AtomicArena")]
+#![cfg_attr(feature = "mapped", doc = "[`MappedArena`]: crate::MappedArena")]
+#![cfg_attr(feature = "mapped", doc = "[`MappedArena::mapped`]: AtomicArena::mapped")]
+#![cfg_attr(not(feature = "mapped"), doc = "[`MappedArena`]: #features")]
+#![cfg_attr(not(feature = "mapped"), doc = "[`MappedArena::mapped`]: #features")]
+#![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
+#![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
@@ -11,7 +136,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-// Bottom-up: a module may use only modules above it.
+// Bottom-up: a module imports only from modules above it.
 mod error;
 mod raw;
 mod storage;
@@ -28,18 +153,20 @@ mod models;
 #[cfg(feature = "rayon")]
 pub use self::rayon::{ParDrain, ParIntoIter, ParIter, ParIterMut};
 pub use arena::AtomicArena;
+#[cfg(not(all(test, loom)))]
+pub use arena::BorrowedArena;
 #[cfg(target_has_atomic = "64")]
 pub use arena::Key;
-#[cfg(all(feature = "mapped", not(all(test, loom))))]
-pub use arena::MapBuilder;
 #[cfg(not(all(test, loom)))]
 pub use arena::StaticArena;
 pub use arena::Stats;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use arena::{MapBuilder, MappedArena};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};
 pub use handles::{Local, Reservation};
-pub use iter::{Drain, IntoIter, Iter, IterMut};
+pub use iter::{Drain, IntoIter, Iter, IterMut, Values};
 #[cfg(all(feature = "pool", target_has_atomic = "ptr"))]
 pub use pool::OwnedCheckout;
 #[cfg(feature = "pool")]
@@ -53,16 +180,30 @@ pub use storage::{HugePages, Mapped};
 // Pages of the documentation.
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/links.md"))]
 #[doc = include_str!("../docs/guide.md")]
 #[cfg(any(doc, doctest))]
 pub mod guide {}
 
-// The package in `checks/migrating/` compiles what stands there of other crates.
+// The package `checks/recipes` compiles the examples of this page, with the crates that they use.
+#[doc = include_str!("../docs/links.md")]
+#[doc = include_str!("../docs/recipes.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod recipes {}
+
+// The package `checks/migrating` compiles the examples of this page, with the crates that they use.
+#[doc = include_str!("../docs/links.md")]
 #[doc = include_str!("../docs/migrating.md")]
 #[cfg(all(doc, not(doctest)))]
 pub mod migrating {}
 
 #[doc = include_str!("../docs/pictures.md")]
+#[doc = include_str!("../docs/links.md")]
 #[doc = include_str!("../docs/design.md")]
-#[cfg(doc)]
+#[cfg(all(doc, not(doctest)))]
 pub mod design {}
+
+#[doc = include_str!("../docs/links.md")]
+#[doc = include_str!("../docs/scaling.md")]
+#[cfg(all(doc, not(doctest)))]
+pub mod scaling {}

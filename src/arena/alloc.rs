@@ -1,23 +1,26 @@
-//! One value at a time.
+//! Methods that store one value.
 
 use super::AtomicArena;
 use crate::error::Full;
 use crate::storage::Storage;
 
-/// One value.
+/// Methods that store one value.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Stores a value, which then belongs to the caller.
+    /// Stores a value and returns a mutable reference to it, which belongs to the caller.
     ///
-    /// Costs one atomic operation and a store: an addition to a counter that all threads share, or, once they were seen to
-    /// fight for it, an exchange on a line of this thread's own (see [`in_order`](Self::in_order)). On a full arena, where
-    /// slots came back below the cursor, a search for one of them, which looks at each slot once at the most.
+    /// Costs one atomic read-modify-write: on the shared cursor or, under contention, on a cache
+    /// line that belongs to this thread (see [`in_order`](Self::in_order)). If the cursor has
+    /// reached the end and slots below it are vacant, the method searches for one of them and
+    /// inspects each slot at most once.
     ///
-    /// Wait-free where the target has an atomic addition and an atomic compare-and-swap of bytes, as x86-64 and AArch64
-    /// with LSE do, and as long as no two threads fight for the counter; lock-free else.
+    /// This method is wait-free without contention, if the target has an atomic addition and an
+    /// atomic compare-and-swap of bytes, as x86-64 and AArch64 with LSE do. Otherwise it is
+    /// lock-free.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, when every slot that was free when the call began was taken by others.
+    /// Returns [`Full`] with the value if every slot that was free when the call began was taken by
+    /// other threads.
     ///
     /// # Examples
     ///
@@ -30,6 +33,25 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let back = arena.alloc(String::from("Grace")).unwrap_err().into_inner();
     /// assert_eq!((name.as_str(), back.as_str()), ("Ada Lovelace", "Grace"));
     /// ```
+    ///
+    /// The error contains the value. If the value borrows, or is not `Send` and `Sync`, error types
+    /// such as `Box<dyn Error>` and `anyhow::Error` cannot hold it. [`Full::discard`] drops the
+    /// value first:
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    /// use std::error::Error;
+    ///
+    /// fn store<'s>(arena: &AtomicArena<&'s str>, word: &'s str) -> Result<(), Box<dyn Error>> {
+    ///     arena.alloc(word).map_err(Full::discard)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert!(store(&arena, "one").is_ok());
+    /// let error = store(&arena, "two").unwrap_err();
+    /// assert_eq!(error.to_string(), "arena full: 1 slot requested, 0 remaining");
+    /// ```
     #[inline]
     pub fn alloc(&self, value: T) -> Result<&mut T, Full<T>> {
         match self.view().take_one() {
@@ -38,17 +60,21 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Stores what `make` makes, in place where the compiler can. `make` may use the arena.
+    /// Stores the result of a closure and returns a mutable reference to it.
     ///
-    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    /// The compiler can often construct the value in its slot, without a copy. `make` may use the
+    /// arena.
+    ///
+    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
-    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    /// Returns [`Full`] with `make` under the same condition as [`alloc`](Self::alloc). `make` is
+    /// not called.
     ///
     /// # Panics
     ///
-    /// When `make` does; the slot goes back.
+    /// Panics if `make` panics. The slot is returned to the arena.
     ///
     /// # Examples
     ///
@@ -60,6 +86,22 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// page[0] = 1;
     /// assert!(arena.alloc_with(|| [0u8; 4096]).is_err());
     /// ```
+    ///
+    /// The error contains `make`, which often borrows. [`Full::discard`] drops it before `?`
+    /// converts the error, as for [`alloc`](Self::alloc):
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, Full};
+    /// use std::error::Error;
+    ///
+    /// fn copy(arena: &AtomicArena<String>, word: &str) -> Result<(), Box<dyn Error>> {
+    ///     arena.alloc_with(|| word.to_string()).map_err(Full::discard)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let arena = AtomicArena::with_capacity(1);
+    /// assert!(copy(&arena, "one").is_ok() && copy(&arena, "two").is_err());
+    /// ```
     #[inline]
     pub fn alloc_with<F: FnOnce() -> T>(&self, make: F) -> Result<&mut T, Full<F>> {
         match self.view().take_one() {
@@ -68,34 +110,41 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// As [`alloc_with`](Self::alloc_with), for a `make` that may fail. Then the slot goes back.
+    /// Stores the result of a fallible closure and returns a mutable reference to it.
     ///
-    /// The slot is taken first: on a full arena `make` is not called, so what it would read is still there to be read. The
-    /// outer error is that of the arena, as everywhere here, and the inner one that of `make`.
+    /// The slot is taken before `make` is called. If the arena is full, `make` is thus not called
+    /// and consumes no input. The outer error is that of the arena, as in all methods. The inner
+    /// error is that of `make`.
     ///
-    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
-    /// [`Full`], with `make`, as [`alloc`](Self::alloc). `Ok(Err(_))`, with the error of `make`, when that failed.
+    /// Returns [`Full`] with `make` under the same condition as [`alloc`](Self::alloc). Returns
+    /// `Ok(Err(_))` with the error of `make` if `make` fails. The slot is then returned to the
+    /// arena.
     ///
     /// # Panics
     ///
-    /// When `make` does; the slot goes back.
+    /// Panics if `make` panics. The slot is returned to the arena.
     ///
     /// # Examples
     ///
     /// ```
     /// use atomicarena::{AtomicArena, Full};
     ///
-    /// fn parse<'a>(arena: &'a AtomicArena<u32>, text: &str) -> Result<&'a mut u32, Box<dyn std::error::Error>> {
+    /// type Error = Box<dyn std::error::Error>;
+    ///
+    /// fn parse<'a>(arena: &'a AtomicArena<u32>, text: &str) -> Result<&'a mut u32, Error> {
     ///     Ok(arena.alloc_try_with(|| text.parse()).map_err(Full::discard)??)
     /// }
     ///
     /// let arena = AtomicArena::with_capacity(1);
-    /// assert_eq!(parse(&arena, "seven").unwrap_err().to_string(), "invalid digit found in string");
-    /// assert_eq!(*parse(&arena, "7").unwrap(), 7); // the slot had gone back
-    /// assert_eq!(parse(&arena, "8").unwrap_err().to_string(), "arena full: 1 slot requested, 0 remaining");
+    /// let error = parse(&arena, "seven").unwrap_err();
+    /// assert_eq!(error.to_string(), "invalid digit found in string");
+    /// assert_eq!(*parse(&arena, "7").unwrap(), 7); // the slot had been returned
+    /// let error = parse(&arena, "8").unwrap_err();
+    /// assert_eq!(error.to_string(), "arena full: 1 slot requested, 0 remaining");
     /// ```
     #[inline]
     pub fn alloc_try_with<F, E>(&self, make: F) -> Result<Result<&mut T, E>, Full<F>>
@@ -103,19 +152,21 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         F: FnOnce() -> Result<T, E>,
     {
         match self.view().take_one() {
-            // Where `make` fails or panics, the slot is dropped, and so goes back.
+            // If `make` fails or panics, the guard is dropped, which returns the slot.
             Some(slot) => Ok(make().map(|value| slot.fill(value))),
             None => Err(Full::new(make, 1, 0)),
         }
     }
 
-    /// Stores a value, and returns its index and a reference: from now on every thread can read it.
+    /// Publishes a value: stores it and returns its index and a shared reference.
     ///
-    /// Costs as [`alloc`](Self::alloc), and one more store. Progress as there.
+    /// From then on every thread can read the value by its index.
+    ///
+    /// Costs one store more than [`alloc`](Self::alloc) and has the same progress guarantee.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, as [`alloc`](Self::alloc).
+    /// Returns [`Full`] with the value under the same condition as [`alloc`](Self::alloc).
     ///
     /// # Examples
     ///
@@ -139,17 +190,20 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Stores what `make` makes of the index that the value will have, and publishes it. `make` may use the arena.
+    /// Publishes the result of a closure, which receives the index of the value.
     ///
-    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    /// `make` may use the arena.
+    ///
+    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
-    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    /// Returns [`Full`] with `make` under the same condition as [`alloc`](Self::alloc). `make` is
+    /// not called.
     ///
     /// # Panics
     ///
-    /// When `make` does; the slot goes back.
+    /// Panics if `make` panics. The slot is returned to the arena.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! The values side by side, as a slice in the arena or as a vector that outlives it.
+//! Methods that return all values as one slice or as one vector.
 
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
@@ -8,22 +8,26 @@ use alloc::vec::Vec;
 use crate::arena::AtomicArena;
 use crate::storage::Storage;
 
-/// The values as one slice, whatever holes there are.
+/// Methods that close gaps.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Moves the values down over the holes that were left between them, owned and published alike, and returns them as
-    /// one slice, in index order.
+    /// Moves all values, owned and published, to the lowest indices and returns them as one slice.
     ///
-    /// The values are numbered anew, from 0. So an index from before would name another value, or none: therefore every
-    /// value is owned afterwards, whether one was moved or not, and [`get`](Self::get) answers `None`, until
-    /// [`publish_all`](Self::publish_all) publishes them under their new indices. The slots behind them are free, in
-    /// one run.
+    /// The values keep their order and are numbered from 0. An old index could then lead to a
+    /// different value. Therefore all values are owned after this call, even if none was moved, and
+    /// [`get`](Self::get) returns `None` until [`publish_all`](Self::publish_all) publishes them
+    /// under their new indices. The slots above the values are free and form one run.
     ///
-    /// [`as_mut_slice`](Self::as_mut_slice) moves nothing, keeps what is published, and is `None` when there are holes.
+    /// [`as_mut_slice`](Self::as_mut_slice) moves no values and does not change what is published,
+    /// but it returns `None` if there are gaps.
     ///
-    /// Holes are left by slots that went back from the middle: the unused ones of a
-    /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), those of a panic, and what was left in shards, where
-    /// threads fought for the cursor (see [`in_order`](Self::in_order)). Without any this takes constant time, but for one call in 50 (see [`reset`](Self::reset)); else time linear in what was handed out.
-    /// Drops nothing, so it cannot panic.
+    /// A gap consists of slots that were returned below a value: unused slots of a
+    /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), and slots whose value was
+    /// not made because of a panic. After contention, the rests of shards are gaps, too (see
+    /// [`in_order`](Self::in_order)).
+    ///
+    /// Without gaps this operation is O(1), except in one of 50 calls (see [`reset`](Self::reset)).
+    /// With gaps it is linear in [`index_bound`](Self::index_bound). It drops no value and cannot
+    /// panic.
     ///
     /// # Examples
     ///
@@ -34,12 +38,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let unused = arena.reserve(3).unwrap();
     /// let (index, _) = arena.publish("a").unwrap();
     /// arena.alloc("b").unwrap();
-    /// drop(unused); // slots 0, 1 and 2 went back
+    /// drop(unused); // returns slots 0, 1, and 2
     /// assert_eq!((index, arena.get(index)), (3, Some(&"a")));
-    /// assert_eq!(arena.as_mut_slice(), None); // there is a hole
+    /// assert_eq!(arena.as_mut_slice(), None); // there is a gap
     ///
     /// assert_eq!(arena.compact(), ["a", "b"]);
-    /// assert_eq!((arena.get(3), arena.get(0)), (None, None)); // no index from before leads to a wrong value
+    /// assert_eq!((arena.get(3), arena.get(0)), (None, None)); // nothing is published
     /// arena.publish_all();
     /// assert_eq!((arena.get(0), arena.get(1)), (Some(&"a"), Some(&"b")));
     /// assert_eq!(arena.alloc_slice_copy(&["c"; 6]).unwrap().len(), 6);
@@ -47,19 +51,21 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn compact(&mut self) -> &mut [T] {
         let mut view = self.view_mut();
         view.compact();
-        // SAFETY: every slot below the cursor of a compacted arena holds a value.
+        // SAFETY: in a compacted arena, every slot below the cursor holds a value.
         unsafe { view.into_slice() }
     }
 }
 
-/// The values without the arena.
+/// Conversions into vectors and boxed slices.
 #[cfg(feature = "alloc")]
 impl<T> AtomicArena<T> {
-    /// The values as a vector, in index order: they outlive the arena, and the threads that made them.
+    /// Converts the arena into a vector of all values, in index order.
     ///
-    /// The vector takes over the slots, with the capacity of the arena: nothing is copied, but where there are holes
-    /// the values above them are moved down, as by [`compact`](Self::compact). Never allocates; the bytes beside the
-    /// slots are freed.
+    /// The vector takes over the slots, and its capacity is that of the arena. No value is copied
+    /// unless there are gaps. Then the values above the gaps are moved down, as by
+    /// [`compact`](Self::compact).
+    ///
+    /// This method frees the state of the slots and never allocates.
     ///
     /// # Examples
     ///
@@ -75,16 +81,19 @@ impl<T> AtomicArena<T> {
     /// });
     /// let mut names: Vec<String> = arena.into_vec();
     /// names.sort();
-    /// assert_eq!((names.as_slice(), names.capacity()), (&["a".to_string(), "b".to_string()][..], 8));
+    /// assert_eq!(names, ["a", "b"]);
+    /// assert_eq!(names.capacity(), 8);
     /// ```
     pub fn into_vec(mut self) -> Vec<T> {
         let len = self.compact().len();
-        // SAFETY: a compacted arena holds its values in its first slots.
+        // SAFETY: a compacted arena has its values in its first slots.
         unsafe { self.into_storage().into_vec(len) }
     }
 
-    /// The values as a boxed slice, in index order. As [`into_vec`](Self::into_vec), but what is not used is given back
-    /// to the allocator, which may move the values.
+    /// Converts the arena into a boxed slice of all values, in index order.
+    ///
+    /// This method calls [`into_vec`](Self::into_vec) and then returns unused memory to the
+    /// allocator, which may move the values.
     ///
     /// # Examples
     ///
@@ -98,5 +107,23 @@ impl<T> AtomicArena<T> {
     /// ```
     pub fn into_boxed_slice(self) -> Box<[T]> {
         self.into_vec().into_boxed_slice()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> From<AtomicArena<T>> for Vec<T> {
+    /// Converts the arena into a vector of all values, like [`AtomicArena::into_vec`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(8);
+    /// arena.alloc_array(["a", "b"]).unwrap();
+    /// assert_eq!(Vec::from(arena), ["a", "b"]);
+    /// ```
+    fn from(arena: AtomicArena<T>) -> Vec<T> {
+        arena.into_vec()
     }
 }

@@ -1,5 +1,9 @@
-//! How an arena is made.
+//! Constructors.
 
+#[cfg(all(feature = "alloc", not(all(test, loom))))]
+use alloc::boxed::Box;
+#[cfg(all(feature = "alloc", not(all(test, loom))))]
+use core::alloc::Layout;
 #[cfg(not(all(test, loom)))]
 use core::marker::PhantomData;
 #[cfg(not(all(test, loom)))]
@@ -14,19 +18,21 @@ use crate::storage::Storage;
 #[cfg(not(all(test, loom)))]
 use crate::storage::{Borrowed, Inline};
 
-/// Building.
+/// Constructors for arenas on the heap.
 #[cfg(feature = "alloc")]
 impl<T> AtomicArena<T> {
-    /// An empty arena of that many slots, on the heap.
+    /// Creates an empty arena with `capacity` slots on the heap.
     ///
-    /// Two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not touched, and `capacity` zeroed
-    /// bytes beside them, with 4 KiB more from 16,384 slots on. Constant time, as far as the allocator has fresh memory.
+    /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not
+    /// touched, and `capacity` zeroed bytes for their state. From 16,384 slots on, the second has 4
+    /// KiB more. Takes constant time if the allocator has fresh memory.
     ///
     /// # Panics
     ///
-    /// When the capacity is 0, or its bytes exceed `isize::MAX`. When the allocator refuses, as
-    /// [`handle_alloc_error`](alloc::alloc::handle_alloc_error) does. [`try_with_capacity`](Self::try_with_capacity)
-    /// returns an error instead.
+    /// Panics if `capacity` is 0, or if the size of an allocation exceeds `isize::MAX` bytes. Calls
+    /// [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the allocator refuses an
+    /// allocation. [`try_with_capacity`](Self::try_with_capacity) returns an error in all these
+    /// cases.
     ///
     /// # Examples
     ///
@@ -45,11 +51,13 @@ impl<T> AtomicArena<T> {
         }
     }
 
-    /// As [`with_capacity`](Self::with_capacity), with an error where that panics or aborts.
+    /// Creates an empty arena on the heap, or returns an error where
+    /// [`with_capacity`](Self::with_capacity) panics or aborts.
     ///
     /// # Errors
     ///
-    /// [`CapacityError`] says what was wrong, and the numbers.
+    /// Returns [`CapacityError`] if `capacity` is 0, if the size of an allocation exceeds
+    /// `isize::MAX` bytes, or if the allocator refuses an allocation.
     ///
     /// # Examples
     ///
@@ -68,9 +76,55 @@ impl<T> AtomicArena<T> {
 
 #[cfg(not(all(test, loom)))]
 impl<T, const N: usize> AtomicArena<T, Inline<T, N>> {
-    /// An empty arena of `N` slots, where it is declared. `N` of 0 does not compile.
+    /// Creates an empty arena with `N` slots, which are part of the value.
+    ///
+    /// Does not compile if `N` is 0.
+    ///
+    /// Do not create a large arena on the heap with `Box::new(StaticArena::new())`. That expression
+    /// first creates the arena on the stack, which can overflow, and then copies it.
+    /// `StaticArena::new_boxed()`, with the feature `alloc`, creates the arena in its place.
     pub const fn new() -> Self {
         AtomicArena { storage: Inline::new(), marker: PhantomData }
+    }
+
+    /// Creates an empty arena with `N` slots in a box, without a copy through the stack.
+    ///
+    /// Makes one allocation. Writes one byte for each slot, and does not touch the slots. Does not
+    /// compile if `N` is 0.
+    ///
+    /// [`with_capacity`](AtomicArena::with_capacity) is the better choice for an arena on the heap
+    /// whose capacity need not be part of its type.
+    ///
+    /// # Panics
+    ///
+    /// Calls [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the allocator refuses the
+    /// allocation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::StaticArena;
+    ///
+    /// // 64 MiB of slots, many times the size of a usual stack.
+    /// let arena: Box<StaticArena<u64, { 1 << 23 }>> = StaticArena::new_boxed();
+    /// *arena.alloc(7).unwrap() += 1;
+    /// assert_eq!(arena.count(), 1);
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn new_boxed() -> Box<Self> {
+        let layout = Layout::new::<Self>();
+        // SAFETY: the size is not 0, because an arena contains its cursor.
+        let place = unsafe { alloc::alloc::alloc(layout) }.cast::<Self>();
+        if place.is_null() {
+            alloc::alloc::handle_alloc_error(layout);
+        }
+        // SAFETY: `place` was just allocated with the layout of `Self`, so it is valid for writes
+        // and aligned, and the box may free it. `write_new` initialises `storage`, and the other
+        // field has no size, so the arena is initialised when the box takes it over.
+        unsafe {
+            Inline::write_new(&raw mut (*place).storage);
+            Box::from_raw(place)
+        }
     }
 }
 
@@ -83,47 +137,86 @@ impl<T, const N: usize> Default for AtomicArena<T, Inline<T, N>> {
 
 #[cfg(not(all(test, loom)))]
 impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
-    /// An empty arena in the bytes given, of as many slots as fit, whatever their alignment.
+    /// Creates an empty arena in borrowed memory, with as many slots as fit.
     ///
-    /// For memory that comes from elsewhere: a section of the linker's, a pool, an area for DMA. The bytes hold the slots
-    /// and one byte for each, and nothing else; the latter are cleared, which takes time linear in their number. For as
-    /// long as the arena lives the bytes are its own; afterwards they are yours again, with whatever is in them.
+    /// The memory may come from a linker section, a pool, or an area for DMA, and may have any
+    /// alignment. It holds the slots, one byte of state for each slot, and nothing else. The bytes
+    /// of state are cleared, which takes time linear in the number of slots. The arena borrows the
+    /// memory exclusively and does not clear it when it is dropped.
+    ///
+    /// [`bytes_for`](Self::bytes_for) returns how many bytes a given number of slots needs.
     ///
     /// # Errors
     ///
-    /// [`CapacityError::Zero`] when not even one slot fits.
+    /// Returns [`CapacityError::Zero`] if there is no room for one slot.
     ///
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::AtomicArena;
+    /// use atomicarena::BorrowedArena;
     /// use std::mem::MaybeUninit;
     ///
     /// let mut memory = [MaybeUninit::uninit(); 1024];
-    /// let arena = AtomicArena::<u64, _>::in_bytes(&mut memory).unwrap();
-    /// assert!(arena.capacity() >= 112); // 9 bytes each, and a few to line them up
+    /// let arena = BorrowedArena::<u64>::in_bytes(&mut memory).unwrap();
+    /// assert!(arena.capacity() >= 112); // 9 bytes per slot, and up to 7 to align them
     /// arena.publish(7).unwrap();
     /// assert_eq!(arena.get(0), Some(&7));
     ///
-    /// let mut eight = [MaybeUninit::uninit(); 8]; // a value, but not the byte beside it
-    /// assert!(AtomicArena::<u64, _>::in_bytes(&mut eight).is_err());
+    /// let mut eight = [MaybeUninit::uninit(); 8]; // room for the value, but not for its state
+    /// assert!(BorrowedArena::<u64>::in_bytes(&mut eight).is_err());
     /// ```
     pub fn in_bytes(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         Borrowed::new(bytes).map(AtomicArena::from_storage)
     }
+
+    /// Returns a number of bytes that is enough for an arena with `capacity` slots.
+    ///
+    /// [`in_bytes`](Self::in_bytes) finds room for at least `capacity` slots in that many bytes,
+    /// whatever their alignment. The number depends only on `T`, on `capacity`, and on the target.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the number exceeds `isize::MAX`. In a constant, this is an error of the compiler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::BorrowedArena;
+    /// use std::mem::MaybeUninit;
+    ///
+    /// const BYTES: usize = BorrowedArena::<u64>::bytes_for(100);
+    ///
+    /// let mut memory = [MaybeUninit::uninit(); BYTES];
+    /// let arena = BorrowedArena::<u64>::in_bytes(&mut memory).unwrap();
+    /// assert!(arena.capacity() >= 100);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn bytes_for(capacity: usize) -> usize {
+        match Borrowed::<T>::bytes_for(capacity) {
+            Some(bytes) => bytes,
+            None => panic!("an arena of this capacity exceeds the address space"),
+        }
+    }
 }
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// The same arena, which from now on hands out slots in the order of their indices, however many threads ask.
+    /// Disables shards: the arena hands out slots in index order, regardless of the number of
+    /// threads.
     ///
-    /// An arena of 16,384 slots or more notices when threads fight for its cursor, and then lets each take single slots
-    /// from a run of its own, a shard, until somebody has `&mut` of the arena: two threads are some ten times faster then than with one
-    /// cursor. It is as exact (what is left of any shard is handed out before the arena is full), but which index comes next
-    /// then depends on the thread, and a run that goes back serves requests for one slot only, until then. This keeps one cursor always, for who needs indices without gaps while threads are at work, or runs that go
-    /// back whole.
+    /// An arena of 16,384 slots or more detects contention for its cursor. It then lets each thread
+    /// take single slots from a shard, which is a run of its own, until the next exclusive access
+    /// to the arena. With two threads, shards make single allocations about ten times faster than
+    /// one cursor does.
     ///
-    /// Without the feature `std`, on targets of less than 64 bits, in place or in borrowed bytes, and beyond 2^33 slots every
-    /// arena is so.
+    /// Shards do not change the capacity, because the rest of every shard is handed out before the
+    /// arena is full. However, the next index then depends on the thread, and until the next
+    /// exclusive access the slots of a returned run serve only requests for one slot. Use this
+    /// method if indices must have no gaps while threads allocate, or if returned runs must stay
+    /// whole.
+    ///
+    /// Inline and borrowed arenas never have shards. Neither do arenas of more than 2^33 slots,
+    /// arenas on targets of less than 64 bits, and arenas without the feature `std`.
     ///
     /// # Examples
     ///
@@ -136,7 +229,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///         scope.spawn(|| (0..10_000).for_each(|i| drop(arena.publish(i))));
     ///     }
     /// });
-    /// assert_eq!(arena.index_bound(), 40_000); // no gap below
+    /// assert_eq!(arena.index_bound(), 40_000); // no gaps
     /// ```
     #[must_use]
     pub fn in_order(mut self) -> Self {

@@ -1,4 +1,4 @@
-//! Keys: an index, and the epoch in which it means something.
+//! Keys: an index together with the epoch in which it is valid.
 
 use core::cmp;
 use core::fmt;
@@ -10,39 +10,50 @@ use crate::arena::AtomicArena;
 use crate::error::Full;
 use crate::storage::Storage;
 
-/// An index that leads to one value and never to another: that of a published value, in one arena, until that is emptied.
+/// The index of a published value, valid for one arena and one epoch.
 ///
-/// An index is a number, good for whatever lies in that slot of whichever arena. A key also knows the epoch in which it
-/// was made, by a number that no other epoch of any arena in the process has: [`get_keyed`](AtomicArena::get_keyed) answers
-/// `None` to a key from before a reset, and to the key of another arena. References need none of this, for the compiler
-/// sees to them; keys are for what the borrow checker cannot follow: values that outlive a reset and refer to what did
-/// not, tables, messages, files.
+/// A plain index is valid for whatever value is in that slot, in any arena. A key also contains the
+/// number of the epoch in which it was created, which is unique among all arenas of the process.
+/// Therefore [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from before a reset,
+/// and for a key of another arena.
 ///
-/// Every method that empties the arena or moves its values ends the epoch, and with it every key:
-/// [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain),
-/// [`compact`](AtomicArena::compact), `reset_decommit`. An arena that is moved, or swapped with another, takes its values along,
-/// and they keep their keys. What is moved through `&mut` of the values leaves its key behind: after a `swap` of two, or a
-/// sort of [`as_mut_slice`](AtomicArena::as_mut_slice), a key leads to what lies in its slot.
+/// References do not need this check, because the borrow checker enforces it. Keys are for
+/// relations that the borrow checker cannot follow: values that outlive a reset, tables, messages,
+/// and files.
 ///
-/// 16 bytes, on 32-bit targets 12 or 16; an `Option` of one is no larger. `Copy`, `Send` and `Sync` whatever `T` is: a
-/// key holds no value, and only what is published has one. Keys are ordered by epoch, in the order of their
-/// first keys, and then by index.
+/// Every method that empties the arena or moves its values ends the epoch, and with it the validity
+/// of every key: [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
+/// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`. Keys
+/// stay valid if the arena itself is moved or swapped with another. A key names a slot: if values
+/// are moved through `&mut` references, for example by sorting
+/// [`as_mut_slice`](AtomicArena::as_mut_slice), the key leads to the value that is now in the slot.
 ///
-/// There are keys where the target has 64-bit atomics; the feature `portable-atomic` does not add them.
+/// A key takes 16 bytes, or 12 or 16 bytes on 32-bit targets. An `Option` of a key is no larger. A
+/// key is `Copy`, `Send`, and `Sync` for every `T`, because it holds no value. Keys are ordered by
+/// epoch and then by index. The order of two epochs is that in which their first keys were created.
 ///
-/// # As data
+/// Keys exist on targets with 64-bit atomics. The feature `portable-atomic` does not add them.
 ///
-/// With the feature `serde` a key is a pair of numbers, its epoch and its index. Four things to know:
+/// # Serialization
 ///
-/// - A key that comes back into the process that made it is as good as it was, and as stale.
-/// - In another process it means nothing, and the answer is `None`, but for chance: each process numbers its epochs from
-///   a random beginning on, one of 2<sup>63</sup>, as random as the target's `RandomState`. Two processes of a million
-///   epochs each have a number in common once in 4 × 10<sup>12</sup> times. *Without the feature `std` all begin at 1*, and
-///   a key from another process may lead to any published value: let none in. So it is after a `fork`, with the keys that
-///   either process makes from then on.
-/// - Whoever can write the numbers can write others. They lead to a published value, or to none: a key is no permission.
-/// - `serde`'s derive asks of a `struct Message<T>` that holds a `Key<T>` that `T` be data, too, which it need not be:
-///   `#[serde(bound = "")]` says so.
+/// With the feature `serde`, a key is serialized as the number of its epoch and its index. In a
+/// compact format this is a pair of numbers. In a human-readable format, such as JSON, it is a
+/// string of both numbers in decimal, joined by a hyphen: `"<epoch>-<index>"`. The number of an
+/// epoch can exceed 2<sup>53</sup>, so a reader of JSON that stores numbers as `f64`, as JavaScript
+/// does, would round it. As a string, a key can also be the key of a JSON object.
+///
+/// - A key that returns to the process that created it is as valid as it would have been without
+///   the detour.
+/// - In another process a key is meaningless, and `get_keyed` returns `None` with overwhelming
+///   probability. Each process numbers its epochs from a random start among 2<sup>63</sup>, as
+///   random as the target's `RandomState`. The probability that two processes of a million epochs
+///   each share a number is 1 in 4 × 10<sup>12</sup>.
+/// - *Without the feature `std`, every process starts at 1.* A key from another process may then
+///   lead to any published value, so do not accept such keys. The same holds after a `fork` for the
+///   keys that either process creates from then on.
+/// - A key is not a permission. A forged key leads to a published value or to none.
+/// - The derive macros of `serde` require `T: Serialize` for a `struct Message<T>` that contains a
+///   `Key<T>`. The attribute `#[serde(bound = "")]` removes this bound, which keys do not need.
 ///
 /// # Examples
 ///
@@ -64,16 +75,17 @@ use crate::storage::Storage;
 /// assert!(frame.get_keyed(root).is_none()); // not the other sprite in its slot
 /// ```
 pub struct Key<T> {
-    /// The number of the epoch, first in the order.
+    /// The number of the epoch. Keys are ordered by it first.
     generation: NonZeroU64,
-    /// Invariant: the slot was published in that epoch. Not so where somebody made the key up, as data.
+    /// The slot was published in that epoch, unless the key was forged with `serde`.
     index: usize,
-    /// Neither holds a `T` nor takes one in.
+    /// A key neither contains nor consumes a `T`.
     marker: PhantomData<fn() -> T>,
 }
 
 impl<T> Key<T> {
-    /// The index of the value, for [`get`](AtomicArena::get) and the rest, which do not ask for the epoch.
+    /// Returns the index of the value, for methods such as [`get`](AtomicArena::get), which do not
+    /// check the epoch.
     ///
     /// # Examples
     ///
@@ -95,16 +107,20 @@ impl<T> Key<T> {
     }
 }
 
-/// Keys.
+/// Methods that create and use keys.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// As [`publish`](Self::publish), and returns a key, which does not outlive the epoch as an index does.
+    /// Publishes a value and returns its key and a shared reference.
     ///
-    /// Costs a load and a comparison more. The first key of an epoch draws its number: an addition to a counter that all
-    /// arenas of the process share, and an exchange. Progress as [`alloc`](Self::alloc).
+    /// Unlike an index, a key is valid only until the epoch ends.
+    ///
+    /// Costs one load and one comparison more than [`publish`](Self::publish). The first key of an
+    /// epoch draws the number of the epoch, which costs two more atomic read-modify-writes, one of
+    /// them on a counter that all arenas of the process share. This method has the progress
+    /// guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, as [`alloc`](Self::alloc).
+    /// Returns [`Full`] with the value under the same condition as [`alloc`](Self::alloc).
     ///
     /// # Examples
     ///
@@ -117,7 +133,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.publish_keyed("second").unwrap_err().into_inner(), "second");
     ///
     /// arena.reset();
-    /// arena.publish("third").unwrap(); // into the same slot
+    /// arena.publish("third").unwrap(); // in the same slot
     /// assert_eq!(arena.get_keyed(key), None);
     /// ```
     #[inline]
@@ -129,13 +145,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok((self.keyed(index), value))
     }
 
-    /// The key of the published value at that index. `None` for any other slot, and beyond the end.
+    /// Returns the key of the published value at `index`, or `None` if the slot holds no published
+    /// value or does not exist.
     ///
-    /// For what was published otherwise: by a [`Local`](crate::Local), a [`Reservation`](crate::Reservation) or
-    /// [`publish_all`](Self::publish_all); with [`index_of`](Self::index_of), for what there is only a reference to.
+    /// Use this method for values published by a [`Local`](crate::Local), a
+    /// [`Reservation`](crate::Reservation), or [`publish_all`](Self::publish_all). Together with
+    /// [`index_of`](Self::index_of) it gives the key of a value from a reference.
     ///
-    /// Costs two loads and two comparisons, and for the first key of an epoch as [`publish_keyed`](Self::publish_keyed).
-    /// Wait-free where the target has an atomic addition and an exchange of 64 bits; lock-free elsewhere.
+    /// Costs two loads and two comparisons. The first key of an epoch costs more, as for
+    /// [`publish_keyed`](Self::publish_keyed). This method is wait-free if the target has an atomic
+    /// addition and an atomic exchange of 64 bits. Otherwise it is lock-free.
     ///
     /// # Examples
     ///
@@ -156,10 +175,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().stamps().is_published(index).then(|| self.keyed(index))
     }
 
-    /// The published value that the key was made for. `None` when the arena was emptied or compacted since, or when the
-    /// key is of another arena: never another value.
+    /// Returns the published value that `key` was created for.
     ///
-    /// Costs a load and a comparison more than [`get`](Self::get). Wait-free.
+    /// Returns `None` if the arena was emptied or compacted since then, or if the key belongs to
+    /// another arena.
+    ///
+    /// Costs one load and one comparison more than [`get`](Self::get). This method is wait-free.
     ///
     /// # Examples
     ///
@@ -182,9 +203,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         if view.generation().is(key.generation) { view.get(key.index) } else { None }
     }
 
-    /// As [`get_keyed`](Self::get_keyed), for who has the arena to himself.
+    /// Returns a mutable reference to the published value that `key` was created for.
     ///
-    /// Constant, as [`get_mut`](Self::get_mut).
+    /// Returns `None` under the same condition as [`get_keyed`](Self::get_keyed).
+    ///
+    /// This operation is O(1), with the exceptions of [`get_mut`](Self::get_mut).
     ///
     /// # Examples
     ///
@@ -202,20 +225,20 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_keyed_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let view = self.view();
-        // The second holds of every key that was not made up.
+        // The second condition holds for every key that was not forged.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);
-        // Asked in any case: it makes slots vacant that a leaked handle held.
+        // Called in any case, because it reclaims the slots of leaked handles.
         self.get_mut(key.index).filter(|_| leads)
     }
 
-    /// A key for a slot that is published.
+    /// Returns a key for a slot that is published.
     #[inline]
     fn keyed(&self, index: usize) -> Key<T> {
         Key { generation: self.view().generation().get_or_draw(), index, marker: PhantomData }
     }
 }
 
-// By hand, because derived they would ask the same of `T`.
+// Implemented by hand, because derived implementations would require the same traits of `T`.
 
 impl<T> Clone for Key<T> {
     #[inline]
@@ -262,19 +285,53 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
-/// As a pair of numbers: see [`Key`].
+/// Serializes the key as a string or as a pair of numbers. See [`Key`](Key#serialization).
 #[cfg(feature = "serde")]
 impl<T> serde_core::Serialize for Key<T> {
     fn serialize<S: serde_core::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.numbers().serialize(serializer)
+        let (generation, index) = self.numbers();
+        if serializer.is_human_readable() {
+            serializer.collect_str(&format_args!("{generation}-{index}"))
+        } else {
+            (generation, index).serialize(serializer)
+        }
     }
 }
 
-/// From a pair of numbers, whoever wrote them: see [`Key`].
+/// Accepts every well-formed key, including a forged one. See [`Key`](Key#serialization).
 #[cfg(feature = "serde")]
 impl<'de, T> serde_core::Deserialize<'de> for Key<T> {
     fn deserialize<D: serde_core::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (generation, index) = serde_core::Deserialize::deserialize(deserializer)?;
+        let (generation, index) = if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Text)?
+        } else {
+            serde_core::Deserialize::deserialize(deserializer)?
+        };
         Ok(Key { generation, index, marker: PhantomData })
+    }
+}
+
+/// Reads the human-readable form of a key.
+#[cfg(feature = "serde")]
+struct Text;
+
+#[cfg(feature = "serde")]
+impl serde_core::de::Visitor<'_> for Text {
+    type Value = (NonZeroU64, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key of the form \"<epoch>-<index>\"")
+    }
+
+    fn visit_str<E: serde_core::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        // `from_str` alone would accept a plus sign and leading zeros, and so several texts for one
+        // key.
+        fn number<N: core::str::FromStr>(digits: &str) -> Option<N> {
+            let canonical = digits == "0" || digits.starts_with(|c| matches!(c, '1'..='9'));
+            if canonical { digits.parse().ok() } else { None }
+        }
+
+        let numbers = text.split_once('-').and_then(|(epoch, index)| Some((number(epoch)?, number(index)?)));
+        numbers.ok_or_else(|| E::invalid_value(serde_core::de::Unexpected::Str(text), &self))
     }
 }

@@ -1,32 +1,34 @@
-//! How an arena is mapped, step by step, and how its pages go back.
+//! Constructors for mapped arenas, and the methods that only mapped arenas have.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem;
 
-use crate::arena::AtomicArena;
+use crate::arena::{AtomicArena, MappedArena};
 use crate::error::MapError;
 use crate::storage::{HugePages, MapOptions, Mapped};
 
-/// Arenas straight from the operating system.
+/// Arenas in memory mapped from the operating system.
 impl<T> AtomicArena<T, Mapped<T>> {
-    /// An arena of that many slots straight from the operating system: [`build`](MapBuilder::build) maps it.
+    /// Returns a builder for an arena with `capacity` slots in memory mapped from the operating
+    /// system.
     ///
-    /// A mapping is address space, and takes no memory until it is touched: a bound far beyond the RAM costs nothing.
-    /// (On Linux with `vm.overcommit_memory` of 2, and on Windows, the system counts the whole of it as if it were
-    /// touched, and refuses what it could not give.)
+    /// [`build`](MapBuilder::build) maps the memory. A mapping is address space and uses no memory
+    /// until it is touched, so the capacity may far exceed the RAM. (Windows, and Linux with
+    /// `vm.overcommit_memory` set to 2, count the whole mapping as if it were touched, and refuse
+    /// it if they could not provide that much memory.)
     ///
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::{AtomicArena, CapacityError, MapError};
+    /// use atomicarena::{CapacityError, MapError, MappedArena};
     ///
     /// # fn main() -> Result<(), MapError> {
-    /// let arena = AtomicArena::mapped(1 << 30).build()?; // a billion slots, 9 GiB of address space
-    /// arena.publish(7u64).unwrap(); // two pages of memory
+    /// let arena = MappedArena::<u64>::mapped(1 << 30).build()?; // 9 GiB of address space
+    /// arena.publish(7).unwrap(); // touches two pages of memory
     /// assert_eq!(arena.get(0), Some(&7));
     ///
-    /// let refused = AtomicArena::<u64, _>::mapped(0).build().unwrap_err();
+    /// let refused = MappedArena::<u64>::mapped(0).build().unwrap_err();
     /// assert_eq!(refused, MapError::Capacity(CapacityError::Zero));
     /// # Ok(())
     /// # }
@@ -35,39 +37,45 @@ impl<T> AtomicArena<T, Mapped<T>> {
         MapBuilder { capacity, options: MapOptions::default(), progress: |_, _| {}, marker: PhantomData }
     }
 
-    /// Empties the arena as [`reset`](Self::reset) does, and gives its pages back to the operating system: it takes as
-    /// much memory as when it was new and untouched. The address space stays.
+    /// Empties the arena like [`reset`](Self::reset), and returns its pages to the operating
+    /// system.
     ///
-    /// What was asked for with [`prefault`](MapBuilder::prefault) and [`lock_in_ram`](MapBuilder::lock_in_ram) ends
-    /// here: the pages that come when slots are used again come one by one, and are not locked. Build another arena
-    /// where that matters. Huge pages stay huge.
+    /// Afterwards the arena uses as little memory as a new one. It keeps address space of the same
+    /// size. On Linux the address space stays in place. On macOS and Windows new address space is
+    /// mapped, and the old one is unmapped.
     ///
-    /// The cost is the system's, for each page that was touched. On macOS and Windows other address space is mapped and
-    /// the present one is let go.
+    /// The effects of [`prefault`](MapBuilder::prefault) and
+    /// [`lock_in_ram`](MapBuilder::lock_in_ram) end with this call: pages are brought in one by one
+    /// when slots are used again, and they are not locked. Build another arena if these effects
+    /// matter. The choice of huge pages stays in effect.
+    ///
+    /// The cost is that of the system for each page that was touched.
     ///
     /// # Errors
     ///
-    /// [`MapError::Decommit`] when the system did not take the pages back. The arena is empty and usable all the same.
+    /// Returns [`MapError::Decommit`] if the system did not take the pages. The arena is then still
+    /// empty and usable.
     ///
     /// # Panics
     ///
-    /// As [`reset`](Self::reset); the pages go back all the same, if the system takes them.
+    /// Panics if dropping a value panics, like [`reset`](Self::reset). The pages are still returned
+    /// if the system takes them.
     ///
     /// # Examples
     ///
     /// ```
-    /// use atomicarena::{AtomicArena, MapError};
+    /// use atomicarena::{MapError, MappedArena};
     ///
     /// # fn main() -> Result<(), MapError> {
-    /// let mut arena = AtomicArena::mapped(1_000_000).build()?;
-    /// arena.fill_with(|index| index); // 8 MB
-    /// arena.reset_decommit()?; // nothing
+    /// let mut arena = MappedArena::mapped(1_000_000).build()?;
+    /// arena.fill_with(|index| index); // uses 8 MB of memory
+    /// arena.reset_decommit()?; // returns them
     /// assert!(arena.is_empty() && arena.alloc(1).is_ok());
     /// # Ok(())
     /// # }
     /// ```
     pub fn reset_decommit(&mut self) -> Result<(), MapError> {
-        /// Gives the pages back even when the `drop` of a value panics.
+        /// Returns the pages even if dropping a value panics.
         struct Decommit<'a, T>(&'a mut AtomicArena<T, Mapped<T>>);
 
         impl<T> Decommit<'_, T> {
@@ -80,7 +88,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 
         impl<T> Drop for Decommit<'_, T> {
             fn drop(&mut self) {
-                // Nobody can be told: the panic goes on.
+                // The error cannot be reported, because the thread is unwinding.
                 let _ = self.0.storage_mut().decommit();
             }
         }
@@ -90,53 +98,60 @@ impl<T> AtomicArena<T, Mapped<T>> {
         decommit.finish()
     }
 
-    /// Which huge pages the arena has: those that were asked for, or `None` after a fallback.
+    /// Returns the kind of huge pages that the arena has, or `None` if it has none.
+    ///
+    /// It has none if none were requested, or if the builder fell back to small pages.
     pub fn huge_pages(&self) -> Option<HugePages> {
         self.storage().huge_pages()
     }
 
-    /// Whether the arena is locked in RAM: asked for, granted, and not [released](Self::reset_decommit) since.
+    /// Returns `true` if the arena is locked in RAM.
+    ///
+    /// That is the case if the lock was requested and granted, and
+    /// [`reset_decommit`](Self::reset_decommit) has not been called since.
     pub fn is_locked(&self) -> bool {
         self.storage().is_locked()
     }
 }
 
-/// How an arena is to be mapped. Made by [`AtomicArena::mapped`].
+/// A builder for an arena in memory mapped from the operating system.
 ///
-/// What the system does not grant is an error, and nothing is mapped then; with [`allow_fallback`](Self::allow_fallback) the
-/// arena does without.
+/// Created by [`AtomicArena::mapped`]. If the system refuses a requested option,
+/// [`build`](Self::build) returns an error and maps nothing. With
+/// [`allow_fallback`](Self::allow_fallback) it creates the arena without the option instead.
 ///
 /// | | Linux | macOS | Windows |
 /// |---|---|---|---|
 /// | tested | yes | compiled only | compiled only |
-/// | untouched slots cost nothing | yes | yes | counted by the system, but not in RAM |
+/// | untouched slots use no memory | yes | yes | not RAM, but the system counts them |
 /// | `huge_pages` | yes | refused | refused |
 /// | `prefault` | yes | yes | yes |
 /// | `lock_in_ram` | yes | yes | refused |
-/// | `reset_decommit` | in place | other address space | other address space |
+/// | `reset_decommit` | in place | new address space | new address space |
 ///
 /// # Examples
 ///
 /// ```
-/// use atomicarena::{AtomicArena, HugePages, MapError};
+/// use atomicarena::{HugePages, MapError, MappedArena};
 ///
 /// # fn main() -> Result<(), MapError> {
-/// let arena = AtomicArena::<u64, _>::mapped(1_000_000)
+/// let arena = MappedArena::<u64>::mapped(1_000_000)
 ///     .huge_pages(HugePages::Transparent)
 ///     .lock_in_ram(true)
 ///     .on_prefault(|done, total| println!("{done} of {total} bytes"))
-///     .allow_fallback(true) // do without what the system does not grant
+///     .allow_fallback(true) // create the arena without what the system refuses
 ///     .build()?;
 /// println!("huge pages: {:?}, locked: {}", arena.huge_pages(), arena.is_locked());
 ///
-/// // Without `allow_fallback` it says what was asked for and what can be changed.
-/// if let Err(error) = AtomicArena::<u64, _>::mapped(1 << 40).huge_pages(HugePages::Explicit).build() {
+/// // Without `allow_fallback`, the error says what was requested and what can be changed.
+/// let builder = MappedArena::<u64>::mapped(1 << 40).huge_pages(HugePages::Explicit);
+/// if let Err(error) = builder.build() {
 ///     println!("{error}");
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is mapped before `build`"]
+#[must_use = "only `build` maps the memory"]
 pub struct MapBuilder<T, F = fn(usize, usize)> {
     capacity: usize,
     options: MapOptions,
@@ -145,49 +160,57 @@ pub struct MapBuilder<T, F = fn(usize, usize)> {
 }
 
 impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
-    /// Asks for pages of 2 MiB.
+    /// Requests pages of 2 MiB.
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.options.huge_pages = Some(huge_pages);
         self
     }
 
-    /// Whether every page is brought in before [`build`](Self::build) returns, so that no allocation ever waits for one.
+    /// Sets whether [`build`](Self::build) touches every page, so that no allocation causes a page
+    /// fault.
     ///
-    /// About a second for each GiB, less with huge pages that are set aside. Asking for more than the RAM holds ends as
-    /// any such use of memory.
+    /// Takes about one second per GiB, or less with explicit huge pages. If the arena is larger
+    /// than the available memory, the system reacts as it does to any use of too much memory.
     pub fn prefault(mut self, prefault: bool) -> Self {
         self.options.prefault = prefault;
         self
     }
 
-    /// Prefaults, and calls `progress` with the bytes that are done and their total: about once in 16 MiB, and at the
-    /// end.
+    /// Requests prefaulting and reports its progress.
+    ///
+    /// Calls `progress` with the number of bytes done and the total number of bytes, about once in
+    /// 16 MiB and at the end.
     pub fn on_prefault<G: FnMut(usize, usize)>(self, progress: G) -> MapBuilder<T, G> {
         let MapBuilder { capacity, mut options, .. } = self;
         options.prefault = true;
         MapBuilder { capacity, options, progress, marker: PhantomData }
     }
 
-    /// Whether every page is kept in RAM, never swapped out. That brings every page in, too.
+    /// Sets whether every page is locked in RAM, so that it is never swapped out.
+    ///
+    /// Locking also touches every page.
     pub fn lock_in_ram(mut self, lock: bool) -> Self {
         self.options.lock_in_ram = lock;
         self
     }
 
-    /// Does without huge pages or without the lock where the system refuses them. [`AtomicArena::huge_pages`] and
-    /// [`AtomicArena::is_locked`] tell what was granted. (There is nothing to fall back to from address space.)
+    /// Sets whether [`build`](Self::build) creates the arena without huge pages or without the lock
+    /// if the system refuses them.
+    ///
+    /// [`AtomicArena::huge_pages`] and [`AtomicArena::is_locked`] report what was granted. If the
+    /// system refuses address space, `build` returns an error in any case.
     pub fn allow_fallback(mut self, allow: bool) -> Self {
         self.options.allow_fallback = allow;
         self
     }
 
-    /// Maps the arena.
+    /// Maps the memory and creates the arena.
     ///
     /// # Errors
     ///
-    /// [`MapError`] when the capacity is impossible, or the system refuses what was asked for. It says what can be
-    /// changed.
-    pub fn build(self) -> Result<AtomicArena<T, Mapped<T>>, MapError> {
+    /// Returns [`MapError`] if no arena can have this capacity, or if the system refuses address
+    /// space or a requested option. The error says what can be changed.
+    pub fn build(self) -> Result<MappedArena<T>, MapError> {
         Mapped::new(self.capacity, self.options, self.progress).map(AtomicArena::from_storage)
     }
 }

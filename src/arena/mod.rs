@@ -1,5 +1,7 @@
-//! The public type. Each method is a line or two over an [`ArenaRef`] or an [`ArenaMut`]; the files follow the questions of
-//! a user: how an arena is made, filled, read, and emptied.
+//! The public type `AtomicArena`.
+//!
+//! Each method is a line or two on top of [`ArenaRef`] or [`ArenaMut`]. There is one file per
+//! question of a user: how an arena is created, filled, read, and emptied.
 
 mod alloc;
 mod bulk;
@@ -18,8 +20,10 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+use crate::storage::Mapped;
 #[cfg(not(all(test, loom)))]
-use crate::storage::Inline;
+use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
 
 #[cfg(target_has_atomic = "64")]
@@ -28,40 +32,56 @@ pub use key::Key;
 pub use mapped::MapBuilder;
 pub use stats::Stats;
 
-/// An arena of fixed capacity that many threads fill at once, and that is emptied all at once.
+/// A lock-free arena of fixed capacity that many threads can fill at the same time.
 ///
-/// A value is either *owned* ([`alloc`](Self::alloc) and the rest of that family): `&mut T`, which nobody else can
-/// see until somebody has `&mut` of the arena. Or it is *published* ([`publish`](Self::publish)): an index and `&T`,
-/// which every thread can [`get`](Self::get) from then on.
+/// A value in the arena is either *owned* or *published*:
 ///
-/// Nothing moves, but by `compact` and what moves all values out; no method but the constructors allocates, but for
-/// `into_boxed_slice`, which shrinks, and what rayon does; and when the arena is full the value comes back in an error. A
-/// slot costs one byte beside its value.
+/// - [`alloc`](Self::alloc) and the other `alloc` methods store an owned value and return `&mut T`.
+///   No other thread can reach the value until the next exclusive access to the arena.
+/// - [`publish`](Self::publish) and the other `publish` methods return an index and `&T`. From then
+///   on every thread can read the value with [`get`](Self::get), and finds it in
+///   [`iter`](Self::iter).
+///
+/// If the arena is full, these methods return the value in an error. All values are removed at the
+/// same time, by a method that takes `&mut self`, such as [`reset`](Self::reset).
+///
+/// Values never move, except when [`compact`](Self::compact) or a method that takes all values out
+/// of the arena moves them. No method allocates memory, except the constructors,
+/// `into_boxed_slice`, which shrinks an allocation, and the methods of the feature `rayon`. Each
+/// slot takes one byte in addition to its value.
 ///
 /// # Threads
 ///
-/// The arena is `Send` and `Sync` if `T: Send`: values only move into it, and out of it with `&mut`. The methods that
-/// lend `&T` to other threads ask for `T: Sync`. No method blocks, but those of the feature `rayon`, which wait for its
-/// workers: those that take `&self` are lock-free at least, and say so where they are more.
+/// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
+/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require `T:
+/// Sync`.
+///
+/// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
+/// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
 /// # Memory ordering
 ///
-/// What a thread did before it published a value happens before what another does with the reference that `get`,
-/// `get_slice`, `get_wrapping` or `iter` gave it. What was done to a slot before it was given back happens before
-/// what its next owner does to it. The counts ([`count`](Self::count), [`remaining`](Self::remaining) and so on)
-/// order nothing.
+/// Publishing a value happens before every read through a reference that `get`, `get_slice`,
+/// `get_wrapping`, or `iter` returned for it. Returning a slot to the arena happens before
+/// everything that the next owner of the slot does with it. The counts, such as
+/// [`count`](Self::count) and [`remaining`](Self::remaining), establish no ordering.
 ///
-/// # Traits that it does not have
+/// # Traits that are not implemented
 ///
-/// `Extend` and `FromIterator` cannot say that the arena is full: what an iterator gives is stored by
-/// [`alloc_from_iter`](Self::alloc_from_iter), or by [`fill_from_iter`](crate::Reservation::fill_from_iter) of a reservation, which say so.
-/// `Index` finds published values, and [`get_mut`](Self::get_mut) owned ones as well: so there is no `IndexMut`, which
-/// would be neither.
+/// `Extend` and `FromIterator` cannot report that the arena is full. Use
+/// [`alloc_from_iter`](Self::alloc_from_iter) or
+/// [`Reservation::fill_from_iter`](crate::Reservation::fill_from_iter), which can.
+///
+/// `From<Vec<T>>` cannot fail, but a vector without capacity has no room for one slot. To store the
+/// values of a vector, use `alloc_vec`. The reverse conversion, from an arena on the heap, exists.
+///
+/// `Index` finds published values only, whereas [`get_mut`](Self::get_mut) also finds owned values.
+/// An `IndexMut` would have to contradict one of the two.
 ///
 /// # Values that refer to each other
 ///
-/// On the heap and in a `static` an arena may hold references into itself, as long as `T` has no `Drop` that could
-/// look at a neighbour which is already gone:
+/// An arena on the heap or in a `static` may hold references into itself. `T` must not have a
+/// `Drop` implementation that could read a neighbour after the neighbour has been dropped.
 ///
 /// ```
 /// use atomicarena::AtomicArena;
@@ -81,32 +101,57 @@ pub use stats::Stats;
 /// ```
 pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
     storage: S,
-    /// Invariant in `T`: values are put in through `&self`. Owns nothing: that is the storage's to say.
+    /// Makes the arena invariant in `T`, because values are stored through `&self`. It expresses no
+    /// ownership, which `storage` does.
     marker: PhantomData<fn(T) -> T>,
 }
 
-/// An arena that lies where it is declared: in a `static`, on the stack, in another value. Never allocates.
+/// An arena with inline storage, for a `static`, the stack, or a field of another value.
 ///
-/// In a `static` it hands out `&'static mut T` and `&'static T`, from any thread or interrupt, without a heap, and it is
-/// never dropped. On the stack it is dropped like any value. All its memory is part of it: an arena of 1 MiB is a value
-/// of 1 MiB, which a `static` holds and a stack may not. A new one is all zeros but for the values' bytes, which are not
-/// initialised, so a `static` takes no room in the program's file.
+/// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of 1
+/// MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
+/// creates the arena on the stack before it moves it to the heap. `StaticArena::new_boxed()`, with
+/// the feature `alloc`, does not.
 ///
-/// # What works in a `static`
+/// In a `static`, the arena lends `&'static mut T` and `&'static T` to any thread or interrupt
+/// handler. It needs no heap and is never dropped. Elsewhere it is dropped like any other value.
 ///
-/// Everything with `&self`, which is all there is to filling and reading:
+/// A new arena consists of zeros and of uninitialised slots. A `static` arena therefore takes no
+/// space in the program's file.
 ///
-/// | With `&self`, in a `static`, too | With `&mut self` or `self`, where the arena is yours |
-/// |---|---|
-/// | [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with), [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish), [`publish_with`](Self::publish_with), `publish_keyed` | [`get_mut`](Self::get_mut), [`get_disjoint_mut`](Self::get_disjoint_mut), `get_keyed_mut`, [`iter_mut`](Self::iter_mut), [`as_mut_slice`](Self::as_mut_slice) |
-/// | [`alloc_slice_copy`](Self::alloc_slice_copy), [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with), [`alloc_prefix_clone`](Self::alloc_prefix_clone) | [`fill_with`](Self::fill_with), [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all) |
-/// | [`alloc_from_iter`](Self::alloc_from_iter), [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), `alloc_vec` (with `alloc`) | [`compact`](Self::compact), [`drain`](Self::drain), `into_iter` |
-/// | [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to), [`local`](Self::local), [`local_with_batch`](Self::local_with_batch) | [`reset`](Self::reset), [`reset_zeroed`](Self::reset_zeroed) |
-/// | [`get`](Self::get), [`get_slice`](Self::get_slice), [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of), `get_keyed`, `key_at` | |
-/// | [`capacity`](Self::capacity), [`count`](Self::count), [`index_bound`](Self::index_bound), [`remaining`](Self::remaining), [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats) | |
+/// # Methods available in a `static`
 ///
-/// So a `static` arena is filled once; what a leaked handle held stays lost. To empty one again and again, keep it in
-/// `main`, or behind a lock, or lend it memory with [`in_bytes`](AtomicArena::in_bytes).
+/// Every method that takes `&self` is available in a `static`. These are all methods that fill the
+/// arena or read from it:
+///
+/// - store one value: [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with),
+///   [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish),
+///   [`publish_with`](Self::publish_with), `publish_keyed`;
+/// - store many values: [`alloc_slice_copy`](Self::alloc_slice_copy),
+///   [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with),
+///   [`alloc_prefix_clone`](Self::alloc_prefix_clone), [`alloc_from_iter`](Self::alloc_from_iter),
+///   [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), and, with the
+///   feature `alloc`, `alloc_vec`;
+/// - take slots: [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to),
+///   [`local`](Self::local), [`local_with_batch`](Self::local_with_batch);
+/// - read: [`get`](Self::get), [`get_slice`](Self::get_slice),
+///   [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of),
+///   `get_keyed`, `key_at`;
+/// - measure: [`capacity`](Self::capacity), [`count`](Self::count),
+///   [`index_bound`](Self::index_bound), [`remaining`](Self::remaining),
+///   [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats),
+///   [`count_published`](Self::count_published).
+///
+/// Methods that take `&mut self` or `self` are not available there: [`get_mut`](Self::get_mut),
+/// [`get_disjoint_mut`](Self::get_disjoint_mut), `get_keyed_mut`, [`iter_mut`](Self::iter_mut),
+/// [`as_mut_slice`](Self::as_mut_slice), [`fill_with`](Self::fill_with),
+/// [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all),
+/// [`compact`](Self::compact), [`drain`](Self::drain), `into_iter`, [`reset`](Self::reset), and
+/// [`reset_zeroed`](Self::reset_zeroed).
+///
+/// A `static` arena is thus filled once, and the slots of a leaked handle stay lost. For an arena
+/// that is emptied repeatedly, use a local variable in `main`, a lock, or borrowed memory with
+/// [`in_bytes`](AtomicArena::in_bytes).
 ///
 /// # Examples
 ///
@@ -125,9 +170,59 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 #[cfg(not(all(test, loom)))]
 pub type StaticArena<T, const N: usize> = AtomicArena<T, Inline<T, N>>;
 
-// A panic leaves the arena as usable as it was: what was being stored has gone back, and no invariant of the arena is
-// suspended while foreign code runs. (A value that was being changed through its `&mut T` may be half changed. It is
-// reached again only with `&mut` of the arena, as a value in a `Mutex` that ignores poisoning.)
+/// An arena in borrowed memory.
+///
+/// Created by [`in_bytes`](Self::in_bytes).
+///
+/// The arena borrows the memory exclusively for `'m` and never allocates.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::BorrowedArena;
+/// use std::mem::MaybeUninit;
+///
+/// struct Frame<'m> {
+///     events: BorrowedArena<'m, u32>,
+/// }
+///
+/// let mut memory = [MaybeUninit::uninit(); 1024];
+/// let frame = Frame { events: BorrowedArena::in_bytes(&mut memory).unwrap() };
+/// frame.events.publish(7).unwrap();
+/// assert_eq!(frame.events.get(0), Some(&7));
+/// ```
+#[cfg(not(all(test, loom)))]
+pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
+
+/// An arena in memory mapped from the operating system.
+///
+/// Created by [`mapped`](Self::mapped).
+///
+/// Its capacity may far exceed the RAM, because untouched slots use no memory.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::{MapError, MappedArena};
+///
+/// struct Log {
+///     lines: MappedArena<u64>,
+/// }
+///
+/// # fn main() -> Result<(), MapError> {
+/// let log = Log { lines: MappedArena::mapped(1 << 30).build()? };
+/// log.lines.publish(7).unwrap();
+/// assert_eq!(log.lines.get(0), Some(&7));
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
+
+// A panic does not make the arena unusable: the slot that was being filled is returned, and every
+// invariant of the arena holds while foreign code runs. (A value that is changed through its `&mut
+// T` may be left half changed. It can be reached again only through `&mut` of the arena, like a
+// value in a `Mutex` that ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 
@@ -160,7 +255,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         &mut self.storage
     }
 
-    /// The arena for a method with `&mut self`. No run is open in it, and no vacant slot adjoins the cursor.
+    /// Returns the arena for a method with `&mut self`. No run is open in it, and the slot directly
+    /// below the cursor is not vacant.
     #[inline]
     fn settled(&mut self) -> ArenaMut<'_, T> {
         let mut view = self.storage.view_mut();

@@ -1,18 +1,19 @@
-//! What any thread may ask of a shared arena.
+//! Methods that read a shared arena.
 
 use core::ops::{Index, Range};
 
 use super::AtomicArena;
 use crate::error::IndexError;
-use crate::iter::Iter;
+use crate::iter::{Iter, Values};
 use crate::storage::Storage;
 
-/// Reading, from any thread.
+/// Methods that read published values and counts.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// The published value at that index. `None` for any other slot, and beyond the end.
+    /// Returns the published value at `index`, or `None` if the slot holds no published value or
+    /// does not exist.
     ///
-    /// Costs one load and a comparison; who goes through many in order has less to do with [`iter`](Self::iter), and who
-    /// keeps references has nothing to do. Wait-free.
+    /// Costs one load and a comparison. To read many values in order, [`iter`](Self::iter) is
+    /// faster. A reference that is kept needs no call at all. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -22,7 +23,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let arena = AtomicArena::with_capacity(3);
     /// let (index, _) = arena.publish('a').unwrap();
     /// arena.alloc('b').unwrap();
-    /// assert_eq!((arena.get(index), arena.get(1), arena.get(2), arena.get(3)), (Some(&'a'), None, None, None));
+    /// assert_eq!(arena.get(index), Some(&'a'));
+    /// assert_eq!(arena.get(1), None); // owned, not published
+    /// assert_eq!((arena.get(2), arena.get(3)), (None, None)); // free, and out of range
     /// ```
     #[inline]
     pub fn get(&self, index: usize) -> Option<&T>
@@ -32,10 +35,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().get(index)
     }
 
-    /// The values of a range of slots as one slice, when every one of them is published; so an empty range within the
-    /// capacity is an empty slice.
+    /// Returns the values of a range of slots as one slice, or `None` unless all of them are
+    /// published.
     ///
-    /// Linear in the length of the range. Wait-free.
+    /// An empty range within the capacity gives an empty slice.
+    ///
+    /// The cost is linear in the length of the range. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -58,13 +63,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             return None;
         }
         let published = range.clone().all(|index| view.stamps().is_published(index));
-        // SAFETY: every slot of the range is published, so its value stays as it is until the epoch ends (`ArenaRef::get`).
+        // SAFETY: every slot of the range is published, so its value does not change until the
+        // epoch ends (see `ArenaRef::get`).
         published.then(|| unsafe { view.slice(range) })
     }
 
-    /// The published value at that index modulo the capacity: the arena as a ring.
+    /// Returns the published value at `index` modulo the capacity, which makes the arena a ring.
     ///
-    /// Costs a division more than [`get`](Self::get). Wait-free.
+    /// Costs one division more than [`get`](Self::get). This method is wait-free.
     ///
     /// # Examples
     ///
@@ -84,12 +90,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         view.get(index % view.capacity())
     }
 
-    /// The published values with their indices, in index order, from both ends.
+    /// Returns an iterator over the published values and their indices, in index order.
     ///
-    /// Ends where the arena ended when the iterator was made. Sees all that was published before that, and what is
-    /// published below its end while it runs if it comes by later.
+    /// The end of the iterator is the [`index_bound`](Self::index_bound) at the time of this call.
+    /// The iterator yields every value that was published before the call. It may also yield values
+    /// that are published below its end while it runs.
     ///
-    /// Linear in what was handed out. Wait-free.
+    /// A complete iteration takes time linear in `index_bound()`. This method and the iterator are
+    /// wait-free. The iterator is double-ended.
     ///
     /// # Examples
     ///
@@ -98,7 +106,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// let arena = AtomicArena::with_capacity(3);
     /// arena.publish('a').unwrap();
-    /// arena.alloc('b').unwrap(); // owned: nobody else sees it
+    /// arena.alloc('b').unwrap(); // owned, not published
     /// arena.publish('c').unwrap();
     /// assert!(arena.iter().eq([(0, &'a'), (2, &'c')]));
     /// ```
@@ -110,10 +118,37 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Iter::new(self.view())
     }
 
-    /// The index of the slot in which this value lies. `None` when it does not lie in this arena, for a reference that
-    /// spans two slots, and for a `T` without size, whose values lie nowhere.
+    /// Returns an iterator over the published values, in index order.
     ///
-    /// Constant. Wait-free.
+    /// This method is like [`iter`](Self::iter), without the indices.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// arena.publish(1).unwrap();
+    /// arena.alloc(2).unwrap(); // owned, not published
+    /// arena.publish(3).unwrap();
+    /// assert!(arena.values().eq(&[1, 3]));
+    /// assert_eq!(arena.values().sum::<i32>(), 4);
+    /// ```
+    #[inline]
+    pub fn values(&self) -> Values<'_, T>
+    where
+        T: Sync,
+    {
+        Values::new(self.iter())
+    }
+
+    /// Returns the index of the slot that contains `value`, or `None` if no slot of this arena
+    /// does.
+    ///
+    /// Also returns `None` for a reference that spans two slots, and if `T` is zero-sized, because
+    /// such values have no location.
+    ///
+    /// This operation is O(1) and wait-free.
     ///
     /// # Examples
     ///
@@ -133,7 +168,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         (index < view.capacity() && offset % size_of::<T>() == 0).then_some(index)
     }
 
-    /// How many slots there are. Constant.
+    /// Returns the number of slots.
+    ///
+    /// This operation is O(1) and wait-free.
     ///
     /// # Examples
     ///
@@ -147,12 +184,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().capacity()
     }
 
-    /// How many slots hold a value, or are held by a handle or by a call in progress.
+    /// Returns the number of slots that hold a value, or are held by a handle or by a call in
+    /// progress.
     ///
-    /// Exact when nothing else is going on. Otherwise an estimate, which may never have been true: do not conclude from
-    /// it that the arena is empty or full.
+    /// The result is exact if no other thread uses the arena during the call. Otherwise it is an
+    /// estimate, which may never have been the true value. Do not conclude from it that the arena
+    /// is empty or full.
     ///
-    /// Costs two loads; where threads have fought for the cursor 32 more, of lines that they write to. Wait-free.
+    /// Costs two loads. After contention it costs 32 more, from cache lines that other threads
+    /// write to. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -168,9 +208,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().count()
     }
 
-    /// No slot at or above it is in use: indices lie in `0..index_bound()`, with gaps where slots are vacant.
+    /// Returns a bound above all indices in use.
     ///
-    /// Exact when nothing else is going on; otherwise it may be out of date when it arrives. Wait-free.
+    /// No slot at or above this bound is in use. Slots below it may be vacant.
+    ///
+    /// The result is exact if no other thread uses the arena during the call. Otherwise it may be
+    /// out of date when the method returns. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -186,13 +229,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().bound()
     }
 
-    /// How many slots are free: `capacity() - count()`.
+    /// Returns the number of free slots, which is `capacity() - count()`.
     ///
-    /// All of them can be had one by one. In one run no more than `capacity() - index_bound()`: a slot that came back
-    /// below the cursor, or lies in a shard, is handed out alone, until the next call with `&mut self` finds that nothing lies
-    /// behind it.
+    /// All of them can be allocated one by one. A run has at most `capacity() - index_bound()`
+    /// slots: a slot that was returned below the cursor, or that lies in a shard, serves only
+    /// requests for one slot, until the next call with `&mut self` finds no value above it.
     ///
-    /// Exact when nothing else is going on, and an estimate otherwise, as [`count`](Self::count).
+    /// The result is exact or an estimate under the same conditions as that of
+    /// [`count`](Self::count). This method is wait-free.
     ///
     /// # Examples
     ///
@@ -208,7 +252,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().remaining()
     }
 
-    /// Whether no slot is free: as far as [`remaining`](Self::remaining) tells.
+    /// Returns `true` if [`remaining`](Self::remaining) is 0.
+    ///
+    /// While other threads use the arena, the result is an estimate.
     ///
     /// # Examples
     ///
@@ -224,7 +270,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().is_full()
     }
 
-    /// Whether every slot is free: as far as [`count`](Self::count) tells.
+    /// Returns `true` if [`count`](Self::count) is 0.
+    ///
+    /// While other threads use the arena, the result is an estimate.
     ///
     /// # Examples
     ///
@@ -245,11 +293,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 impl<T: Sync, S: Storage<T>> Index<usize> for AtomicArena<T, S> {
     type Output = T;
 
-    /// The published value at that index, as [`get`](AtomicArena::get).
+    /// Returns the published value at `index`, like [`get`](AtomicArena::get).
     ///
     /// # Panics
     ///
-    /// When there is none.
+    /// Panics if the slot holds no published value or does not exist.
     ///
     /// # Examples
     ///
@@ -263,7 +311,7 @@ impl<T: Sync, S: Storage<T>> Index<usize> for AtomicArena<T, S> {
     ///
     /// ```should_panic
     /// # let arena = atomicarena::AtomicArena::with_capacity(2);
-    /// arena.alloc('b').unwrap(); // owned: nobody else sees it
+    /// arena.alloc('b').unwrap(); // owned, not published
     /// arena[0];
     /// ```
     #[inline]
@@ -280,9 +328,7 @@ impl<T: Sync, S: Storage<T>> Index<usize> for AtomicArena<T, S> {
 #[track_caller]
 fn not_published(index: usize, capacity: usize) -> ! {
     if index < capacity {
-        panic!(
-            "slot {index} holds no published value: `publish` it, or `publish_all` what is owned, or ask with `get`"
-        );
+        panic!("slot {index} holds no published value: `publish` it, or call `publish_all`, or use `get`");
     }
     panic!("{}", IndexError::OutOfRange { index, capacity });
 }

@@ -1,4 +1,4 @@
-//! What an arena says of itself, in numbers.
+//! Statistics.
 
 #![forbid(unsafe_code)]
 
@@ -7,49 +7,55 @@ use core::fmt;
 use crate::arena::AtomicArena;
 use crate::storage::Storage;
 
-/// How full an arena is, was, and what it takes. Made by [`AtomicArena::stats`].
+/// The current and past use of an arena, and its memory.
 ///
-/// Slots are counted one by one, memory in bytes. What changes while others use the arena is as exact as
-/// [`count`](AtomicArena::count): an estimate then.
+/// Created by [`AtomicArena::stats`]. While other threads use the arena, the numbers that they
+/// change are estimates, like [`count`](AtomicArena::count).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How many slots there are.
+    /// The number of slots.
     pub capacity: usize,
-    /// How many slots hold a value, or are held by a handle or by a call in progress.
+    /// The number of slots that hold a value, or are held by a handle or by a call in progress.
     pub count: usize,
-    /// How many slots below [`index_bound`](AtomicArena::index_bound) are free. They are handed out one by one: a run of
-    /// several is not found among them.
-    pub vacant: usize,
-    /// How many handles have slots of their own: each [`Local`](crate::Local), and each
-    /// [`Reservation`](crate::Reservation) but empty ones. One that was leaked counts until the next call with `&mut` of
-    /// the arena.
-    pub handles: usize,
-    /// The high-water mark, over all resets: no value was ever stored at an index at or above it, and the present
-    /// `index_bound` is not above it.
+    /// The number of free slots below [`index_bound`](AtomicArena::index_bound).
     ///
-    /// A bound, not a count of values: slots that were vacant below a value count, and so do those that a handle holds now
-    /// or that were vacant when the cursor was drawn back; and one more slot of a `Local` that gave back the rest of its run.
-    /// Where threads have fought for the cursor (see
-    /// [`in_order`](AtomicArena::in_order)), the slots that lay ready for them count, too.
+    /// They serve only requests for one slot.
+    pub vacant: usize,
+    /// The number of handles that hold slots.
+    ///
+    /// Counts each [`Local`](crate::Local) and each [`Reservation`](crate::Reservation) that is not
+    /// empty. A leaked handle counts until the next exclusive access to the arena.
+    pub handles: usize,
+    /// The high-water mark over all resets.
+    ///
+    /// No value was ever stored at an index at or above it, and the current `index_bound` is not
+    /// above it. It is a bound and not a count of values. It includes vacant slots below a value,
+    /// slots that a handle holds now, vacant slots over which the cursor was retracted, and one
+    /// slot of a `Local` that returned the rest of its run. After contention, it also includes
+    /// slots that were ready in shards (see [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
-    /// How often the arena was emptied or its values were numbered anew: the calls of [`reset`](AtomicArena::reset),
-    /// [`reset_zeroed`](AtomicArena::reset_zeroed), [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact) and
-    /// `reset_decommit`.
+    /// The number of times that the arena was emptied or its values were renumbered.
+    ///
+    /// Counts calls of [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
+    /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`.
     pub resets: u64,
-    /// How many bytes the arena takes, wherever they lie: its slots, the byte beside each, and its counters; of a mapping
-    /// all of it. Pages that were not touched count, for they are address space; what an allocator needs for itself does
-    /// not.
+    /// The size of the arena in bytes: the slots, their state, and the counters, or the whole
+    /// mapping.
+    ///
+    /// Includes pages that were not touched, because they are address space. Does not include the
+    /// overhead of the allocator.
     pub bytes: usize,
-    /// How many of these bytes are not slots.
+    /// The number of these bytes that are not slots.
     pub overhead: usize,
 }
 
-/// Numbers for who watches.
+/// Statistics.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// How full the arena is, was, and what it takes.
+    /// Returns statistics on the arena.
     ///
-    /// Loads, as [`count`](Self::count), and a few more; no number is kept for this on the way to a value. Wait-free.
+    /// Costs a few loads more than [`count`](Self::count). No allocation pays for these numbers.
+    /// This method is wait-free.
     ///
     /// # Examples
     ///
@@ -65,7 +71,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// drop(unused);
     ///
     /// let stats = arena.stats();
-    /// assert_eq!((stats.capacity, stats.count, stats.vacant, stats.handles), (1_000, 2, 2, 0));
+    /// assert_eq!((stats.capacity, stats.count), (1_000, 2));
+    /// assert_eq!((stats.vacant, stats.handles), (2, 0));
     /// assert_eq!((stats.high_water, stats.resets), (600, 1));
     /// assert_eq!(stats.bytes - stats.overhead, 8_000);
     /// assert!(stats.overhead < 2_000);
@@ -86,10 +93,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// How many values are published, found out by looking.
+    /// Counts the published values.
     ///
-    /// Linear in what was handed out: a load for each slot below [`index_bound`](Self::index_bound). Sees what
-    /// [`iter`](Self::iter) would. Wait-free.
+    /// Counts the values that [`iter`](Self::iter) would yield. Costs one load for each slot below
+    /// [`index_bound`](Self::index_bound). This method is wait-free.
     ///
     /// # Examples
     ///

@@ -30,6 +30,30 @@ impl Drop for Bytes<'_> {
     fn drop(&mut self) {}
 }
 
+impl<T> Borrowed<'_, T> {
+    /// Returns a number of bytes in which [`new`](Self::new) finds room for `capacity` slots at
+    /// every address, or `None` if no slice can be that long.
+    pub(crate) const fn bytes_for(capacity: usize) -> Option<usize> {
+        // Zero-sized slots lie nowhere, so nothing is aligned. Otherwise aligning the slots takes
+        // at most `align_of::<T>() - 1` bytes.
+        let padding = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
+        let Some(slots) = capacity.checked_mul(size_of::<T>()) else { return None };
+        let Some(packed) = slots.checked_add(capacity) else { return None };
+        let Some(untailed) = packed.checked_add(padding) else { return None };
+        // `new` sets aside the tail for the capacity that it would reach without one. That capacity is larger by the slots
+        // that fit in a tail, of which there are less than twice its size.
+        let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
+            0
+        } else {
+            tail_size(capacity + 2 * tail_size(capacity))
+        };
+        match untailed.checked_add(tail) {
+            Some(bytes) if bytes <= isize::MAX as usize => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
 impl<'m, T> Borrowed<'m, T> {
     pub(crate) fn new(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         let (size, base) = (size_of::<T>(), bytes.as_mut_ptr());

@@ -28,6 +28,22 @@ impl<T, const N: usize> Inline<T, N> {
             slots: UnsafeCell::new([const { MaybeUninit::uninit() }; N]),
         }
     }
+
+    /// Writes a new storage to `place`, field by field, so that no copy of it lies on the stack.
+    ///
+    /// # Safety
+    ///
+    /// `place` is valid for writes and aligned.
+    #[cfg(feature = "alloc")]
+    pub(crate) unsafe fn write_new(place: *mut Self) {
+        const { assert!(N > 0, "an arena needs room for at least one slot") };
+        // SAFETY: both fields are in `place` (the caller). A zeroed byte is a new stamp. The slots
+        // may stay uninitialised.
+        unsafe {
+            (&raw mut (*place).header).write(Header::new());
+            (&raw mut (*place).stamps).write_bytes(0, 1);
+        }
+    }
 }
 
 impl<T, const N: usize> Drop for Inline<T, N> {
@@ -36,8 +52,7 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is derived: it holds if `T: Send`, because the values are fields.
-// SAFETY: see `Storage`.
+// `Send` is derived: it holds if `T: Send`, because the values are fields. SAFETY: see `Storage`.
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}

@@ -44,19 +44,21 @@ pub(crate) mod sealed {
 ///
 /// # Safety
 ///
-/// An implementation guarantees the following:
-///
-/// - Both views refer to the same header, stamps and slots at every call, and no other code
-///   accesses them.
-/// - Their addresses do not change while a view of the storage is alive. They may change when the
-///   storage itself is moved, which is impossible while it is borrowed.
-/// - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
-/// - Dropping the storage drops each value that is still in a slot exactly once.
-///
-/// A storage is `Send` if `T: Send`, because its values move with it. It is `Sync` if `T: Send`,
-/// because one thread can move a value in through a shared arena, and another thread can move it
-/// out with `&mut`. `T: Sync` is not required here: the methods that lend `&T` to other threads
-/// require it.
+/// Only this crate implements the trait, so there is nothing to guarantee outside it.
+//
+// An implementation guarantees the following:
+//
+// - Both views refer to the same header, stamps and slots at every call, and no other code accesses
+//   them.
+// - Their addresses do not change while a view of the storage is alive. They may change when the
+//   storage itself is moved, which is impossible while it is borrowed.
+// - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
+// - Dropping the storage drops each value that is still in a slot exactly once.
+//
+// A storage is `Send` if `T: Send`, because its values move with it. It is `Sync` if `T: Send`,
+// because one thread can move a value in through a shared arena, and another thread can move it
+// out with `&mut`. `T: Sync` is not required here: the methods that lend `&T` to other threads
+// require it.
 pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
     fn view(&self) -> ArenaRef<'_, T>;
@@ -155,7 +157,7 @@ fn has_tail(capacity: usize) -> bool {
 /// The size of the *tail* of an arena of that capacity: its shards and its summary, and what it takes to align them.
 ///
 /// Depends only on the target, so that `in_bytes` yields the same capacity whatever the features.
-fn tail_size(capacity: usize) -> usize {
+const fn tail_size(capacity: usize) -> usize {
     let shards = if can_have_shards(capacity) { SHARDS * size_of::<Shard>() } else { 0 };
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
 }

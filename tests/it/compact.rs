@@ -21,6 +21,18 @@ fn into_vec_takes_over_the_slots() {
 }
 
 #[test]
+fn a_vector_from_an_arena_takes_over_the_slots() {
+    let arena = AtomicArena::with_capacity(8);
+    arena.alloc(String::from("a")).unwrap();
+    let hole = arena.reserve(1).unwrap();
+    let last = std::ptr::from_ref(arena.publish(String::from("b")).unwrap().1);
+    drop(hole);
+    let (vec, meter) = metered(|| Vec::from(arena));
+    assert_eq!((vec.as_slice(), vec.capacity()), (&["a".to_string(), "b".to_string()][..], 8));
+    assert_eq!((meter.requests, last.addr() - vec.as_ptr().addr()), (0, 2 * size_of::<String>()));
+}
+
+#[test]
 fn into_vec_closes_holes_in_place() {
     let mut arena = AtomicArena::with_capacity(8);
     punch_holes(&arena);

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::iter::FusedIterator;
 use std::mem;
 
-use atomicarena::{AtomicArena, Drain, Heap, IntoIter, Iter, IterMut, Key, Reservation, StaticArena};
+use atomicarena::{AtomicArena, Drain, Heap, IntoIter, Iter, IterMut, Key, Reservation, StaticArena, Values};
 
 use crate::payload::{mixed, panic_of, punch_holes};
 
@@ -17,6 +17,8 @@ fn iterators_promise_as_much_as_is_true() {
     fn cheap<I: Clone>() {}
     every::<Iter<'static, u8>>(); // how many come, nobody knows while others publish
     cheap::<Iter<'static, u8>>();
+    every::<Values<'static, u8>>();
+    cheap::<Values<'static, u8>>();
     every::<IterMut<'static, u8>>();
     exact::<IterMut<'static, u8>>();
     every::<Drain<'static, u8>>();
@@ -88,6 +90,33 @@ fn a_loop_inside_iter_meets_what_comes_one_by_one() {
         let mut inside = Vec::new();
         iter.for_each(|item| inside.push(item));
         assert_eq!(inside, one_by_one);
+    }
+}
+
+#[test]
+fn values_are_those_of_iter_from_both_ends_and_inside() {
+    let arena = AtomicArena::with_capacity(9);
+    for value in 0..8 {
+        match value % 3 {
+            1 => _ = arena.alloc(value).unwrap(),
+            _ => _ = arena.publish(value).unwrap(),
+        }
+    }
+    for (front, back) in [(0, 0), (1, 0), (2, 1), (1, 3), (6, 0), (7, 7)] {
+        let (mut values, mut pairs) = (arena.values(), arena.iter());
+        for _ in 0..front {
+            assert_eq!(values.next(), pairs.next().map(|(_, value)| value));
+        }
+        for _ in 0..back {
+            assert_eq!(values.next_back(), pairs.next_back().map(|(_, value)| value));
+        }
+        assert_eq!(values.size_hint(), pairs.size_hint());
+        let mut inside = Vec::new();
+        values.clone().for_each(|value| inside.push(value));
+        assert_eq!(inside, pairs.map(|(_, value)| value).collect::<Vec<_>>());
+        assert_eq!(inside.len(), 5_usize.saturating_sub(front + back));
+        let one_by_one: Vec<_> = std::iter::from_fn(|| values.next()).collect();
+        assert_eq!(one_by_one, inside);
     }
 }
 

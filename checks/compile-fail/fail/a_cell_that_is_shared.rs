@@ -1,7 +1,7 @@
 //! `Cell` is `Send`, so an arena of them may be shared; what lends `&Cell` may not be, nor may a handle.
 use std::cell::Cell;
 
-use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation};
+use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, Values};
 
 type T = Cell<u8>;
 
@@ -13,6 +13,8 @@ fn main() {
     sync::<Reservation<'static, T>>(); //~ E0277
     send::<Iter<'static, T>>(); //~ E0277
     sync::<Iter<'static, T>>(); //~ E0277
+    send::<Values<'static, T>>(); //~ E0277
+    sync::<Values<'static, T>>(); //~ E0277
     sync::<IterMut<'static, T>>(); //~ E0277
     sync::<Drain<'static, T>>(); //~ E0277
     sync::<IntoIter<T, Heap<T>>>(); //~ E0277

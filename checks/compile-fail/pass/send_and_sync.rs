@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 
 use atomicarena::{
     ArenaPool, AtomicArena, Borrowed, Checkout, Drain, Heap, Inline, IntoIter, Iter, IterMut, Key, Local, Mapped,
-    OwnedCheckout, ParDrain, ParIntoIter, ParIter, ParIterMut, Reservation, StaticArena,
+    OwnedCheckout, ParDrain, ParIntoIter, ParIter, ParIterMut, Reservation, StaticArena, Values,
 };
 
 fn send<T: Send>() {}
@@ -24,6 +24,8 @@ fn plain() {
     send::<Reservation<'static, u8>>();
     send::<Iter<'static, u8>>();
     sync::<Iter<'static, u8>>();
+    send::<Values<'static, u8>>();
+    sync::<Values<'static, u8>>();
     send::<IterMut<'static, u8>>();
     sync::<IterMut<'static, u8>>();
     send::<Drain<'static, u8>>();
@@ -88,6 +90,8 @@ type G = MutexGuard<'static, u8>;
 fn sync_alone() {
     send::<Iter<'static, G>>();
     sync::<Iter<'static, G>>();
+    send::<Values<'static, G>>();
+    sync::<Values<'static, G>>();
     sync::<IterMut<'static, G>>();
     sync::<Drain<'static, G>>();
     send::<ParIter<'static, G>>();
