@@ -221,7 +221,7 @@ mod mapped {
 
         /// On 32-bit targets an eighth of the address space. On 64-bit targets more memory than any
         /// machine reserves for huge pages.
-        const MAX_HANDLES: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
+        const MANY: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
 
         /// The environment variable that names the test for a child process.
         const CHILD: &str = "ATOMICARENA_TEST_MEMORY_CHILD";
@@ -277,19 +277,14 @@ mod mapped {
             in_child("address_space_is_refused", || {
                 let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
-                for builder in
-                    [AtomicArena::<u64, _>::mapped(MAX_HANDLES), AtomicArena::mapped(MAX_HANDLES).allow_fallback(true)]
-                {
+                for builder in [AtomicArena::<u64, _>::mapped(MANY), AtomicArena::mapped(MANY).allow_fallback(true)] {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
-                    assert_eq!((bytes, os_error), (9 * MAX_HANDLES, Some(nix::errno::Errno::ENOMEM as i32)));
-                    assert!(
-                        error.to_string().contains(&format!("{} bytes of address space", 9 * MAX_HANDLES)),
-                        "{error}"
-                    );
+                    assert_eq!((bytes, os_error), (9 * MANY, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(error.to_string().contains(&format!("{} bytes of address space", 9 * MANY)), "{error}");
                 }
-                let error = AtomicArena::<u64>::try_with_capacity(MAX_HANDLES).unwrap_err();
-                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MAX_HANDLES });
+                let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
+                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
                 // A smaller request is granted. It can be decommitted and used again although a
                 // second mapping would not fit.
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
@@ -329,10 +324,10 @@ mod mapped {
 
         #[test]
         fn explicit_huge_pages_are_refused() {
-            let builder = || AtomicArena::<u64, _>::mapped(MAX_HANDLES).huge_pages(HugePages::Explicit);
+            let builder = || AtomicArena::<u64, _>::mapped(MANY).huge_pages(HugePages::Explicit);
             let error = builder().build().unwrap_err();
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
-            assert_eq!((bytes, os_error.is_some()), ((9 * MAX_HANDLES).next_multiple_of(2 * MIB), true));
+            assert_eq!((bytes, os_error.is_some()), ((9 * MANY).next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
             let arena = builder().allow_fallback(true).build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));

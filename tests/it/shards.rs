@@ -184,15 +184,15 @@ fn n_threads_fill_n_slots_by_all_methods() {
 // ---- activation
 
 /// Lets two threads take slots in turn until contention is detected, and then takes one more slot.
-fn bring_shards_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
+fn activate_shards<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
 where
     AtomicArena<T, S>: Sync,
 {
-    bring_shards_on_by(&|| assert!(arena.alloc(make()).is_ok()));
+    activate_shards_by(&|| assert!(arena.alloc(make()).is_ok()));
 }
 
-/// Does the same as `bring_shards_on`. `store` takes one slot.
-fn bring_shards_on_by(store: &(dyn Fn() + Sync)) {
+/// Does the same as `activate_shards`. `store` takes one slot.
+fn activate_shards_by(store: &(dyn Fn() + Sync)) {
     let turn = |thread: usize, round: usize| {
         if round % 2 == thread {
             (0..64).for_each(|_| store());
@@ -202,11 +202,11 @@ fn bring_shards_on_by(store: &(dyn Fn() + Sync)) {
     store();
 }
 
-/// The number of slots that `bring_shards_on` takes.
+/// The number of slots that `activate_shards` takes.
 const TAKEN: usize = 8 * 64 + 1;
 
 /// The number of unused slots in shards, which lie below the cursor.
-fn left_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
+fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
     arena.index_bound() - arena.count()
 }
 
@@ -214,9 +214,9 @@ fn left_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
 fn shards_are_activated_when_threads_take_slots_in_turn() {
     let mut arena = AtomicArena::with_capacity(LARGE);
     for _ in 0..3 {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
-        assert_eq!(left_in_shards(&arena) > 0, HAS_SHARDS);
+        assert_eq!(unused_in_shards(&arena) > 0, HAS_SHARDS);
         // The run exceeds the rest at the cursor. Single requests get that rest.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
@@ -232,9 +232,9 @@ fn shards_stay_inactive_with_one_thread_or_in_a_small_arena() {
     let alone = AtomicArena::with_capacity(LARGE);
     (0..TAKEN).for_each(|_| assert!(alone.alloc(7).is_ok()));
     let small = AtomicArena::with_capacity(1_000);
-    bring_shards_on(&small, || 7);
+    activate_shards(&small, || 7);
     for arena in [&alone, &small] {
-        assert_eq!((arena.count(), left_in_shards(arena) > 0), (TAKEN, SHARDS_FORCED));
+        assert_eq!((arena.count(), unused_in_shards(arena) > 0), (TAKEN, SHARDS_FORCED));
     }
 }
 
@@ -251,13 +251,13 @@ fn a_reset_deactivates_shards() {
     ];
     let mut arena = AtomicArena::with_capacity(LARGE);
     for empty in ways {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         empty(&mut arena);
         assert_eq!((arena.count(), arena.index_bound(), arena.remaining()), (0, 0, LARGE));
         assert!((0..200).all(|index| arena.publish(index).unwrap().0 == index));
-        assert_eq!((arena.count(), left_in_shards(&arena)), (200, 0));
+        assert_eq!((arena.count(), unused_in_shards(&arena)), (200, 0));
         arena.alloc(7).unwrap();
-        assert_eq!(left_in_shards(&arena), usize::from(SHARDS_FORCED));
+        assert_eq!(unused_in_shards(&arena), usize::from(SHARDS_FORCED));
         arena.reset();
     }
 }
@@ -265,7 +265,7 @@ fn a_reset_deactivates_shards() {
 #[test]
 fn exclusive_access_deactivates_shards() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     assert_eq!(arena.get_mut(0), Some(&mut 7));
     let bound = arena.index_bound();
     // Shards stay inactive until a request for one slot. Until then a run is returned to the
@@ -296,11 +296,11 @@ fn in_order_never_uses_shards() {
     ];
     for way in ways {
         arena.reset();
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         way(&mut arena);
         let bound = arena.index_bound();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (bound, bound + 1));
-        assert_eq!((arena.count(), left_in_shards(&arena)), (bound + 1, 0));
+        assert_eq!((arena.count(), unused_in_shards(&arena)), (bound + 1, 0));
         drop(arena.reserve(5).unwrap());
         assert_eq!(arena.index_bound(), bound + 1, "a run is returned to the cursor");
     }
@@ -309,7 +309,7 @@ fn in_order_never_uses_shards() {
 #[test]
 fn in_order_deactivates_shards() {
     let arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     let arena = arena.in_order();
     assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
     let bound = arena.index_bound();
@@ -327,7 +327,7 @@ fn in_order_deactivates_shards() {
 fn in_order_survives_reset_decommit() {
     let mut arena = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap().in_order();
     for _ in 0..3 {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         assert_eq!((arena.count(), arena.index_bound()), (TAKEN, TAKEN));
         arena.reset_decommit().unwrap();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (0, 1));
@@ -335,8 +335,8 @@ fn in_order_survives_reset_decommit() {
     }
     let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
     for _ in 0..3 {
-        bring_shards_on(&other, || 7);
-        assert_eq!(left_in_shards(&other) > 0, HAS_SHARDS);
+        activate_shards(&other, || 7);
+        assert_eq!(unused_in_shards(&other) > 0, HAS_SHARDS);
         other.reset_decommit().unwrap();
         assert_room(&other, LARGE, || 8);
         other.reset();
@@ -345,7 +345,7 @@ fn in_order_survives_reset_decommit() {
 
 // ---- contention
 
-const MAX_HANDLES: usize = scaled(100_000, 17_000);
+const MANY: usize = scaled(100_000, 17_000);
 
 /// Several threads store indices until the arena is full. Meanwhile `watch` is called repeatedly.
 fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
@@ -369,7 +369,7 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
                         }
                         _ => arena.publish_with(|index| index).ok().map(|(index, _)| index),
                     };
-                    let given: Vec<_> = (0..=MAX_HANDLES).map_while(next).collect();
+                    let given: Vec<_> = (0..=MANY).map_while(next).collect();
                     stored.fetch_add(given.len(), Ordering::Relaxed);
                     given
                 })
@@ -382,14 +382,11 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
         }
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(stored.into_inner(), MAX_HANDLES);
+    assert_eq!(stored.into_inner(), MANY);
     let mut all = given.concat();
     all.sort_unstable();
-    assert!(all.into_iter().eq(0..MAX_HANDLES), "each slot once");
-    assert_eq!(
-        (arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()),
-        (MAX_HANDLES, 0, true, MAX_HANDLES)
-    );
+    assert!(all.into_iter().eq(0..MANY), "each slot once");
+    assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (MANY, 0, true, MANY));
     assert!(arena.alloc(0).is_err() && arena.publish(0).is_err());
     let published = given.iter().skip(1).step_by(2).map(Vec::len).sum();
     assert_eq!(arena.iter().filter(|(index, value)| index == *value).count(), published);
@@ -397,27 +394,25 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
 
 #[test]
 fn contending_threads_fill_the_arena_to_the_last_slot() {
-    let mut arena = AtomicArena::with_capacity(MAX_HANDLES);
+    let mut arena = AtomicArena::with_capacity(MANY);
     for _ in 0..3 {
-        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MAX_HANDLES));
-        assert!(
-            arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MAX_HANDLES).map(|index| (index, index)))
-        );
+        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MANY));
+        assert!(arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MANY).map(|index| (index, index))));
         arena.reset();
-        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MAX_HANDLES, 0));
+        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MANY, 0));
     }
     // Repeat this with shards that are active from the start.
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     let rest: usize = thread::scope(|scope| {
         let fill = || iter::repeat_with(|| arena.alloc(8).is_ok()).take_while(|given| *given).count();
         [(); 3].map(|()| scope.spawn(fill)).map(|worker| worker.join().unwrap()).into_iter().sum()
     });
-    assert_eq!((rest, arena.is_full()), (MAX_HANDLES - TAKEN, true));
+    assert_eq!((rest, arena.is_full()), (MANY - TAKEN, true));
 }
 
 #[test]
 fn in_order_there_is_no_gap_under_contention() {
-    let mut arena = AtomicArena::with_capacity(MAX_HANDLES).in_order();
+    let mut arena = AtomicArena::with_capacity(MANY).in_order();
     for _ in 0..2 {
         hammer(&arena, || {
             let before = arena.index_bound();
@@ -440,7 +435,7 @@ struct Used<'l> {
 impl<'l> Used<'l> {
     fn new(ledger: &'l Ledger) -> Self {
         let mut arena = AtomicArena::with_capacity(LARGE);
-        bring_shards_on(&arena, || ledger.value());
+        activate_shards(&arena, || ledger.value());
         // Published values, and a hole.
         let hole = arena.reserve(3).unwrap();
         for _ in 0..10 {
@@ -457,7 +452,7 @@ impl<'l> Used<'l> {
         assert!(published.iter().all(|value| values.contains(value)));
         // The shards are inactive now.
         let values = Mutex::new(values);
-        bring_shards_on_by(&|| {
+        activate_shards_by(&|| {
             let value = arena.alloc(ledger.value()).unwrap();
             values.lock().unwrap().push((arena.index_of(value).unwrap(), value.id));
         });
@@ -496,7 +491,7 @@ fn with_active_shards_exclusive_methods_see_exactly_the_values() {
 #[test]
 fn with_active_shards_the_arena_is_a_slice_if_there_is_no_hole() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     let at: Vec<_> = arena.iter_mut().map(|(index, _)| index).collect();
     let whole = at.iter().copied().eq(0..TAKEN);
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), whole.then_some(TAKEN));
@@ -520,7 +515,7 @@ fn with_active_shards_compact_closes_the_holes() {
 #[test]
 fn with_active_shards_every_free_slot_is_filled() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || usize::MAX);
+    activate_shards(&arena, || usize::MAX);
     drop(arena.reserve(5).unwrap());
     arena.publish(usize::MAX).unwrap();
     let mut made = Vec::new();
@@ -534,7 +529,7 @@ fn with_active_shards_every_free_slot_is_filled() {
     assert_eq!((made.len(), arena.is_full()), (LARGE - TAKEN - 1, true));
     assert!(arena.alloc(7).is_err());
     arena.reset();
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     assert_eq!(arena.fill_default().iter().sum::<usize>(), 7 * TAKEN);
     assert_eq!((arena.remaining(), arena.alloc(7).is_err()), (0, true));
 }

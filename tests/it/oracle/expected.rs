@@ -107,11 +107,11 @@ impl Oracle {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.bound - self.left_over()
+        self.bound - self.free_below_cursor()
     }
 
     /// The number of slots below the cursor that single requests can get.
-    pub(crate) fn left_over(&self) -> usize {
+    pub(crate) fn free_below_cursor(&self) -> usize {
         self.shard.len() + self.vacant()
     }
 
@@ -154,11 +154,11 @@ impl Oracle {
         } else if !self.has_shard && self.bound < self.capacity() {
             return Some(Place::Run(self.take_from_cursor(1)));
         }
-        self.take_left_over()
+        self.take_below_cursor()
     }
 
     /// Takes one slot if the cursor has none, or without asking the cursor.
-    pub(crate) fn take_left_over(&mut self) -> Option<Place> {
+    pub(crate) fn take_below_cursor(&mut self) -> Option<Place> {
         if let Some(index) = self.shard.next() {
             self.slots[index] = Slot::Held;
             return Some(Place::Run(index..index + 1));
@@ -191,7 +191,7 @@ impl Oracle {
         let left = self.capacity() - self.bound;
         match (len, left) {
             (0, _) => self.nothing(),
-            (_, 0) => self.take_left_over().unwrap_or_else(|| self.nothing()),
+            (_, 0) => self.take_below_cursor().unwrap_or_else(|| self.nothing()),
             _ => Place::Run(self.take_from_cursor(len.min(left))),
         }
     }

@@ -263,7 +263,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let tags = self.oracle.tags(len.min(LONGEST));
         let (arena, src) = (self.arena, values::<T>(&tags));
         let left = self.oracle.capacity() - self.oracle.bound;
-        let fits = if left == 0 { self.oracle.left_over().min(1) } else { left }.min(src.len());
+        let fits = if left == 0 { self.oracle.free_below_cursor().min(1) } else { left }.min(src.len());
         let place = self.oracle.take_up_to(src.len());
         let done = with_clone_fuse(fuse, || arena.alloc_prefix_clone(&src));
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
@@ -332,7 +332,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let (start, capacity) = (self.oracle.bound, self.oracle.capacity());
         let got = local.alloc(T::new(tag));
         let place = match self.arena.index_bound() - start {
-            0 if start == capacity => self.oracle.take_left_over(),
+            0 if start == capacity => self.oracle.take_below_cursor(),
             len => {
                 assert!((1..=((capacity - start) / 16).max(1)).contains(&len), "a run of {len}");
                 Some(Place::Run(self.oracle.take_from_cursor(len)))

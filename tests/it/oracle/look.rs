@@ -18,7 +18,7 @@ pub(super) fn numbers<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Orac
     let stats = arena.stats();
     assert_eq!(
         (stats.capacity, stats.count, stats.vacant, stats.handles, stats.resets),
-        (oracle.capacity(), oracle.count(), oracle.left_over(), oracle.handles, oracle.epoch as u64)
+        (oracle.capacity(), oracle.count(), oracle.free_below_cursor(), oracle.handles, oracle.epoch as u64)
     );
     let written = oracle.written.iter().rposition(|&written| written).map_or(0, |last| last + 1);
     let high_water = written.max(oracle.bound)..=oracle.highest;

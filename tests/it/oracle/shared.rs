@@ -49,7 +49,7 @@ enum Refill {
     /// A run from the cursor, beginning at this index.
     Cursor(usize),
     /// A slot from below the cursor.
-    LeftOver(Place),
+    BelowCursor(Place),
     Refused,
 }
 
@@ -362,7 +362,7 @@ impl Known {
         if oracle.bound < oracle.capacity() {
             return Refill::Cursor(oracle.bound);
         }
-        oracle.take_left_over().map_or(Refill::Refused, Refill::LeftOver)
+        oracle.take_below_cursor().map_or(Refill::Refused, Refill::BelowCursor)
     }
 
     /// Called when the `Local` has its slot, before any other operation.
@@ -375,7 +375,7 @@ impl Known {
                 assert!((1..=most).contains(&len), "a run of {len}, and {left} are left");
                 self.run = Place::Run(ground.oracle.take_from_cursor(len));
             }
-            Refill::LeftOver(place) => self.run = place.clone(),
+            Refill::BelowCursor(place) => self.run = place.clone(),
             Refill::Refused => self.run = Place::Run(0..0),
         }
         self.next = match &self.run {
