@@ -22,10 +22,11 @@ mod machine;
 mod report;
 mod ways;
 
-use std::fs;
+use std::fmt;
+use std::fs::File;
 use std::hint::{black_box, spin_loop};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -41,6 +42,8 @@ use ways::{EVENTS, Event, MOST_ROUNDS, Way, Ways};
 
 /// Measures how long a producer takes to store an event, in four ways, and how often it misses its
 /// deadline.
+///
+/// Exit code: 0, 1 if the measurement fails, 2 if the options are wrong or FILE cannot be opened.
 #[derive(Parser)]
 struct Options {
     /// Deadline for storing one event
@@ -59,23 +62,54 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // The file is opened before the measurement, which takes seconds, and written after it.
+    let svg = match options.svg.as_deref().map(open).transpose() {
+        Ok(svg) => svg,
+        Err(failure) => return failed(failure, 2),
+    };
     let report = match run(&options) {
         Ok(report) => report,
-        Err(refused) => {
-            eprintln!("realtime: {refused}");
-            return ExitCode::FAILURE;
-        }
+        Err(refused) => return failed(refused, 1),
     };
     // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{report}");
-    let Some(path) = &options.svg else { return ExitCode::SUCCESS };
-    match fs::write(path, chart::Chart(&report).to_string()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("realtime: cannot write {}: {error}", path.display());
-            ExitCode::FAILURE
-        }
+    match svg.map(|svg| svg.write(&chart::Chart(&report).to_string())) {
+        Some(Err(failure)) => failed(failure, 1),
+        _ => ExitCode::SUCCESS,
     }
+}
+
+fn failed(failure: impl fmt::Display, code: u8) -> ExitCode {
+    eprintln!("realtime: {failure}");
+    ExitCode::from(code)
+}
+
+/// The file of the chart, open for writing.
+struct Svg<'o> {
+    path: &'o Path,
+    file: File,
+}
+
+/// Opens the file without changing it, so that a measurement that fails leaves an old chart alone.
+fn open(path: &Path) -> Result<Svg<'_>, String> {
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    file.map(|file| Svg { path, file }).map_err(|error| cannot_write(path, &error))
+}
+
+impl Svg<'_> {
+    fn write(mut self, chart: &str) -> Result<(), String> {
+        let written = self.truncate().and_then(|()| self.file.write_all(chart.as_bytes()));
+        written.map_err(|error| cannot_write(self.path, &error))
+    }
+
+    /// Removes an old chart. A pipe or a terminal has no length that could be set.
+    fn truncate(&self) -> io::Result<()> {
+        if self.file.metadata()?.is_file() { self.file.set_len(0) } else { Ok(()) }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }
 
 fn run(options: &Options) -> Result<Report, MapError> {

@@ -40,7 +40,8 @@ use table::{Shortage, Table};
 ///
 /// A text file is valid UTF-8. A word is a run of letters, digits and `_`, and case matters. Files
 /// that .gitignore names are left out, and so is .git itself, but not hidden files. Exit code: 0, 1
-/// if --check finds a difference, 2 if the index cannot be created.
+/// if --check finds a difference, 2 if the index cannot be created or is incomplete because a file
+/// or a folder cannot be read.
 #[derive(Parser)]
 struct Options {
     /// Files and folders to index [default: the repository of this example]
@@ -118,6 +119,10 @@ fn run(options: &Options) -> Result<ExitCode, Failure> {
         let differences = check::differences(&table, &sources, &tally);
         printed = printed.and_then(|()| report::verdict(&mut out, &differences));
         code = ExitCode::from(u8::from(!differences.is_empty()));
+    }
+    // The index is incomplete, whatever else was found.
+    if tally.skipped.iter().any(|skip| matches!(skip, Skip::Unreadable(_))) {
+        code = ExitCode::from(2);
     }
     match printed {
         // A closed pipe, for example of `head`, means that the reader has read enough.

@@ -85,7 +85,9 @@ impl Report<'_, '_> {
         let (words, bytes) = self.table.lost().fold((0, 0), |(n, bytes), word| (n + 1, bytes + word.text.len()));
         writeln!(
             out,
-            "stored for nothing, as another thread had linked the same word first: {words} words, {bytes} bytes"
+            "unused, because another thread linked the same word first: {}, {}",
+            counted(words, "word"),
+            counted(bytes, "byte")
         )
     }
 
@@ -98,16 +100,22 @@ impl Report<'_, '_> {
         places.sort_unstable();
         // A word may occur several times on one line.
         places.dedup();
-        writeln!(out, "\n{text} on {} line(s), in {} file(s)", places.len(), self.table.files(word))?;
+        let (lines, files) = (counted(places.len(), "line"), counted(self.table.files(word), "file"));
+        writeln!(out, "\n{text} on {lines}, in {files}")?;
         places.iter().try_for_each(|(path, line)| writeln!(out, "{}:{line}", path.display()))
     }
+}
+
+/// Formats a number with its noun, in the plural unless the number is 1.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Prints the result of the check, with at most ten differences.
 pub(crate) fn verdict(out: &mut impl Write, differences: &[String]) -> io::Result<()> {
     match differences.len() {
         0 => writeln!(out, "\ncheck: a HashMap filled by one thread holds the same words at the same places")?,
-        count => writeln!(out, "\ncheck: {count} difference(s)")?,
+        count => writeln!(out, "\ncheck: {}", counted(count, "difference"))?,
     }
     differences.iter().take(10).try_for_each(|difference| writeln!(out, "  {difference}"))?;
     out.flush()
