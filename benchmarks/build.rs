@@ -1,4 +1,4 @@
-//! Notes the compiler that builds the benchmarks, for the result files.
+//! Records the compiler that builds the benchmarks, for the result files.
 
 use std::{env, process::Command};
 

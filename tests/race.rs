@@ -1,17 +1,18 @@
-//! For ThreadSanitizer, which sees a missing ordering on any machine (x86 never shows one): `checks/thread-sanitizer`.
-//! Without it, a quick test that everything arrives whole.
+//! Scenarios for ThreadSanitizer, which detects a missing ordering on any machine, although x86
+//! never shows its effect (`checks/thread-sanitizer`). Without the sanitizer this is a quick test
+//! that all values arrive whole.
 //!
-//! The standard library is not instrumented, so the sanitizer does not see what its locks, channels and scoped threads
-//! order, and would report what is right. Hence no harness, and nothing but `spawn` and `join`; arenas in `static`s,
-//! because such threads borrow nothing else; and a gate of Relaxed operations, so that threads overlap without being
-//! ordered by it.
+//! The standard library is not instrumented. The sanitizer therefore does not see the edges of its
+//! locks, channels and scoped threads, and would report correct code. For this reason there is no
+//! test harness, and the scenarios use only `spawn` and `join`, with arenas in `static`s. A gate of
+//! Relaxed operations makes the threads overlap without an ordering between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use atomicarena::StaticArena;
 
-/// How often each scenario is run, and how often a slot goes round in each.
+/// The number of runs of each scenario, and of takes and returns in each.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
 const TURNS: usize = if cfg!(miri) { 5 } else { 100 };
 
@@ -21,10 +22,10 @@ fn task<R>(f: impl FnOnce() -> R + Send + 'static) -> Task<R> {
     Box::new(f)
 }
 
-/// Runs each task in a thread of its own, and waits for all of them; what each returned, in order.
+/// Runs each task in its own thread, and returns their results in order.
 fn together<R: Send + 'static, const N: usize>(tasks: [Task<R>; N]) -> Vec<R> {
     static ARRIVED: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed, all: the gate must order nothing.
+    // All operations are Relaxed, because the gate must not order anything.
     let all = ARRIVED.load(Ordering::Relaxed) + N;
     let threads = tasks.map(|task| {
         thread::spawn(move || {
@@ -38,7 +39,7 @@ fn together<R: Send + 'static, const N: usize>(tasks: [Task<R>; N]) -> Vec<R> {
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
-/// A value whose parts tell when they do not belong together, some of them behind a pointer.
+/// A value that can check its own integrity. Part of it is behind a pointer.
 struct Parts {
     here: [usize; 2],
     there: Box<usize>,
@@ -54,7 +55,7 @@ impl Parts {
     }
 }
 
-/// Looks at each value, and returns how many there were.
+/// Checks each value, and returns their number.
 fn check<'a>(values: impl Iterator<Item = &'a Parts>) -> usize {
     values.fold(0, |seen, value| {
         value.check();
@@ -62,7 +63,7 @@ fn check<'a>(values: impl Iterator<Item = &'a Parts>) -> usize {
     })
 }
 
-/// E1: who finds a value by its index, or meets it, sees all that was written before.
+/// E1: a thread that finds a value by its index, or in an iteration, sees all earlier writes.
 fn publish_then_get() {
     const VALUES: usize = 8;
     static ARENA: StaticArena<Parts, { 2 * VALUES * ROUNDS }> = StaticArena::new();
@@ -102,7 +103,7 @@ fn publish_then_get_slice() {
     }
 }
 
-/// Looks again and again, until there is that much to see.
+/// Calls `look` until it returns at least `all`.
 fn until(look: impl Fn() -> usize + Send + 'static, all: usize) -> Task<()> {
     task(move || {
         while look() < all {
@@ -111,7 +112,7 @@ fn until(look: impl Fn() -> usize + Send + 'static, all: usize) -> Task<()> {
     })
 }
 
-/// Takes a run, writes to it, and lets it go; again and again, as often as there is one to be had.
+/// Takes a run, writes to it and drops it, repeatedly.
 fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize) -> Task<()> {
     task(move || {
         for turn in 0..TURNS {
@@ -125,9 +126,9 @@ fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize)
     })
 }
 
-/// E2 at the cursor: a run that comes back was written to by its old owner, and is by its new one. Nobody holds more
-/// than that run, so whoever gives it back lowers the cursor.
-fn give_back_by_the_cursor() {
+/// E2 at the cursor: a returned run was written by its old owner, and is written by its new one. No
+/// thread holds more than that run, so returning it retracts the cursor.
+fn return_by_the_cursor() {
     static RUN: StaticArena<[usize; 2], 3> = StaticArena::new();
     // One slot is taken by an addition, several by a compare-and-swap.
     static SLOT: StaticArena<[usize; 2], 1> = StaticArena::new();
@@ -137,11 +138,11 @@ fn give_back_by_the_cursor() {
     assert!(RUN.is_empty() && SLOT.is_empty());
 }
 
-/// E2 below the cursor: the same for slots that are vacant.
-fn give_back_by_vacancy() {
+/// E2 below the cursor: the same for vacant slots.
+fn return_by_vacancy() {
     static ARENA: StaticArena<[usize; 2], 4> = StaticArena::new();
     let mut runs: Vec<_> = (0..4).map(|_| ARENA.reserve(1).unwrap()).collect();
-    // The last two stay, so the cursor does too.
+    // The last two slots stay in use, so the cursor stays, too.
     for mut kept in runs.split_off(2) {
         kept.push([0; 2]).unwrap();
         kept.finish();
@@ -153,8 +154,9 @@ fn give_back_by_vacancy() {
     assert_eq!(ARENA.remaining(), 2);
 }
 
-/// E2 from and to everybody: what a reservation wrote to is given to a `Local`, to `alloc`, to a bulk copy.
-fn give_back_to_others() {
+/// E2 between different methods: slots written by a reservation go to a `Local`, to `alloc` and to
+/// a bulk copy.
+fn return_to_others() {
     const SLOTS: usize = 64;
     static ARENA: StaticArena<[usize; 2], { SLOTS * ROUNDS }> = StaticArena::new();
     let mut all = 0;
@@ -163,7 +165,8 @@ fn give_back_to_others() {
             task(move || {
                 let mut kept = 0;
                 for turn in 0..10 {
-                    // Written to the end, and shortened: the rest goes back by the cursor or below it.
+                    // The run is written to its end, and shortened. The rest is returned by the
+                    // cursor or below it.
                     let Ok(mut run) = ARENA.reserve(4) else { break };
                     run.fill_from_iter((0..).map(|place| [turn, place]));
                     run.truncate(turn % 2);
@@ -194,7 +197,8 @@ fn give_back_to_others() {
     }
 }
 
-/// No slot has two owners: they would write to it in two threads. And what they wrote is there after the join.
+/// No slot has two owners, which would write to it in two threads. The written values are visible
+/// after the join.
 fn alloc_then_join() {
     const EACH: usize = 8;
     static ARENA: StaticArena<[usize; 2], { 4 * EACH * ROUNDS }> = StaticArena::new();
@@ -224,7 +228,7 @@ fn alloc_then_join() {
     }
 }
 
-/// E2 for a whole arena: it goes from holder to holder, with what is stored beside its values.
+/// E2 for a whole arena: it passes from holder to holder, with the metadata beside its values.
 #[cfg(feature = "pool")]
 fn pass_on_an_arena() {
     let pool: &'static atomicarena::ArenaPool<Parts> = Box::leak(Box::new(atomicarena::ArenaPool::new(2, 4)));
@@ -249,9 +253,9 @@ fn main() {
     for (name, scenario) in [
         ("publish_then_get", publish_then_get as fn()),
         ("publish_then_get_slice", publish_then_get_slice),
-        ("give_back_by_the_cursor", give_back_by_the_cursor),
-        ("give_back_by_vacancy", give_back_by_vacancy),
-        ("give_back_to_others", give_back_to_others),
+        ("return_by_the_cursor", return_by_the_cursor),
+        ("return_by_vacancy", return_by_vacancy),
+        ("return_to_others", return_to_others),
         ("alloc_then_join", alloc_then_join),
         #[cfg(feature = "pool")]
         ("pass_on_an_arena", pass_on_an_arena),

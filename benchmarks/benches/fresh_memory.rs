@@ -1,13 +1,14 @@
-//! Filling 1 GiB of memory that nobody has touched yet: small pages beside huge ones, in one run.
+//! Filling 1 GiB of memory that was never touched: small pages and huge pages, in one run.
 //!
 //! ```text
 //! cargo bench --bench fresh_memory
 //! ```
 //!
-//! An arena is made, filled from the first slot to the last, and dropped; the ways take turns, so that whatever else the
-//! machine does meets all of them alike. What is printed is the time to fill, the median and the best of the rounds,
-//! and the page faults meanwhile. The prefaulted arena has met its faults while it was made: that time stands beside it.
-//! Transparent huge pages are advice: the faults tell whether the kernel had some.
+//! An arena is created, filled from the first slot to the last, and dropped. The ways take turns,
+//! so that other programs on the machine affect all of them alike. The output is the time to fill,
+//! as the median and the minimum of the rounds, and the page faults meanwhile. The prefaulted arena
+//! has its page faults while it is created, and that time is printed beside it. Transparent huge
+//! pages are only advice: the number of faults tells whether the kernel used them.
 
 use std::{
     hint::black_box,
@@ -16,13 +17,13 @@ use std::{
 
 use atomicarena::{AtomicArena, HugePages, MapError, Storage};
 
-/// A cache line, so that filling is writing and little else.
+/// A cache line, so that filling consists mainly of writes.
 type Line = [u64; 8];
 
 const SLOTS: usize = (1 << 30) / size_of::<Line>();
 const ROUNDS: usize = 5;
 
-/// What one round of one way took.
+/// The result of one round of one way.
 struct Turn {
     make: Duration,
     fill: Duration,
@@ -50,13 +51,14 @@ fn turn<S: Storage<Line>>(make: impl FnOnce() -> Result<AtomicArena<Line, S>, Ma
     Ok(Turn { make, fill: start.elapsed(), faults: minor_faults() - faults })
 }
 
-/// Page faults of this process that needed no disk: the pages it touched for the first time.
+/// Returns the page faults of this process without disk access, that is, the pages touched for the
+/// first time.
 fn minor_faults() -> i64 {
     #[cfg(unix)]
     {
-        // SAFETY: all zeros is a valid rusage.
+        // SAFETY: all zeros is a valid `rusage`.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: `usage` is a rusage that may be written.
+        // SAFETY: `usage` is a `rusage` that may be written.
         unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
         usage.ru_minflt
     }

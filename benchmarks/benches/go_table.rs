@@ -1,11 +1,11 @@
 //! The table of the Go original: `Alloc`, `Reset`, `AppendSlice` of 1,000, and native allocations
 //! of the same bytes, from 100 B to 1 GB.
 //!
-//! Three things differ on purpose. The original's `Reset` is filled once and then reset again and
-//! again; here it is filled each time. What the original calls readers during a reset the compiler
-//! refuses here, for `reset` takes `&mut`: the counterpart is an arena behind an `RwLock`, whose
-//! readers come and go between the resets. And the arena of each size holds as many values as have
-//! so many bytes; the original counts the pointers to them.
+//! Three things differ on purpose. First, the `Reset` of the original is filled once and then reset
+//! again and again. Here it is filled each time. Second, the original calls readers during a reset,
+//! which the compiler refuses here, because `reset` takes `&mut`. The counterpart is an arena
+//! behind an `RwLock`, whose readers come and go between the resets. Third, the arena of each size
+//! holds as many values as fit in that number of bytes. The original counts the pointers to them.
 
 use std::{
     hint::black_box,
@@ -44,8 +44,8 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
     group
 }
 
-/// One value; when the arena is full, a reset, as in the original. With a gigabyte the pages are
-/// new for as long as the arena was not full once.
+/// Stores one value. If the arena is full, it is reset, as in the original. With a gigabyte, the
+/// pages are new until the arena was full once.
 fn alloc(criterion: &mut Criterion) {
     let mut group = group(criterion, "alloc");
     for (name, bytes) in SIZES {
@@ -66,11 +66,12 @@ fn alloc(criterion: &mut Criterion) {
     });
 }
 
-/// Reset, of an arena that is filled again each time. The filling is not timed.
+/// Resets an arena that is filled again each time. The filling is not timed.
 ///
-/// They are filled and reset for a twentieth of a second, as many at once as have a gigabyte in all;
-/// what that took is scaled to the number that was asked for, or the large ones would be filled for
-/// hours. Reading the clock costs some 20 ns and is part of what the largest shows.
+/// Arenas are filled and reset for a twentieth of a second, as many at once as take a gigabyte
+/// together. The time is then scaled to the requested number, because filling the large arenas
+/// would otherwise take hours. Reading the clock costs about 20 ns, and is part of the result of
+/// the largest.
 fn reset(criterion: &mut Criterion) {
     let mut group = group(criterion, "reset, filled each time");
     for (name, bytes) in SIZES {
@@ -98,7 +99,7 @@ fn reset(criterion: &mut Criterion) {
     }
 }
 
-/// A reset and 1,000 values at once.
+/// A reset and 1,000 values in bulk.
 fn append_slice(criterion: &mut Criterion) {
     let mut group = group(criterion, "append a slice of 1,000");
     let values: Vec<u64> = (1..=1_000).collect();
@@ -123,22 +124,22 @@ fn append_slice(criterion: &mut Criterion) {
     });
 }
 
-/// A reset and 1,000 published values behind a lock, while another thread reads what it may.
+/// A reset and 1,000 published values behind a lock, while another thread reads when it can.
 fn readers(criterion: &mut Criterion) {
     let mut group = group(criterion, "reset and 1,000 published, beside a reader");
     let lock = RwLock::new(AtomicArena::<u64>::with_capacity(1_000));
     let done = AtomicBool::new(false);
     let publish = || {
-        let mut arena = lock.write().expect("nobody panicked");
+        let mut arena = lock.write().expect("no thread panicked");
         arena.reset();
         arena.fill_with(|index| index as u64);
         arena.publish_all();
     };
-    group.bench_function("RwLock<AtomicArena>, nobody reads", |bencher| bencher.iter(publish));
+    group.bench_function("RwLock<AtomicArena>, no readers", |bencher| bencher.iter(publish));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let arena = lock.read().expect("nobody panicked");
+                let arena = lock.read().expect("no thread panicked");
                 black_box(arena.iter().map(|(_, value)| *value).sum::<u64>());
             }
         });
@@ -147,7 +148,7 @@ fn readers(criterion: &mut Criterion) {
     });
 }
 
-/// Blocks of so many bytes: from the system, and from arenas of a hundred such blocks.
+/// Blocks of a number of bytes: from the system, and from arenas of a hundred such blocks.
 fn blocks(criterion: &mut Criterion) {
     let mut group = group(criterion, "a zeroed block");
     for (name, bytes) in SIZES {
@@ -155,7 +156,7 @@ fn blocks(criterion: &mut Criterion) {
             bencher.iter(|| black_box(vec![0_u8; black_box(bytes)]));
         });
     }
-    /// Larger ones would not fit on the stack where the compiler does not build them in place.
+    /// Larger blocks would not fit on the stack if the compiler does not build them in place.
     macro_rules! boxed {
         ($($name:literal $bytes:literal),*) => {$(
             group.bench_function(BenchmarkId::new("Box::new([0; N])", $name), |bencher| {

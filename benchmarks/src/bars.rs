@@ -1,4 +1,4 @@
-//! The bars: what the numbers must show, as ratios within one run.
+//! The bars: targets for the figures, as ratios within one run.
 
 use serde::Serialize;
 
@@ -13,20 +13,21 @@ use crate::{
 pub struct Bar {
     pub what: String,
     pub bar: String,
-    /// The median over the rounds; for a ratio, of the ratios within each round.
+    /// The median over the rounds. For a ratio, the median of the ratios within each round.
     pub measured: f64,
-    /// The same of the minima. Load from elsewhere makes medians worse, minima hardly.
+    /// The same for the minima. Other load on the machine makes medians worse, but hardly the
+    /// minima.
     pub of_minima: f64,
     pub unit: &'static str,
     pub limit: f64,
     pub met: bool,
 }
 
-/// The limit twice: a container that hands out one place after the other cannot store several
-/// values with one instruction, a loop that nobody looks into can.
+/// The limit appears twice: a container that hands out one slot after another cannot store several
+/// values with one instruction, but a plain loop can.
 const STORE_LOOPS: [&str; 2] = ["a store loop, one by one", "a store loop"];
 
-/// Every bar that the rows suffice for.
+/// Returns every bar for which there are enough rows.
 pub fn bars(rows: &[Row]) -> Vec<Bar> {
     let mut bars = Bars { rows: Rows(rows), bars: Vec::new() };
     bars.filling();
@@ -45,7 +46,7 @@ impl<'a> Rows<'a> {
         self.0.iter().filter(move |row| row.group == group && row.subject == subject)
     }
 
-    /// What was put with warm pages.
+    /// Values stored with warm pages.
     fn put(self, what: What, threads: usize, subject: &str) -> Option<&'a Row> {
         self.0.iter().find(|row| {
             matches!(row.group, Group::Fill | Group::Bulk)
@@ -56,7 +57,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The peer with the smallest median among those that stand beside a row.
+    /// Returns the peer with the smallest median in the table of a row.
     fn best_peer(self, beside: &Row) -> Option<&'a Row> {
         self.0
             .iter()
@@ -94,7 +95,7 @@ impl Bars<'_> {
         self.ratio_to(what, row, to, limit, "");
     }
 
-    /// `how` says how the other was measured, where that is another way.
+    /// `how` describes how the peer was measured, if that differs.
     fn ratio_to(&mut self, what: &str, row: Option<&Row>, to: Option<&Row>, limit: f64, how: &str) {
         let (Some(row), Some(to)) = (row, to) else { return };
         let ratios: Vec<f64> = row.samples.iter().zip(&to.samples).map(|(a, b)| a / b).collect();
@@ -173,7 +174,7 @@ impl Bars<'_> {
         for subject in [single::RESET_OWNED, single::RESET_PUBLISHED] {
             let mut sizes = rows.of(Group::Reset, subject);
             let (small, large) = (sizes.next(), sizes.next());
-            // A few nanoseconds, on clocks that go in steps of ten.
+            // A few nanoseconds, on clocks with steps of ten.
             self.number(&format!("{subject}, 1 KB"), small, 30.0);
             self.number(&format!("{subject}, 1 GB"), large, 30.0);
         }
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_taken_within_each_round() {
-        // Each round is slower than the last, for both: only the ratio says who is faster.
+        // Each round is slower than the last one, for both. Only the ratio tells which is faster.
         let rows =
             [row("Local::alloc", Kind::Ours, &[1.0, 10.0, 100.0]), row("Vec::push", Kind::Peer, &[2.0, 20.0, 200.0])];
         let bars = bars(&rows);

@@ -1,5 +1,5 @@
-//! Charts as SVG: bars for what was measured with one thread and with the most, and, where more
-//! than two numbers of threads were measured, lines for how the cost grows with them.
+//! Charts as SVG: bars for the measurements with one thread and with the most threads, and lines
+//! for the growth of the cost if more than two numbers of threads were measured.
 
 use std::path::Path;
 
@@ -29,15 +29,15 @@ const LIMITS: RGBColor = RGBColor(188, 188, 188);
 
 const WIDTH: i32 = 960;
 const MARGIN: i32 = 24;
-/// Where the names of the subjects end and the bars begin.
+/// The boundary between the names of the subjects and the bars.
 const NAMES: i32 = 270;
-/// What is kept free behind the longest bar, for its number.
+/// The space behind the longest bar, for its number.
 const NUMBERS: i32 = 52;
 const BAR: i32 = 22;
 const HEAD: i32 = 84;
 const FOOT: i32 = 44;
 
-/// Writes every chart that the rows suffice for.
+/// Writes every chart for which there are enough rows.
 pub fn write(rows: &[Row], folder: &Path) -> Result<()> {
     let fills = [
         (What::U64, "fill-u64.svg"),
@@ -107,7 +107,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Wide enough for all values, ending at a 1, a 2 or a 5 below the least.
+    /// Creates an axis for all values, which ends at the next 1, 2 or 5 below the least.
     fn over(values: impl Iterator<Item = f64>, from: i32, to: i32) -> Self {
         let (least, most) = values
             .filter(|value| *value > 0.0)
@@ -121,7 +121,7 @@ impl Axis {
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Those ticks within it that leave enough room for their numbers.
+    /// Returns the ticks that leave enough space for their numbers.
     fn ticks(&self) -> Vec<f64> {
         let within: Vec<f64> = ticks().filter(|tick| *tick >= self.least && *tick <= self.most).collect();
         let gap = |a: f64, b: f64| (self.at(a) - self.at(b)).abs();
@@ -141,7 +141,7 @@ fn tick_label(value: f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6)
 }
 
-/// Subjects below each other, panels side by side: the first and the last.
+/// Draws the subjects below each other, with panels for the first and the last number of threads.
 fn draw_bars(path: &Path, title: &str, panels: &[Panel<'_>]) -> Result<()> {
     let mut panels: Vec<&Panel<'_>> = panels.iter().filter(|panel| !panel.rows.is_empty()).collect();
     if panels.len() > 2 {
@@ -214,7 +214,7 @@ fn legend<'a>(area: &Area<'a>, y: i32) -> Drawn<'a> {
     area.draw_text("shorter is better; logarithmic", &text(13, FAINT, HPos::Left), (x, y))
 }
 
-/// How the cost grows with the number of threads.
+/// Draws the growth of the cost with the number of threads.
 fn draw_lines(path: &Path, title: &str, panels: &[Panel<'_>]) -> Result<()> {
     let cannot = || format!("cannot draw {}", path.display());
     let height = 620;
@@ -241,7 +241,7 @@ fn draw_lines(path: &Path, title: &str, panels: &[Panel<'_>]) -> Result<()> {
         area.draw(&PathElement::new(line, style)).with_context(cannot)?;
         ends.push((up.at(last.median), last));
     }
-    // Names beside the ends of the lines, moved apart where they would cover each other.
+    // Writes the names at the ends of the lines, at a distance from each other.
     ends.sort_by_key(|(y, _)| *y);
     let mut free = HEAD - 20;
     for (y, row) in ends {

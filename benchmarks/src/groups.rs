@@ -1,4 +1,4 @@
-//! What is measured, group by group.
+//! The measurements, group by group.
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
@@ -18,7 +18,7 @@ use crate::{
     work::{Element, Line},
 };
 
-/// Runs every group that was asked for.
+/// Runs every selected group.
 pub struct Runner<'a> {
     pub settings: &'a Settings,
     pub progress: &'a ProgressBar,
@@ -30,7 +30,7 @@ const NANOS_PER_ELEMENT: &str = "ns per element";
 
 impl Runner<'_> {
     pub fn run(&mut self) -> Result<()> {
-        // What is true only in a fresh process is asked first, while this one is small.
+        // Measurements in fresh processes come first, while this process is small.
         let settings = self.settings;
         for group in
             [Group::Construct, Group::Memory, Group::Fill, Group::Bulk, Group::Read, Group::Refusal, Group::Reset]
@@ -54,7 +54,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// How far the progress bar goes: turns, all in all.
+    /// Returns the length of the progress bar: the number of turns in total.
     pub fn turns(settings: &Settings) -> u64 {
         let mut turns = 0;
         let has = |group| settings.groups.contains(&group);
@@ -113,8 +113,8 @@ impl Runner<'_> {
             unit: NANOS_PER_ELEMENT,
         };
         let names: Vec<_> = entrants.iter().map(|entrant| (entrant.name, entrant.kind)).collect();
-        // Before anything counts, a turn in which every single place is looked at. It also
-        // brings the pages that the warm turns find.
+        // The first turn does not count. It checks every single place, and touches the pages that
+        // the warm turns use.
         interleave(&circumstances, &names, 1, &mut self.dice, self.progress, |entrant, seed| {
             (entrants[entrant].turn)(&plan, seed, true)
         })?;
@@ -283,7 +283,7 @@ fn takes_part(settings: &Settings, entrant: &Entrant, pages: Pages) -> bool {
     settings.wants(entrant.name, entrant.kind != Kind::Peer) && (pages != Pages::Reused || entrant.resets)
 }
 
-/// One reader alone, one beside a publisher, and as many as there is room for.
+/// One reader alone, one beside a publisher, and as many as there are processors for.
 fn readings(settings: &Settings) -> Vec<Reading> {
     let most = settings.threads.iter().copied().max().unwrap_or(1);
     let mut of_each = vec![(1, false)];

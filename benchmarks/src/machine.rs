@@ -1,4 +1,4 @@
-//! What the numbers were measured on: no names of hosts, people or folders.
+//! The machine of the measurement, without names of hosts, people or folders.
 
 use std::{env::consts, fs, num::NonZeroUsize, thread};
 
@@ -7,20 +7,21 @@ use serde::Serialize;
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     pub processor: String,
-    /// Processors this program may use.
+    /// The number of processors that this program may use.
     pub processors: usize,
-    /// Size and kind of each cache the first processor sees.
+    /// The size and the kind of each cache of the first processor.
     pub caches: Vec<String>,
     pub memory_gib: Option<u64>,
     pub target: String,
     pub kernel: String,
     pub huge_pages: String,
     pub compiler: String,
-    /// Runnable tasks of others, on average over the last minute when the run began.
+    /// The average number of runnable tasks of other programs over the last minute, at the
+    /// beginning of the run.
     pub load: Option<f64>,
 }
 
-/// The first line of a file that starts with a key, less the key and the colon.
+/// Returns the first line of a file that starts with a key, without the key and the colon.
 fn field(path: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
@@ -50,7 +51,7 @@ impl Machine {
             caches,
             memory_gib,
             target: format!("{} {}", consts::ARCH, consts::OS),
-            // The number alone: what follows it may name a provider.
+            // Only the number, because the rest may name a provider.
             kernel: release.split(['-', '+']).next().unwrap_or_default().to_owned(),
             huge_pages: line("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_else(unknown),
             compiler: env!("COMPILED_BY").to_owned(),
@@ -58,7 +59,7 @@ impl Machine {
         }
     }
 
-    /// One line for each thing that is known.
+    /// One line for each known property.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("{}, {} processors", self.processor, self.processors),

@@ -1,5 +1,5 @@
-//! `compare`: this crate beside its peers and beside the limits of the machine.
-//! The method, and how it is known that nothing is optimised away, is in the README.
+//! `compare` measures this crate beside its peers and beside the limits of the machine. The README
+//! describes the method, and why nothing is optimised away.
 
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     if cfg!(debug_assertions) {
-        eprintln!("compare: built without optimisation; the numbers say nothing (use --release)");
+        eprintln!("compare: built without optimisation; the figures are meaningless (use --release)");
     }
 
     let settings = Settings::new(arguments)?;

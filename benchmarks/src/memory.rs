@@ -1,4 +1,4 @@
-//! What the allocator does with freed memory, and what the kernel says is resident.
+//! What the allocator does with freed memory, and what the kernel reports as resident.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::subject::Pages;
 
-/// The system's allocator; counts what is asked of it while it is told to.
+/// The system's allocator. It counts requests while counting is on.
 pub struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
@@ -24,7 +24,7 @@ impl Counting {
         }
     }
 
-    /// Runs something and says how many allocations the process made meanwhile.
+    /// Runs `f` and returns the number of allocations of the process meanwhile.
     pub fn during<R>(run: impl FnOnce() -> R) -> (R, u64) {
         let before = COUNT.load(Ordering::Relaxed);
         COUNTS.store(true, Ordering::SeqCst);
@@ -34,7 +34,7 @@ impl Counting {
     }
 }
 
-// SAFETY: everything is handed on to `System` as it came.
+// SAFETY: every call is passed on to `System` unchanged.
 unsafe impl GlobalAlloc for Counting {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -64,8 +64,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Tells glibc whether large blocks come from freed memory, whose pages are there, or from the
-/// kernel. Elsewhere than with glibc this does nothing, and warm is what the allocator makes of it.
+/// Makes glibc take large blocks from freed memory, whose pages were touched before, or from the
+/// kernel. Without glibc it does nothing, and warm memory depends on the allocator.
 pub fn prepare(pages: Pages) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -73,7 +73,7 @@ pub fn prepare(pages: Pages) {
             Pages::Cold => (65_536, 64 * 1024),
             Pages::Warm | Pages::Reused => (0, 32 * 1024 * 1024),
         };
-        // SAFETY: mallopt may be called at any time; it only changes what malloc does later.
+        // SAFETY: `mallopt` may be called at any time. It only changes later calls of `malloc`.
         unsafe {
             libc::mallopt(libc::M_MMAP_MAX, blocks);
             libc::mallopt(libc::M_MMAP_THRESHOLD, threshold);
@@ -84,25 +84,26 @@ pub fn prepare(pages: Pages) {
     let _ = pages;
 }
 
-/// Gives every free page of the heap back to the kernel.
+/// Returns every free page of the heap to the kernel.
 pub fn give_free_pages_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim may be called at any time.
+    // SAFETY: `malloc_trim` may be called at any time.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-/// From now on this process counts in small pages: huge ones would round the count up.
+/// Makes this process use small pages only, because a huge page would round the count up.
 pub fn count_in_small_pages() {
     #[cfg(target_os = "linux")]
-    // SAFETY: PR_SET_THP_DISABLE takes a flag and three zeros.
+    // SAFETY: `PR_SET_THP_DISABLE` takes a flag and three zeros.
     unsafe {
         libc::prctl(libc::PR_SET_THP_DISABLE, 1_u64, 0_u64, 0_u64, 0_u64);
     }
 }
 
-/// Resident bytes of this process, exactly: /proc/self/statm lags behind by some pages per thread.
+/// Returns the exact number of resident bytes of this process. /proc/self/statm lags behind by some
+/// pages per thread.
 pub fn resident_bytes() -> Result<u64> {
     let path = "/proc/self/smaps_rollup";
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
@@ -115,13 +116,14 @@ pub fn resident_bytes() -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// Page faults of this process that needed no disk: the pages it touched for the first time.
+/// Returns the page faults of this process without disk access, that is, the pages touched for the
+/// first time.
 pub fn minor_faults() -> u64 {
     #[cfg(unix)]
     {
-        // SAFETY: all zeros is a valid rusage.
+        // SAFETY: all zeros is a valid `rusage`.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: `usage` is a rusage that may be written.
+        // SAFETY: `usage` is a `rusage` that may be written.
         unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
         usage.ru_minflt as u64
     }

@@ -1,5 +1,5 @@
-//! What is only true in a fresh process: pages that nobody touched, memory that nobody freed.
-//! The program starts itself again, with a question, and reads the answer.
+//! Measurements that need a fresh process, with untouched pages and without freed memory. The
+//! program starts itself again with a question and reads the answer.
 
 use std::{env, hint::black_box, process::Command, time::Instant};
 
@@ -19,9 +19,9 @@ use crate::{
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Question {
-    /// How long construction and drop take, and how many pages they touch.
+    /// The time of construction and drop, and the pages that they touch.
     Construct { subject: usize, bytes: usize },
-    /// How many bytes are resident for each element beside the value.
+    /// The number of resident bytes per element, without the value.
     Resident { what: What, subject: String, elements: usize },
 }
 
@@ -34,7 +34,7 @@ pub struct Construction {
     pub drop_filled_nanos: f64,
 }
 
-/// Who is constructed, and how: everything of it that is timed is in the two functions.
+/// A subject to construct. The two functions contain everything that is timed.
 pub struct Constructed {
     pub name: &'static str,
     pub kind: Kind,
@@ -94,7 +94,7 @@ pub const CONSTRUCTED: [Constructed; 4] = [
 
 fn construct<X>(make: impl Fn() -> X, fill: impl FnOnce(&mut X) -> usize) -> Result<Construction> {
     memory::count_in_small_pages();
-    // Once before the clock starts, so that reading them touches no page of its own.
+    // The statistics are read once before the clock starts, so that later reads touch no new page.
     memory::resident_bytes()?;
     memory::minor_faults();
 
@@ -126,7 +126,7 @@ fn construct<X>(make: impl Fn() -> X, fill: impl FnOnce(&mut X) -> usize) -> Res
     })
 }
 
-/// Fills a subject in this process. Resident bytes for each element, beside those of the value.
+/// Fills a subject in this process, and returns the resident bytes per element, without the value.
 pub fn resident<W: Work, S: Subject<W>>(plan: &Plan) -> Result<f64> {
     ensure!(plan.threads == 1, "resident memory is measured with one thread");
     let seed = black_box(1 << 32);
@@ -148,7 +148,7 @@ pub fn resident<W: Work, S: Subject<W>>(plan: &Plan) -> Result<f64> {
 }
 
 impl Question {
-    /// Answers it in this process, as one line of JSON.
+    /// Answers a question in this process, as one line of JSON.
     pub fn answer(&self) -> Result<String> {
         memory::prepare(Pages::Cold);
         match self {

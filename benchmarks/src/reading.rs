@@ -1,5 +1,5 @@
-//! Reading: by index in a scattered order, and from end to end; alone, and while one more
-//! thread publishes into the same container.
+//! Reading: by index in a scattered order, and from end to end, alone and while one more thread
+//! publishes into the same container.
 
 use std::{
     hint::{black_box, spin_loop},
@@ -12,22 +12,24 @@ use anyhow::{Result, ensure};
 
 use crate::work::Element;
 
-/// The publisher publishes one value in so much time: as fast for all, whatever a push costs.
+/// The time between two values of the publisher. It is the same for all subjects, whatever a push
+/// costs.
 const PACE: Duration = Duration::from_nanos(200);
 
 pub trait Readable<T: Element>: Sync + Sized {
     const NAME: &'static str;
 
-    /// Holds the values made from `seed`, `seed + 1` and so on, with room for `room` more.
+    /// Creates a container with the values for `seed`, `seed + 1` and so on, and room for `room`
+    /// more.
     fn filled(seed: u64, len: usize, room: usize) -> Self;
 
-    /// The digest of the value at an index below `len`.
+    /// Returns the digest of the value at an index below `len`.
     fn get(&self, index: usize) -> u64;
 
-    /// How many values there are and the digest of all of them.
+    /// Returns the number of values and the digest of all of them.
     fn walk(&self) -> (usize, u64);
 
-    /// Adds one more.
+    /// Adds one value.
     fn publish(&self, value: T);
 }
 
@@ -46,13 +48,13 @@ pub struct Reading {
     pub publisher: bool,
 }
 
-/// How many values a publisher may add while a turn lasts.
+/// The number of values that a publisher may add in one turn.
 fn room(reading: &Reading) -> usize {
     if reading.publisher { reading.len } else { 0 }
 }
 
-/// Meets every index below a power of two once, with no order that a prefetcher could learn.
-/// The next index does not wait for the last value, as in a loop over keys.
+/// Visits every index below a power of two once, in an order that no prefetcher can learn. The next
+/// index does not depend on the last value, as in a loop over keys.
 #[inline(always)]
 fn scatter(step: usize, len: usize) -> usize {
     let mask = len - 1;
@@ -73,7 +75,7 @@ fn read_in_order<T: Element, R: Readable<T>>(subject: &R) -> (usize, u64) {
     subject.walk()
 }
 
-/// One turn: nanoseconds for each value that was read, of the slowest reader.
+/// Runs one turn, and returns the nanoseconds per value of the slowest reader.
 pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<f64> {
     let Reading { how, len, readers, publisher } = *reading;
     ensure!(len.is_power_of_two(), "the number of values must be a power of two, not {len}");
@@ -98,7 +100,8 @@ pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<
             How::Walk => read_in_order::<T, R>(&subject),
         };
         let end = Instant::now();
-        // What is published meanwhile has the digest zero: it may be met or not.
+        // A value published meanwhile has the digest zero, so it does not matter whether a reader
+        // sees it.
         ensure!(count >= len, "{}: only {count} of {len} values", R::NAME);
         ensure!(digest == expected, "{}: the reader finds other values", R::NAME);
         Ok((start, end, count))

@@ -1,4 +1,4 @@
-//! What a run says: a table on the terminal, and files.
+//! The results of a run: a table on the terminal, and files.
 
 use std::{
     fmt::{self, Write as _},
@@ -26,13 +26,13 @@ pub struct Report {
     pub rows: Vec<Row>,
 }
 
-/// Rows that may be compared with each other, best first.
+/// Comparable rows, best first.
 pub struct Table<'a> {
     pub title: String,
     pub rows: Vec<&'a Row>,
 }
 
-/// Neighbouring rows under the same circumstances make a table.
+/// Adjacent rows with the same circumstances form a table.
 pub fn tables(rows: &[Row]) -> Vec<Table<'_>> {
     let mut tables: Vec<Table<'_>> = Vec::new();
     let same = |a: &Row, b: &Row| (a.group, a.threads, a.pages) == (b.group, b.threads, b.pages) && a.what == b.what;
@@ -66,7 +66,7 @@ pub fn title(row: &Row) -> String {
     title
 }
 
-/// Three significant digits, and no more places than a ten-thousandth.
+/// Formats a number with three significant digits, and at most four decimals.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -88,7 +88,7 @@ fn mark(kind: Kind) -> &'static str {
     }
 }
 
-/// For the terminal.
+/// The table for the terminal.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in self.machine.lines() {

@@ -1,4 +1,4 @@
-//! Rounds: every subject once, in another order each time; and what comes out of them.
+//! Rounds, in which every subject has one turn, in a new order each time, and their results.
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
@@ -18,22 +18,22 @@ pub struct Row {
     pub unit: &'static str,
     pub median: f64,
     pub min: f64,
-    /// One for each round, in the order of the rounds.
+    /// One sample per round, in the order of the rounds.
     pub samples: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
-    /// Values one by one.
+    /// Single values.
     Fill,
     /// Slices, and whole arenas at once.
     Bulk,
     /// By index and from end to end, alone and beside a thread that publishes.
     Read,
-    /// A full arena.
+    /// A request to a full arena.
     Refusal,
-    /// `reset` of a little and of a lot.
+    /// `reset` of a small and of a large arena.
     Reset,
     /// Construction and drop, in fresh processes.
     Construct,
@@ -41,7 +41,7 @@ pub enum Group {
     Memory,
 }
 
-/// What a table and a chart are made of: rows that may be compared.
+/// The circumstances of a table or a chart, whose rows are comparable.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
     pub group: Group,
@@ -51,7 +51,7 @@ pub struct Circumstances {
     pub unit: &'static str,
 }
 
-/// Numbers that only have to be different, not unpredictable (splitmix64).
+/// Numbers that must only differ, without being unpredictable (splitmix64).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -70,9 +70,9 @@ impl Dice {
     }
 }
 
-/// Lets each of the named subjects take its turn in each round.
+/// Gives each of the named subjects one turn per round.
 ///
-/// `turn` gets the subject's number and a seed that is new each time.
+/// `turn` receives the number of the subject and a new seed.
 pub fn interleave(
     circumstances: &Circumstances,
     subjects: &[(&str, Kind)],
@@ -87,7 +87,7 @@ pub fn interleave(
     for _ in 0..rounds {
         dice.shuffle(&mut order);
         for &subject in &order {
-            // Not zero: zeroed memory must not pass for a value.
+            // Not zero: zeroed memory must not be taken for a value.
             let seed = (dice.roll() >> 16) | 1;
             let nanos = turn(subject, seed)
                 .with_context(|| format!("measuring {} ({})", subjects[subject].0, circumstances.what))?;
@@ -119,7 +119,8 @@ impl Circumstances {
     }
 }
 
-/// The middle one; of two, their mean. NaN where there is none.
+/// Returns the median, which is the mean of the two middle values if there are two, or NaN if there
+/// is no value.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What is measured and how often.
+//! The choice of measurements and their numbers.
 
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 
@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::{probe::Question, rounds::Group, subject::Pages, subjects::What};
 
-/// atomicarena beside its peers and beside the limits of the machine.
+/// Measures atomicarena beside its peers and beside the limits of the machine.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version)]
 pub struct Arguments {
-    /// Only what the bars need, a few rounds: done within a minute
+    /// Measure only what the bars need, in few rounds: done within a minute
     #[arg(long)]
     pub quick: bool,
 
@@ -20,35 +20,35 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     pub threads: Option<Vec<NonZeroUsize>>,
 
-    /// Elements of one turn, all threads together [default: 1000000]
+    /// Elements per turn, for all threads together [default: 1000000]
     #[arg(long, value_name = "N")]
     pub elements: Option<NonZeroUsize>,
 
-    /// Rounds: turns of each subject [default: 21; with --quick 5]
+    /// Rounds, in which each subject has one turn [default: 21, with --quick 5]
     #[arg(long, value_name = "N")]
     pub rounds: Option<NonZeroUsize>,
 
-    /// What is put
+    /// Kinds of values
     #[arg(long, value_delimiter = ',', value_name = "WHAT,WHAT")]
     pub what: Option<Vec<What>>,
 
-    /// What the memory went through before the clock starts
+    /// State of the memory before the clock starts
     #[arg(long, value_delimiter = ',', value_name = "PAGES,PAGES")]
     pub pages: Option<Vec<Pages>>,
 
-    /// Only these groups
+    /// Measure only these groups
     #[arg(long, value_delimiter = ',', value_name = "GROUP,GROUP")]
     pub only: Option<Vec<Group>>,
 
-    /// Only subjects whose name contains this, and ours
+    /// Measure only subjects whose name contains this, and atomicarena
     #[arg(long, value_name = "TEXT")]
     pub subject: Option<String>,
 
-    /// Writes the results as JSON, Markdown and SVG into this folder
+    /// Write the results as JSON, Markdown and SVG into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Where the order of turns and the values come from
+    /// Seed for the order of turns and for the values
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
 
@@ -58,7 +58,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Probe {
-    /// What a fresh process is asked; not for use by hand.
+    /// The question for a fresh process. Not meant for use by hand.
     #[command(hide = true)]
     Probe {
         #[command(subcommand)]
@@ -77,15 +77,15 @@ pub struct Settings {
     pub pages: Vec<Pages>,
     pub groups: Vec<Group>,
     pub seed: u64,
-    /// Values that are there to be read; a power of two.
+    /// The number of values to read, a power of two.
     pub read: usize,
-    /// Slots of the arena that refuses.
+    /// The number of slots of the arena that refuses.
     pub refused: usize,
-    /// Bytes of the small and of the large arena that are reset.
+    /// The bytes of the small and of the large arena for `reset`.
     pub reset: [usize; 2],
     pub construct_bytes: usize,
     pub memory_elements: usize,
-    /// Fresh processes for each subject that is constructed, and rounds of `reset`.
+    /// The number of fresh processes per constructed subject, and the number of rounds of `reset`.
     pub slow_rounds: usize,
     #[serde(skip)]
     pub subject: Option<String>,
@@ -132,13 +132,13 @@ impl Settings {
         })
     }
 
-    /// Whether a subject takes part.
+    /// Returns whether a subject takes part.
     pub fn wants(&self, name: &str, ours: bool) -> bool {
         ours || self.subject.as_ref().is_none_or(|part| name.contains(part.as_str()))
     }
 }
 
-/// 1, 2, 4 and so on, and the most.
+/// Returns 1, 2, 4 and so on, and the greatest number.
 fn doubling(most: usize) -> Vec<usize> {
     let mut threads: Vec<usize> = std::iter::successors(Some(1), |n| Some(n * 2)).take_while(|n| *n < most).collect();
     threads.push(most);

@@ -13,11 +13,11 @@ use crate::{
     work::{counting, sum},
 };
 
-/// One way to spend a single call.
+/// A subject of a measurement of single calls.
 pub struct Single {
     pub name: &'static str,
     pub kind: Kind,
-    /// With so many slots of u64, and a seed.
+    /// The arguments are the number of u64 slots, and a seed.
     pub turn: fn(usize, u64) -> Result<f64>,
 }
 
@@ -27,8 +27,8 @@ pub const REFUSED: &str = "alloc, refused";
 pub const REFUSAL: [Single; 2] =
     [Single { name: TAKEN, kind: Kind::Ours, turn: taken }, Single { name: REFUSED, kind: Kind::Ours, turn: refused }];
 
-/// Asks for a slot for each of so many numbers. How many were taken, and the digest of the
-/// numbers that came back.
+/// Requests a slot for each of a number of values. Returns how many were granted, and the digest of
+/// the values that were returned.
 #[inline(never)]
 fn ask(arena: &AtomicArena<u64>, first: u64, len: usize) -> (usize, u64) {
     let (mut taken, mut back) = (0, 0_u64);
@@ -113,13 +113,13 @@ pub const RESET: [Single; 4] = [
                 let first = seed.wrapping_add(round);
                 ends(bump.alloc_slice_fill_with(slots, |index| first.wrapping_add(index as u64)))
             };
-            // It says how large its last region is, not how full.
+            // It reports the size of its last region, but not how much of it is used.
             reset(slots, make, fill, Bump::reset, |_| 0)
         },
     },
 ];
 
-/// The sum of the first and the last: that they are what was asked for shows that it was filled.
+/// The sum of the first and the last value. If it is correct, the arena was filled.
 fn ends(filled: &[u64]) -> u64 {
     match filled {
         [first, .., last] => first.wrapping_add(*last),
@@ -127,7 +127,7 @@ fn ends(filled: &[u64]) -> u64 {
     }
 }
 
-/// Reads what a reset will read and write. How many values there are.
+/// Reads what a reset will read and write, and returns the number of values.
 fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     black_box(arena.get_mut(0));
     if arena.is_full() {
@@ -136,12 +136,12 @@ fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     arena.count()
 }
 
-/// Nanoseconds of one reset of something that was filled right before: the median of some, less
-/// what reading the clock costs.
+/// Measures one reset of a subject that was filled directly before, in nanoseconds: the median of
+/// several, without the cost of reading the clock.
 ///
-/// The code and the header are warm, whatever the size: a small one of the same kind is filled
-/// and reset first, and the large one is asked how full it is. How long a cache takes to come
-/// back after a gigabyte went through it is not what is measured, so that is waited for.
+/// The code and the header are warm, whatever the size: a small subject of the same kind is filled
+/// and reset first, and the number of values of the large one is read. The time for which a cache
+/// recovers after a gigabyte is not measured, so the loop waits for it.
 fn reset<X>(
     slots: usize,
     make: impl Fn(usize) -> X,
@@ -152,7 +152,7 @@ fn reset<X>(
     const TINY: usize = 64;
     let (mut subject, mut small) = (make(slots), make(TINY));
     let mut samples = Vec::new();
-    // A gigabyte takes a while to fill.
+    // Filling a gigabyte takes a while.
     let times = if slots < 1_000_000 { 9 } else { 1 };
     for round in 0..times {
         ensure!(black_box(fill(&mut subject, slots, round)) != 0, "it was not filled");

@@ -1,4 +1,4 @@
-//! The one trait through which everything is measured.
+//! The trait of all measured subjects.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -17,82 +17,82 @@ pub enum Kind {
     Ours,
     /// Another crate, or the standard library.
     Peer,
-    /// What no container can be faster than.
+    /// A limit that no container can exceed.
     Limit,
 }
 
-/// How much is to be stored, by how many threads.
+/// The amount of data, and the number of threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Puts of one thread.
+    /// The number of puts of one thread.
     pub puts: usize,
-    /// What one put is, in elements, where it is a slice.
+    /// The size of one put in elements, if it is a slice.
     pub size: usize,
     pub threads: usize,
     pub pages: Pages,
 }
 
 impl Plan {
-    /// Elements of one thread.
+    /// The number of elements of one thread.
     pub fn share<W: Work>(&self) -> usize {
         self.puts * W::elements(self.size)
     }
 
-    /// Elements of all threads.
+    /// The number of elements of all threads.
     pub fn elements<W: Work>(&self) -> usize {
         self.share::<W>() * self.threads
     }
 }
 
-/// What the memory went through before the clock starts.
+/// The state of the memory before the clock starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Pages {
-    /// The subject is new, its memory was used before and comes back from the allocator.
+    /// The subject is new. Its memory was used before and comes from the allocator.
     Warm,
-    /// The subject is new and so are its pages: the first write to each asks the kernel for it.
+    /// The subject is new, and so are its pages. The first write to each page is a page fault.
     Cold,
-    /// The subject was filled once, with other values, and reset.
+    /// The subject was filled once with other values, and then reset.
     Reused,
 }
 
 pub trait Subject<W: Work>: Sync + Sized {
     const NAME: &'static str;
     const KIND: Kind = Kind::Peer;
-    /// Whether values that need dropping are dropped. Where they are not, they would leak.
+    /// Whether values that need drop are dropped. If not, they would leak.
     const DROPS: bool = true;
-    /// Whether `look` finds every place. Where it does not, the walk in `contents` must be enough.
+    /// Whether `look` finds every place. If not, the walk in `contents` must be enough.
     const LOOKS: bool = true;
-    /// Whether `reset` does anything.
+    /// Whether `reset` has an effect.
     const RESETS: bool = false;
 
-    /// What one thread holds while it fills.
+    /// The handle of one thread while it fills.
     type Handle<'a>
     where
         Self: 'a;
 
-    /// Where a put went: a pointer or an index.
+    /// The place of a put: a pointer or an index.
     type Place: Copy;
 
-    /// A new subject with room for the whole plan, as far as it can be told.
+    /// Creates a subject with room for the whole plan, if it accepts a capacity.
     fn with_room(plan: &Plan) -> Self;
 
     fn handle(&self) -> Self::Handle<'_>;
 
     fn put(handle: &mut Self::Handle<'_>, work: W) -> Self::Place;
 
-    /// The digest of what lies at a place.
+    /// Returns the digest of the value at a place.
     fn look(&self, place: Self::Place) -> u64;
 
-    /// How many elements there are and the digest of all, from a walk over the memory;
-    /// `None` where the subject offers no walk.
+    /// Returns the number of elements and the digest of all of them, from a walk over the memory,
+    /// or `None` if the subject cannot be walked.
     fn contents(&mut self) -> Option<(usize, u64)>;
 
-    /// Empties it and keeps the memory.
+    /// Empties the subject and keeps the memory.
     fn reset(&mut self) {}
 }
 
-/// Gives what only one thread can use to many: each gets its own.
+/// Distributes single-threaded handles to several threads: each gets its own.
 pub struct PerThread<X> {
     parts: Vec<Mutex<Option<X>>>,
     next: AtomicUsize,
@@ -104,7 +104,8 @@ impl<X> PerThread<X> {
         Self { parts, next: AtomicUsize::new(0) }
     }
 
-    /// The next thread's own. It is moved out, so that its fields can live in registers.
+    /// Returns the handle for the next thread. The handle is moved out, so that its fields can be
+    /// in registers.
     pub fn take(&self) -> Taken<'_, X> {
         let home = &self.parts[self.next.fetch_add(1, Ordering::Relaxed) % self.parts.len()];
         let own = home.lock().expect("no thread panicked").take();
@@ -116,7 +117,7 @@ impl<X> PerThread<X> {
     }
 }
 
-/// What one thread took from a [`PerThread`]; goes back when dropped.
+/// The handle that one thread took from a [`PerThread`]. It is returned when dropped.
 pub struct Taken<'a, X> {
     own: Option<X>,
     home: &'a Mutex<Option<X>>,
@@ -127,8 +128,8 @@ impl<X> Deref for Taken<'_, X> {
 
     #[inline(always)]
     fn deref(&self) -> &X {
-        // SAFETY: it is `Some` from `PerThread::take` until it is dropped. A check here
-        // would be part of every put.
+        // SAFETY: it is `Some` from `PerThread::take` until it is dropped. A check here would be
+        // part of every put.
         unsafe { self.own.as_ref().unwrap_unchecked() }
     }
 }
@@ -147,7 +148,7 @@ impl<X> Drop for Taken<'_, X> {
     }
 }
 
-/// What the walk over some values says.
+/// The result of a walk over some values.
 pub fn tally(digests: impl Iterator<Item = u64>) -> Option<(usize, u64)> {
     Some(digests.fold((0, 0), |(count, sum): (usize, u64), digest| (count + 1, sum.wrapping_add(digest))))
 }

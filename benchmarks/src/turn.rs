@@ -18,13 +18,14 @@ use crate::{
     work::Work,
 };
 
-/// One place in this many puts is kept and looked at after the clock has stopped.
+/// One place per this number of puts is kept and checked after the clock has stopped.
 pub const KEPT_ONE_IN: usize = 1024;
 
-/// The loop that is timed: `puts` values from the source, one after the other.
+/// The timed loop: `puts` values from the source, one after another.
 ///
-/// The returned places are not forced into memory, only the last of each block is kept: to do
-/// more would measure the keeping. That the values are stored all the same is checked afterwards.
+/// The returned places are not forced into memory. Only the last place of each block is kept,
+/// because keeping more would be measured, too. Later checks show that the other values were also
+/// stored.
 #[inline(never)]
 pub fn fill<W: Work, S: Subject<W>>(
     subject: &S,
@@ -47,7 +48,7 @@ pub fn fill<W: Work, S: Subject<W>>(
     source
 }
 
-/// Lets all threads go at the same time, and keeps them until the last has ended.
+/// A gate that releases all threads at the same time, and holds them until the last has finished.
 struct Gate {
     missing: AtomicUsize,
     all_done: Barrier,
@@ -59,7 +60,8 @@ impl Gate {
         let mut spins = 0_u32;
         while self.missing.load(Ordering::Acquire) > 0 {
             spins += 1;
-            // More threads than free processors would otherwise wait for a time slice.
+            // If there are more threads than free processors, a spinning thread would otherwise use
+            // up its time slice.
             if spins.is_multiple_of(4096) {
                 thread::yield_now();
             }
@@ -68,14 +70,14 @@ impl Gate {
     }
 }
 
-/// What one thread has to say.
+/// The result of one thread.
 struct Said {
     start: Instant,
     end: Instant,
     kept_digest: u64,
 }
 
-/// One thread's share of the work.
+/// The share of one thread.
 fn share<W: Work, S: Subject<W>>(subject: &S, plan: &Plan, seed: u64, block: usize, gate: &Gate) -> Said {
     let source = W::source(black_box(seed), plan.puts, plan.size);
     let mut kept = Vec::with_capacity(plan.puts / block + 1);
@@ -84,13 +86,13 @@ fn share<W: Work, S: Subject<W>>(subject: &S, plan: &Plan, seed: u64, block: usi
     let source = fill::<W, S>(subject, source, plan.puts, block, &mut kept);
     let end = Instant::now();
     drop(source);
-    // Not everyone shows a value while an earlier push of another thread is under way.
+    // Some subjects do not show a value while an earlier push of another thread is in progress.
     gate.all_done.wait();
     let kept_digest = kept.into_iter().fold(0_u64, |sum, place| sum.wrapping_add(subject.look(place)));
     Said { start, end, kept_digest }
 }
 
-/// The digest of the places that `share` keeps.
+/// Returns the digest of the places that `share` keeps.
 fn expected_of_kept<W: Work>(plan: &Plan, seed: u64, block: usize) -> u64 {
     let mut sum = 0_u64;
     let mut put = 0;
@@ -101,12 +103,13 @@ fn expected_of_kept<W: Work>(plan: &Plan, seed: u64, block: usize) -> u64 {
     sum
 }
 
-/// The seed of one thread: no value of one is a value of another.
+/// The seed of one thread. No two threads have a value in common.
 fn seed_of(seed: u64, thread: usize) -> u64 {
     seed.wrapping_add((thread as u64) << 40)
 }
 
-/// All threads fill the subject; checked. Nanoseconds from the first start to the last end.
+/// Fills the subject from all threads and checks it. Returns the nanoseconds from the first start
+/// to the last end.
 fn fill_by_all<W: Work, S: Subject<W>>(subject: &mut S, plan: &Plan, seed: u64, block: usize) -> Result<f64> {
     let gate = Gate { missing: AtomicUsize::new(plan.threads), all_done: Barrier::new(plan.threads) };
     let shared = &*subject;
@@ -141,9 +144,10 @@ fn fill_by_all<W: Work, S: Subject<W>>(subject: &mut S, plan: &Plan, seed: u64, 
     Ok((end - start).as_secs_f64() * 1e9)
 }
 
-/// One turn of one subject: a new one, filled and checked. Nanoseconds per element.
+/// Runs one turn of one subject, which is created, filled and checked. Returns the nanoseconds per
+/// element.
 ///
-/// A `thorough` turn keeps every single place and looks at all of them.
+/// A `thorough` turn keeps every single place and checks all of them.
 pub fn turn<W: Work, S: Subject<W>>(plan: &Plan, seed: u64, thorough: bool) -> Result<f64> {
     let block = if thorough { 1 } else { KEPT_ONE_IN };
     if plan.pages == Pages::Cold {

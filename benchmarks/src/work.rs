@@ -1,21 +1,21 @@
-//! What is put into the subjects: single values, slices, whole arenas.
+//! The values for the subjects: single values, slices, whole arenas.
 
 use std::{fmt::Write as _, vec};
 
-/// One thing that is put. Every turn has another `seed`, and every value is derived from it,
-/// so that what an earlier turn left in recycled memory cannot pass for what this turn stored.
+/// One item to put. Every turn has another `seed` from which every value is derived. Values that an
+/// earlier turn has left in recycled memory are therefore never taken for values of this turn.
 pub trait Work: Sized {
-    /// Where the things come from; made before the clock starts.
+    /// The source of the items, created before the clock starts.
     type Source: Send;
 
-    /// How many elements one of them is.
+    /// The number of elements of one item.
     fn elements(size: usize) -> usize;
 
     fn source(seed: u64, puts: usize, size: usize) -> Self::Source;
 
     fn next(source: &mut Self::Source) -> Self;
 
-    /// The digest of what the `index`-th put of this seed stores.
+    /// Returns the digest of what the `index`-th put with this seed stores.
     fn expected(seed: u64, index: usize, size: usize) -> u64;
 }
 
@@ -23,10 +23,10 @@ pub trait Work: Sized {
 pub trait Element: Work + Send + Sync + 'static {
     const LABEL: &'static str;
 
-    /// The value made from a seed.
+    /// Creates the value for a seed.
     fn make(seed: u64) -> Self;
 
-    /// A number that says whether it is the value that was made: zero for `make(0)`.
+    /// Returns a number that identifies the value. It is zero for `make(0)`.
     fn digest(&self) -> u64;
 }
 
@@ -71,7 +71,7 @@ impl Element for String {
     }
 }
 
-/// Values made on the spot, from a seed that counts up.
+/// Values computed on the spot, from a seed that counts up.
 macro_rules! made_on_the_spot {
     ($($type:ty),*) => {$(
         impl Work for $type {
@@ -101,7 +101,7 @@ macro_rules! made_on_the_spot {
 
 made_on_the_spot!(u64, Line);
 
-/// Strings are made before the clock starts: their buffers are not what is measured.
+/// Strings are created before the clock starts, because their buffers are not measured.
 impl Work for String {
     type Source = vec::IntoIter<Self>;
 
@@ -124,7 +124,7 @@ impl Work for String {
     }
 }
 
-/// A slice of `size` numbers that count up from `first`, to be copied.
+/// A slice of `size` consecutive numbers from `first`, to be copied.
 #[derive(Clone, Copy)]
 pub struct Slice {
     start: *const u64,
@@ -140,7 +140,7 @@ impl Slice {
     }
 }
 
-/// The one slice that is copied again and again; it stays in the first cache.
+/// The one slice that is copied again and again. It stays in the first-level cache.
 pub struct SliceSource {
     numbers: Vec<u64>,
 }
@@ -166,7 +166,7 @@ impl Work for Slice {
     }
 }
 
-/// Everything at once: the whole of an arena with numbers that count up from `first`.
+/// Everything at once: a whole arena with consecutive numbers from `first`.
 #[derive(Clone, Copy)]
 pub struct Whole {
     pub first: u64,
@@ -194,7 +194,7 @@ impl Work for Whole {
     }
 }
 
-/// As [`Whole`], with the default value throughout: there is no seed in it.
+/// Like [`Whole`], but with the default value everywhere, without a seed.
 #[derive(Clone, Copy)]
 pub struct Defaults {
     pub len: usize,
@@ -225,7 +225,7 @@ pub fn counting(first: u64, len: usize) -> impl ExactSizeIterator<Item = u64> {
     (0..len).map(move |index| first.wrapping_add(index as u64))
 }
 
-/// The digest of many: the wrapping sum.
+/// The digest of several values: the wrapping sum.
 pub fn sum(digests: impl Iterator<Item = u64>) -> u64 {
     digests.fold(0, u64::wrapping_add)
 }

@@ -1,5 +1,6 @@
-//! The latencies as a chart: how long the quickest part of the events took at the most, up to the slowest one. Both axes
-//! are logarithmic: each step to the right leaves a tenth of the events, each step up is ten times as long.
+//! The latencies as a chart: the time that the fastest part of the events took at most. Both axes
+//! are logarithmic: each step to the right leaves a tenth of the events, and each step up is ten
+//! times as long.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use crate::ways::Way;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 600.0;
-/// The plot's borders.
+/// The borders of the plot.
 const LEFT: f64 = 90.0;
 const RIGHT: f64 = 740.0;
 const TOP: f64 = 100.0;
@@ -25,7 +26,7 @@ fn colour(way: Way) -> &'static str {
     }
 }
 
-/// Nines: 1 for nine events in ten, 2 for 99 in a hundred.
+/// Returns the number of nines: 1 for nine events in ten, 2 for 99 in a hundred.
 fn nines(quantile: f64) -> f64 {
     -(1.0 - quantile).log10()
 }
@@ -34,7 +35,7 @@ impl fmt::Display for Chart<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
         let count = report.series[0].latencies.len().max(2) as f64;
-        // The slowest event of all stands at the right border.
+        // The slowest event is at the right border.
         let most_nines = count.log10();
         let slowest = report.series.iter().map(|series| series.latencies.max()).max().unwrap_or(1).max(100_000);
         let (low, high) = (10.0_f64, 10.0_f64.powf((slowest as f64).log10().ceil()));
@@ -72,7 +73,7 @@ impl fmt::Display for Chart<'_> {
         let middle = (LEFT + RIGHT) / 2.0;
         writeln!(
             f,
-            r##"<text x="{middle}" y="{}" text-anchor="middle" fill="#555">events, from the quickest to the slowest</text>"##,
+            r##"<text x="{middle}" y="{}" text-anchor="middle" fill="#555">events, from the fastest to the slowest</text>"##,
             BOTTOM + 50.0
         )?;
 
@@ -89,7 +90,7 @@ impl fmt::Display for Chart<'_> {
             report.deadline
         )?;
 
-        // The names stand at the ends of their lines, and apart from each other.
+        // The labels are at the ends of their lines, at a distance from each other.
         let mut names: Vec<_> = report.series.iter().map(|series| (y(series.latencies.max() as f64), series)).collect();
         names.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut lowest = f64::NEG_INFINITY;

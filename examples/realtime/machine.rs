@@ -1,4 +1,4 @@
-//! What the numbers were measured on: no names of hosts, people or folders.
+//! The machine of the measurement, without names of hosts, people or folders.
 
 use std::env::consts;
 use std::fmt;
@@ -9,7 +9,7 @@ pub(crate) struct Machine {
     processor: String,
     processors: usize,
     kernel: String,
-    /// Tasks of all programs that would run, on average over the last minute.
+    /// The average number of runnable tasks of all programs over the last minute.
     load: Option<String>,
 }
 
@@ -22,7 +22,7 @@ impl Machine {
         Machine {
             processor: model.map_or("unknown processor", |(_, name)| name).trim().to_owned(),
             processors: thread::available_parallelism().map_or(1, usize::from),
-            // The number alone: what follows it may name a provider.
+            // Only the number, because the rest may name a provider.
             kernel: release.trim().split(['-', '+']).next().unwrap_or_default().to_owned(),
             load: load.and_then(|load| Some(load.split_whitespace().next()?.to_owned())),
         }

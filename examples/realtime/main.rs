@@ -1,19 +1,20 @@
-//! A producer with a deadline: how long it takes to store an event, in an arena and with `Box::new`.
+//! A producer with a deadline: the time to store one event in an arena, and with `Box::new`.
 //!
 //! ```text
 //! cargo run --release --features mapped --example realtime -- --svg latency.svg
 //! ```
 //!
-//! Every few microseconds an event comes in and is kept until its round is over. That is all the producer does, so what
-//! it waits for is what storing makes it wait for: a lock in the allocator, a page that has to be brought in. Beside it
-//! a neighbour works, as in any program: it allocates and frees, and lets go of the boxes of the round before. The
-//! arenas are made ready first, since that can be done with an arena: every page is brought in, and locked in RAM where
-//! that is permitted.
+//! Every few microseconds an event arrives, and is kept until the end of its round. The producer
+//! has no other work, so its delays are those of storing: a lock in the allocator, or a page fault.
+//! A neighbour thread works at the same time, as in any program. It allocates and frees memory, and
+//! drops the boxes of the previous round. The arenas are prepared before the first event: every
+//! page is prefaulted, and locked in RAM if that is permitted.
 //!
-//! A machine that runs other things, too, takes the processor away now and then: those are the latencies of milliseconds
-//! that every way has, even storing nothing. They are not the arena's to prevent; a core of one's own is.
+//! If the machine also runs other programs, it sometimes takes the processor away. That causes
+//! latencies of milliseconds in every way, even if nothing is stored. An arena cannot prevent them,
+//! but a dedicated core can.
 //!
-//! `ways.rs` is the part to read: the four ways to store an event, and how each is made ready.
+//! Read `ways.rs` first: it contains the four ways to store an event, and how each is prepared.
 #![forbid(unsafe_code)]
 
 mod chart;
@@ -21,10 +22,11 @@ mod machine;
 mod report;
 mod ways;
 
-use std::fs;
+use std::fmt;
+use std::fs::File;
 use std::hint::{black_box, spin_loop};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -38,16 +40,19 @@ use machine::Machine;
 use report::{Report, Series};
 use ways::{EVENTS, Event, MOST_ROUNDS, Way, Ways};
 
-/// Measures how long a producer takes to store an event, in four ways, and how often it misses its deadline.
+/// Measures how long a producer takes to store an event, in four ways, and how often it misses its
+/// deadline.
+///
+/// Exit code: 0, 1 if the measurement fails, 2 if the options are wrong or FILE cannot be opened.
 #[derive(Parser)]
 struct Options {
-    /// A deadline for storing one event
+    /// Deadline for storing one event
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 10)]
     deadline: u64,
-    /// An event comes in so often
+    /// Time between two events
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     period: u64,
-    /// Rounds of 20,000 events for each way
+    /// Rounds of 20,000 events in each way
     #[arg(long, default_value_t = MOST_ROUNDS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MOST_ROUNDS as u64))]
     rounds: usize,
     /// Write the latencies as a chart
@@ -57,32 +62,63 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // The file is opened before the measurement, which takes seconds, and written after it.
+    let svg = match options.svg.as_deref().map(open).transpose() {
+        Ok(svg) => svg,
+        Err(failure) => return failed(failure, 2),
+    };
     let report = match run(&options) {
         Ok(report) => report,
-        Err(refused) => {
-            eprintln!("realtime: {refused}");
-            return ExitCode::FAILURE;
-        }
+        Err(refused) => return failed(refused, 1),
     };
-    // Who closes the pipe has read enough.
+    // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{report}");
-    let Some(path) = &options.svg else { return ExitCode::SUCCESS };
-    match fs::write(path, chart::Chart(&report).to_string()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("realtime: cannot write {}: {error}", path.display());
-            ExitCode::FAILURE
-        }
+    match svg.map(|svg| svg.write(&chart::Chart(&report).to_string())) {
+        Some(Err(failure)) => failed(failure, 1),
+        _ => ExitCode::SUCCESS,
     }
 }
 
+fn failed(failure: impl fmt::Display, code: u8) -> ExitCode {
+    eprintln!("realtime: {failure}");
+    ExitCode::from(code)
+}
+
+/// The file of the chart, open for writing.
+struct Svg<'o> {
+    path: &'o Path,
+    file: File,
+}
+
+/// Opens the file without changing it, so that a measurement that fails leaves an old chart alone.
+fn open(path: &Path) -> Result<Svg<'_>, String> {
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    file.map(|file| Svg { path, file }).map_err(|error| cannot_write(path, &error))
+}
+
+impl Svg<'_> {
+    fn write(mut self, chart: &str) -> Result<(), String> {
+        let written = self.truncate().and_then(|()| self.file.write_all(chart.as_bytes()));
+        written.map_err(|error| cannot_write(self.path, &error))
+    }
+
+    /// Removes an old chart. A pipe or a terminal has no length that could be set.
+    fn truncate(&self) -> io::Result<()> {
+        if self.file.metadata()?.is_file() { self.file.set_len(0) } else { Ok(()) }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
+
 fn run(options: &Options) -> Result<Report, MapError> {
-    // Before we are part of its load.
+    // This comes first, so that the load of this program does not count.
     let machine = Machine::here();
     let mut ways = Ways::ready()?;
     let mut series =
         Way::ALL.map(|way| Series { way, latencies: Histogram::new(3).expect("three digits are a number") });
-    // Turn by turn, so that whatever else the machine does meets all of them alike.
+    // The ways take turns, so that other programs on the machine affect all of them alike.
     for round in 0..options.rounds {
         for Series { way, latencies } in &mut series {
             ways.turn(*way, round, |store, garbage| {
@@ -94,7 +130,8 @@ fn run(options: &Options) -> Result<Report, MapError> {
     Ok(Report { machine, locked: ways.locked(), period: options.period, deadline, series })
 }
 
-/// Stores an event at every tick, and notes how long that took. `garbage` is for the neighbour to let go of.
+/// Stores an event at every tick and records the time that it took. `garbage` is dropped by the
+/// neighbour.
 fn produce<S: FnMut(Event), G: Send>(period: Duration, mut store: S, garbage: Vec<G>, latencies: &mut Histogram<u64>) {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -109,14 +146,15 @@ fn produce<S: FnMut(Event), G: Send>(period: Duration, mut store: S, garbage: Ve
             store(event);
             let nanoseconds = start.elapsed().as_nanos() as u64;
             latencies.record(nanoseconds.max(1)).expect("it grows by itself");
-            // After a delay time is not made up for: every event is measured by itself.
+            // After a delay the schedule does not catch up, so each event is measured on its own.
             tick = (tick + period).max(Instant::now());
         }
         done.store(true, Relaxed);
     });
 }
 
-/// The rest of the program: allocates and frees blocks of all sizes, and lets go of what it is given, a piece a period.
+/// The rest of the program: allocates and frees blocks of all sizes, and drops one item of
+/// `garbage` per period.
 fn neighbour<G>(done: &AtomicBool, period: Duration, garbage: Vec<G>) {
     let (mut garbage, mut blocks, mut size) = (garbage.into_iter(), Vec::new(), 17);
     while !done.load(Relaxed) {

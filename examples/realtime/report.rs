@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use crate::machine::Machine;
 use crate::ways::{EVENTS, Way};
 
-/// What is asked of every series, and how it is called.
+/// The quantiles of every series, with their names.
 pub(crate) const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
 
@@ -22,14 +22,14 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Whether the mapped arena was locked in RAM.
     pub(crate) locked: bool,
-    /// Microseconds from event to event.
+    /// The time between two events in microseconds.
     pub(crate) period: u64,
     pub(crate) deadline: Duration,
     pub(crate) series: [Series; 4],
 }
 
 impl Report {
-    /// What was measured, in a line.
+    /// Describes the measurement in one line.
     pub(crate) fn setting(&self) -> String {
         let (events, period) = (self.series[0].latencies.len(), self.period);
         let rounds = events / EVENTS as u64;
@@ -63,7 +63,7 @@ impl fmt::Display for Report {
                 let (from, to) = (1_u64 << doubling, (1_u64 << doubling) * 2 - 1);
                 let count = latencies.count_between(from, to);
                 if count > 0 {
-                    // A bar grows by four with every power of ten.
+                    // A bar grows by four characters with every power of ten.
                     let bar = "#".repeat(1 + (4.0 * (count as f64).log10()) as usize);
                     writeln!(f, "{:>9} - {:>9} {count:>8} {bar}", nanoseconds(from), nanoseconds(to + 1))?;
                 }
@@ -73,7 +73,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// With three digits and a unit that suits it.
+/// Formats a duration with three digits and a suitable unit.
 pub(crate) fn nanoseconds(value: u64) -> String {
     let (value, unit) = match value {
         0..1_000 => return format!("{value} ns"),

@@ -1,19 +1,19 @@
-//! The ways to store an event, and how each is made ready before the first one comes.
+//! The ways to store an event, and how each is prepared before the first event.
 
 use std::fmt;
 use std::hint::black_box;
 
 use atomicarena::{AtomicArena, MapError, Mapped, StaticArena};
 
-/// How many events come in in a round.
+/// The number of events in a round.
 pub(crate) const EVENTS: usize = 20_000;
 
-/// How many rounds there can be: an arena in a `static` is filled once, so each round has one.
+/// The greatest number of rounds. An arena in a `static` is filled once, so each round has its own.
 pub(crate) const MOST_ROUNDS: usize = 10;
 
-/// What comes in: a message of 256 bytes.
+/// An event: a message of 256 bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Event(#[expect(dead_code, reason = "it is stored, which is what is measured")] [u64; 32]);
+pub(crate) struct Event(#[expect(dead_code, reason = "the event is only stored")] [u64; 32]);
 
 impl Event {
     pub(crate) fn new(number: usize) -> Self {
@@ -23,7 +23,7 @@ impl Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Nowhere: what the clock and the machine alone cost.
+    /// Stores nothing. This measures the clock and the machine alone.
     Nothing,
     Static,
     Mapped,
@@ -47,16 +47,16 @@ impl fmt::Display for Way {
 
 static ARENAS: [StaticArena<Event, EVENTS>; MOST_ROUNDS] = [const { StaticArena::new() }; MOST_ROUNDS];
 
-/// What there is to store events in.
+/// The memory for the events.
 pub(crate) struct Ways {
     mapped: AtomicArena<Event, Mapped<Event>>,
-    /// Those of the round before, which the neighbour lets go of.
-    #[expect(clippy::vec_box, reason = "an allocation for each event is what is measured")]
+    /// The boxes of the previous round, which the neighbour drops.
+    #[expect(clippy::vec_box, reason = "one allocation per event is measured")]
     boxes: Vec<Box<Event>>,
 }
 
 impl Ways {
-    /// Makes them ready: not a page is missing afterwards.
+    /// Prepares all ways. Afterwards no page is missing.
     pub(crate) fn ready() -> Result<Self, MapError> {
         ARENAS.iter().for_each(prefault);
         let mapped = AtomicArena::mapped(EVENTS).prefault(true).lock_in_ram(true).allow_fallback(true).build()?;
@@ -67,7 +67,8 @@ impl Ways {
         self.mapped.is_locked()
     }
 
-    /// Lets `produce` store the events of a round, and hands it what is to be let go of meanwhile.
+    /// Lets `produce` store the events of a round, and passes it the boxes that are dropped
+    /// meanwhile.
     pub(crate) fn turn(
         &mut self,
         way: Way,
@@ -100,10 +101,12 @@ impl Ways {
     }
 }
 
-/// Brings every page of a `static` arena in, with what works in a `static`: runs that are filled and not finished go
-/// back. Each ends where the next begins, so what goes back from the last to the first leaves the arena untouched.
+/// Prefaults every page of a `static` arena by means of reservations that are filled and dropped.
+/// Each run ends where the next begins. They are dropped from the last to the first, so the cursor
+/// is retracted to 0.
 fn prefault(arena: &StaticArena<Event, EVENTS>) {
-    // A run marks its first and its last slot, a byte each; so short that no page of those bytes lies between.
+    // A run marks its first and its last slot with one byte each. It is so short that no page of
+    // these bytes lies between.
     let slots = 2048;
     let mut runs = Vec::new();
     loop {

@@ -1,4 +1,5 @@
-//! The same index by the plainest means there are, to compare with: one thread, a `HashMap`, owned strings.
+//! The same index by the simplest means, for comparison: one thread, a `HashMap`, and owned
+//! strings.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -7,10 +8,10 @@ use crate::Tally;
 use crate::input::{self, Source};
 use crate::table::Table;
 
-/// What the table should hold.
+/// The expected contents of the table.
 #[derive(Default)]
 struct Plain {
-    /// For each word the file and the line of each of its occurrences, in order.
+    /// The file and the line of each occurrence of a word, in order.
     places: HashMap<String, Vec<(u32, u32)>>,
     files: u64,
     bytes: u64,
@@ -18,7 +19,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Reads all files, which may have changed since they were indexed: then there are differences.
+    /// Reads all files. If one has changed since it was indexed, there are differences.
     fn read(sources: &[Source]) -> Self {
         let mut plain = Self::default();
         let mut buffer = Vec::new();
@@ -38,7 +39,7 @@ impl Plain {
     }
 }
 
-/// Indexes all files again, and names each difference between the table and what it should hold.
+/// Indexes all files again, and describes each difference from the table.
 pub(crate) fn differences(table: &Table<'_>, sources: &[Source], tally: &Tally) -> Vec<String> {
     let plain = Plain::read(sources);
     let [_, (_, postings, _), _] = table.levels();
@@ -54,7 +55,7 @@ pub(crate) fn differences(table: &Table<'_>, sources: &[Source], tally: &Tally) 
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(what, ours, theirs)| format!("{what}: {ours} in the table, {theirs} in the HashMap"));
     let words = plain.places.iter().filter_map(|(text, places)| difference(table, text, places));
-    // A word that is in the table twice is found once only.
+    // A word that occurs twice in the table is found only once.
     let strangers = table
         .words()
         .filter(|word| !table.find(word.text).is_some_and(|found| ptr::eq(found, *word)))
@@ -62,7 +63,7 @@ pub(crate) fn differences(table: &Table<'_>, sources: &[Source], tally: &Tally) 
     totals.chain(words).chain(strangers).collect()
 }
 
-/// The difference between what the table and the `HashMap` say about one word.
+/// Describes the difference between the table and the `HashMap` for one word.
 fn difference(table: &Table<'_>, text: &str, places: &[(u32, u32)]) -> Option<String> {
     let Some(word) = table.find(text) else { return Some(format!("`{text}`: not found in the table")) };
     let mut ours: Vec<_> = table.postings(word).map(|posting| (posting.file, posting.line)).collect();

@@ -1,7 +1,7 @@
-//! What is indexed: which files, and which words are in them.
+//! The input: which files are indexed, and which words they contain.
 //!
-//! A file is text if it is UTF-8. A word is a run of letters and digits (as Unicode has them) and `_`, as long as it gets;
-//! `Word` and `word` are two. Lines are counted from 1, as editors do.
+//! A text file is valid UTF-8. A word is a maximal run of Unicode letters, digits and `_`, and
+//! `Word` and `word` are different words. Lines are counted from 1, as in editors.
 
 use std::cmp::Reverse;
 use std::env;
@@ -12,20 +12,20 @@ use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 
-/// A file that is to be indexed.
+/// A file to index.
 pub(crate) struct Source {
-    /// Relative to the current directory where the file is below it.
+    /// The path, relative to the current directory if the file is below it.
     pub(crate) path: PathBuf,
-    /// In bytes, when its folder was listed.
+    /// The size in bytes when the folder was listed.
     pub(crate) size: u64,
 }
 
-/// Something that is not in the index, and why.
+/// A file that is not in the index, and the reason.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Skip {
-    /// It could not be opened, read or listed; the text names it.
+    /// The file or folder could not be opened, read or listed. The text names it.
     Unreadable(String),
-    /// It holds bytes that are not UTF-8.
+    /// The file contains bytes that are not UTF-8.
     NotUtf8(PathBuf),
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Skip {
     }
 }
 
-/// A folder that was asked for and is not there.
+/// A folder that does not exist.
 pub(crate) struct Missing {
     folder: PathBuf,
     reason: io::Error,
@@ -50,15 +50,15 @@ impl fmt::Display for Missing {
     }
 }
 
-/// All files below the folders, the largest first, and what could not be listed.
+/// Returns all files below the folders, in descending order of size, and what could not be listed.
 ///
-/// Files that `.gitignore` and its kin name are left out, and so is `.git` itself; hidden files are not. Links are not
-/// followed. A file that is below two of the folders counts once.
+/// Files that `.gitignore` and similar files name are left out, and so is `.git` itself, but not
+/// hidden files. Links are not followed. A file below two of the folders counts once.
 pub(crate) fn sources(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Skip>), Missing> {
     let here = env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let (mut sources, mut skipped) = (Vec::new(), Vec::new());
     for folder in folders {
-        // One spelling for each file, however its folder was spelled.
+        // Each file gets one path, whatever the spelling of its folder.
         let folder = folder.canonicalize().map_err(|reason| Missing { folder: folder.clone(), reason })?;
         for entry in WalkBuilder::new(folder).hidden(false).filter_entry(|entry| entry.file_name() != ".git").build() {
             match entry.and_then(|entry| source(&entry, &here)) {
@@ -67,13 +67,14 @@ pub(crate) fn sources(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Skip>), M
             }
         }
     }
-    // The largest first: then no thread is left alone with a large one at the end.
+    // Large files come first, so that no thread still reads a large file when the others have
+    // finished.
     sources.sort_unstable_by(|a, b| (Reverse(a.size), &a.path).cmp(&(Reverse(b.size), &b.path)));
     sources.dedup_by(|a, b| a.path == b.path);
     Ok((sources, skipped))
 }
 
-/// The file that the walk has met, if it is one.
+/// Returns the file of a directory entry, if it is one.
 fn source(entry: &DirEntry, here: &Path) -> Result<Option<Source>, ignore::Error> {
     if !entry.file_type().is_some_and(|kind| kind.is_file()) {
         return Ok(None);
@@ -82,7 +83,7 @@ fn source(entry: &DirEntry, here: &Path) -> Result<Option<Source>, ignore::Error
     Ok(Some(Source { path, size: entry.metadata()?.len() }))
 }
 
-/// Reads a file into `buffer`, and returns what is in it as text.
+/// Reads a file into `buffer` and returns its text.
 pub(crate) fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> Result<&'b str, Skip> {
     buffer.clear();
     File::open(path)
@@ -91,14 +92,14 @@ pub(crate) fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> Result<&'b str, 
     std::str::from_utf8(buffer).map_err(|_| Skip::NotUtf8(path.to_path_buf()))
 }
 
-/// The words of a text, each with its line.
+/// Returns the words of a text, each with its line.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = (u32, &str)> {
     (1..).zip(text.lines()).flat_map(|(line, content)| {
         content.split(|c| !is_of_word(c)).filter(|word| !word.is_empty()).map(move |word| (line, word))
     })
 }
 
-/// Whether a character can be part of a word.
+/// Returns whether a word may contain this character.
 pub(crate) fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }

@@ -1,16 +1,17 @@
-//! An index of all words in a source tree, filled by many threads at once: who says what, and where.
+//! A concurrent index of all words in a source tree: which word occurs in which file, on which
+//! lines.
 //!
 //! ```text
 //! cargo run --release --example wordindex -- --check
 //! cargo run --release --example wordindex -- --find Acquire src tests
 //! ```
 //!
-//! It is what an arena of fixed capacity is made for. Three of them hold the words, the postings and the words' bytes;
-//! everything points at everything else, and nothing is freed before all of it is. `table.rs` is the part to read: the
-//! concurrent hash table, with neither locks nor `Arc` nor `unsafe`. The threads take file after file from one counter
-//! (`index`, below), and write into the table as they read.
+//! An arena of fixed capacity suits this task. Three arenas hold the words, the postings, and the
+//! bytes of the words. The values refer to each other, and all are freed together. Read `table.rs`
+//! first: it contains the concurrent hash table, without locks, `Arc` or `unsafe`. The threads take
+//! one file after another from a counter (`index`, below), and add words to the table as they read.
 //!
-//! The capacities are room, not memory: an arena costs what was stored in it.
+//! The capacities are upper limits. An arena takes only the memory of the slots that were used.
 #![forbid(unsafe_code)]
 
 mod check;
@@ -37,33 +38,34 @@ use table::{Shortage, Table};
 
 /// Indexes every text file below the given folders, in many threads at once.
 ///
-/// Text is what is UTF-8; a word is a run of letters, digits and `_`, as it is written. Files that .gitignore names are
-/// left out, and .git itself; hidden files are not. Exit code: 0, 1 when --check finds a difference, 2 when the index
-/// cannot be made.
+/// A text file is valid UTF-8. A word is a run of letters, digits and `_`, and case matters. Files
+/// that .gitignore names are left out, and so is .git itself, but not hidden files. Exit code: 0, 1
+/// if --check finds a difference, 2 if the index cannot be created or is incomplete because a file
+/// or a folder cannot be read.
 #[derive(Parser)]
 struct Options {
-    /// What to index [default: the repository of this example]
+    /// Files and folders to index [default: the repository of this example]
     #[arg(default_value = env!("CARGO_MANIFEST_DIR"), hide_default_value = true)]
     folders: Vec<PathBuf>,
-    /// Threads that index [default: one for each core]
+    /// Number of threads [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
-    /// How many of the most frequent words to print
+    /// Number of most frequent words to print
     #[arg(long, default_value_t = 10)]
     top: usize,
-    /// Room for so many distinct words
+    /// Capacity for distinct words
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 23, value_parser = clap::value_parser!(u32).range(1..))]
     words: u32,
-    /// Room for so many words altogether, and some more for each thread beside the first
+    /// Capacity for all words together, plus some for each further thread
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 28, value_parser = clap::value_parser!(u32).range(1..))]
     postings: u32,
-    /// Room for so many bytes of distinct words
+    /// Capacity for the bytes of distinct words
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 27, value_parser = clap::value_parser!(u32).range(1..))]
     bytes: u32,
-    /// Print each line on which a word occurs, as file:line
+    /// Print each line with this word, as file:line
     #[arg(long, value_name = "WORD", value_parser = one_word)]
     find: Option<String>,
-    /// Index once more with one thread and a HashMap, and compare everything
+    /// Index again with one thread and a HashMap, and compare the results
     #[arg(long)]
     check: bool,
 }
@@ -74,7 +76,7 @@ impl Options {
     }
 }
 
-/// Nothing else could be found.
+/// Accepts only what the index could contain.
 fn one_word(text: &str) -> Result<String, &'static str> {
     match !text.is_empty() && text.chars().all(input::is_of_word) {
         true => Ok(text.to_owned()),
@@ -92,10 +94,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Fills the table, prints it, and compares it if that was asked for.
+/// Fills the table, prints it, and compares it if requested.
 fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (sources, unlisted) = input::sources(&options.folders)?;
-    // Made before the table and dropped after it: the words refer into it.
+    // The bytes are created before the table and dropped after it, because the words refer to them.
     let texts = table::arena("bytes", options.bytes)?;
     let table = Table::new(&texts, options.words, options.postings)?;
     let threads = options.threads();
@@ -118,14 +120,18 @@ fn run(options: &Options) -> Result<ExitCode, Failure> {
         printed = printed.and_then(|()| report::verdict(&mut out, &differences));
         code = ExitCode::from(u8::from(!differences.is_empty()));
     }
+    // The index is incomplete, whatever else was found.
+    if tally.skipped.iter().any(|skip| matches!(skip, Skip::Unreadable(_))) {
+        code = ExitCode::from(2);
+    }
     match printed {
-        // Whoever reads, `head` for one, has read enough.
+        // A closed pipe, for example of `head`, means that the reader has read enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(code),
     }
 }
 
-/// What was read.
+/// The totals of the files that were read.
 #[derive(Default)]
 struct Tally {
     files: u64,
@@ -134,7 +140,7 @@ struct Tally {
     skipped: Vec<Skip>,
 }
 
-/// Fills the table with the words of all files, in so many threads at once.
+/// Fills the table with the words of all files, in `threads` threads at once.
 fn fill(table: &Table<'_>, sources: &[Source], threads: usize) -> Result<Tally, Shortage> {
     let bar = progress_bar(sources);
     let next = AtomicUsize::new(0);
@@ -152,20 +158,21 @@ fn fill(table: &Table<'_>, sources: &[Source], threads: usize) -> Result<Tally, 
     }))
 }
 
-/// One thread: indexes the `next` file until there is none.
+/// Indexes one file after another on one thread, until none is left.
 fn index(table: &Table<'_>, sources: &[Source], next: &AtomicUsize, bar: &ProgressBar) -> Result<Tally, Shortage> {
     let mut writer = table.writer();
     let mut tally = Tally::default();
     let mut buffer = Vec::new();
     loop {
-        // Relaxed: each number goes to one thread, whatever the ordering; the list was there before the threads were.
+        // Relaxed: each number goes to one thread with any ordering. The list is older than the
+        // threads.
         let file = next.fetch_add(1, Relaxed);
         let Some(source) = sources.get(file) else { return Ok(tally) };
         match input::read(&source.path, &mut buffer) {
             Ok(text) => {
                 for (line, word) in input::words(text) {
-                    // `as` is exact: 2^32 sources would not be in memory.
-                    // Relaxed: the others are only kept from starting on files that nobody needs any more.
+                    // `as` is exact, because 2^32 sources would not fit in memory. Relaxed: this
+                    // only keeps other threads from starting on files that are no longer needed.
                     writer.add(word, file as u32, line).inspect_err(|_| next.store(sources.len(), Relaxed))?;
                     tally.words += 1;
                 }
@@ -178,13 +185,13 @@ fn index(table: &Table<'_>, sources: &[Source], next: &AtomicUsize, bar: &Progre
     }
 }
 
-/// A bar of all bytes, which shows itself only when standard error is a terminal.
+/// Creates a progress bar for all bytes. It is visible only if standard error is a terminal.
 fn progress_bar(sources: &[Source]) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}").expect("a valid template");
     ProgressBar::new(sources.iter().map(|source| source.size).sum()).with_style(style)
 }
 
-/// Why there is no index.
+/// The reason why there is no index.
 enum Failure {
     Missing(Missing),
     Shortage(Shortage),

@@ -1,4 +1,4 @@
-//! What is printed on standard output.
+//! The report on standard output.
 
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -10,17 +10,17 @@ use crate::Tally;
 use crate::input::{Skip, Source};
 use crate::table::Table;
 
-/// Everything there is to say about a table that was filled.
+/// A filled table and how it was filled.
 pub(crate) struct Report<'a, 't> {
     pub(crate) table: &'a Table<'t>,
     pub(crate) sources: &'a [Source],
     pub(crate) tally: &'a Tally,
     pub(crate) threads: usize,
-    /// How long they took.
+    /// The time that the threads took.
     pub(crate) time: Duration,
-    /// How many of the most frequent words to name.
+    /// The number of frequent words to print.
     pub(crate) top: usize,
-    /// The word whose places to name.
+    /// The word to print with its lines.
     pub(crate) find: Option<&'a str>,
 }
 
@@ -35,7 +35,7 @@ impl Report<'_, '_> {
         out.flush()
     }
 
-    /// What was read, and how fast.
+    /// Prints what was read, and how fast.
     fn totals(&self, out: &mut impl Write) -> io::Result<()> {
         let Tally { files, bytes, words, ref skipped } = *self.tally;
         let not_utf8 = skipped.iter().filter(|skip| matches!(skip, Skip::NotUtf8(_))).count();
@@ -57,7 +57,7 @@ impl Report<'_, '_> {
         writeln!(out, "{:<14}{:>16.1}", "MB/s", bytes as f64 / 1e6 / seconds)
     }
 
-    /// The most frequent words, and in how many files they are.
+    /// Prints the most frequent words, and the number of files that contain each.
     fn frequent(&self, out: &mut impl Write) -> io::Result<()> {
         let mut words: Vec<_> = self.table.words().collect();
         words.sort_unstable_by_key(|word| (Reverse(word.count()), word.text));
@@ -74,7 +74,7 @@ impl Report<'_, '_> {
         Ok(())
     }
 
-    /// What the arenas hold, of what they could hold.
+    /// Prints the number of values in each arena, and its capacity.
     fn levels(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "\n{:<14}{:>16}{:>16}", "arena of", "stored", "capacity")?;
         for (what, stored, capacity) in self.table.levels() {
@@ -85,29 +85,37 @@ impl Report<'_, '_> {
         let (words, bytes) = self.table.lost().fold((0, 0), |(n, bytes), word| (n + 1, bytes + word.text.len()));
         writeln!(
             out,
-            "stored for nothing, as another thread had linked the same word first: {words} words, {bytes} bytes"
+            "unused, because another thread linked the same word first: {}, {}",
+            counted(words, "word"),
+            counted(bytes, "byte")
         )
     }
 
-    /// Each line on which a word occurs, as `file:line`, in order.
+    /// Prints each line with a word as `file:line`, in order.
     fn places(&self, out: &mut impl Write, text: &str) -> io::Result<()> {
         let Some(word) = self.table.find(text) else { return writeln!(out, "\n{text} does not occur") };
         let postings = self.table.postings(word);
         let mut places: Vec<_> =
             postings.map(|posting| (&self.sources[posting.file as usize].path, posting.line)).collect();
         places.sort_unstable();
-        // It may occur more than once on a line.
+        // A word may occur several times on one line.
         places.dedup();
-        writeln!(out, "\n{text} on {} line(s), in {} file(s)", places.len(), self.table.files(word))?;
+        let (lines, files) = (counted(places.len(), "line"), counted(self.table.files(word), "file"));
+        writeln!(out, "\n{text} on {lines}, in {files}")?;
         places.iter().try_for_each(|(path, line)| writeln!(out, "{}:{line}", path.display()))
     }
 }
 
-/// What the check has found: at most ten differences, which is enough to begin with.
+/// Formats a number with its noun, in the plural unless the number is 1.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Prints the result of the check, with at most ten differences.
 pub(crate) fn verdict(out: &mut impl Write, differences: &[String]) -> io::Result<()> {
     match differences.len() {
         0 => writeln!(out, "\ncheck: a HashMap filled by one thread holds the same words at the same places")?,
-        count => writeln!(out, "\ncheck: {count} difference(s)")?,
+        count => writeln!(out, "\ncheck: {}", counted(count, "difference"))?,
     }
     differences.iter().take(10).try_for_each(|difference| writeln!(out, "  {difference}"))?;
     out.flush()

@@ -1,5 +1,5 @@
-//! After construction the arena never asks the system for memory; and when the system has none,
-//! construction says so.
+//! Allocator use: an existing arena never allocates, and a constructor reports when the allocator
+//! refuses.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,18 +9,18 @@ use atomicarena::{AtomicArena, CapacityError};
 
 use crate::payload::punch_holes;
 
-/// What one thread asked of the allocator, so that tests beside it are not counted.
+/// The allocator requests of one thread. Tests on other threads are not counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Meter {
-    /// Requests for memory, refused ones included.
+    /// Requests for memory, including refused ones.
     pub(crate) requests: usize,
-    /// Returns of memory.
+    /// Deallocations.
     pub(crate) returns: usize,
-    /// Bytes that were asked for as they are.
+    /// Bytes requested from `alloc`.
     pub(crate) plain_bytes: usize,
-    /// Bytes that were asked for zeroed.
+    /// Bytes requested from `alloc_zeroed`.
     pub(crate) zeroed_bytes: usize,
-    /// Bytes of the last request that was refused.
+    /// Bytes of the last refused request.
     refused_bytes: usize,
 }
 
@@ -33,7 +33,7 @@ thread_local! {
     static METER: Cell<Meter> = const {
         Cell::new(Meter { requests: 0, returns: 0, plain_bytes: 0, zeroed_bytes: 0, refused_bytes: 0 })
     };
-    /// How many more requests are granted; `None`: all.
+    /// The number of further requests to grant, or `None` to grant all.
     static GRANTED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
@@ -43,7 +43,7 @@ fn note(f: impl FnOnce(&mut Meter)) {
     METER.set(meter);
 }
 
-/// Whether the next request is granted.
+/// Decides whether the next request is granted.
 fn granted(bytes: usize) -> bool {
     match GRANTED.get() {
         None => true,
@@ -58,7 +58,7 @@ fn granted(bytes: usize) -> bool {
     }
 }
 
-// SAFETY: every request is passed on to the system's allocator as it came, or refused with null.
+// SAFETY: every request is passed on unchanged to the system's allocator, or refused with null.
 unsafe impl GlobalAlloc for Metered {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(|meter| {
@@ -68,7 +68,7 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(layout.size()) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller's duties are those of `System`.
+        // SAFETY: the caller fulfils the requirements of `System`.
         unsafe { System.alloc(layout) }
     }
 
@@ -80,7 +80,7 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(layout.size()) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller's duties are those of `System`.
+        // SAFETY: the caller fulfils the requirements of `System`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
@@ -89,18 +89,18 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(new_size) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller's duties are those of `System`.
+        // SAFETY: the caller fulfils the requirements of `System`.
         unsafe { System.realloc(old, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
         note(|meter| meter.returns += 1);
-        // SAFETY: the caller's duties are those of `System`.
+        // SAFETY: the caller fulfils the requirements of `System`.
         unsafe { System.dealloc(old, layout) }
     }
 }
 
-/// What this thread asks of the allocator while `f` runs.
+/// Runs `f`, and returns the allocator requests that this thread makes meanwhile.
 pub(crate) fn metered<R>(f: impl FnOnce() -> R) -> (R, Meter) {
     METER.set(Meter::default());
     let result = f();
@@ -110,11 +110,11 @@ pub(crate) fn metered<R>(f: impl FnOnce() -> R) -> (R, Meter) {
 #[track_caller]
 pub(crate) fn assert_no_request<R>(what: &str, f: impl FnOnce() -> R) -> R {
     let (result, meter) = metered(f);
-    assert_eq!(meter.requests, 0, "{what} asked for memory: {meter:?}");
+    assert_eq!(meter.requests, 0, "{what} requested memory: {meter:?}");
     result
 }
 
-/// The allocator grants `requests` more and refuses all that come after, while `f` runs.
+/// Runs `f` with an allocator that grants `requests` more requests and refuses all others.
 pub(crate) fn short_of_memory<R>(requests: usize, f: impl FnOnce() -> R) -> (R, Meter) {
     struct Restore;
     impl Drop for Restore {
@@ -139,10 +139,10 @@ fn the_meter_counts() {
     assert!(refused);
 }
 
-// ---- never
+// ---- no allocation after construction
 
 #[test]
-fn one_value_asks_for_no_memory() {
+fn allocating_one_value_requests_no_memory() {
     let arena = AtomicArena::with_capacity(100);
     assert_no_request("alloc", || *arena.alloc(1_u64).unwrap());
     assert_no_request("alloc_with", || *arena.alloc_with(|| 2).unwrap());
@@ -151,7 +151,7 @@ fn one_value_asks_for_no_memory() {
 }
 
 #[test]
-fn many_values_ask_for_no_memory() {
+fn bulk_allocation_requests_no_memory() {
     let arena = AtomicArena::with_capacity(100);
     let values = vec![7_u8; 10];
     assert_no_request("alloc_slice_copy", || arena.alloc_slice_copy(&[1, 2]).unwrap().len());
@@ -166,7 +166,7 @@ fn many_values_ask_for_no_memory() {
 }
 
 #[test]
-fn a_reservation_asks_for_no_memory() {
+fn a_reservation_requests_no_memory() {
     let arena = AtomicArena::with_capacity(100);
     assert_no_request("a reservation", || {
         let mut run = arena.reserve(10).unwrap();
@@ -185,7 +185,7 @@ fn a_reservation_asks_for_no_memory() {
 }
 
 #[test]
-fn a_local_asks_for_no_memory() {
+fn a_local_requests_no_memory() {
     let arena = AtomicArena::with_capacity(100);
     assert_no_request("a local", || {
         let mut local = arena.local();
@@ -199,7 +199,7 @@ fn a_local_asks_for_no_memory() {
 }
 
 #[test]
-fn giving_back_and_vacant_slots_ask_for_no_memory() {
+fn returned_and_vacant_slots_request_no_memory() {
     let arena = AtomicArena::with_capacity(32);
     punch_holes(&arena);
     assert_no_request("vacant slots", || {
@@ -213,7 +213,7 @@ fn giving_back_and_vacant_slots_ask_for_no_memory() {
 }
 
 #[test]
-fn refusing_asks_for_no_memory() {
+fn a_refusal_requests_no_memory() {
     let arena = AtomicArena::with_capacity(3);
     arena.alloc_slice_copy(&[1_u8, 2, 3]).unwrap();
     let mut local = arena.local();
@@ -231,7 +231,7 @@ fn refusing_asks_for_no_memory() {
 }
 
 #[test]
-fn reading_asks_for_no_memory() {
+fn reading_requests_no_memory() {
     let mut arena = AtomicArena::with_capacity(10);
     for value in 0..6 {
         arena.publish(value).unwrap();
@@ -249,7 +249,7 @@ fn reading_asks_for_no_memory() {
 }
 
 #[test]
-fn exclusive_methods_ask_for_no_memory() {
+fn exclusive_methods_request_no_memory() {
     let mut arena = AtomicArena::with_capacity(20);
     assert_no_request("exclusive methods", || {
         arena.alloc(1).unwrap();
@@ -264,7 +264,7 @@ fn exclusive_methods_ask_for_no_memory() {
 }
 
 #[test]
-fn reset_asks_for_no_memory_and_returns_none() {
+fn reset_requests_no_memory_and_frees_none() {
     let mut arena = AtomicArena::with_capacity(20);
     let (_, meter) = metered(|| {
         for round in 0..600 {
@@ -283,7 +283,7 @@ fn reset_asks_for_no_memory_and_returns_none() {
 }
 
 #[test]
-fn into_iter_and_drop_ask_for_no_memory_and_return_all() {
+fn into_iter_and_drain_request_no_memory_and_free_all() {
     let (arena, built) = metered(|| AtomicArena::with_capacity(5));
     arena.alloc(1).unwrap();
     let (_, meter) = metered(|| assert_eq!(arena.into_iter().count(), 1));
@@ -297,17 +297,17 @@ fn into_iter_and_drop_ask_for_no_memory_and_return_all() {
 
 #[track_caller]
 fn assert_out_of_memory<T>(capacity: usize) {
-    // Refuse the first request, then the second, and so on, until none is missing.
+    // Refuses the first request, then the second, and so on, until all are granted.
     for granted in 0..10 {
         let (arena, meter) = short_of_memory(granted, || AtomicArena::<T>::try_with_capacity(capacity));
         match arena {
             Ok(_) => {
-                assert!(granted > 0, "memory is needed");
+                assert!(granted > 0, "an arena needs memory");
                 return;
             }
             Err(CapacityError::OutOfMemory { bytes }) => {
                 assert_eq!(bytes, meter.refused_bytes, "with {granted} requests granted");
-                assert_eq!(meter.returns, granted, "what was granted was returned");
+                assert_eq!(meter.returns, granted, "granted memory is freed");
             }
             Err(other) => panic!("not OutOfMemory but {other}"),
         }
@@ -316,7 +316,7 @@ fn assert_out_of_memory<T>(capacity: usize) {
 }
 
 #[test]
-fn without_memory_building_is_an_error_with_the_bytes() {
+fn a_refused_allocation_is_an_error_with_the_bytes() {
     assert_out_of_memory::<u64>(1000);
     assert_out_of_memory::<u8>(1);
     assert_out_of_memory::<[u64; 100]>(50);
@@ -332,7 +332,7 @@ fn the_largest_arenas_are_out_of_memory_and_not_too_large() {
 }
 
 #[test]
-fn out_of_memory_says_its_bytes() {
+fn out_of_memory_reports_its_bytes() {
     let (arena, _) = short_of_memory(0, || AtomicArena::<u64>::try_with_capacity(1234));
     let error = arena.unwrap_err();
     let CapacityError::OutOfMemory { bytes } = error else { panic!("{error}") };
@@ -342,8 +342,8 @@ fn out_of_memory_says_its_bytes() {
 
 #[cfg(all(unix, not(miri)))]
 #[test]
-fn with_capacity_without_memory_is_handled_as_by_vec() {
-    let test = "allocations::with_capacity_without_memory_is_handled_as_by_vec";
+fn with_capacity_calls_handle_alloc_error() {
+    let test = "allocations::with_capacity_calls_handle_alloc_error";
     let error = crate::payload::aborts(test, || {
         short_of_memory(0, || AtomicArena::<u64>::with_capacity(1000)).0.reset();
     });

@@ -1,4 +1,4 @@
-//! `AtomicArena`: building, and one value at a time.
+//! `AtomicArena`: constructors, and methods for a single value.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use atomicarena::{AtomicArena, CapacityError};
 
 use crate::payload::{Ledger, SHARDS_FORCED, assert_room, panic_of, punch_holes};
 
-// ---- building
+// ---- constructors
 
 #[test]
 fn a_new_arena_is_empty() {
@@ -116,7 +116,7 @@ fn alloc_stores_the_value_and_lends_it_for_writing() {
 }
 
 #[test]
-fn alloc_in_a_full_arena_gives_the_value_back() {
+fn alloc_in_a_full_arena_returns_the_value() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(String::from("first")).unwrap();
     for _ in 0..3 {
@@ -149,7 +149,7 @@ fn alloc_with_builds_the_value() {
 }
 
 #[test]
-fn a_refused_alloc_with_gives_the_closure_back_uncalled() {
+fn a_refused_alloc_with_returns_the_closure_uncalled() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(0).unwrap();
     let calls = Cell::new(0);
@@ -168,7 +168,7 @@ fn a_refused_alloc_with_gives_the_closure_back_uncalled() {
 }
 
 #[test]
-fn a_panic_in_alloc_with_gives_the_slot_back() {
+fn a_panic_in_alloc_with_returns_the_slot() {
     let new = || AtomicArena::<u32>::with_capacity(4);
     for (arena, comes_again) in [(new(), !SHARDS_FORCED), (new().in_order(), true)] {
         arena.alloc(1).unwrap();
@@ -183,7 +183,7 @@ fn a_panic_in_alloc_with_gives_the_slot_back() {
 }
 
 #[test]
-fn a_panic_in_the_last_slot_gives_it_back() {
+fn a_panic_in_the_last_slot_returns_it() {
     let arena = AtomicArena::<u32>::with_capacity(1);
     for _ in 0..10 {
         panic_of(|| _ = arena.alloc_with(|| panic!()));
@@ -192,7 +192,7 @@ fn a_panic_in_the_last_slot_gives_it_back() {
 }
 
 #[test]
-fn a_panic_in_a_vacant_slot_gives_it_back() {
+fn a_panic_in_a_vacant_slot_returns_it() {
     let arena = AtomicArena::with_capacity(8);
     punch_holes(&arena);
     for _ in 0..10 {
@@ -202,7 +202,7 @@ fn a_panic_in_a_vacant_slot_gives_it_back() {
 }
 
 #[test]
-fn alloc_try_with_stores_what_was_made_or_passes_the_error_through() {
+fn alloc_try_with_stores_the_value_or_returns_the_error() {
     let arena = AtomicArena::with_capacity(2);
     let parse = |text: &str| arena.alloc_try_with(|| text.parse::<u8>()).unwrap();
     for _ in 0..10 {
@@ -211,14 +211,14 @@ fn alloc_try_with_stores_what_was_made_or_passes_the_error_through() {
     let seven = parse("7").unwrap();
     *seven += 1;
     assert_eq!(*seven, 8);
-    // With shards any of the slots that came back will do.
+    // With shards, any of the returned slots may serve the request.
     let index = arena.index_of(seven).unwrap();
     assert!(index == 0 || (SHARDS_FORCED && index < 2), "{index}");
     assert_room(&arena, 1, || 0);
 }
 
 #[test]
-fn a_refused_alloc_try_with_gives_the_closure_back_uncalled() {
+fn a_refused_alloc_try_with_returns_the_closure_uncalled() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(0).unwrap();
     let mut calls = 0;
@@ -233,7 +233,7 @@ fn a_refused_alloc_try_with_gives_the_closure_back_uncalled() {
 }
 
 #[test]
-fn a_failure_and_a_panic_in_alloc_try_with_give_the_slot_back_wherever_it_lies() {
+fn a_failure_and_a_panic_in_alloc_try_with_return_the_slot_at_any_position() {
     let check = |arena: &AtomicArena<usize>, free| {
         for _ in 0..10 {
             assert_eq!(arena.alloc_try_with(|| Err("no value")).unwrap(), Err("no value"));
@@ -247,7 +247,7 @@ fn a_failure_and_a_panic_in_alloc_try_with_give_the_slot_back_wherever_it_lies()
     check(&arena, 4);
     let arena = AtomicArena::with_capacity(8);
     let outer = arena.alloc_try_with(|| {
-        arena.alloc(1).unwrap(); // behind the slot that goes back
+        arena.alloc(1).unwrap(); // above the slot that is returned
         Err::<usize, _>(())
     });
     assert_eq!(outer.unwrap(), Err(()));
@@ -256,7 +256,7 @@ fn a_failure_and_a_panic_in_alloc_try_with_give_the_slot_back_wherever_it_lies()
 }
 
 #[test]
-fn what_fails_in_alloc_try_with_leaves_no_value() {
+fn a_failed_alloc_try_with_leaves_no_value() {
     let ledger = Ledger::new();
     let mut arena = AtomicArena::with_capacity(2);
     assert!(arena.alloc_try_with(|| Err(ledger.value())).unwrap().is_err());
@@ -291,7 +291,7 @@ fn a_closure_that_finds_the_arena_full_still_has_its_own_slot() {
 }
 
 #[test]
-fn a_closure_that_allocates_and_then_panics_gives_back_its_own_slot_alone() {
+fn a_closure_that_allocates_and_then_panics_returns_only_its_own_slot() {
     let mut arena = AtomicArena::<u32>::with_capacity(8);
     panic_of(|| {
         let _ = arena.alloc_with(|| {
@@ -307,7 +307,7 @@ fn a_closure_that_allocates_and_then_panics_gives_back_its_own_slot_alone() {
 }
 
 #[test]
-fn nested_closures_that_all_panic_give_every_slot_back() {
+fn nested_closures_that_all_panic_return_every_slot() {
     let arena = AtomicArena::<u32>::with_capacity(4);
     panic_of(|| {
         let _ = arena.alloc_with(|| {
@@ -335,7 +335,7 @@ fn a_closure_may_catch_the_panic_of_an_inner_one() {
 // ---- publish, publish_with
 
 #[test]
-fn publish_returns_the_index_under_which_every_reader_finds_the_value() {
+fn publish_returns_the_index_of_the_value() {
     let arena = AtomicArena::with_capacity(3);
     arena.alloc(String::from("owned")).unwrap();
     let (index, value) = arena.publish(String::from("published")).unwrap();
@@ -345,7 +345,7 @@ fn publish_returns_the_index_under_which_every_reader_finds_the_value() {
 }
 
 #[test]
-fn publish_in_a_full_arena_gives_the_value_back() {
+fn publish_in_a_full_arena_returns_the_value() {
     let arena = AtomicArena::with_capacity(1);
     arena.publish(String::from("a")).unwrap();
     let full = arena.publish(String::from("b")).unwrap_err();
@@ -355,7 +355,7 @@ fn publish_in_a_full_arena_gives_the_value_back() {
 }
 
 #[test]
-fn publish_with_tells_the_value_its_own_index() {
+fn publish_with_passes_the_index_of_the_slot() {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(99).unwrap();
     for expected in 1..8 {
@@ -366,7 +366,7 @@ fn publish_with_tells_the_value_its_own_index() {
 }
 
 #[test]
-fn publish_with_in_a_vacant_slot_tells_that_slot() {
+fn publish_with_passes_the_index_of_a_vacant_slot() {
     let arena = AtomicArena::with_capacity(4);
     punch_holes(&arena);
     let mut seen = Vec::new();
@@ -379,7 +379,7 @@ fn publish_with_in_a_vacant_slot_tells_that_slot() {
 }
 
 #[test]
-fn a_panic_in_publish_with_gives_the_slot_back_and_publishes_nothing() {
+fn a_panic_in_publish_with_returns_the_slot_and_publishes_nothing() {
     let arena = AtomicArena::<u32>::with_capacity(2);
     panic_of(|| _ = arena.publish_with(|_| panic!()));
     assert_eq!((arena.get(0), arena.iter().count()), (None, 0));
@@ -402,7 +402,7 @@ fn a_value_is_not_visible_while_it_is_being_built() {
     assert_eq!(arena.get(index), Some(&index));
 }
 
-// ---- keeping
+// ---- lifetime of values
 
 #[test]
 fn the_arena_drops_each_value_once() {
@@ -418,7 +418,7 @@ fn the_arena_drops_each_value_once() {
 }
 
 #[test]
-fn nothing_moves() {
+fn values_do_not_move() {
     let mut arena = AtomicArena::with_capacity(100);
     let addresses: Vec<_> = (0..100_u32).map(|i| std::ptr::from_ref(arena.publish(i).unwrap().1)).collect();
     for (index, &address) in addresses.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! The values side by side: `compact`, and what `into_vec` hands over. (Over every kind of memory: `storages`.)
+//! `compact` and `into_vec`, which make the values contiguous. `storages` tests them with every
+//! kind of memory.
 
 use std::mem;
 use std::thread;
@@ -9,7 +10,7 @@ use crate::allocations::metered;
 use crate::payload::{Ledger, punch_holes};
 
 #[test]
-fn into_vec_takes_over_the_slots() {
+fn into_vec_reuses_the_slots() {
     let arena = AtomicArena::with_capacity(10);
     let first = &raw const *arena.alloc(1_u64).unwrap();
     arena.publish(2).unwrap();
@@ -43,7 +44,7 @@ fn into_vec_closes_holes_in_place() {
 }
 
 #[test]
-fn into_vec_of_nothing_and_of_everything() {
+fn into_vec_of_an_empty_and_of_a_full_arena() {
     assert_eq!(AtomicArena::<String>::with_capacity(3).into_vec(), Vec::<String>::new());
     let mut arena = AtomicArena::with_capacity(3);
     arena.fill_with(|index| index.to_string());
@@ -53,7 +54,7 @@ fn into_vec_of_nothing_and_of_everything() {
 }
 
 #[test]
-fn into_vec_of_values_without_size_and_of_large_alignment() {
+fn into_vec_of_zero_sized_and_of_over_aligned_values() {
     #[derive(Debug, PartialEq)]
     #[repr(align(4096))]
     struct Page(u8);
@@ -89,7 +90,7 @@ fn values_outlive_arena_and_threads_and_are_dropped_once() {
 }
 
 #[test]
-fn what_was_leaked_is_not_in_the_vector() {
+fn leaked_values_are_not_in_the_vector() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(10);
     arena.alloc(ledger.value()).unwrap();
@@ -102,7 +103,7 @@ fn what_was_leaked_is_not_in_the_vector() {
 }
 
 #[test]
-fn into_boxed_slice_gives_the_rest_back() {
+fn into_boxed_slice_frees_the_unused_slots() {
     let mut arena = AtomicArena::with_capacity(1000);
     arena.alloc_slice_copy(&[1_u64, 2, 3]).unwrap();
     assert_eq!(*arena.into_boxed_slice(), [1, 2, 3]);
@@ -113,7 +114,7 @@ fn into_boxed_slice_gives_the_rest_back() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_value_is_the_vectors() {
+fn a_panic_in_drop_is_handled_by_the_vector() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(4);
     drop(arena.reserve(1));
@@ -135,7 +136,7 @@ fn compact_keeps_the_capacity_for_runs() {
 }
 
 #[test]
-fn an_old_index_leads_nowhere_after_compact_even_without_holes() {
+fn an_old_index_finds_nothing_after_compact_even_without_holes() {
     let mut arena = AtomicArena::with_capacity(8);
     let (index, _) = arena.publish('a').unwrap();
     assert_eq!((arena.as_mut_slice().unwrap().len(), arena.get(index)), (1, Some(&'a')));

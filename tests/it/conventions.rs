@@ -1,4 +1,5 @@
-//! What every Rust user expects of a container: its traits, what its iterators promise, its panics.
+//! What Rust users expect of a container: its traits, the guarantees of its iterators, and its
+//! panics.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -11,11 +12,11 @@ use atomicarena::{AtomicArena, Drain, Heap, IntoIter, Iter, IterMut, Key, Reserv
 use crate::payload::{mixed, panic_of, punch_holes};
 
 #[test]
-fn iterators_promise_as_much_as_is_true() {
+fn iterators_implement_the_traits_that_hold() {
     fn every<I: DoubleEndedIterator + FusedIterator + Debug>() {}
     fn exact<I: ExactSizeIterator>() {}
     fn cheap<I: Clone>() {}
-    every::<Iter<'static, u8>>(); // how many come, nobody knows while others publish
+    every::<Iter<'static, u8>>(); // not exact: other threads may publish meanwhile
     cheap::<Iter<'static, u8>>();
     every::<Values<'static, u8>>();
     cheap::<Values<'static, u8>>();
@@ -27,7 +28,8 @@ fn iterators_promise_as_much_as_is_true() {
     exact::<IntoIter<u8, Heap<u8>>>();
 }
 
-/// Takes from the front and from the back in turns; at each step the hint is what comes.
+/// Takes from the front and from the back in turn, and compares the hint with the number of items
+/// left at each step.
 fn check_exact<I: DoubleEndedIterator + ExactSizeIterator>(mut iter: I, values: usize) {
     for left in (0..values).rev() {
         assert_eq!((iter.len(), iter.size_hint()), (left + 1, (left + 1, Some(left + 1))));
@@ -58,7 +60,7 @@ fn exclusive_iterators_count_values_and_not_slots() {
 }
 
 #[test]
-fn the_hint_of_iter_holds_whatever_is_published_meanwhile() {
+fn the_size_hint_of_iter_holds_while_others_publish() {
     let arena = AtomicArena::with_capacity(8);
     let mut runs = [arena.reserve(2).unwrap(), arena.reserve(2).unwrap()];
     runs.iter_mut().for_each(|run| _ = run.fill_from_iter(0..));
@@ -72,7 +74,7 @@ fn the_hint_of_iter_holds_whatever_is_published_meanwhile() {
 }
 
 #[test]
-fn a_loop_inside_iter_meets_what_comes_one_by_one() {
+fn an_internal_loop_of_iter_yields_what_next_yields() {
     let arena = AtomicArena::with_capacity(9);
     for value in 0..8 {
         match value % 3 {
@@ -121,7 +123,7 @@ fn values_are_those_of_iter_from_both_ends_and_inside() {
 }
 
 #[test]
-fn an_index_finds_what_get_finds() {
+fn indexing_finds_what_get_finds() {
     let arena = AtomicArena::with_capacity(2);
     arena.publish(String::from("a")).unwrap();
     assert_eq!(arena[0], "a");
@@ -129,7 +131,7 @@ fn an_index_finds_what_get_finds() {
 }
 
 #[test]
-fn an_index_that_finds_nothing_says_what_to_change() {
+fn a_failed_indexing_panics_with_advice() {
     let arena = AtomicArena::with_capacity(3);
     arena.alloc(1).unwrap();
     for unpublished in [0, 1, 2] {
@@ -158,7 +160,7 @@ fn a_reservation_is_a_slice() {
 }
 
 #[test]
-fn a_capacity_that_is_a_type_has_a_default() {
+fn a_static_arena_and_an_arena_in_it_have_a_default() {
     #[derive(Default)]
     struct Frame {
         sprites: StaticArena<u32, 4>,
@@ -168,7 +170,7 @@ fn a_capacity_that_is_a_type_has_a_default() {
 }
 
 #[test]
-fn loops_and_maps_take_what_the_arena_gives() {
+fn arenas_work_in_loops_and_keys_in_maps() {
     let ledger = crate::payload::Ledger::new();
     let mut arena = mixed(&ledger);
     let mut found = 0;
@@ -185,7 +187,7 @@ fn loops_and_maps_take_what_the_arena_gives() {
 }
 
 #[test]
-fn errors_are_errors_that_threads_may_pass_on() {
+fn errors_implement_error_send_and_sync() {
     fn passed_on<E: Error + Send + Sync + 'static>() {}
     passed_on::<atomicarena::Full<String>>();
     passed_on::<atomicarena::CapacityError>();

@@ -7,7 +7,7 @@ use atomicarena::{AtomicArena, CapacityError, Full, IndexError};
 struct Mute;
 
 #[test]
-fn full_shows_its_numbers_and_asks_nothing_of_the_value() {
+fn full_shows_its_numbers_and_requires_nothing_of_the_value() {
     let arena = AtomicArena::with_capacity(7);
     assert!(arena.alloc(Mute).is_ok() && arena.alloc(Mute).is_ok());
     let full = arena.alloc_vec((0..42).map(|_| Mute).collect()).err().unwrap();
@@ -21,7 +21,7 @@ fn full_shows_its_numbers_and_asks_nothing_of_the_value() {
 }
 
 #[test]
-fn full_is_an_error_whatever_it_holds() {
+fn full_is_an_error_for_every_value() {
     fn assert<E: Error>(_: &E) {}
     let arena = AtomicArena::with_capacity(1);
     assert!(arena.alloc(Mute).is_ok());
@@ -31,9 +31,9 @@ fn full_is_an_error_whatever_it_holds() {
 }
 
 #[test]
-fn discard_lets_a_borrowed_value_go_and_keeps_the_numbers() {
+fn discard_drops_a_borrowed_value_and_keeps_the_numbers() {
     fn store(arena: &AtomicArena<&str>, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-        // The value borrows, so the error could not leave this function with it.
+        // The value borrows, so an error that contains it cannot leave this function.
         let words: AtomicArena<&str> = AtomicArena::with_capacity(1);
         words.alloc(text).map_err(Full::discard)?;
         words.alloc(text).map_err(Full::discard)?;
@@ -102,7 +102,7 @@ fn too_many_values_without_size_are_refused_because_of_their_stamps() {
 }
 
 #[test]
-fn an_index_error_says_the_index_and_what_is_wrong_with_it() {
+fn an_index_error_names_the_index_and_the_reason() {
     let text = |error: IndexError| (&error as &dyn Error).to_string();
     assert_eq!(text(IndexError::NoValue { index: 3 }), "slot 3 holds no value");
     assert_eq!(text(IndexError::Duplicate { index: 3 }), "index 3 was given twice");

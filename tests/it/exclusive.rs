@@ -1,4 +1,4 @@
-//! What `&mut self` can do: the compiler is the lock. (`reset` is beside this.)
+//! Methods with `&mut self`, except `reset`, which has a file of its own.
 
 use std::mem;
 
@@ -19,7 +19,7 @@ fn get_mut_finds_owned_and_published_values() {
 }
 
 #[test]
-fn what_get_mut_writes_is_what_get_reads() {
+fn get_reads_what_get_mut_has_written() {
     let mut arena = AtomicArena::with_capacity(2);
     arena.publish(1).unwrap();
     *arena.get_mut(0).unwrap() = 5;
@@ -27,7 +27,7 @@ fn what_get_mut_writes_is_what_get_reads() {
 }
 
 #[test]
-fn get_many_mut_lends_owned_and_published_values_side_by_side() {
+fn get_disjoint_mut_lends_owned_and_published_values_together() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
     let many = arena.get_disjoint_mut([4, 0, 3]).unwrap();
@@ -40,9 +40,9 @@ fn get_many_mut_lends_owned_and_published_values_side_by_side() {
 }
 
 #[test]
-fn get_many_mut_says_which_index_is_wrong_and_why() {
+fn get_disjoint_mut_reports_the_wrong_index_and_the_reason() {
     let ledger = Ledger::new();
-    let mut arena = mixed(&ledger); // 0, 1, 3 and 4 of 8 hold values
+    let mut arena = mixed(&ledger); // slots 0, 1, 3 and 4 of 8 hold values
     let mut error = |indices: [usize; 3]| arena.get_disjoint_mut(indices).map(drop).unwrap_err();
     for nothing in [2, 5, 7] {
         assert_eq!(error([0, nothing, 1]), IndexError::NoValue { index: nothing });
@@ -53,7 +53,7 @@ fn get_many_mut_says_which_index_is_wrong_and_why() {
     for twice in [[0, 0, 1], [1, 0, 0], [0, 1, 0]] {
         assert_eq!(error(twice), IndexError::Duplicate { index: 0 });
     }
-    // The first in their order.
+    // The error names the first wrong index in the order of the argument.
     assert_eq!(error([8, 7, 7]), IndexError::OutOfRange { index: 8, capacity: 8 });
     assert_eq!(error([7, 7, 8]), IndexError::NoValue { index: 7 });
     assert_eq!(error([1, 1, 8]), IndexError::Duplicate { index: 1 });
@@ -61,7 +61,7 @@ fn get_many_mut_says_which_index_is_wrong_and_why() {
 }
 
 #[test]
-fn get_many_mut_settles_leaked_runs_and_tells_values_without_size_apart() {
+fn get_disjoint_mut_settles_leaked_runs_and_distinguishes_zero_sized_values() {
     let mut arena = AtomicArena::with_capacity(5);
     arena.alloc(()).unwrap();
     arena.alloc(()).unwrap();
@@ -73,7 +73,7 @@ fn get_many_mut_settles_leaked_runs_and_tells_values_without_size_apart() {
 }
 
 #[test]
-fn iter_mut_gives_every_value_in_index_order() {
+fn iter_mut_yields_every_value_in_index_order() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
     let found: Vec<_> = arena.iter_mut().map(|(i, v)| (i, v.id)).collect();
@@ -86,7 +86,7 @@ fn iter_mut_gives_every_value_in_index_order() {
 }
 
 #[test]
-fn the_references_of_iter_mut_live_side_by_side() {
+fn the_references_of_iter_mut_are_usable_together() {
     let mut arena = AtomicArena::with_capacity(4);
     arena.alloc_slice_copy(&[1, 2, 3, 4]).unwrap();
     let mut all: Vec<_> = arena.iter_mut().map(|(_, v)| v).collect();
@@ -111,7 +111,7 @@ fn iter_mut_after_refusals_ends_at_the_capacity() {
 // ---- drain
 
 #[test]
-fn drain_gives_every_value_in_index_order() {
+fn drain_yields_every_value_in_index_order() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
     let values: Vec<_> = arena.drain().collect();
@@ -139,7 +139,7 @@ fn a_dropped_drain_drops_the_rest() {
 }
 
 #[test]
-fn a_forgotten_drain_leaks_the_rest_and_the_arena_is_empty() {
+fn a_leaked_drain_leaks_the_rest_and_the_arena_is_empty() {
     for taken in 0..=4 {
         let ledger = Ledger::new();
         let mut arena = mixed(&ledger);
@@ -155,7 +155,7 @@ fn a_forgotten_drain_leaks_the_rest_and_the_arena_is_empty() {
 }
 
 #[test]
-fn a_drain_stays_at_its_end() {
+fn a_drain_is_fused() {
     let mut arena = AtomicArena::with_capacity(2);
     arena.alloc(1).unwrap();
     let mut drain = arena.drain();
@@ -177,7 +177,7 @@ fn a_panic_in_a_dropped_drain_drops_the_others() {
 // ---- into_iter
 
 #[test]
-fn into_iter_gives_every_value_in_index_order() {
+fn into_iter_yields_every_value_in_index_order() {
     let ledger = Ledger::new();
     let values: Vec<_> = mixed(&ledger).into_iter().collect();
     assert_eq!(values.iter().map(|v| v.id).collect::<Vec<_>>(), [0, 1, 2, 3]);
@@ -209,7 +209,7 @@ fn a_panic_in_a_dropped_into_iter_drops_the_others() {
 // ---- as_mut_slice
 
 #[test]
-fn as_mut_slice_is_there_when_no_slot_below_the_cursor_is_empty() {
+fn as_mut_slice_is_some_if_no_slot_below_the_cursor_is_empty() {
     let mut arena = AtomicArena::with_capacity(6);
     assert_eq!(arena.as_mut_slice(), Some(&mut [][..]));
     arena.alloc(1).unwrap();
@@ -222,7 +222,7 @@ fn as_mut_slice_is_there_when_no_slot_below_the_cursor_is_empty() {
 }
 
 #[test]
-fn as_mut_slice_is_not_there_with_a_vacant_slot_in_between() {
+fn as_mut_slice_is_none_with_a_vacant_slot_below_the_cursor() {
     let mut arena = AtomicArena::with_capacity(4);
     punch_holes(&arena);
     assert_eq!(arena.as_mut_slice(), None);
@@ -233,7 +233,7 @@ fn as_mut_slice_is_not_there_with_a_vacant_slot_in_between() {
 }
 
 #[test]
-fn vacant_slots_that_adjoin_the_cursor_are_no_hindrance() {
+fn as_mut_slice_ignores_vacant_slots_directly_below_the_cursor() {
     let mut arena = AtomicArena::with_capacity(7);
     arena.alloc(1).unwrap();
     let below = arena.reserve(2).unwrap();
@@ -264,7 +264,7 @@ fn publish_all_shows_every_value_and_no_vacant_slot() {
 }
 
 #[test]
-fn publish_all_of_nothing_does_nothing() {
+fn publish_all_of_an_empty_arena_does_nothing() {
     let mut arena = AtomicArena::<u32>::with_capacity(3);
     arena.publish_all();
     assert_eq!(arena.iter().count(), 0);
@@ -275,13 +275,13 @@ fn publish_all_of_nothing_does_nothing() {
 // ---- fill_with, fill_default
 
 #[test]
-fn fill_with_fills_every_free_slot_and_gives_the_whole_arena() {
+fn fill_with_fills_every_free_slot_and_returns_the_whole_arena() {
     let mut arena = AtomicArena::with_capacity(6);
     arena.publish(100).unwrap();
     let all = arena.fill_with(|index| index);
     assert_eq!(all, [100, 1, 2, 3, 4, 5]);
     all[5] = 50;
-    assert_eq!(arena.iter().collect::<Vec<_>>(), [(0, &100)], "what is filled is owned");
+    assert_eq!(arena.iter().collect::<Vec<_>>(), [(0, &100)], "the filled values are owned");
     assert!(arena.is_full());
     arena.publish_all();
     assert_eq!(arena.get_slice(0..6), Some(&[100, 1, 2, 3, 4, 50][..]));
@@ -304,7 +304,7 @@ fn fill_with_fills_vacant_slots_below() {
 }
 
 #[test]
-fn fill_with_on_a_full_arena_asks_for_nothing() {
+fn fill_with_on_a_full_arena_calls_no_closure() {
     let mut arena = AtomicArena::with_capacity(2);
     arena.alloc_slice_copy(&[1, 2]).unwrap();
     assert_eq!(arena.fill_with(|_| panic!("asked")), [1, 2]);
@@ -351,7 +351,7 @@ fn fill_default_fills_with_the_default() {
 }
 
 #[test]
-fn fill_with_works_for_values_of_no_size() {
+fn fill_with_works_for_zero_sized_values() {
     let mut arena = AtomicArena::with_capacity(4);
     arena.alloc(()).unwrap();
     assert_eq!(arena.fill_with(|_| ()).len(), 4);
@@ -361,7 +361,7 @@ fn fill_with_works_for_values_of_no_size() {
 // ---- from both ends
 
 #[test]
-fn iterators_meet_in_the_middle_and_know_their_length() {
+fn double_ended_iterators_meet_in_the_middle_and_know_their_length() {
     fn meet<I: DoubleEndedIterator + ExactSizeIterator>(mut iter: I, id: impl Fn(&I::Item) -> usize) {
         assert_eq!(iter.len(), 4);
         assert_eq!(iter.next_back().map(|item| id(&item)), Some(3));

@@ -1,4 +1,4 @@
-//! What the tests of the Go library `AtomicArena` ask, and the faults that were measured in it.
+//! The behaviours that the Go library `AtomicArena` tests, and the faults that were measured in it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -38,7 +38,7 @@ fn one_struct() {
 }
 
 #[test]
-fn an_error_past_the_capacity() {
+fn a_request_beyond_the_capacity_is_an_error() {
     let arena = AtomicArena::with_capacity(2);
     arena.alloc(1).unwrap();
     arena.alloc(2).unwrap();
@@ -55,7 +55,7 @@ fn append_slice_stores_an_exact_fit_and_refuses_one_too_many() {
 }
 
 #[test]
-fn alloc_slice_stores_what_fits_and_stops() {
+fn alloc_slice_stores_the_prefix_that_fits() {
     let arena = AtomicArena::with_capacity(5);
     assert_eq!(arena.alloc_prefix_clone(&[1, 2, 3]), &[1, 2, 3]);
     assert_eq!(arena.alloc_prefix_clone(&[4, 5, 6]), &[4, 5]);
@@ -72,7 +72,7 @@ fn reserve_lends_a_run_to_fill() {
 }
 
 #[test]
-fn make_slice_fills_the_rest_with_zero_values_and_gives_everything() {
+fn make_slice_fills_the_rest_with_zero_values_and_returns_everything() {
     let mut arena = AtomicArena::with_capacity(4);
     arena.alloc(Point { x: 1, y: 2 }).unwrap();
     let all = arena.fill_default();
@@ -82,7 +82,7 @@ fn make_slice_fills_the_rest_with_zero_values_and_gives_everything() {
 }
 
 #[test]
-fn ptr_at_counts_round_the_size() {
+fn ptr_at_counts_modulo_the_size() {
     let arena = AtomicArena::with_capacity(4);
     for value in [10, 11, 12, 13] {
         arena.publish(value).unwrap();
@@ -152,7 +152,7 @@ fn readers_while_another_fills() {
     });
 }
 
-// ---- its faults
+// ---- its faults: each test is named after a fault, and shows that this crate does not have it
 
 #[test]
 fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
@@ -170,7 +170,7 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
                 let _writer = one_by_one.begin();
                 let mut refused = 0;
                 for _ in 0..chunks {
-                    // Not before the other is at it again.
+                    // Wait until the other thread has tried again.
                     let seen = attempts.load(Ordering::Relaxed);
                     in_bulk.wait_for(|| (attempts.load(Ordering::Relaxed) != seen).then_some(()));
                     refused += (0..chunk).filter(|&i| arena.alloc(i).is_err()).count();
@@ -180,7 +180,7 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
         });
         let mut fitted = 0;
         while !one_by_one.have_ended() {
-            // One slot is taken, so neither can ever fit.
+            // One slot is taken, so neither request can ever fit.
             fitted += usize::from(arena.reserve(n + 1).is_ok());
             fitted += usize::from(arena.alloc_slice_with(n + 1, |i| i).is_ok());
             attempts.fetch_add(1, Ordering::Relaxed);
@@ -194,7 +194,8 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
 #[test]
 fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
     const SLOTS: usize = scaled(2_000, 64);
-    // The thread that asks in bulk is at work in the round that `begun` says, the other has ended those below `ended`.
+    // The bulk thread works in round `begun - 1`. The other thread has ended the rounds below
+    // `ended`.
     let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let arenas: Vec<_> = (0..scaled(50, 5)).map(|_| AtomicArena::with_capacity(SLOTS)).collect();
     let (in_bulk, one_by_one) = (Writers::new(1), Writers::new(1));
@@ -216,14 +217,15 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
         let mut handed_out = Vec::new();
         for (round, arena) in arenas.iter().enumerate() {
             in_bulk.wait_for(|| (begun.load(Ordering::Acquire) > round).then_some(()));
-            // On and on, also when it was refused: a slot may come twice after that.
+            // The loop continues after a refusal, because a slot may then be handed out twice.
             let slots = (0..4 * SLOTS).filter_map(|i| arena.index_of(arena.alloc(i).ok()?));
             handed_out.push(slots.collect::<Vec<_>>());
             ended.store(round + 1, Ordering::Release);
         }
         for mut slots in handed_out {
             if SHARDS_FORCED {
-                // The other thread has a shard of its own, and what is left in it comes last.
+                // The other thread has a shard of its own, and the rest of that shard is stolen
+                // last.
                 slots.sort_unstable();
             }
             assert!(slots.iter().copied().eq(1..SLOTS), "{slots:?}");
@@ -237,7 +239,7 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
     impl Iterator for Huge {
         type Item = usize;
         fn next(&mut self) -> Option<usize> {
-            panic!("nothing may be asked of it")
+            panic!("the iterator must not be used")
         }
     }
     impl ExactSizeIterator for Huge {
@@ -248,7 +250,7 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
     let arena = AtomicArena::with_capacity(8);
     for expected in 0..8 {
         for back in 0..12 {
-            // Added to the cursor, each of these would land at or below it, and above slot 0.
+            // Each length, added to the cursor, would wrap to between slot 0 and the cursor.
             let huge = usize::MAX - back;
             let full = arena.alloc_slice_with(huge, |_| panic!()).map(|_| ()).unwrap_err();
             assert_eq!((full.requested(), full.remaining()), (huge, 8 - cursor_after(expected)));
@@ -258,13 +260,13 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
         assert_eq!(arena.index_of(arena.alloc(expected).unwrap()), Some(expected));
         assert_eq!((arena.count(), arena.index_bound()), (expected + 1, cursor_after(expected + 1)));
     }
-    // What did fit at once is one run, up to the end.
+    // An attempt that succeeded would have taken one run up to the end.
     assert_eq!(arena.reserve_up_to(usize::MAX).capacity(), 0);
 }
 
 #[test]
 fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
-    // Arenas of one size tend to be neighbours in memory; a memory checker sees the rest.
+    // Arenas of one size tend to be adjacent in memory. A memory checker detects the other cases.
     let mut arenas = [(); 3].map(|()| AtomicArena::with_capacity(32));
     for arena in &arenas {
         assert_eq!(fill_up(arena, || 0xAB_u8), 32);
@@ -283,7 +285,8 @@ fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
 
 #[test]
 fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
-    // That they race is what `&mut self` forbids; what they leave behind must not matter either.
+    // `&mut self` excludes a race with the reset. What failed requests leave behind must not matter
+    // either.
     let mut arena = AtomicArena::with_capacity(16);
     for round in 0..scaled(200, 5) {
         let refused: usize = thread::scope(|scope| {
@@ -306,7 +309,7 @@ fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
         }
         assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (0, 16, 0));
     }
-    // An error that was kept over the reset says what was, and changes nothing.
+    // An error that outlives the reset reports the old numbers and has no effect.
     assert_eq!(fill_up(&arena, || 1), 16);
     let full = arena.alloc(5).unwrap_err();
     arena.reset();
@@ -317,7 +320,7 @@ fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
 
 #[test]
 fn fault_6_what_was_kept_over_a_reset_reads_the_new_values() {
-    // A reference cannot be kept: the borrow ends at the reset, or it does not compile. An index can.
+    // A reference cannot outlive the reset: that does not compile. An index can.
     let mut arena = AtomicArena::with_capacity(4);
     let (index, value) = arena.publish(7).unwrap();
     assert_eq!(*value, 7);
@@ -340,7 +343,7 @@ fn fault_7_values_stored_in_bulk_are_invisible_by_index() {
     assert_eq!(published.map(|i| arena.get(i).copied()), [Some(1), Some(2), Some(3)]);
     assert_eq!(published.map(|i| arena.get_wrapping(i + 6).copied()), [Some(1), Some(2), Some(3)]);
 
-    // Owned ones are invisible alike, single or in bulk, until all are published alike.
+    // Owned values are invisible too, single and in bulk, until `publish_all` publishes them.
     let single = arena.index_of(arena.alloc(4).unwrap()).unwrap();
     let run = arena.index_of(&arena.alloc_slice_copy(&[5, 6]).unwrap()[0]).unwrap();
     let owned = [single, run, run + 1];

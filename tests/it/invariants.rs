@@ -1,6 +1,6 @@
-//! One test per invariant of the design, named after it. Invariants 11 (no covariance) and 13 (no
-//! way from owned to published) are about what must not compile; here stands what takes its place.
-//! Invariant 15 is about the models.
+//! Tests of the numbered invariants in docs/design.md, each with the number in its name. Parts of
+//! invariants 11 and 12 say what must not compile, which `checks/compile-fail` tests. Invariant 14
+//! is about the models, and `progress` tests invariant 15.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -38,9 +38,9 @@ fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
 }
 
 #[test]
-fn invariant_01_a_refusal_beside_a_give_back_hands_nothing_out_twice() {
-    // One thread gives the last run back again and again, the other is refused again and again.
-    // Whoever is given a slot writes its name and must find it there.
+fn invariant_01_a_refusal_beside_a_return_hands_no_slot_out_twice() {
+    // One thread returns the last run again and again, and the other thread is refused again and
+    // again. Each thread writes its name into the slots that it gets, and must find its name there.
     let arena = AtomicArena::with_capacity(4);
     arena.alloc_slice_copy(&[0; 2]).unwrap();
     let barrier = Barrier::new(2);
@@ -111,7 +111,7 @@ fn invariant_03_capacity_is_exact() {
             panic_of(|| _ = arena.alloc_slice_with(3, |i| if i == 1 { panic!() } else { i }));
             0
         }),
-        ("an iterator shorter than it said", |arena| {
+        ("an iterator shorter than its length", |arena| {
             struct Short;
             impl Iterator for Short {
                 type Item = usize;
@@ -161,10 +161,10 @@ fn invariant_03_capacity_is_exact() {
 }
 
 #[test]
-fn invariant_03_a_run_of_every_length_comes_back_from_every_place() {
+fn invariant_03_a_run_of_every_length_is_returned_from_every_position() {
     for taken in 0..4 {
         for n in 1..=4 - taken {
-            // In order: what comes back is asked for again as a run.
+            // `in_order`, because the returned slots are requested again as a run.
             let arena = AtomicArena::with_capacity(4).in_order();
             arena.alloc_slice_with(taken, |i| i).unwrap();
             drop(arena.reserve(n).unwrap());
@@ -179,7 +179,7 @@ fn invariant_03_a_run_of_every_length_comes_back_from_every_place() {
 }
 
 #[test]
-fn invariant_04_e1_what_was_written_before_publish_is_seen_after_get() {
+fn invariant_04_e1_writes_before_publish_are_visible_after_get() {
     let n = scaled(10_000, 50);
     let arena = AtomicArena::with_capacity(n);
     let writers = Writers::new(1);
@@ -199,9 +199,10 @@ fn invariant_04_e1_what_was_written_before_publish_is_seen_after_get() {
 }
 
 #[test]
-fn invariant_04_e2_a_slot_that_went_back_is_the_next_owners_alone() {
-    // One slot, handed from thread to thread: each writes into it without any synchronisation
-    // but the arena's own. A memory model checker sees a missing edge; here a lost write would show.
+fn invariant_04_e2_a_returned_slot_belongs_to_its_next_owner_alone() {
+    // Two threads own one slot in turn, and write to it with no synchronization except that of the
+    // arena. A tool that checks the memory model detects a missing edge. Here, a lost write would
+    // fail.
     let arena = AtomicArena::<[usize; 8]>::with_capacity(1);
     thread::scope(|scope| {
         for name in 1..=2 {
@@ -220,7 +221,7 @@ fn invariant_04_e2_a_slot_that_went_back_is_the_next_owners_alone() {
     assert_room(&arena, 1, || [0; 8]);
 }
 
-/// What becomes of a run in [`every_row_of_runs`].
+/// How a run of [`every_row_of_runs`] ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Leaked,
@@ -230,7 +231,7 @@ enum End {
     Dropped,
 }
 
-/// Calls `f` with every row of three runs of one to three slots, and every end of each.
+/// Calls `f` with every combination of three runs of one to three slots and of how each ends.
 fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
     use End::*;
     let ends = [Leaked, Finished, HalfFinished, Published, Dropped];
@@ -243,10 +244,10 @@ fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
 }
 
 #[test]
-fn invariant_05_stamps_tell_what_holds_a_value_whatever_the_neighbours_are() {
+fn invariant_05_stamps_tell_which_slots_hold_values_beside_any_neighbours() {
     const CAPACITY: usize = 12;
     every_row_of_runs(|row| {
-        // A run that came and went before must have left no mark, wherever it ended.
+        // An earlier run that was returned must have left no mark, wherever it ended.
         for (before, behind) in [(0, false), (0, true), (3, false), (4, true), (5, false)] {
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             drop(arena.reserve(before).unwrap());
@@ -290,11 +291,11 @@ fn invariant_05_stamps_tell_what_holds_a_value_whatever_the_neighbours_are() {
 }
 
 #[test]
-fn invariant_05_settling_draws_the_cursor_back() {
+fn invariant_05_settling_retracts_the_cursor() {
     let mut arena = AtomicArena::with_capacity(10);
     let runs = [2, 1, 3, 2, 1].map(|n| arena.reserve(n).unwrap());
     for (place, run) in runs.into_iter().enumerate() {
-        // Vacant, leaked, vacant, leaked, and the last goes back at the cursor.
+        // Vacant, leaked, vacant, leaked, and the last run is returned to the cursor.
         if place % 2 == 0 { drop(run) } else { mem::forget(run) }
     }
     assert_eq!(arena.get_mut(0), None);
@@ -303,9 +304,9 @@ fn invariant_05_settling_draws_the_cursor_back() {
 }
 
 #[test]
-fn invariant_06_state_is_one_byte_a_slot() {
+fn invariant_06_the_state_is_one_byte_per_slot() {
     const SLOTS: usize = 100_000;
-    // A little more is allowed for what does not grow with the capacity: shards, for one.
+    // A constant amount on top is allowed, for example for shards.
     const ROUND: usize = 8 << 10;
     fn check<T>() {
         let (_arena, meter) = metered(|| AtomicArena::<T>::with_capacity(SLOTS));
@@ -348,7 +349,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(1024);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
-            // Where the current run begins: at a refill, and behind what is published.
+            // The start of the current run: after a refill, or after a published value.
             let mut run = 0;
             for place in 0..used {
                 let before = arena.count();
@@ -372,7 +373,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
 }
 
 #[test]
-fn invariant_09_batches_shrink_towards_the_end() {
+fn invariant_09_runs_shrink_towards_the_end() {
     for (capacity, before_a_refusal) in [(16, 4), (1000, 500)] {
         let arena = AtomicArena::with_capacity(capacity);
         let mut locals = [(); 4].map(|()| arena.local());
@@ -440,8 +441,8 @@ fn invariant_10_a_value_may_point_at_its_own_slot() {
 }
 
 #[test]
-fn invariant_11_a_borrowed_value_of_any_lifetime_is_stored_as_such() {
-    // What a covariant view would break: a short string let into an arena of static ones.
+fn invariant_11_values_of_different_lifetimes_stay_in_separate_arenas() {
+    // A covariant view would let a short-lived string into an arena of static ones.
     let statics: AtomicArena<&'static str> = AtomicArena::with_capacity(2);
     let text = String::from("short");
     let shorts: AtomicArena<&str> = AtomicArena::with_capacity(2);
@@ -455,8 +456,8 @@ fn invariant_11_a_borrowed_value_of_any_lifetime_is_stored_as_such() {
     assert_eq!(kept, "static");
 }
 
-/// Whether a type implements a trait: the inherent constant is there when it does, and hides the
-/// one that is always there.
+/// Whether a type implements a trait. If it does, the inherent constant exists and shadows the
+/// constant of the trait, which always exists.
 macro_rules! implements {
     ($kind:ty: $bound:path) => {{
         #[allow(dead_code)]
@@ -474,15 +475,15 @@ macro_rules! implements {
 }
 
 #[test]
-fn invariant_12_send_and_sync_ask_for_what_they_need_and_no_more() {
+fn invariant_11_send_and_sync_require_exactly_what_they_need() {
     type Guard = MutexGuard<'static, u32>;
     const { assert!(implements!(Guard: Sync) && !implements!(Guard: Send)) };
 
     const { assert!(implements!(AtomicArena<u32>: Send) && implements!(AtomicArena<u32>: Sync)) };
-    // Send, not Sync: owned values only move.
+    // `Send` but not `Sync`: owned values only move.
     const { assert!(implements!(AtomicArena<Cell<u32>>: Send)) };
     const { assert!(implements!(AtomicArena<Cell<u32>>: Sync)) };
-    // Sync, not Send: another thread could be given the value to drop.
+    // `Sync` but not `Send`: another thread could receive the value and drop it.
     const { assert!(!implements!(AtomicArena<Guard>: Send)) };
     const { assert!(!implements!(AtomicArena<Guard>: Sync)) };
     const { assert!(!implements!(AtomicArena<Rc<u32>>: Send)) };
@@ -510,7 +511,7 @@ fn invariant_12_send_and_sync_ask_for_what_they_need_and_no_more() {
 }
 
 #[test]
-fn invariant_13_owned_becomes_published_by_a_reservation_or_exclusively() {
+fn invariant_12_owned_becomes_published_by_a_reservation_or_exclusively() {
     let mut arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(2).unwrap();
     run.fill_from_iter([1, 2]);
@@ -523,7 +524,7 @@ fn invariant_13_owned_becomes_published_by_a_reservation_or_exclusively() {
 }
 
 #[test]
-fn invariant_14_values_of_every_shape_are_ordinary() {
+fn invariant_13_values_of_every_shape_are_ordinary() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
         let mut arena = AtomicArena::with_capacity(9);
         for _ in 0..2 {

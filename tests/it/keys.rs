@@ -1,4 +1,5 @@
-//! `Key`: an index that leads to one value and never to another. (Over every kind of memory: `storages`.)
+//! `Key`: an index that leads to one value and never to another. `storages` tests keys with every
+//! kind of memory.
 
 use std::collections::{BTreeSet, HashSet};
 use std::mem::{self, MaybeUninit};
@@ -9,13 +10,13 @@ use atomicarena::{AtomicArena, Key, StaticArena};
 
 use crate::payload::{panic_of, scaled};
 
-/// Publishes so many, each with its key.
+/// Publishes the values, and returns the key of each.
 fn publish<T: Sync>(arena: &AtomicArena<T>, values: impl IntoIterator<Item = T>) -> Vec<Key<T>> {
     values.into_iter().map(|value| arena.publish_keyed(value).ok().unwrap().0).collect()
 }
 
 #[test]
-fn a_key_leads_to_its_value_by_index_and_from_any_thread() {
+fn a_key_finds_its_value_by_index_and_from_any_thread() {
     let arena = AtomicArena::with_capacity(3);
     arena.alloc(7).unwrap();
     let (key, value) = arena.publish_keyed(8).unwrap();
@@ -24,7 +25,7 @@ fn a_key_leads_to_its_value_by_index_and_from_any_thread() {
 }
 
 #[test]
-fn a_full_arena_gives_the_value_back_and_draws_nothing() {
+fn a_full_arena_returns_the_value_and_takes_no_generation() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(String::from("a")).unwrap();
     let full = arena.publish_keyed(String::from("b")).unwrap_err();
@@ -32,7 +33,7 @@ fn a_full_arena_gives_the_value_back_and_draws_nothing() {
 }
 
 #[test]
-fn a_key_is_small_and_asks_nothing_of_its_value() {
+fn a_key_is_small_and_requires_nothing_of_its_value() {
     fn plain<T: Send + Sync + Copy + Ord + std::hash::Hash + std::fmt::Debug>() {}
     struct Mute(#[expect(dead_code)] Rc<str>);
     plain::<Key<Mute>>();
@@ -56,10 +57,10 @@ fn keys_are_ordered_by_epoch_and_then_by_index() {
     assert!(text.starts_with("Key { index: 2, generation: "), "{text}");
 }
 
-// ---- the key of what was published otherwise
+// ---- keys of values that were published by other methods
 
 #[test]
-fn whatever_is_published_has_a_key_and_nothing_else_has() {
+fn every_published_value_has_a_key_and_no_other_slot_has() {
     let mut arena = AtomicArena::with_capacity(40);
     let vacant = arena.reserve(1).unwrap();
     let (index, value) = arena.local().publish(1).unwrap();
@@ -89,7 +90,7 @@ fn all_keys_of_a_value_are_equal() {
 }
 
 #[test]
-fn values_without_size_have_keys() {
+fn zero_sized_values_have_keys() {
     let mut arena = AtomicArena::with_capacity(2);
     let keys = publish(&arena, [(), ()]);
     assert_ne!(keys[0], keys[1]);
@@ -100,7 +101,7 @@ fn values_without_size_have_keys() {
 }
 
 #[test]
-fn get_key_mut_follows_keys_and_not_indices() {
+fn get_keyed_mut_follows_keys_and_not_indices() {
     let mut arena = AtomicArena::with_capacity(2);
     let stale = publish(&arena, [1, 2]);
     *arena.get_keyed_mut(stale[1]).unwrap() += 10;
@@ -113,7 +114,7 @@ fn get_key_mut_follows_keys_and_not_indices() {
 }
 
 #[test]
-fn get_key_mut_settles_what_a_leaked_handle_held_wherever_the_key_leads() {
+fn get_keyed_mut_settles_leaked_handles_even_if_the_key_finds_nothing() {
     let mut arena = AtomicArena::with_capacity(4);
     let (key, _) = arena.publish_keyed(1).unwrap();
     mem::forget(arena.reserve(3));
@@ -123,10 +124,10 @@ fn get_key_mut_settles_what_a_leaked_handle_held_wherever_the_key_leads() {
     assert_eq!((arena.get_keyed_mut(key).copied(), arena.remaining()), (None, 4));
 }
 
-// ---- when it ends
+// ---- when a key ends
 
-/// Ends the epoch by `end`, round after round; no key of an earlier one ever leads anywhere, and each leads to its own
-/// until then. More rounds than a byte beside a slot can tell apart.
+/// Ends the epoch with `end` in each of several rounds. A key finds its own value until the epoch
+/// ends, and nothing afterwards. There are more rounds than the byte beside a slot can distinguish.
 fn check_end<T: Sync + PartialEq>(make: impl Fn(usize) -> T, end: impl Fn(&mut AtomicArena<T>)) {
     let mut arena = AtomicArena::with_capacity(4);
     let mut stale: Vec<Key<T>> = Vec::new();
@@ -171,7 +172,7 @@ fn drain_ends_every_key() {
 }
 
 #[test]
-fn compact_ends_every_key_whether_or_not_a_value_was_moved() {
+fn compact_ends_every_key_even_if_no_value_moves() {
     check_end_with_and_without_drop(|arena| _ = arena.compact(), |arena| _ = arena.compact());
 }
 
@@ -183,18 +184,20 @@ fn compact_moves_a_value_away_from_its_key() {
     drop(hole);
     assert_eq!(arena.compact(), ['a', 'b']);
     arena.publish_all();
-    assert_eq!((arena.get(1), arena.get_keyed(keys[0])), (Some(&'b'), None)); // keys[0] was of index 1
+    // `keys[0]` had index 1.
+    assert_eq!((arena.get(1), arena.get_keyed(keys[0])), (Some(&'b'), None));
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]
 #[test]
-fn release_ends_every_key() {
+fn reset_decommit_ends_every_key() {
     let mut arena = AtomicArena::mapped(4).build().unwrap();
     let mut stale = Vec::new();
     for round in 0..120 {
         stale.push(arena.publish_keyed(round).unwrap().0);
         if round % 3 == 0 {
-            arena.reset(); // whose epoch had keys, and no value any more when the pages go
+            // This ends an epoch with keys, so no value is left when the pages are returned.
+            arena.reset();
         }
         arena.reset_decommit().unwrap();
         arena.publish(round).unwrap();
@@ -206,7 +209,7 @@ fn release_ends_every_key() {
 }
 
 #[test]
-fn a_panic_in_a_drop_ends_every_key_all_the_same() {
+fn a_panic_in_a_drop_still_ends_every_key() {
     struct Bomb(bool);
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -221,7 +224,7 @@ fn a_panic_in_a_drop_ends_every_key_all_the_same() {
 }
 
 #[test]
-fn what_leaves_the_values_in_place_leaves_the_keys() {
+fn methods_that_leave_values_in_place_keep_their_keys() {
     let mut arena = AtomicArena::with_capacity(64);
     let keys = publish(&arena, [1, 2]);
     arena.alloc(3).unwrap();
@@ -229,7 +232,7 @@ fn what_leaves_the_values_in_place_leaves_the_keys() {
     let mut local = arena.local();
     local.publish(4).unwrap();
     mem::forget(local);
-    assert_eq!(arena.get_mut(0), Some(&mut 1)); // settles what was leaked
+    assert_eq!(arena.get_mut(0), Some(&mut 1)); // settles the leaked handle
     arena.iter_mut().for_each(|(_, value)| *value += 10);
     arena.publish_all();
     arena.fill_default();
@@ -237,10 +240,10 @@ fn what_leaves_the_values_in_place_leaves_the_keys() {
     assert_eq!((arena.get_keyed(keys[0]), arena.get_keyed(keys[1])), (Some(&11), Some(&22)));
 }
 
-// ---- whose it is
+// ---- which arena a key belongs to
 
 #[test]
-fn a_key_of_another_arena_leads_nowhere() {
+fn a_key_of_another_arena_finds_nothing() {
     let arenas: [AtomicArena<_>; 3] = std::array::from_fn(|_| AtomicArena::with_capacity(2));
     let keys: Vec<_> = arenas.iter().enumerate().map(|(i, arena)| arena.publish_keyed(i).unwrap().0).collect();
     for (i, arena) in arenas.iter().enumerate() {
@@ -254,7 +257,7 @@ fn a_key_of_another_arena_leads_nowhere() {
 }
 
 #[test]
-fn values_take_their_keys_along_when_the_arena_moves() {
+fn keys_remain_valid_when_the_arena_moves() {
     let arena = StaticArena::<_, 2>::new();
     let (key, _) = arena.publish_keyed('a').unwrap();
     let mut boxed = Box::new(arena);
@@ -267,7 +270,7 @@ fn values_take_their_keys_along_when_the_arena_moves() {
 }
 
 #[test]
-fn values_take_their_keys_along_when_arenas_are_swapped() {
+fn keys_follow_their_values_when_arenas_are_swapped() {
     let (mut one, mut two) = (AtomicArena::with_capacity(1), AtomicArena::with_capacity(1));
     let (first, second) = (publish(&one, [1])[0], publish(&two, [2])[0]);
     mem::swap(&mut one, &mut two);
@@ -279,7 +282,7 @@ fn values_take_their_keys_along_when_arenas_are_swapped() {
 }
 
 #[test]
-fn another_arena_at_the_same_address_has_other_keys() {
+fn a_new_arena_at_the_same_address_has_other_keys() {
     let mut bytes = [MaybeUninit::uninit(); 64];
     let mut place = Some(StaticArena::<u8, 2>::new());
     let (mut stale, mut stale_in_place) = (Vec::new(), Vec::new());
@@ -321,7 +324,7 @@ fn threads_that_race_for_the_first_key_get_one_epoch() {
     }
 }
 
-// ---- as data
+// ---- serialization
 
 #[cfg(feature = "serde")]
 mod data {
@@ -340,7 +343,7 @@ mod data {
     }
 
     #[test]
-    fn a_key_that_comes_back_is_as_good_as_it_was_and_as_stale() {
+    fn a_deserialized_key_is_as_valid_or_stale_as_the_original() {
         let mut arena = AtomicArena::with_capacity(2);
         let keys = publish(&arena, ['a', 'b']);
         let back: Vec<_> = keys.iter().copied().map(again).collect();
@@ -354,7 +357,7 @@ mod data {
     }
 
     #[test]
-    fn a_key_is_a_pair_of_numbers_whatever_its_value_is() {
+    fn a_key_is_serialized_as_a_pair_of_numbers() {
         struct Mute;
         let arena = AtomicArena::with_capacity(2);
         let keys = publish(&arena, [Mute, Mute]);
@@ -364,7 +367,7 @@ mod data {
     }
 
     #[test]
-    fn a_key_that_was_made_up_leads_to_published_values_alone() {
+    fn a_forged_key_finds_only_published_values() {
         let mut arena = AtomicArena::with_capacity(3);
         let (key, _) = arena.publish_keyed(1).unwrap();
         arena.alloc(2).unwrap();
@@ -376,7 +379,7 @@ mod data {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn an_invalid_key_is_refused() {
         assert_eq!(there_and_back::<_, Key<u8>>((0_u64, 1_usize)), None);
         assert_eq!(there_and_back::<_, Key<u8>>(1_u8), None);
         assert!(there_and_back::<_, Key<u8>>((1_u64, 0_usize)).is_some());

@@ -1,4 +1,4 @@
-//! Leaked reservations, and what `&mut self` says of the slots that they held.
+//! Leaked reservations, and what methods with `&mut self` do with the slots that they held.
 
 use std::mem;
 
@@ -6,7 +6,7 @@ use atomicarena::AtomicArena;
 
 use crate::payload::{Counted, Ledger, assert_room};
 
-/// What `&mut self` says of an arena whose slots 1 to 6 are in leaked runs of 1, 2 and 3.
+/// Returns an arena whose slots 1 to 6 are in leaked runs of 1, 2 and 3, in the given order.
 fn leak_one_two_three(order: [usize; 3], fill: bool) -> AtomicArena<u32> {
     let arena = AtomicArena::with_capacity(12);
     arena.alloc(100).unwrap();
@@ -22,7 +22,7 @@ fn leak_one_two_three(order: [usize; 3], fill: bool) -> AtomicArena<u32> {
 }
 
 #[test]
-fn neighbouring_leaked_runs_of_one_two_and_three_are_told_apart() {
+fn adjacent_leaked_runs_of_one_two_and_three_are_told_apart() {
     for order in [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
         for fill in [false, true] {
             let mut arena = leak_one_two_three(order, fill);
@@ -45,7 +45,7 @@ fn neighbouring_leaked_runs_of_one_two_and_three_are_told_apart() {
 }
 
 #[test]
-fn a_neighbour_that_was_finished_is_not_taken_for_a_leaked_run() {
+fn a_finished_neighbour_is_not_taken_for_a_leaked_run() {
     for n in 1..=3 {
         let mut arena = AtomicArena::with_capacity(10);
         let [mut before, leaked, mut behind] = [n, n, n].map(|n| arena.reserve(n).unwrap());
@@ -101,7 +101,7 @@ fn the_values_of_a_leaked_run_are_leaked_with_it() {
 }
 
 #[test]
-fn leaked_runs_at_the_cursor_make_the_arena_whole_again() {
+fn leaked_runs_at_the_cursor_are_reclaimed() {
     for n in 1..=3 {
         let mut arena = AtomicArena::<u32>::with_capacity(9);
         arena.publish(1).unwrap();

@@ -1,4 +1,4 @@
-//! `Local`: one thread's run of slots, refilled by itself.
+//! `Local`: a run of slots for one thread, which refills itself.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -12,11 +12,12 @@ fn slots(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
 
-/// Asks each in turn until all are refused; how many each got, and the total at the first refusal.
+/// Allocates from each handle in turn until one is refused, and then from each until it is refused.
+/// Returns the count of each handle, and the total at the first refusal.
 fn take_turns(locals: &mut [Local<'_, usize>], capacity: usize) -> (Vec<usize>, usize) {
     let mut got = vec![0; locals.len()];
     let mut first_refusal = None;
-    // Turns enough for one of them to take everything.
+    // Enough turns for one handle to take everything.
     for _ in 0..=capacity {
         for (local, got) in locals.iter_mut().zip(&mut got) {
             match local.alloc(0) {
@@ -29,14 +30,14 @@ fn take_turns(locals: &mut [Local<'_, usize>], capacity: usize) -> (Vec<usize>, 
         }
     }
     let total = got.iter().sum();
-    // Now everybody to the end.
+    // Continue until every handle is refused.
     for (local, got) in locals.iter_mut().zip(&mut got) {
         *got += (0..=capacity).take_while(|_| local.alloc(0).is_ok()).count();
     }
     (got, total)
 }
 
-// ---- sharing
+// ---- several handles
 
 #[test]
 fn four_locals_used_in_turn_each_get_some_of_sixteen_slots() {
@@ -54,7 +55,7 @@ fn four_locals_used_in_turn_each_get_some_of_sixteen_slots() {
 }
 
 #[test]
-fn on_a_thousand_slots_none_is_refused_before_half_are_used() {
+fn of_a_thousand_slots_half_are_used_before_the_first_refusal() {
     for ceiling in [None, Some(1), Some(100), Some(1000), Some(usize::MAX)] {
         let arena = AtomicArena::with_capacity(1000);
         let mut locals = [(); 4].map(|()| match ceiling {
@@ -68,7 +69,7 @@ fn on_a_thousand_slots_none_is_refused_before_half_are_used() {
 }
 
 #[test]
-fn a_local_alone_gets_every_slot() {
+fn a_single_local_gets_every_slot() {
     for capacity in [1, 2, 3, 7, 64, 1000] {
         let arena = AtomicArena::with_capacity(capacity);
         let mut local = arena.local();
@@ -100,7 +101,7 @@ fn a_local_and_the_arena_itself_share_without_loss() {
 }
 
 #[test]
-fn a_local_uses_vacant_slots_in_the_end() {
+fn a_local_uses_vacant_slots_at_the_end() {
     let arena = AtomicArena::with_capacity(16);
     punch_holes(&arena);
     let mut local = arena.local();
@@ -111,7 +112,7 @@ fn a_local_uses_vacant_slots_in_the_end() {
 }
 
 #[test]
-fn a_refused_local_succeeds_once_slots_come_back() {
+fn a_refused_local_succeeds_once_slots_are_returned() {
     let arena = AtomicArena::with_capacity(4);
     let held = arena.reserve(4).unwrap();
     let mut local = arena.local();
@@ -125,7 +126,7 @@ fn a_refused_local_succeeds_once_slots_come_back() {
 }
 
 #[test]
-fn the_batch_is_a_ceiling() {
+fn the_batch_is_an_upper_limit() {
     let arena = AtomicArena::<u32>::with_capacity(10_000);
     for batch in [1, 2, 8] {
         let before = arena.count();
@@ -146,10 +147,10 @@ fn a_local_that_was_never_used_holds_nothing() {
     drop(locals);
 }
 
-// ---- what it returns
+// ---- what a `Local` returns
 
 #[test]
-fn references_live_side_by_side_and_outlive_the_local() {
+fn references_outlive_the_local_and_are_usable_together() {
     let arena = AtomicArena::with_capacity(8);
     let (a, b, c, d) = {
         let mut local = arena.local();
@@ -165,7 +166,7 @@ fn references_live_side_by_side_and_outlive_the_local() {
 }
 
 #[test]
-fn what_a_local_publishes_is_visible_at_once() {
+fn values_that_a_local_publishes_are_visible_at_once() {
     let arena = AtomicArena::with_capacity(64);
     let mut local = arena.local();
     for value in 0..64 {
@@ -178,7 +179,7 @@ fn what_a_local_publishes_is_visible_at_once() {
 }
 
 #[test]
-fn what_a_local_owns_is_not_visible() {
+fn values_that_a_local_owns_are_not_visible() {
     let mut arena = AtomicArena::with_capacity(8);
     let mut local = arena.local();
     local.alloc(0).unwrap();
@@ -191,7 +192,7 @@ fn what_a_local_owns_is_not_visible() {
 }
 
 #[test]
-fn publish_with_tells_the_index() {
+fn publish_with_passes_the_index() {
     let arena = AtomicArena::with_capacity(20);
     let mut local = arena.local_with_batch(slots(3));
     for _ in 0..20 {
@@ -201,7 +202,7 @@ fn publish_with_tells_the_index() {
 }
 
 #[test]
-fn a_refused_local_gives_the_value_and_the_closure_back() {
+fn a_refused_local_returns_the_value_and_the_closure() {
     let arena = AtomicArena::with_capacity(1);
     let mut local = arena.local();
     local.alloc(String::from("a")).unwrap();
@@ -215,7 +216,7 @@ fn a_refused_local_gives_the_value_and_the_closure_back() {
 }
 
 #[test]
-fn a_panic_in_a_closure_gives_the_slot_back() {
+fn a_panic_in_a_closure_returns_the_slot() {
     let mut arena = AtomicArena::<u32>::with_capacity(6);
     let mut local = arena.local_with_batch(slots(4));
     for round in 0..3 {
@@ -246,7 +247,7 @@ fn a_closure_may_use_the_arena_and_other_locals() {
 }
 
 #[test]
-fn a_local_shows_itself() {
+fn debug_of_a_local_works() {
     let arena = AtomicArena::<u32>::with_capacity(4);
     let mut local = arena.local();
     local.alloc(1).unwrap();
@@ -256,7 +257,7 @@ fn a_local_shows_itself() {
 // ---- dropped
 
 #[test]
-fn a_dropped_local_gives_the_rest_back() {
+fn a_dropped_local_returns_the_rest() {
     for used in 0..=8 {
         let mut arena = AtomicArena::with_capacity(64);
         let mut local = arena.local_with_batch(slots(8));
@@ -272,7 +273,7 @@ fn a_dropped_local_gives_the_rest_back() {
 }
 
 #[test]
-fn the_rest_of_a_local_with_a_neighbour_behind_becomes_vacant() {
+fn the_rest_of_a_local_below_a_neighbour_becomes_vacant() {
     let mut arena = AtomicArena::with_capacity(64);
     let mut local = arena.local_with_batch(slots(8));
     local.alloc(1).unwrap();
@@ -285,7 +286,7 @@ fn the_rest_of_a_local_with_a_neighbour_behind_becomes_vacant() {
 }
 
 #[test]
-fn many_locals_that_come_and_go_lose_nothing() {
+fn many_short_lived_locals_lose_no_slot() {
     let arena = AtomicArena::with_capacity(100);
     for used in 0..10 {
         let mut a = arena.local_with_batch(slots(5));
@@ -336,7 +337,8 @@ fn a_local_of_zero_sized_values_works() {
 
 // ---- leaked
 
-/// Slots 0 and 1 are owned; then a `Local` owns a value, publishes one, owns `behind` more, and is leaked.
+/// Fills slots 0 and 1 with owned values, then leaks a `Local` that has stored an owned value, a
+/// published one, and `behind` more owned values.
 fn leak_a_local<T: Sync>(arena: &AtomicArena<T>, behind: usize, mut make: impl FnMut() -> T) {
     arena.alloc(make()).unwrap();
     arena.alloc(make()).unwrap();
@@ -373,7 +375,7 @@ fn a_leaked_local_leaks_its_current_run_and_nothing_else() {
 }
 
 #[test]
-fn a_leaked_local_that_owned_nothing_since_it_published_leaks_no_value() {
+fn a_local_leaked_directly_after_a_publish_leaks_no_value() {
     let mut arena = AtomicArena::with_capacity(4096);
     leak_a_local(&arena, 0, || 7);
     assert_eq!(arena.iter_mut().count(), 4);
@@ -382,7 +384,7 @@ fn a_leaked_local_that_owned_nothing_since_it_published_leaks_no_value() {
 }
 
 #[test]
-fn leaked_locals_side_by_side_are_told_apart() {
+fn adjacent_leaked_locals_are_told_apart() {
     for batches in [[1, 2, 3], [3, 2, 1], [2, 1, 2], [1, 1, 1], [3, 3, 3]] {
         let mut arena = AtomicArena::with_capacity(1024);
         let mut published = Vec::new();
@@ -398,7 +400,7 @@ fn leaked_locals_side_by_side_are_told_apart() {
 }
 
 #[test]
-fn runs_double_from_half_a_kib_up_to_64() {
+fn runs_double_from_half_a_kib_up_to_64_kib() {
     let arena = AtomicArena::with_capacity(1 << 20);
     let mut local = arena.local();
     let mut held = 0;
@@ -410,7 +412,7 @@ fn runs_double_from_half_a_kib_up_to_64() {
             held = arena.count();
         }
     }
-    // Each may end one line earlier, where a line of the cache ends.
+    // A run ends at a boundary of a cache line, so it may be shorter by up to one line.
     for (run, bytes) in runs.iter().zip((9..16).map(|bits| 1 << bits).chain([64 << 10; 100])) {
         assert!((bytes - 64..=bytes).contains(run), "{runs:?}");
     }

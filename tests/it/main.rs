@@ -1,4 +1,4 @@
-//! The behaviour of `atomicarena`, seen from outside: one binary, a module per public type or topic.
+//! Integration tests of `atomicarena`: one binary, with a module per public type or topic.
 #![cfg(feature = "alloc")]
 
 mod payload;

@@ -1,13 +1,15 @@
-//! What is special to a kind of memory: what is refused, and what the operating system sees.
+//! What differs between the kinds of memory: refusals, and effects that the operating system
+//! reports.
 //!
-//! What changes a process (its limits, its user) or counts what is a process's own happens in a child: this binary
-//! again, running one test. Linux is asked through `/proc` and `getrusage`.
+//! A test that changes its process (limits, user) or counts resources of the whole process runs in
+//! a child process. The child is this binary again, with a single test. On Linux the tests read
+//! `/proc` and call `getrusage`.
 
 use std::mem::MaybeUninit;
 
 use atomicarena::{AtomicArena, CapacityError};
 
-/// Where the slots of an arena in so many bytes begin, and how many there are: by trying every number.
+/// Returns how many slots fit in `len` bytes from address `base`, by trying every number.
 fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
     let fits = |slots: usize| {
         let behind_stamps = (base + slots).next_multiple_of(align) + slots * size;
@@ -17,8 +19,8 @@ fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
     (0..=len).rev().find(|&slots| fits(slots)).unwrap_or(0)
 }
 
-/// In every stretch of a few bytes, at every distance from a border, an arena has as many slots as fit, and writes
-/// nothing beside them.
+/// For byte ranges of every length at every distance from an aligned address, checks that the arena
+/// has as many slots as fit, and that it writes nothing outside the range.
 fn every_stretch<T: Copy + PartialEq + Sync>(value: T) {
     #[repr(align(64))]
     struct Area([MaybeUninit<u8>; 256]);
@@ -41,7 +43,7 @@ fn every_stretch<T: Copy + PartialEq + Sync>(value: T) {
             }
             for (index, byte) in area.0.iter().enumerate() {
                 if !(first..first + len).contains(&index) {
-                    // SAFETY: it was initialised, and nothing in the arena covers it.
+                    // SAFETY: the byte was initialised, and lies outside the arena.
                     assert_eq!(unsafe { byte.assume_init() }, 0xa5, "byte {index}, beside {len} from {first}");
                 }
             }
@@ -64,7 +66,7 @@ fn bytes_of_every_length_and_alignment() {
 
 #[test]
 fn one_byte_too_few() {
-    // As a `u64` where that is aligned to its size.
+    // Like a `u64` on a target that aligns it to its size.
     #[repr(align(8))]
     struct Eight(#[expect(dead_code)] [u8; 8]);
     #[repr(align(8))]
@@ -73,10 +75,10 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
     assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[..8]).unwrap_err(), CapacityError::Zero);
     assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[..9]).unwrap().capacity(), 1);
-    // One byte off the border: the stamp lies before the slot, with six bytes between.
+    // One byte past an aligned address, the stamp precedes the slot, with six bytes of padding.
     assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[1..15]).unwrap_err(), CapacityError::Zero);
     assert_eq!(AtomicArena::<Eight, _>::in_bytes(&mut area.0[1..16]).unwrap().capacity(), 1);
-    // A value without size still has its byte.
+    // A zero-sized value still takes one byte for its stamp.
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut []).unwrap_err(), CapacityError::Zero);
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
@@ -131,7 +133,7 @@ fn bytes_for_a_capacity_beyond_the_address_space_are_refused() {
 }
 
 #[test]
-fn borrowed_bytes_are_the_callers_again_when_the_arena_is_gone() {
+fn borrowed_bytes_are_usable_again_after_the_arena() {
     let mut bytes = [MaybeUninit::new(0_u8); 90];
     for _ in 0..2 {
         let arena = AtomicArena::<String, _>::in_bytes(&mut bytes).unwrap();
@@ -141,7 +143,7 @@ fn borrowed_bytes_are_the_callers_again_when_the_arena_is_gone() {
 }
 
 #[test]
-fn a_static_arena_hands_out_references_that_live_as_long_as_the_program() {
+fn a_static_arena_returns_static_references() {
     use atomicarena::StaticArena;
     static NAMES: StaticArena<String, 4> = StaticArena::new();
     let (owned, published): (&'static mut String, &'static String) = std::thread::spawn(|| {
@@ -239,7 +241,7 @@ mod mapped {
     }
 
     #[test]
-    fn what_is_refused_says_what_was_asked_and_what_to_change() {
+    fn a_refusal_names_the_request_and_the_remedy() {
         let (bytes, os_error) = (4096, Some(12));
         for (error, change) in [
             (MapError::AddressSpace { bytes, os_error }, "ulimit -v"),
@@ -257,19 +259,19 @@ mod mapped {
     }
 
     #[test]
-    fn prefaulting_says_how_far_it_is() {
+    fn prefaulting_reports_its_progress() {
         let mut said = Vec::new();
         let total = 9 * (5 << 20);
         let arena = AtomicArena::<u64, _>::mapped(5 << 20).on_prefault(|done, of| said.push((done, of))).build();
         assert_eq!(arena.unwrap().capacity(), 5 << 20);
-        // What does not grow with the capacity comes on top.
+        // The total includes a part that does not grow with the capacity.
         let all = said[0].1;
         assert!((total..total + (8 << 10)).contains(&all));
         assert_eq!(said, [(16 << 20, all), (32 << 20, all), (all, all)]);
     }
 
     #[test]
-    fn prefaulting_a_single_byte_and_values_without_size() {
+    fn prefaulting_a_single_byte_and_zero_sized_values() {
         assert!(AtomicArena::<(), _>::mapped(1).prefault(true).build().unwrap().alloc(()).is_ok());
         let mut arena = AtomicArena::<u8, _>::mapped(4096).prefault(true).build().unwrap();
         assert_eq!(arena.fill_with(|_| 1).len(), 4096);
@@ -278,7 +280,7 @@ mod mapped {
     }
 
     #[test]
-    fn release_empties_and_drops_in_every_epoch() {
+    fn reset_decommit_empties_and_drops_in_every_epoch() {
         use crate::payload::{Ledger, panic_of};
         let ledger = Ledger::new();
         let mut arena = AtomicArena::mapped(100).build().unwrap();
@@ -312,7 +314,7 @@ mod mapped {
     }
 
     #[test]
-    fn debug_says_what_was_asked_for() {
+    fn debug_shows_the_options() {
         let builder = AtomicArena::<u8, _>::mapped(7).huge_pages(HugePages::Explicit);
         let text = format!("{builder:?}");
         assert!(text.contains("capacity: 7") && text.contains("Explicit"), "{text}");
@@ -331,14 +333,15 @@ mod mapped {
 
         const MIB: usize = 1 << 20;
 
-        /// Many slots: an eighth of an address space of 32 bits, and more memory than any machine has set aside for huge
-        /// pages on one of 64.
-        const MAX_HANDLES: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
+        /// On 32-bit targets an eighth of the address space. On 64-bit targets more memory than any
+        /// machine reserves for huge pages.
+        const MANY: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
 
-        /// Names the test that a child process is to run.
+        /// The environment variable that names the test for a child process.
         const CHILD: &str = "ATOMICARENA_TEST_MEMORY_CHILD";
 
-        /// Runs `f` in a process of its own, which must succeed. `test` is the name of the test that calls this.
+        /// Runs `f`, which must succeed, in a child process. `test` is the name of the calling
+        /// test.
         fn in_child(test: &str, f: impl FnOnce()) {
             let test = format!("memory::mapped::linux::{test}");
             if std::env::var_os(CHILD).is_some_and(|child| *child == *test) {
@@ -353,7 +356,7 @@ mod mapped {
             assert!(child.status.success() && said.contains("1 passed"), "{child:?}");
         }
 
-        /// The number behind a key in a file of `/proc`, in its unit.
+        /// Returns the number after a key in a file of `/proc`, in its unit.
         fn number(path: &str, key: &str) -> usize {
             let text = fs::read_to_string(path).unwrap();
             let rest = text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
@@ -365,7 +368,8 @@ mod mapped {
             number("/proc/self/smaps", "KernelPageSize") << 10
         }
 
-        /// Bytes that are resident, but for those that lie in files: the code comes in as it is used.
+        /// Returns the number of resident bytes. Pages of files do not count, because code is
+        /// loaded as it is used.
         fn resident() -> usize {
             let text = fs::read_to_string("/proc/self/statm").unwrap();
             let pages: Vec<usize> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
@@ -380,27 +384,23 @@ mod mapped {
             assert!(found.abs_diff(expected) <= MIB, "{what}: {found} bytes, not about {expected}");
         }
 
-        // ---- what is refused
+        // ---- refused requests
 
         #[test]
         fn address_space_is_refused() {
             in_child("address_space_is_refused", || {
                 let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
-                for builder in
-                    [AtomicArena::<u64, _>::mapped(MAX_HANDLES), AtomicArena::mapped(MAX_HANDLES).allow_fallback(true)]
-                {
+                for builder in [AtomicArena::<u64, _>::mapped(MANY), AtomicArena::mapped(MANY).allow_fallback(true)] {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
-                    assert_eq!((bytes, os_error), (9 * MAX_HANDLES, Some(nix::errno::Errno::ENOMEM as i32)));
-                    assert!(
-                        error.to_string().contains(&format!("{} bytes of address space", 9 * MAX_HANDLES)),
-                        "{error}"
-                    );
+                    assert_eq!((bytes, os_error), (9 * MANY, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(error.to_string().contains(&format!("{} bytes of address space", 9 * MANY)), "{error}");
                 }
-                let error = AtomicArena::<u64>::try_with_capacity(MAX_HANDLES).unwrap_err();
-                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MAX_HANDLES });
-                // What fits is still granted, and can be given back and used again where there is no room for a second.
+                let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
+                assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
+                // A smaller request is granted. It can be decommitted and used again although a
+                // second mapping would not fit.
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
                 for _ in 0..3 {
                     arena.alloc(1).unwrap();
@@ -413,7 +413,7 @@ mod mapped {
         fn the_lock_is_refused() {
             in_child("the_lock_is_refused", || {
                 if Uid::effective().is_root() {
-                    // An ordinary user has no capability.
+                    // An ordinary user has no capabilities.
                     setuid(Uid::from_raw(65_534)).unwrap();
                 }
                 let capabilities = fs::read_to_string("/proc/self/status").unwrap();
@@ -438,19 +438,19 @@ mod mapped {
 
         #[test]
         fn explicit_huge_pages_are_refused() {
-            let builder = || AtomicArena::<u64, _>::mapped(MAX_HANDLES).huge_pages(HugePages::Explicit);
+            let builder = || AtomicArena::<u64, _>::mapped(MANY).huge_pages(HugePages::Explicit);
             let error = builder().build().unwrap_err();
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
-            assert_eq!((bytes, os_error.is_some()), ((9 * MAX_HANDLES).next_multiple_of(2 * MIB), true));
+            assert_eq!((bytes, os_error.is_some()), ((9 * MANY).next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
             let arena = builder().allow_fallback(true).build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));
         }
 
-        // ---- what is granted
+        // ---- granted requests
 
         #[test]
-        fn explicit_huge_pages_are_used_where_there_are_some() {
+        fn explicit_huge_pages_are_used_if_there_are_some() {
             let free = number("/proc/meminfo", "HugePages_Free");
             if number("/proc/meminfo", "Hugepagesize") != 2048 || free < 4 {
                 println!("skipped: no huge pages of 2 MiB are set aside (vm.nr_hugepages)");
@@ -469,7 +469,7 @@ mod mapped {
         }
 
         #[test]
-        fn transparent_huge_pages_are_asked_for_or_refused() {
+        fn transparent_huge_pages_are_requested_or_refused() {
             let setting = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or("[never]".into());
             let built = AtomicArena::<u64, _>::mapped(MIB).huge_pages(HugePages::Transparent).build();
             if setting.contains("[never]") {
@@ -480,7 +480,7 @@ mod mapped {
             assert_eq!(arena.huge_pages(), Some(HugePages::Transparent));
             let first = &raw const *arena.alloc(1).unwrap();
             assert_eq!(first.addr() % (2 * MIB), 0, "a huge page is used from its border on");
-            // The mapping in which it lies carries the advice.
+            // The mapping of the arena carries the advice.
             let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
             let mut inside = false;
             let flags = smaps.lines().find_map(|line| {
@@ -496,8 +496,8 @@ mod mapped {
         }
 
         #[test]
-        fn what_is_locked_stays_in_ram() {
-            in_child("what_is_locked_stays_in_ram", || {
+        fn locked_memory_stays_in_ram() {
+            in_child("locked_memory_stays_in_ram", || {
                 let built = AtomicArena::<u64, _>::mapped(MIB).lock_in_ram(true).build();
                 let Ok(mut arena) = built else {
                     println!("skipped: {}", built.unwrap_err());
@@ -511,18 +511,19 @@ mod mapped {
             });
         }
 
-        // ---- what the system sees
+        // ---- effects that the system reports
 
         #[cfg(target_pointer_width = "64")]
         #[test]
-        fn a_bound_of_a_billion_slots_costs_nothing() {
-            in_child("a_bound_of_a_billion_slots_costs_nothing", || {
+        fn a_capacity_of_a_billion_slots_costs_nothing() {
+            in_child("a_capacity_of_a_billion_slots_costs_nothing", || {
                 let before = resident();
-                // In order: else, once shards are in use, a run that goes back is marked slot by slot.
+                // `in_order`, because with active shards a returned run is marked vacant slot by
+                // slot.
                 let arena = AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().in_order();
                 assert_near("513 GiB, untouched", resident(), before);
                 arena.publish([7; 64]).unwrap();
-                // The other end: one run up to it, of which the last slot is written.
+                // Touch the other end: reserve a run up to it, and write its last slot.
                 let mut run = arena.reserve_up_to(usize::MAX);
                 run.spare_capacity_mut().last_mut().unwrap().write([9; 64]);
                 assert_eq!(run.first_index() + run.capacity(), 1 << 30);
@@ -530,7 +531,8 @@ mod mapped {
                 assert_near("513 GiB, both ends touched", resident(), before);
                 assert_eq!((arena.get(0), arena.remaining()), (Some(&[7; 64]), (1 << 30) - 1));
                 drop(arena);
-                // A thousand of them are more than the address space, so each must have gone.
+                // A thousand of these arenas exceed the address space, so each must have been
+                // unmapped.
                 for _ in 0..1000 {
                     AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().alloc([1; 64]).unwrap();
                 }
@@ -538,8 +540,8 @@ mod mapped {
         }
 
         #[test]
-        fn release_gives_the_pages_back() {
-            in_child("release_gives_the_pages_back", || {
+        fn reset_decommit_returns_the_pages() {
+            in_child("reset_decommit_returns_the_pages", || {
                 let before = resident();
                 let bytes = 9 * 8 * MIB;
                 for prefault in [false, true] {
@@ -552,11 +554,11 @@ mod mapped {
                         arena.reset_decommit().unwrap();
                         let released = resident();
                         assert_near("released", released, before);
-                        // Nothing is left to zero, and no page is brought in to find that out.
+                        // No slot is left to zero, and finding that out touches no page.
                         arena.reset_zeroed();
                         assert_near("zeroed", resident(), before);
                         println!("prefaulted {prefault}, round {round}: resident {filled}, released {released}");
-                        // A reset gives nothing back.
+                        // A reset returns no page.
                         arena.alloc_slice_copy(&[1; MIB]).unwrap();
                         arena.reset();
                         assert_near("reset", resident(), before + 8 * MIB);
@@ -568,9 +570,10 @@ mod mapped {
         }
 
         #[test]
-        fn prefaulted_allocations_cause_no_fault_and_ask_for_no_memory() {
+        fn prefaulted_allocations_cause_no_fault_and_request_no_memory() {
             const COUNT: usize = 100_000;
-            /// Page faults of this thread, while it allocates and publishes `COUNT` values each; and its requests.
+            /// Allocates and publishes `COUNT` values each, and returns the page faults and
+            /// allocator requests of this thread.
             fn faults(arena: &AtomicArena<u64, Mapped<u64>>) -> (usize, usize) {
                 let faults = || {
                     let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();
@@ -584,8 +587,8 @@ mod mapped {
                 assert_eq!((stored, arena.count()), (COUNT, 2 * COUNT));
                 (faults, meter.requests + meter.returns)
             }
-            in_child("prefaulted_allocations_cause_no_fault_and_ask_for_no_memory", || {
-                // Untouched, for comparison; it also brings in the code.
+            in_child("prefaulted_allocations_cause_no_fault_and_request_no_memory", || {
+                // Not prefaulted, for comparison. This call also loads the code.
                 let untouched = faults(&AtomicArena::mapped(2 * COUNT).build().unwrap());
                 let pages = 9 * 2 * COUNT / page_size();
                 assert!(untouched.0 >= pages / 2 && untouched.1 == 0, "{untouched:?}, {pages} pages");

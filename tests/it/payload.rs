@@ -1,4 +1,4 @@
-//! What the tests store, and what they ask of every arena.
+//! Values that the tests store, and helpers that several tests share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -8,14 +8,14 @@ use atomicarena::{AtomicArena, Storage};
 
 pub(crate) use crate::oracle::SHARDS_FORCED;
 
-/// Writes down how often each of its values was dropped.
+/// Counts how often each of its values is dropped.
 ///
-/// The values own no memory, so a test may leak them and still be clean to a leak checker.
+/// The values own no memory, so a leak checker does not report a test that leaks them.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// One entry per value that was ever made: how often it was dropped.
+    /// For each value that was created, the number of its drops.
     drops: Mutex<Vec<usize>>,
-    /// How many more clones succeed before one panics.
+    /// The number of clones that still succeed.
     clones_left: AtomicUsize,
 }
 
@@ -24,7 +24,7 @@ impl Ledger {
         Self { drops: Mutex::new(Vec::new()), clones_left: AtomicUsize::new(usize::MAX) }
     }
 
-    /// A ledger whose values can be cloned `clones` times in all; the next clone panics.
+    /// Creates a ledger whose values can be cloned `clones` times in total. The next clone panics.
     pub(crate) fn with_clones(clones: usize) -> Self {
         Self { drops: Mutex::new(Vec::new()), clones_left: AtomicUsize::new(clones) }
     }
@@ -33,7 +33,7 @@ impl Ledger {
         self.make(false)
     }
 
-    /// A value whose drop panics, after it was written down.
+    /// Creates a value that panics when it is dropped, after the drop was counted.
     pub(crate) fn bomb(&self) -> Counted<'_> {
         self.make(true)
     }
@@ -48,12 +48,12 @@ impl Ledger {
         (0..n).map(|_| self.value()).collect()
     }
 
-    /// How many values were made so far.
+    /// Returns the number of values created so far.
     pub(crate) fn made(&self) -> usize {
         self.drops.lock().unwrap().len()
     }
 
-    /// How many values were dropped so far; none may have been dropped twice.
+    /// Returns the number of values dropped so far. Panics if one was dropped twice.
     pub(crate) fn dropped(&self) -> usize {
         let drops = self.drops.lock().unwrap();
         for (id, &times) in drops.iter().enumerate() {
@@ -62,14 +62,14 @@ impl Ledger {
         drops.iter().sum()
     }
 
-    /// The values that were not dropped so far, by id.
+    /// Returns the ids of the values that are not dropped yet.
     pub(crate) fn alive(&self) -> Vec<usize> {
         let drops = self.drops.lock().unwrap();
         (0..drops.len()).filter(|&id| drops[id] == 0).collect()
     }
 }
 
-/// A value that a [`Ledger`] counts. Ids are given out in the order in which values are made.
+/// A value that a [`Ledger`] counts. Ids are assigned in the order of creation.
 #[derive(Debug)]
 pub(crate) struct Counted<'a> {
     pub(crate) id: usize,
@@ -104,31 +104,31 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
     }
 }
 
-/// Where the cursor stands after one thread took `n` slots of a new arena on the heap, one by one, and nothing else happened:
-/// behind the last of them, or, where shards are forced, behind the run of two that it came from.
+/// Returns the position of the cursor after one thread has taken `n` single slots of a new heap
+/// arena. If shards are forced, slots come in runs of two.
 pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(2) } else { n }
 }
 
-/// Asks for one slot after the other until one is refused, and returns how many there were.
+/// Allocates single slots until one is refused, and returns their number.
 pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
-    // One more than could be: an arena that never refuses must not hang the test.
+    // One more than the capacity: an arena that never refuses must not hang the test.
     let bound = arena.capacity() + 1;
     (0..bound).take_while(|_| arena.alloc_with(&mut make).is_ok()).count()
 }
 
-/// Exactly `free` slots can still be had, one by one. Leaves the arena full.
+/// Asserts that exactly `free` single slots can be allocated, and leaves the arena full.
 #[track_caller]
 pub(crate) fn assert_room<T, S: Storage<T>>(arena: &AtomicArena<T, S>, free: usize, make: impl FnMut() -> T) {
-    assert_eq!(arena.remaining(), free, "what is said to remain");
-    assert_eq!(arena.count(), arena.capacity() - free, "what is said to be taken");
-    assert_eq!(fill_up(arena, make), free, "slots that can be had one by one");
+    assert_eq!(arena.remaining(), free, "remaining");
+    assert_eq!(arena.count(), arena.capacity() - free, "count");
+    assert_eq!(fill_up(arena, make), free, "slots that single requests get");
     assert_eq!((arena.remaining(), arena.count()), (0, arena.capacity()));
     assert!(arena.is_full());
 }
 
-/// Brings the cursor to the end and leaves every other slot vacant, slot 0 the first of them.
-/// The slots between hold their own index. The capacity must be even, so that the last one is taken.
+/// Brings the cursor to the end and leaves every other slot vacant, beginning with slot 0. The
+/// other slots hold their own index. The capacity must be even, so that the last slot is taken.
 pub(crate) fn punch_holes(arena: &AtomicArena<usize>) {
     let capacity = arena.capacity();
     assert_eq!(capacity % 2, 0);
@@ -143,7 +143,7 @@ pub(crate) fn punch_holes(arena: &AtomicArena<usize>) {
     assert_eq!(arena.remaining(), capacity / 2);
 }
 
-/// Owned, published, vacant, published, owned, and three never used.
+/// Creates an arena whose slots are owned, published, vacant, published, owned, and three unused.
 pub(crate) fn mixed(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(ledger.value()).unwrap();
@@ -155,7 +155,7 @@ pub(crate) fn mixed(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     arena
 }
 
-/// A full arena in which the value in the middle panics when it is dropped.
+/// Creates a full arena in which the value in the middle panics when it is dropped.
 pub(crate) fn mined(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     let arena = AtomicArena::with_capacity(5);
     arena.alloc(ledger.value()).unwrap();
@@ -166,12 +166,12 @@ pub(crate) fn mined(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     arena
 }
 
-/// `n`, or the smaller `miri` under Miri, which is some thousand times slower.
+/// Returns `n`, or `miri` under Miri, which is a thousand times slower or more.
 pub(crate) const fn scaled(n: usize, miri: usize) -> usize {
     if cfg!(miri) { miri } else { n }
 }
 
-/// A small generator of numbers that look random and are the same in every run.
+/// A small pseudo-random generator with the same numbers in every run.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
@@ -180,7 +180,7 @@ impl Dice {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below `sides`.
+    /// Returns a number below `sides`.
     pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -189,11 +189,11 @@ impl Dice {
     }
 }
 
-/// Those who write while others wait for what they write. One that panics has ended like any
-/// other, so that nobody waits in vain.
+/// The number of threads that still write. A thread that panics ends like any other, so that the
+/// threads that wait for it fail instead of hanging.
 pub(crate) struct Writers(AtomicUsize);
 
-/// One who writes, until it is dropped.
+/// Counts one writing thread until it is dropped.
 pub(crate) struct Writer<'a>(&'a AtomicUsize);
 
 impl Writers {
@@ -209,15 +209,16 @@ impl Writers {
         self.0.load(Ordering::Acquire) == 0
     }
 
-    /// Looks until there is something to see. When all have ended, the last look must show it.
+    /// Calls `look` until it finds something. Panics if it finds nothing after all writers have
+    /// ended.
     pub(crate) fn wait_for<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
         loop {
-            // Asked before the look, so that the last look sees everything.
+            // This is read before the call of `look`, so that the last call sees everything.
             let last = self.have_ended();
             if let Some(seen) = look() {
                 return seen;
             }
-            assert!(!last, "it was never written");
+            assert!(!last, "no thread wrote it");
             std::thread::yield_now();
         }
     }
@@ -229,18 +230,18 @@ impl Drop for Writer<'_> {
     }
 }
 
-/// Names the test that a child process is to run; see [`aborts`].
+/// The environment variable that names the test for a child process, see [`aborts`].
 #[cfg(all(unix, not(miri)))]
 const CHILD: &str = "ATOMICARENA_TEST_CHILD";
 
-/// Runs `f` in a process of its own, which must abort, and returns what it wrote to standard error.
-/// `test` is the path of the test that calls this.
+/// Runs `f`, which must abort, in a child process, and returns its standard error. `test` is the
+/// path of the calling test.
 #[cfg(all(unix, not(miri)))]
 pub(crate) fn aborts(test: &str, f: impl FnOnce()) -> String {
     use std::process::Command;
     if std::env::var_os(CHILD).is_some_and(|child| child == test) {
         f();
-        // It did not abort: an exit code instead of a signal tells the parent.
+        // It did not abort. An exit code instead of a signal tells this to the parent.
         std::process::exit(1);
     }
     let output = Command::new(std::env::current_exe().unwrap())

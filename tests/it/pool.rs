@@ -1,4 +1,4 @@
-//! `ArenaPool`: arenas that come back empty, whoever held them and however it ended.
+//! `ArenaPool`: arenas are returned empty, whatever their holders do.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use atomicarena::{ArenaPool, AtomicArena, CapacityError, Checkout, Inline, Stati
 use crate::allocations::{assert_no_request, metered, short_of_memory};
 use crate::payload::{Dice, Ledger, assert_room, panic_of, scaled};
 
-/// Every arena is there, empty, and has room for `capacity` values.
+/// Asserts that every arena is in the pool, empty, and has room for `capacity` values.
 #[track_caller]
 fn assert_whole<T: Default, S: Storage<T>>(pool: &ArenaPool<T, S>, capacity: usize) {
     assert_eq!(pool.available(), pool.arenas());
@@ -24,10 +24,10 @@ fn assert_whole<T: Default, S: Storage<T>>(pool: &ArenaPool<T, S>, capacity: usi
     }
 }
 
-// ---- out and back
+// ---- checkout and return
 
 #[test]
-fn each_arena_is_handed_out_once() {
+fn each_arena_is_lent_once() {
     let pool = ArenaPool::new(3, 2);
     let all: Vec<_> = (0..3).map(|_| pool.checkout().unwrap()).collect();
     let addresses: Vec<_> = all.iter().map(|arena| &raw const **arena).collect();
@@ -43,7 +43,7 @@ fn each_arena_is_handed_out_once() {
 }
 
 #[test]
-fn arenas_come_back_in_any_order() {
+fn arenas_are_returned_in_any_order() {
     let pool = ArenaPool::<u8>::new(4, 1);
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
         let mut all: [_; 4] = std::array::from_fn(|_| pool.checkout());
@@ -56,7 +56,7 @@ fn arenas_come_back_in_any_order() {
 }
 
 #[test]
-fn as_many_arenas_are_touched_as_were_needed_at_once() {
+fn as_many_arenas_are_touched_as_are_checked_out_at_once() {
     let pool = ArenaPool::<u8>::new(8, 1);
     let mut seen = Vec::new();
     let mut held: [_; 3] = std::array::from_fn(|_| pool.checkout());
@@ -75,7 +75,7 @@ fn as_many_arenas_are_touched_as_were_needed_at_once() {
 }
 
 #[test]
-fn what_was_stored_is_dropped_when_the_arena_comes_back() {
+fn values_are_dropped_when_the_arena_is_returned() {
     let ledger = Ledger::new();
     let pool = ArenaPool::new(1, 4);
     for round in 1..=60 {
@@ -92,7 +92,7 @@ fn what_was_stored_is_dropped_when_the_arena_comes_back() {
 }
 
 #[test]
-fn handles_leaked_in_one_round_cost_the_next_nothing() {
+fn handles_leaked_by_one_holder_cost_the_next_nothing() {
     let pool = ArenaPool::new(1, 8);
     let arena = pool.checkout().unwrap();
     mem::forget((arena.reserve(3), arena.local().alloc(1)));
@@ -104,7 +104,7 @@ fn handles_leaked_in_one_round_cost_the_next_nothing() {
 }
 
 #[test]
-fn the_holder_has_the_arena_to_himself() {
+fn the_holder_has_exclusive_access() {
     let pool = ArenaPool::new(1, 4);
     let mut arena = pool.checkout().unwrap();
     thread::scope(|scope| {
@@ -123,7 +123,7 @@ fn the_holder_has_the_arena_to_himself() {
 }
 
 #[test]
-fn what_is_swapped_with_the_arena_goes_to_the_pool() {
+fn an_arena_swapped_in_is_returned_to_the_pool() {
     let ledger = Ledger::new();
     let pool = ArenaPool::new(1, 4);
     let mut held = pool.checkout().unwrap();
@@ -138,7 +138,7 @@ fn what_is_swapped_with_the_arena_goes_to_the_pool() {
 }
 
 #[test]
-fn neither_checkout_nor_return_asks_for_memory() {
+fn neither_checkout_nor_return_requests_memory() {
     let pool = Arc::new(ArenaPool::<u64>::new(3, 4));
     let ((), meter) = metered(|| {
         let (first, second) = (pool.checkout(), pool.checkout_owned());
@@ -154,7 +154,7 @@ fn neither_checkout_nor_return_asks_for_memory() {
     drop(all);
 }
 
-// ---- without a lifetime
+// ---- owned guards
 
 #[test]
 fn an_owned_checkout_keeps_the_pool_alive() {
@@ -169,7 +169,7 @@ fn an_owned_checkout_keeps_the_pool_alive() {
 }
 
 #[test]
-fn it_comes_back_from_a_thread_without_a_scope() {
+fn an_owned_checkout_is_returned_from_a_thread_without_a_scope() {
     let pool = Arc::new(ArenaPool::new(1, 4));
     let (send, receive) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -185,7 +185,7 @@ fn it_comes_back_from_a_thread_without_a_scope() {
 }
 
 #[test]
-fn a_leaked_checkout_takes_its_arena_along_until_the_pool_is_dropped() {
+fn a_leaked_checkout_removes_its_arena_until_the_pool_is_dropped() {
     let ledger = Ledger::new();
     let pool = ArenaPool::new(2, 1);
     let lost = pool.checkout().unwrap();
@@ -202,7 +202,7 @@ fn a_leaked_checkout_takes_its_arena_along_until_the_pool_is_dropped() {
 // ---- panics
 
 #[test]
-fn a_panic_while_holding_one_brings_it_back() {
+fn a_panic_while_holding_an_arena_returns_it() {
     let ledger = Ledger::new();
     let pool = Arc::new(ArenaPool::new(1, 2));
     let hold = |arena: &AtomicArena<_>| {
@@ -218,7 +218,7 @@ fn a_panic_while_holding_one_brings_it_back() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_value_brings_it_back() {
+fn a_panic_in_the_drop_of_a_value_returns_the_arena() {
     let ledger = Ledger::new();
     let pool = Arc::new(ArenaPool::new(2, 3));
     let _other = pool.checkout();
@@ -239,7 +239,7 @@ fn a_panic_in_the_drop_of_a_value_brings_it_back() {
 }
 
 #[test]
-fn pool_and_checkout_may_be_seen_across_a_panic() {
+fn pool_and_checkout_are_unwind_safe() {
     fn safe<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
     type T = std::cell::Cell<u8>;
     safe::<ArenaPool<T>>();
@@ -247,17 +247,17 @@ fn pool_and_checkout_may_be_seen_across_a_panic() {
     safe::<atomicarena::OwnedCheckout<T>>();
 }
 
-// ---- making one
+// ---- constructors
 
 #[test]
-fn new_says_what_is_wrong() {
+fn new_reports_the_reason() {
     assert_eq!(panic_of(|| drop(ArenaPool::<u8>::new(0, 1))), "a pool needs at least one arena");
     assert_eq!(panic_of(|| drop(ArenaPool::<u8>::new(1, 0))), CapacityError::Zero.to_string());
     assert!(panic_of(|| drop(ArenaPool::<u64>::new(1, usize::MAX))).starts_with(&usize::MAX.to_string()));
 }
 
 #[test]
-fn try_new_says_what_is_wrong() {
+fn try_new_reports_the_reason() {
     let refused = |arenas, capacity| ArenaPool::<u64>::try_new(arenas, capacity).unwrap_err();
     assert_eq!(refused(0, 1), CapacityError::Zero);
     assert_eq!(refused(1, 0), CapacityError::Zero);
@@ -269,13 +269,14 @@ fn try_new_says_what_is_wrong() {
 
 #[test]
 fn try_new_survives_every_refusal_of_the_allocator() {
-    // Seats: 1 for those without size, the bytes beside them; headers; two for each arena.
+    // The requests: one for the seats, which are zero-sized and have only stamps, one for the table
+    // of arenas, and two for each arena.
     let needed = metered(|| ArenaPool::<u64>::try_new(3, 5).unwrap()).1.requests;
     assert!(needed >= 8);
     for granted in 0..needed {
         let (refused, meter) = short_of_memory(granted, || ArenaPool::<u64>::try_new(3, 5).unwrap_err());
         assert!(matches!(refused, CapacityError::OutOfMemory { .. }), "{refused:?}");
-        assert_eq!(meter.returns, granted, "what was granted goes back");
+        assert_eq!(meter.returns, granted, "granted memory is freed");
     }
     assert!(short_of_memory(needed, || ArenaPool::<u64>::try_new(3, 5)).0.is_ok());
 }
@@ -292,7 +293,7 @@ fn from_arenas_survives_every_refusal_of_the_allocator() {
 }
 
 #[test]
-fn a_pool_of_arenas_that_are_there_already() {
+fn a_pool_of_existing_arenas_resets_them() {
     let ledger = Ledger::new();
     let used = AtomicArena::with_capacity(3);
     used.publish(ledger.value()).unwrap();
@@ -305,7 +306,7 @@ fn a_pool_of_arenas_that_are_there_already() {
 }
 
 #[test]
-fn arenas_in_place_stay_where_they_are() {
+fn static_arenas_in_a_pool_do_not_move() {
     let pool: ArenaPool<u64, Inline<u64, 8>> = ArenaPool::from_arenas((0..3).map(|_| StaticArena::new())).unwrap();
     let held = pool.checkout().unwrap();
     let value = &raw const *held.alloc(7).unwrap();
@@ -318,7 +319,7 @@ fn arenas_in_place_stay_where_they_are() {
 
 #[test]
 #[cfg(all(feature = "mapped", not(miri)))]
-fn mapped_arenas_give_their_pages_back_while_checked_out() {
+fn a_holder_can_decommit_a_mapped_arena() {
     let pool = ArenaPool::from_arenas((0..2).map(|_| AtomicArena::<u64, _>::mapped(1 << 20).build().unwrap())).unwrap();
     let mut held = pool.checkout().unwrap();
     held.alloc_slice_copy(&[7; 1000]).unwrap();
@@ -328,7 +329,7 @@ fn mapped_arenas_give_their_pages_back_while_checked_out() {
 }
 
 #[test]
-fn values_without_size_and_of_large_alignment() {
+fn zero_sized_and_over_aligned_values() {
     #[derive(Debug, Default)]
     #[repr(align(4096))]
     struct Page(#[expect(dead_code)] u8);
@@ -341,7 +342,7 @@ fn values_without_size_and_of_large_alignment() {
 }
 
 #[test]
-fn debug_tells_the_numbers() {
+fn debug_shows_the_numbers() {
     let pool = Arc::new(ArenaPool::<u8>::new(2, 4));
     let held = pool.checkout_owned().unwrap();
     held.alloc(1).unwrap();
@@ -357,7 +358,7 @@ fn debug_tells_the_numbers() {
 const THREADS: usize = 4;
 
 #[test]
-fn threads_never_meet_in_one_arena() {
+fn no_two_threads_hold_one_arena() {
     let rounds = scaled(20_000, 40);
     for arenas in [1, THREADS - 1, THREADS + 1] {
         let pool = Arc::new(ArenaPool::<usize>::new(arenas, 8));
@@ -371,7 +372,11 @@ fn threads_never_meet_in_one_arena() {
                     let hold = |arena: &AtomicArena<usize>, values: usize| {
                         assert_eq!((arena.count(), arena.iter().next()), (0, None), "it is empty");
                         for place in 0..values {
-                            assert_eq!(arena.publish(thread).unwrap(), (place, &thread), "nobody else fills it");
+                            assert_eq!(
+                                arena.publish(thread).unwrap(),
+                                (place, &thread),
+                                "only this holder fills the arena"
+                            );
                         }
                         assert!(arena.iter().all(|(_, &value)| value == thread));
                     };
@@ -396,7 +401,7 @@ fn threads_never_meet_in_one_arena() {
 }
 
 #[test]
-fn every_arena_comes_back_whole_from_threads_that_panic_leak_and_pass_it_on() {
+fn arenas_are_returned_whole_from_threads_that_panic_leak_and_pass_them_on() {
     let rounds = scaled(2_000, 10);
     let ledger = Ledger::new();
     let pool = ArenaPool::new(THREADS - 1, 6);
@@ -423,7 +428,7 @@ fn every_arena_comes_back_whole_from_threads_that_panic_leak_and_pass_it_on() {
             });
         }
         drop(send);
-        // Another thread brings them back.
+        // Another thread returns them.
         scope.spawn(move || receive.into_iter().for_each(drop));
     });
     assert_eq!(ledger.alive(), Vec::<usize>::new());

@@ -1,4 +1,5 @@
-//! A thread that stands still in the middle of an operation, for good as far as the others can tell, holds up nobody.
+//! A thread that stops in the middle of an operation, for any length of time, blocks no other
+//! thread.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,8 +8,9 @@ use atomicarena::AtomicArena;
 
 const CAPACITY: usize = 64;
 
-/// Has a thread begin `stop`, which calls the function it is given in the middle of an operation, and stands there while
-/// everything else is done to the arena; then lets it go on. `held` is how many slots it may hold meanwhile.
+/// Runs `stop` on a thread. `stop` calls the function that it receives in the middle of an
+/// operation, and that function returns only after all other operations were performed on the
+/// arena. Meanwhile the thread may hold `held` slots.
 fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) + Send) {
     let arena = AtomicArena::with_capacity(CAPACITY);
     let (stopped, go_on) = (Barrier::new(2), Barrier::new(2));
@@ -23,7 +25,7 @@ fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) +
         let free = arena.remaining();
         assert!(free >= CAPACITY - held);
         do_everything(&arena);
-        // Not one of the free slots is out of reach.
+        // Every free slot can be allocated.
         assert!((0..arena.remaining()).all(|_| arena.alloc(0).is_ok()));
         assert!(arena.alloc(0).is_err());
         go_on.wait();
@@ -33,7 +35,7 @@ fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) +
     assert_eq!(arena.alloc_slice_with(CAPACITY, |index| index).unwrap().len(), CAPACITY);
 }
 
-/// Every operation with `&self`.
+/// Performs every operation with `&self`.
 fn do_everything(arena: &AtomicArena<usize>) {
     *arena.alloc(1).unwrap() += 1;
     arena.alloc_with(|| 2).unwrap();

@@ -1,4 +1,5 @@
-//! Parallel iterators, and a run that all workers fill: each value once, whatever panics, stops early or lies.
+//! Parallel iterators, and runs that all workers fill: each value is dropped once after panics,
+//! early stops and wrong lengths.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::payload::{Counted, Ledger, assert_room, cursor_after, mined, mixed, panic_of, punch_holes, scaled};
 
-/// Runs `f` among four workers, however many processors there are.
+/// Runs `f` on four workers, whatever the number of processors.
 fn among_workers<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap().install(f)
 }
@@ -21,7 +22,7 @@ fn among_workers<R: Send>(f: impl FnOnce() -> R + Send) -> R {
 // ---- published values
 
 #[test]
-fn par_iter_meets_what_iter_meets() {
+fn par_iter_yields_what_iter_yields() {
     let ledger = Ledger::new();
     let arena = mixed(&ledger);
     let met: Vec<_> = among_workers(|| arena.par_iter().map(|(index, value)| (index, value.id)).collect());
@@ -31,7 +32,7 @@ fn par_iter_meets_what_iter_meets() {
 }
 
 #[test]
-fn par_iter_meets_every_published_value_once_and_in_order() {
+fn par_iter_yields_every_published_value_once_and_in_order() {
     let n = scaled(100_000, 200);
     let arena = AtomicArena::with_capacity(n);
     for value in 0..n {
@@ -63,10 +64,10 @@ fn workers_publish_while_others_read() {
     assert_eq!(arena.par_iter().map(|(_, [value, _])| value).sum::<usize>(), n * (n - 1) / 2);
 }
 
-// ---- values of one's own
+// ---- exclusive references
 
 #[test]
-fn par_iter_mut_meets_what_iter_mut_meets() {
+fn par_iter_mut_yields_what_iter_mut_yields() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
     let met: Vec<_> = among_workers(|| arena.par_iter_mut().map(|(index, value)| (index, value.id)).collect());
@@ -76,37 +77,37 @@ fn par_iter_mut_meets_what_iter_mut_meets() {
 }
 
 #[test]
-fn par_iter_mut_reaches_each_value_once() {
+fn par_iter_mut_yields_each_value_once() {
     let n = scaled(100_000, 200);
     let mut arena = AtomicArena::with_capacity(n);
     punch_holes(&arena);
     among_workers(|| arena.par_iter_mut().for_each(|(index, value)| *value += index));
     assert!(arena.iter_mut().all(|(index, &mut value)| value == 2 * index));
     assert_eq!(arena.count(), n / 2);
-    // They outlive the iterator, in any number.
+    // The references outlive the iterator, all of them at once.
     let mut lent: Vec<_> = among_workers(|| arena.par_iter_mut().collect());
     lent.iter_mut().for_each(|(_, value)| **value = 1);
     assert_eq!(arena.iter_mut().map(|(_, value)| *value).sum::<usize>(), n / 2);
 }
 
 #[test]
-fn the_work_is_parted() {
+fn the_work_is_split() {
     let mut arena = AtomicArena::with_capacity(100);
     arena.fill_with(|index| index + 1);
-    // One sum for each part, none of which is empty.
+    // One sum per part. No part is empty.
     let parts = |sums: Vec<usize>| (sums.len() > 1 && !sums.contains(&0), sums.iter().sum());
     let lent = among_workers(|| arena.par_iter_mut().fold(|| 0, |sum, (_, value)| sum + *value).collect());
     assert_eq!(parts(lent), (true, 5050));
     let given = among_workers(|| arena.par_drain().fold(|| 0, |sum, value| sum + value).collect());
     assert_eq!(parts(given), (true, 5050));
-    // As far as there is something to part.
+    // A single value cannot be split.
     arena.alloc(7).unwrap();
     let lent = among_workers(|| arena.par_iter_mut().fold(|| 0, |sum, (_, value)| sum + *value).collect());
     assert_eq!(parts(lent), (false, 7));
 }
 
 #[test]
-fn what_was_leaked_is_not_met() {
+fn leaked_values_are_not_yielded() {
     let ledger = Ledger::new();
     let mut arena = AtomicArena::with_capacity(8);
     arena.alloc(ledger.value()).unwrap();
@@ -125,9 +126,10 @@ fn what_was_leaked_is_not_met() {
 // ---- values moved out
 
 #[test]
-fn par_drain_gives_each_value_once_and_leaves_an_empty_arena() {
+fn par_drain_yields_each_value_once_and_leaves_an_empty_arena() {
     let ledger = Ledger::new();
-    // More rounds than there are epochs: the stamps of the ending one are read while the next has begun.
+    // More rounds than there are epochs. The stamps of the ended epoch are read while the next
+    // epoch has already begun.
     for round in 1..=60 {
         let mut arena = mixed(&ledger);
         let drain = arena.par_drain();
@@ -148,7 +150,7 @@ fn par_drain_gives_each_value_once_and_leaves_an_empty_arena() {
 }
 
 #[test]
-fn a_drain_that_never_runs_drops_and_a_forgotten_one_leaks() {
+fn a_drain_that_never_runs_drops_its_values_and_a_leaked_one_leaks_them() {
     let ledger = Ledger::new();
     let mut arena = mixed(&ledger);
     drop(arena.par_drain());
@@ -171,7 +173,7 @@ fn a_drain_that_stops_early_drops_the_rest() {
     assert_eq!(ledger.alive(), [found.id]);
     drop(found);
     assert_eq!((arena.count(), ledger.dropped()), (0, n));
-    // Nothing is asked for at all.
+    // This consumer takes no value.
     arena.alloc(ledger.value()).unwrap();
     assert!(among_workers(|| arena.par_drain().take_any(0).collect::<Vec<_>>()).is_empty());
     assert_eq!((arena.count(), ledger.dropped()), (0, n + 1));
@@ -189,7 +191,7 @@ fn a_panic_while_draining_drops_each_value_once() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_value_keeps_no_other_from_its() {
+fn a_panic_in_the_drop_of_a_value_still_drops_the_others() {
     let ledger = Ledger::new();
     let mut arena = mined(&ledger);
     assert_eq!(panic_of(|| drop(arena.par_drain())), "bomb 2");
@@ -200,7 +202,7 @@ fn a_panic_in_the_drop_of_a_value_keeps_no_other_from_its() {
 }
 
 #[test]
-fn an_arena_is_moved_out_of_in_parallel() {
+fn an_arena_is_consumed_in_parallel() {
     let ledger = Ledger::new();
     let ids: BTreeSet<_> = among_workers(|| mixed(&ledger).into_par_iter().map(|value| value.id).collect());
     assert_eq!((ids, ledger.dropped()), (BTreeSet::from([0, 1, 2, 3]), 4));
@@ -234,7 +236,7 @@ fn a_run_is_filled_in_order() {
 }
 
 #[test]
-fn a_run_that_does_not_fit_gives_the_iterator_back_and_touches_nothing() {
+fn a_run_that_does_not_fit_returns_the_iterator_and_takes_nothing() {
     let arena = AtomicArena::with_capacity(4);
     let asked = AtomicUsize::new(0);
     let values = (0..5).into_par_iter().inspect(|_| drop(asked.fetch_add(1, Ordering::Relaxed).to_string()));
@@ -246,11 +248,11 @@ fn a_run_that_does_not_fit_gives_the_iterator_back_and_touches_nothing() {
 }
 
 #[test]
-fn a_run_of_none_of_one_and_of_values_without_size() {
+fn runs_of_zero_and_one_and_of_zero_sized_values() {
     let arena = AtomicArena::with_capacity(3);
     assert_eq!(arena.alloc_from_par_iter(Vec::new()).unwrap(), [""; 0]);
     assert_eq!(arena.alloc_from_par_iter(["one"]).unwrap(), ["one"]);
-    // The cursor at the end and a hole below: one slot can still be had.
+    // The cursor is at the end, with a vacant slot below it, so one slot can be allocated.
     let hole = arena.reserve(1).unwrap();
     arena.alloc("two").unwrap();
     drop(hole);
@@ -273,7 +275,7 @@ fn a_run_of_none_of_one_and_of_values_without_size() {
 }
 
 #[test]
-fn a_panic_while_filling_drops_each_value_once_and_gives_every_slot_back() {
+fn a_panic_while_filling_drops_each_value_once_and_returns_every_slot() {
     let ledger = Ledger::new();
     let n = scaled(5_000, 60);
     let arena = AtomicArena::with_capacity(n);
@@ -297,15 +299,15 @@ fn the_iterator_may_use_the_arena() {
     assert!(arena.is_full());
 }
 
-// ---- iterators that lie
+// ---- iterators with a wrong length
 
-/// Says one length, then another, and leaves out some of the values: none of it may be believed.
+/// Reports different lengths, and produces too few or too many values. The arena must not trust it.
 struct Liar<'a> {
     ledger: &'a Ledger,
-    /// The length that is told first, second, and from then on.
+    /// The results of the first, the second, and every later call of `len`.
     lengths: [usize; 3],
     told: Cell<usize>,
-    /// Each piece of work gives so many values fewer, or more, than it should.
+    /// The number of values that each part produces too few or too many.
     fewer: usize,
     more: usize,
 }
@@ -362,7 +364,7 @@ impl<'a> Producer for Piece<'a> {
 }
 
 #[test]
-fn an_iterator_that_lies_gives_a_whole_run_or_none() {
+fn a_wrong_length_fills_a_whole_run_or_none() {
     let ledger = Ledger::new();
     let n = scaled(1_000, 40);
     for lengths in
@@ -375,7 +377,7 @@ fn an_iterator_that_lies_gives_a_whole_run_or_none() {
             match catch_unwind(AssertUnwindSafe(fill)) {
                 Ok(len) => {
                     assert_eq!((len, arena.count()), (lengths[0], lengths[0]));
-                    assert_eq!(ledger.alive().len(), len, "what was too much is dropped");
+                    assert_eq!(ledger.alive().len(), len, "extra values are dropped");
                 }
                 Err(_) => {
                     assert_eq!((ledger.alive().len(), arena.count()), (0, 0));
@@ -391,7 +393,7 @@ fn an_iterator_that_lies_gives_a_whole_run_or_none() {
 }
 
 #[test]
-fn what_an_iterator_lied_about_is_told() {
+fn a_wrong_length_is_named_in_the_panic() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(10);
     let fill = |lengths| panic_of(|| drop(arena.alloc_from_par_iter(Liar::new(&ledger, lengths, 0, 0))));
@@ -399,7 +401,7 @@ fn what_an_iterator_lied_about_is_told() {
     assert_eq!(among_workers(|| fill([4, 10, 10])), "a parallel iterator splits beyond its length");
 }
 
-/// Does with the consumer what no iterator should.
+/// Uses the consumer in a way that no iterator should.
 struct Abuser<'a>(&'a Ledger, Abuse);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -472,14 +474,14 @@ impl IndexedParallelIterator for Abuser<'_> {
 }
 
 #[test]
-fn an_iterator_that_abuses_the_consumer_gets_no_run() {
+fn an_iterator_that_misuses_the_consumer_gets_no_run() {
     for abuse in ABUSES {
         let ledger = Ledger::new();
         let arena = AtomicArena::with_capacity(8);
         let fill = || arena.alloc_from_par_iter(Abuser(&ledger, abuse)).map(|run| run.len()).ok();
         let len = catch_unwind(AssertUnwindSafe(fill)).ok().flatten();
         let (left, leaked) = match abuse {
-            Abuse::GoesOnWhenFull => (Some(8), 8), // the values beyond the eighth are dropped
+            Abuse::GoesOnWhenFull => (Some(8), 8), // the values after the eighth are dropped
             Abuse::Forgets => (None, 4),
             _ => (None, 0),
         };
@@ -488,7 +490,7 @@ fn an_iterator_that_abuses_the_consumer_gets_no_run() {
     }
 }
 
-/// What it is given is dropped by the worker that is done with it: that may panic when the values are in their slots.
+/// Which drop panics in a worker, after all values are in their slots.
 enum Dropped {
     TheIterator,
     AValueTooMany,
@@ -496,7 +498,7 @@ enum Dropped {
 
 struct Dropper<'a>(&'a Ledger, Dropped);
 
-/// An iterator whose drop panics.
+/// An iterator that panics when it is dropped.
 struct Bomb<I>(I);
 
 impl<I: Iterator> Iterator for Bomb<I> {
@@ -540,7 +542,7 @@ impl IndexedParallelIterator for Dropper<'_> {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_what_was_given_keeps_no_value() {
+fn a_panic_in_the_drop_of_the_iterator_or_of_an_extra_value_keeps_no_value() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(8);
     for (dropped, message) in [(Dropped::TheIterator, "an iterator is dropped"), (Dropped::AValueTooMany, "bomb 8")] {
@@ -553,7 +555,7 @@ fn a_panic_in_the_drop_of_what_was_given_keeps_no_value() {
 // ---- a `Local` for each worker
 
 #[test]
-fn what_the_locals_of_workers_return_outlives_them_and_no_slot_is_stranded() {
+fn references_from_the_locals_of_workers_outlive_them_and_no_slot_is_lost() {
     let ledger = Ledger::new();
     let n = scaled(20_000, 100);
     let arena = AtomicArena::with_capacity(2 * n);
@@ -570,7 +572,7 @@ fn what_the_locals_of_workers_return_outlives_them_and_no_slot_is_stranded() {
 }
 
 #[test]
-fn debug_tells_the_slots() {
+fn debug_shows_the_slots() {
     let mut arena = AtomicArena::with_capacity(3);
     arena.publish(7).unwrap();
     arena.publish(8).unwrap();

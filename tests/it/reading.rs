@@ -1,4 +1,4 @@
-//! Reading from any thread, and what the arena says of itself.
+//! Reading from any thread, and the numbers that the arena reports.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -11,7 +11,7 @@ use crate::payload::{assert_room, cursor_after, punch_holes};
 // ---- get and iter
 
 #[test]
-fn get_finds_published_values_alone() {
+fn get_finds_only_published_values() {
     let arena = AtomicArena::with_capacity(4);
     arena.publish(10).unwrap();
     arena.alloc(11).unwrap();
@@ -22,7 +22,7 @@ fn get_finds_published_values_alone() {
 }
 
 #[test]
-fn get_slice_wants_every_slot_published() {
+fn get_slice_requires_every_slot_to_be_published() {
     let arena = AtomicArena::with_capacity(6);
     for value in [10, 11, 12] {
         arena.publish(value).unwrap();
@@ -49,7 +49,7 @@ fn get_slice_takes_any_range_without_a_panic() {
 }
 
 #[test]
-fn get_wrapping_counts_round_the_capacity() {
+fn get_wrapping_takes_the_index_modulo_the_capacity() {
     let arena = AtomicArena::with_capacity(3);
     arena.publish(10).unwrap();
     arena.alloc(11).unwrap();
@@ -63,7 +63,7 @@ fn get_wrapping_counts_round_the_capacity() {
 }
 
 #[test]
-fn iter_gives_published_values_in_index_order() {
+fn iter_yields_published_values_in_index_order() {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(0).unwrap();
     arena.publish(1).unwrap();
@@ -75,7 +75,7 @@ fn iter_gives_published_values_in_index_order() {
 }
 
 #[test]
-fn iter_ends_where_the_arena_ended_when_it_was_made() {
+fn iter_ends_at_the_bound_of_its_creation() {
     let arena = AtomicArena::with_capacity(4);
     arena.publish(1).unwrap();
     arena.publish(2).unwrap();
@@ -86,7 +86,7 @@ fn iter_ends_where_the_arena_ended_when_it_was_made() {
 }
 
 #[test]
-fn iter_can_be_cloned_stays_at_its_end_and_promises_no_more_than_it_gives() {
+fn iter_is_cloneable_and_fused_and_its_size_hint_holds() {
     let arena = AtomicArena::with_capacity(4);
     for value in 0..3 {
         arena.publish(value).unwrap();
@@ -119,7 +119,7 @@ fn iter_on_a_full_arena_that_refused_ends_at_the_capacity() {
 // ---- index_of
 
 #[test]
-fn index_of_knows_owned_and_published_values() {
+fn index_of_finds_owned_and_published_values() {
     let arena = AtomicArena::with_capacity(5);
     let a: &u32 = arena.alloc(1).unwrap();
     let run: &[u32] = arena.alloc_slice_copy(&[2, 3]).unwrap();
@@ -131,20 +131,20 @@ fn index_of_knows_owned_and_published_values() {
 }
 
 #[test]
-fn index_of_does_not_know_a_stranger() {
+fn index_of_rejects_values_outside_the_arena() {
     let arena = AtomicArena::with_capacity(4);
     let other = AtomicArena::with_capacity(4);
     arena.alloc(1_u32).unwrap();
     let stranger = other.alloc(1).unwrap();
     assert_eq!(arena.index_of(stranger), None);
     assert_eq!(arena.index_of(&1), None);
-    // Neighbours in memory on both sides, at every distance from the slots.
+    // Adjacent values on both sides, at every distance from the slots.
     let around = [0_u32; 64];
     assert!(around.iter().all(|value| arena.index_of(value).is_none()));
 }
 
 #[test]
-fn index_of_does_not_know_a_neighbour_directly_behind_the_slots() {
+fn index_of_rejects_a_neighbour_directly_after_the_slots() {
     let mut memory = [MaybeUninit::new(7u8); 33];
     let (inside, outside) = memory.split_at_mut(32);
     // SAFETY: initialised above.
@@ -152,13 +152,13 @@ fn index_of_does_not_know_a_neighbour_directly_behind_the_slots() {
     let arena = AtomicArena::<u8, _>::in_bytes(inside).unwrap();
     let last = arena.alloc_slice_copy(&[1; 16]).unwrap().last().unwrap();
     assert_eq!((arena.capacity(), arena.index_of(last)), (16, Some(15)));
-    // The stamps come first where that wastes nothing, so this is the next byte.
+    // The stamps come first if that wastes no byte, so this is the byte after the slots.
     assert_eq!(std::ptr::from_ref(last).wrapping_add(1), std::ptr::from_ref(neighbour));
     assert_eq!(arena.index_of(neighbour), None);
 }
 
 #[test]
-fn index_of_does_not_know_a_reference_across_two_slots() {
+fn index_of_rejects_a_reference_across_two_slots() {
     let arena = AtomicArena::with_capacity(3);
     let run: &[[u8; 4]] = arena.alloc_slice_copy(&[[0; 4], [1; 4], [2; 4]]).unwrap();
     let bytes = run.as_flattened();
@@ -170,14 +170,14 @@ fn index_of_does_not_know_a_reference_across_two_slots() {
 }
 
 #[test]
-fn index_of_says_nothing_about_zero_sized_values() {
+fn index_of_is_none_for_zero_sized_values() {
     let arena = AtomicArena::with_capacity(4);
     let value = arena.alloc(()).unwrap();
     assert_eq!(arena.index_of(value), None);
     assert_eq!(arena.index_of(&()), None);
 }
 
-// ---- what it says of itself
+// ---- reported numbers
 
 #[test]
 fn the_numbers_follow_what_is_stored() {
@@ -195,7 +195,7 @@ fn the_numbers_follow_what_is_stored() {
 }
 
 #[test]
-fn the_numbers_count_what_living_handles_hold() {
+fn the_numbers_include_what_living_handles_hold() {
     let arena = AtomicArena::<u32>::with_capacity(10);
     let run = arena.reserve(4).unwrap();
     assert_eq!((arena.count(), arena.remaining(), arena.is_empty()), (4, 6, false));
@@ -213,13 +213,14 @@ fn remaining_counts_vacant_slots() {
     assert_eq!((arena.remaining(), arena.count(), arena.index_bound()), (4, 4, 8));
     assert!(!arena.is_full());
     let full = arena.alloc_slice_copy(&[1, 2]).unwrap_err();
-    // What could have served the request is at the cursor: nothing. What remains serves others.
+    // Only slots at the cursor could have served the request, and there are none. The remaining
+    // slots serve other requests.
     assert_eq!((full.requested(), full.remaining(), arena.remaining()), (2, 0, 4));
     assert_room(&arena, 4, || 0);
 }
 
 #[test]
-fn debug_asks_nothing_of_the_values() {
+fn debug_requires_nothing_of_the_values() {
     struct Mute;
     let arena = AtomicArena::with_capacity(4);
     arena.alloc(Mute).unwrap();

@@ -24,7 +24,7 @@ fn reserve_takes_a_run_at_the_cursor() {
 }
 
 #[test]
-fn a_run_of_nothing_always_succeeds() {
+fn a_run_of_zero_slots_always_succeeds() {
     let arena = AtomicArena::with_capacity(2);
     for _ in 0..3 {
         let mut run = arena.reserve(0).unwrap();
@@ -46,7 +46,7 @@ fn a_run_of_nothing_always_succeeds() {
 }
 
 #[test]
-fn reserve_beyond_every_bound_is_refused() {
+fn reserve_beyond_any_capacity_is_refused() {
     let arena = AtomicArena::<u64>::with_capacity(5);
     arena.alloc(1).unwrap();
     arena.alloc(1).unwrap();
@@ -58,8 +58,8 @@ fn reserve_beyond_every_bound_is_refused() {
 }
 
 #[test]
-fn reserve_up_to_takes_what_is_left_at_the_cursor() {
-    // In order: what comes back is asked for again as a run.
+fn reserve_up_to_takes_the_rest_at_the_cursor() {
+    // `in_order`, because the returned slots are requested again as a run.
     let arena = AtomicArena::with_capacity(8).in_order();
     arena.alloc(0).unwrap();
     let few = arena.reserve_up_to(2);
@@ -77,7 +77,7 @@ fn reserve_up_to_takes_what_is_left_at_the_cursor() {
 }
 
 #[test]
-fn reserve_up_to_nothing_takes_nothing() {
+fn reserve_up_to_zero_takes_nothing() {
     let arena = AtomicArena::<u8>::with_capacity(4);
     let run = arena.reserve_up_to(0);
     assert_eq!((run.first_index(), run.capacity()), (4, 0));
@@ -102,7 +102,7 @@ fn reserve_up_to_falls_back_to_one_vacant_slot() {
 // ---- filling
 
 #[test]
-fn push_and_pop_work_like_those_of_a_vec() {
+fn push_and_pop_behave_like_those_of_vec() {
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(2).unwrap();
     assert_eq!(run.pop(), None);
@@ -118,7 +118,7 @@ fn push_and_pop_work_like_those_of_a_vec() {
 }
 
 #[test]
-fn what_is_filled_is_a_slice() {
+fn the_filled_part_is_a_slice() {
     let arena = AtomicArena::with_capacity(8);
     let mut run = arena.reserve(5).unwrap();
     assert_eq!(run.fill_from_iter([3, 1, 2]), 3);
@@ -132,7 +132,7 @@ fn what_is_filled_is_a_slice() {
 }
 
 #[test]
-fn truncate_drops_what_is_behind() {
+fn truncate_drops_the_rest() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(4).unwrap();
@@ -163,7 +163,7 @@ fn a_panic_in_truncate_drops_every_value_once() {
 }
 
 #[test]
-fn fill_takes_from_the_iterator_only_what_fits() {
+fn fill_from_iter_takes_only_what_fits() {
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(3).unwrap();
     let mut numbers = 0..10;
@@ -179,7 +179,7 @@ fn fill_takes_from_the_iterator_only_what_fits() {
 }
 
 #[test]
-fn fill_believes_no_size_hint() {
+fn fill_from_iter_trusts_no_size_hint() {
     struct Endless;
     impl Iterator for Endless {
         type Item = u8;
@@ -208,7 +208,7 @@ fn fill_believes_no_size_hint() {
 }
 
 #[test]
-fn a_panic_in_fill_keeps_what_was_filled() {
+fn a_panic_in_fill_from_iter_keeps_the_filled_values() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(4);
     let mut run = arena.reserve(4).unwrap();
@@ -224,7 +224,7 @@ fn a_panic_in_fill_keeps_what_was_filled() {
 }
 
 #[test]
-fn an_iterator_given_to_fill_may_use_the_arena() {
+fn an_iterator_in_fill_from_iter_may_use_the_arena() {
     let arena = AtomicArena::<u32>::with_capacity(6);
     let mut run = arena.reserve(3).unwrap();
     assert_eq!(run.fill_from_iter((0..3).map(|i| *arena.alloc(i + 10).unwrap())), 3);
@@ -241,7 +241,7 @@ fn spare_capacity_and_set_len_fill_by_hand() {
     assert_eq!(spare.len(), 3);
     spare[0].write(2);
     spare[1].write(3);
-    // SAFETY: 3 is not above the capacity, and the first three slots are initialised.
+    // SAFETY: 3 does not exceed the capacity, and the first three slots are initialised.
     unsafe { run.set_len(3) };
     assert_eq!(*run, [1, 2, 3]);
     assert_eq!(run.spare_capacity_mut().len(), 1);
@@ -255,7 +255,7 @@ fn as_mut_ptr_points_at_the_first_slot() {
     arena.alloc(9_u32).unwrap();
     let mut run = arena.reserve(2).unwrap();
     let slots: *mut u32 = run.as_mut_ptr();
-    // SAFETY: two slots belong to the reservation, and both are written before the length says so.
+    // SAFETY: two slots belong to the reservation, and both are written before the length is set.
     unsafe {
         slots.write(5);
         slots.add(1).write(6);
@@ -272,7 +272,7 @@ fn a_length_set_lower_leaks_and_never_drops() {
     let arena = AtomicArena::with_capacity(3);
     let mut run = arena.reserve(3).unwrap();
     run.fill_from_iter(ledger.values(3));
-    // SAFETY: 1 is not above the capacity, and the first slot is initialised.
+    // SAFETY: 1 does not exceed the capacity, and the first slot is initialised.
     unsafe { run.set_len(1) };
     drop(run);
     assert_eq!(ledger.alive(), [1, 2]);
@@ -282,18 +282,18 @@ fn a_length_set_lower_leaks_and_never_drops() {
 // ---- finish
 
 #[test]
-fn finish_gives_back_what_is_not_filled() {
+fn finish_returns_the_unfilled_slots() {
     let arena = AtomicArena::with_capacity(8);
     let mut run = arena.reserve(6).unwrap();
     run.fill_from_iter(0..2);
     assert_eq!(run.finish(), &[0, 1]);
     assert_eq!((arena.count(), arena.remaining()), (2, 6));
-    assert_eq!(arena.reserve(6).unwrap().first_index(), 2, "at the cursor it goes back as a run");
+    assert_eq!(arena.reserve(6).unwrap().first_index(), 2, "at the cursor it is returned as a run");
     assert_room(&arena, 6, || 0);
 }
 
 #[test]
-fn finish_behind_a_neighbour_leaves_vacant_slots() {
+fn finish_below_a_neighbour_leaves_vacant_slots() {
     let arena = AtomicArena::with_capacity(8);
     let mut run = arena.reserve(4).unwrap();
     arena.alloc(100).unwrap();
@@ -305,7 +305,7 @@ fn finish_behind_a_neighbour_leaves_vacant_slots() {
 }
 
 #[test]
-fn finish_of_nothing_gives_everything_back() {
+fn finish_of_an_empty_reservation_returns_everything() {
     let arena = AtomicArena::with_capacity(3);
     for _ in 0..5 {
         assert_eq!(arena.reserve(3).unwrap().finish(), &[]);
@@ -314,7 +314,7 @@ fn finish_of_nothing_gives_everything_back() {
 }
 
 #[test]
-fn what_finish_returns_outlives_the_handle_and_is_owned() {
+fn the_slice_of_finish_outlives_the_handle_and_is_owned() {
     let mut arena = AtomicArena::with_capacity(3);
     let slice = {
         let mut run = arena.reserve(2).unwrap();
@@ -329,7 +329,7 @@ fn what_finish_returns_outlives_the_handle_and_is_owned() {
 // ---- publish
 
 #[test]
-fn publish_shows_the_whole_run() {
+fn publish_publishes_the_whole_run() {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(9).unwrap();
     let mut run = arena.reserve(4).unwrap();
@@ -359,7 +359,7 @@ fn nothing_is_visible_before_publish() {
 }
 
 #[test]
-fn a_run_of_one_is_not_visible_before_publish_in_a_vacant_slot_either() {
+fn a_run_of_one_in_a_vacant_slot_is_not_visible_before_publish() {
     let mut arena = AtomicArena::with_capacity(4);
     arena.publish(1).unwrap();
     arena.reset();
@@ -375,7 +375,7 @@ fn a_run_of_one_is_not_visible_before_publish_in_a_vacant_slot_either() {
 // ---- dropped
 
 #[test]
-fn a_dropped_reservation_drops_its_values_and_gives_every_slot_back() {
+fn a_dropped_reservation_drops_its_values_and_returns_every_slot() {
     for filled in 0..=4 {
         let ledger = Ledger::new();
         let arena = AtomicArena::with_capacity(6);
@@ -392,7 +392,7 @@ fn a_dropped_reservation_drops_its_values_and_gives_every_slot_back() {
 }
 
 #[test]
-fn runs_dropped_in_any_order_are_whole_again_one_by_one() {
+fn runs_dropped_in_any_order_return_every_slot() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let arena = AtomicArena::<u32>::with_capacity(6);
         let mut runs = [1, 2, 3].map(|n| arena.reserve(n).ok());
@@ -408,7 +408,7 @@ fn runs_dropped_in_any_order_are_whole_again_one_by_one() {
 }
 
 #[test]
-fn a_panic_in_drop_still_gives_every_slot_back() {
+fn a_panic_in_drop_still_returns_every_slot() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(3);
     let mut run = arena.reserve(3).unwrap();

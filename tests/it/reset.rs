@@ -1,4 +1,4 @@
-//! `reset` and `reset_zeroed`, and the epochs that they count.
+//! `reset` and `reset_zeroed`, and the epochs that they end.
 
 use std::mem;
 
@@ -50,7 +50,7 @@ fn reset_zeroed_drops_each_value_once() {
 }
 
 #[test]
-fn reset_makes_an_arena_with_holes_whole_again() {
+fn reset_of_an_arena_with_holes_makes_every_slot_free() {
     let mut arena = AtomicArena::with_capacity(8);
     punch_holes(&arena);
     arena.reset();
@@ -61,7 +61,7 @@ fn reset_makes_an_arena_with_holes_whole_again() {
 }
 
 #[test]
-fn a_panic_in_reset_is_passed_on_after_the_others_were_dropped() {
+fn a_panic_in_reset_continues_after_the_other_values_were_dropped() {
     for zeroed in [false, true] {
         let ledger = Ledger::new();
         let mut arena = mined(&ledger);
@@ -77,7 +77,7 @@ fn a_panic_in_reset_is_passed_on_after_the_others_were_dropped() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_the_arena_is_passed_on_after_the_others_were_dropped() {
+fn a_panic_in_the_drop_of_the_arena_continues_after_the_other_values_were_dropped() {
     let ledger = Ledger::new();
     let arena = mined(&ledger);
     assert_eq!(panic_of(|| drop(arena)), "bomb 2");
@@ -100,12 +100,12 @@ fn a_second_panic_in_reset_aborts() {
 
 // ---- reset_zeroed
 
-/// The bytes of the first `n` slots, all of which must have been written or zeroed before.
+/// Returns the bytes of the first `n` slots. All must have been written or zeroed before.
 fn bytes_of(arena: &AtomicArena<[u8; 4]>, n: usize) -> Vec<u8> {
     let mut run = arena.reserve(n).unwrap();
     assert_eq!(run.first_index(), 0);
     let start = run.as_mut_ptr().cast::<u8>();
-    // SAFETY: the run has `n` slots of 4 bytes, none of which was left uninitialised.
+    // SAFETY: the run has `n` slots of 4 bytes, and all of them are initialised.
     unsafe { std::slice::from_raw_parts(start, 4 * n) }.to_vec()
 }
 
@@ -174,7 +174,7 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
                 let _ = arena.alloc_slice_with(8, |i| if i == 7 { panic!() } else { SECRET });
             });
             arena.alloc(SECRET).unwrap();
-            // The last slot was never written: it is now, so that all may be read.
+            // The last slot was never written. It is written now, so that all slots may be read.
             let mut run = arena.reserve_up_to(usize::MAX);
             run.spare_capacity_mut().last_mut().unwrap().write(SECRET);
         }),
@@ -184,7 +184,7 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
         act(&mut arena);
         arena.reset_zeroed();
         assert_eq!(bytes_of(&arena, 8), [0; 32], "{name}");
-        // And again, in an arena that was zeroed before.
+        // Repeat this in an arena that was zeroed before.
         act(&mut arena);
         arena.reset_zeroed();
         assert_eq!(bytes_of(&arena, 8), [0; 32], "{name}, again");
@@ -192,7 +192,7 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
 }
 
 #[test]
-fn reset_zeroed_works_for_values_of_no_size_and_of_a_local() {
+fn reset_zeroed_works_for_zero_sized_values_and_with_a_local() {
     let mut empty = AtomicArena::with_capacity(3);
     empty.alloc(()).unwrap();
     empty.reset_zeroed();
@@ -208,7 +208,8 @@ fn reset_zeroed_works_for_values_of_no_size_and_of_a_local() {
 
 // ---- the epoch
 
-/// A stale mark of every kind: published at 0 and 7, vacant at 2, leaked runs at 3 and 4..6.
+/// Leaves stale stamps with every kind of mark: published at 0 and 7, vacant at 2, leaked runs at 3
+/// and 4..6.
 fn leave_marks<T: Sync>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) {
     arena.publish(make()).unwrap();
     arena.alloc(make()).unwrap();
@@ -220,7 +221,7 @@ fn leave_marks<T: Sync>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) {
     leaked.into_iter().for_each(mem::forget);
 }
 
-/// No stale mark speaks: the slots are unpublished, owned by default, and none is vacant.
+/// Asserts that no stale mark has an effect: no slot is published or vacant, and all are owned.
 fn assert_no_mark<T>(arena: &mut AtomicArena<T>, resets: usize, make: impl FnMut() -> T)
 where
     T: Sync,
@@ -234,7 +235,8 @@ where
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), Some(12), "after {resets} resets");
 }
 
-/// How many resets lie before a mark, and between it and the look back: all that are near a wrap of any width.
+/// Numbers of resets before the marks are made, and between them and the check: all numbers near a
+/// wrap of any width.
 fn resets() -> impl Iterator<Item = (usize, usize)> {
     let near = 1..=scaled(300, 70);
     let far = [65_535, 65_536, 65_537];
@@ -243,7 +245,7 @@ fn resets() -> impl Iterator<Item = (usize, usize)> {
 }
 
 #[test]
-fn stale_marks_stay_silent_when_the_epoch_wraps_with_copy_values() {
+fn stale_marks_have_no_effect_after_the_epoch_wraps_with_copy_values() {
     for (before, resets) in resets() {
         let mut arena = AtomicArena::with_capacity(12);
         (0..before).for_each(|_| arena.reset());
@@ -254,7 +256,7 @@ fn stale_marks_stay_silent_when_the_epoch_wraps_with_copy_values() {
 }
 
 #[test]
-fn stale_marks_stay_silent_when_the_epoch_wraps_with_values_to_drop() {
+fn stale_marks_have_no_effect_after_the_epoch_wraps_with_values_to_drop() {
     for (before, resets) in resets() {
         let ledger = Ledger::new();
         let mut arena = AtomicArena::with_capacity(12);
@@ -269,7 +271,7 @@ fn stale_marks_stay_silent_when_the_epoch_wraps_with_values_to_drop() {
 }
 
 #[test]
-fn one_stale_published_slot_stays_silent_while_others_are_used() {
+fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
         let mut arena = AtomicArena::with_capacity(64);
         // Not in the first epoch, which might be an exception.
@@ -283,7 +285,7 @@ fn one_stale_published_slot_stays_silent_while_others_are_used() {
             arena.publish(make()).unwrap();
             arena.alloc(make()).unwrap();
             assert_eq!(arena.iter().map(|(i, _)| i).collect::<Vec<_>>(), [0]);
-            // Its slot is handed out again, now and then, and is owned.
+            // From time to time its slot is handed out again, and is owned.
             if resets % 7 == 0 {
                 assert_eq!(arena.alloc_slice_with(60, |_| make()).unwrap().len(), 60);
                 assert!(arena.get(stale).is_none(), "after {resets} resets");
@@ -298,9 +300,9 @@ fn one_stale_published_slot_stays_silent_while_others_are_used() {
 }
 
 #[test]
-fn marks_of_every_epoch_are_told_apart() {
+fn marks_of_all_epochs_are_distinguished() {
     let mut arena = AtomicArena::with_capacity(scaled(600, 100));
-    // Each epoch publishes one slot further, so that stamps of every epoch lie side by side.
+    // Each epoch publishes one slot more, so that stamps of every epoch are adjacent.
     for round in 0..arena.capacity() {
         if round > 0 {
             assert_eq!(arena.alloc_slice_copy(&vec![0; round]).unwrap().len(), round);
@@ -313,7 +315,7 @@ fn marks_of_every_epoch_are_told_apart() {
 }
 
 #[test]
-fn drain_and_reset_zeroed_leave_no_stale_mark_either() {
+fn drain_and_reset_zeroed_leave_no_stale_mark() {
     for rounds in 1..=scaled(300, 70) {
         let mut arena = AtomicArena::with_capacity(12);
         arena.reset();
@@ -330,7 +332,7 @@ fn drain_and_reset_zeroed_leave_no_stale_mark_either() {
 }
 
 #[test]
-fn reset_zeroed_clears_what_was_written_wherever_it_begins_and_nothing_else() {
+fn reset_zeroed_clears_all_that_was_written_at_any_alignment_and_nothing_else() {
     use std::mem::MaybeUninit;
     const WORD: usize = size_of::<usize>();
     for (skip, written) in (0..WORD).flat_map(|skip| (1..3 * WORD).map(move |written| (skip, written))) {

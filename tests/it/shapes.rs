@@ -1,4 +1,4 @@
-//! Values of unusual shapes: without size, over-aligned, uninhabited, boxed traits.
+//! Values of unusual types: zero-sized, over-aligned, uninhabited, boxed trait objects.
 
 use std::convert::Infallible;
 
@@ -77,7 +77,7 @@ fn over_aligned_values_are_aligned() {
 }
 
 #[test]
-fn arrays_of_nothing_are_values() {
+fn empty_arrays_are_values() {
     let arena = AtomicArena::<[u64; 0]>::with_capacity(2);
     assert_eq!(arena.alloc([]).unwrap(), &[]);
     assert_eq!(arena.publish([]).unwrap(), (1, &[]));
@@ -105,7 +105,7 @@ fn an_arena_of_an_uninhabited_type_stays_empty() {
 }
 
 #[test]
-fn trait_objects_in_boxes_keep_their_type() {
+fn boxed_trait_objects_keep_their_type() {
     let ledger = Ledger::new();
     let arena: AtomicArena<Box<dyn Fn() -> usize + '_>> = AtomicArena::with_capacity(2);
     let counted = Some(ledger.value());

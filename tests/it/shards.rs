@@ -1,7 +1,8 @@
-//! Arenas in which single slots come from shards, because threads fight for the cursor; and those in which they must not.
+//! Arenas whose single slots come from shards because of contention, and arenas that must not use
+//! shards.
 //!
-//! Where shards are forced every arena here has them from the first slot on, the small ones too; elsewhere those of 16,384
-//! slots or more, once threads were seen to take slots by turns.
+//! If shards are forced, every arena here uses them from the first slot on, even a small one.
+//! Otherwise arenas of 16,384 slots or more use them after contention was detected.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -15,22 +16,25 @@ use atomicarena::{AtomicArena, Storage};
 
 use crate::payload::{Counted, Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, scaled};
 
-/// Whether an arena that is large enough has shards.
+/// Whether arenas that are large enough have shards.
 const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
 
-/// Large enough.
+/// Large enough for shards.
 const LARGE: usize = if SHARDS_FORCED { 2_000 } else { 20_000 };
 
 // ---- N threads, N slots
 
-/// What all threads do in a step of a round. Is told which thread it is, and which round.
+/// A step that all threads perform in a round. The arguments are the numbers of the thread and of
+/// the round.
 type Step<'s> = &'s (dyn Fn(usize, usize) + Sync);
 
-/// Runs rounds of steps: all threads take each step at once, and when the last is done, `look` is called. The threads live
-/// on from round to round. Ends with the first panic, which is passed on.
+/// Runs rounds of steps. All threads perform each step at the same time, and `look` runs after the
+/// last step of a round. The threads live through all rounds. The first panic ends the rounds and
+/// is resumed.
 fn in_step(threads: usize, rounds: usize, steps: &[Step<'_>], mut look: impl FnMut(usize)) {
     let barrier = Barrier::new(threads + 1);
-    // Set only when all threads wait for the next round, so that all or none begin it.
+    // This is set only while all threads wait for the next round, so that all of them or none begin
+    // it.
     let over = AtomicBool::new(false);
     let failure = Mutex::new(None);
     let attempt = |f: &mut dyn FnMut()| {
@@ -71,7 +75,7 @@ fn in_step(threads: usize, rounds: usize, steps: &[Step<'_>], mut look: impl FnM
     }
 }
 
-/// A value that tells how often it was dropped.
+/// A value that counts its drops.
 struct Tallied<'t> {
     id: usize,
     drops: &'t [AtomicUsize],
@@ -83,7 +87,8 @@ impl Drop for Tallied<'_> {
     }
 }
 
-/// Stores one value, and says at which index; `None` when there was no room. Is told which thread it is.
+/// Stores one value and returns its index, or `None` if the arena is full. The last argument is the
+/// number of the thread.
 type Store = for<'t> fn(&AtomicArena<Tallied<'t>>, Tallied<'t>, usize) -> Option<usize>;
 
 fn by_alloc<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, _: usize) -> Option<usize> {
@@ -96,7 +101,7 @@ fn by_publish<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, _: usize
     Some(index)
 }
 
-/// Each thread in its own way.
+/// Stores a value with a method that depends on the thread.
 fn by_all_means<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, thread: usize) -> Option<usize> {
     match thread % 5 {
         0 => by_alloc(arena, value, thread),
@@ -111,9 +116,11 @@ fn by_all_means<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, thread
     }
 }
 
-/// In every other run each thread stores one value; in the others it goes on until it is refused. Then all are refused.
+/// In every other run each thread stores one value. In the others each thread stores values until
+/// it is refused. Afterwards every request is refused.
 fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
-    // In a run a thread makes `n + 2` values at the most: all that fit, one that does not, and one more.
+    // In one run a thread creates at most `n + 2` values: all that fit, one that does not, and one
+    // more.
     let drops: Vec<_> = (0..n * (n + 2)).map(|_| AtomicUsize::new(0)).collect();
     let made: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
     let arena = RwLock::new(AtomicArena::with_capacity(n));
@@ -141,7 +148,7 @@ fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
 
         let dropped = || drops.iter().map(|drops| drops.load(Ordering::Relaxed)).sum::<usize>();
         let made: usize = made.iter().map(|made| made.swap(0, Ordering::Relaxed)).sum();
-        assert_eq!(dropped(), made - n, "run {run}: dropped is who was refused");
+        assert_eq!(dropped(), made - n, "run {run}: exactly the refused values were dropped");
         match run / 2 % 3 {
             0 => arena.reset(),
             1 => assert_eq!(arena.drain().count(), n),
@@ -170,22 +177,22 @@ fn n_threads_fill_n_slots_by_publish() {
 }
 
 #[test]
-fn n_threads_fill_n_slots_by_all_means() {
+fn n_threads_fill_n_slots_by_all_methods() {
     threads_fill_as_many_slots(by_all_means);
 }
 
-// ---- shards come on
+// ---- activation
 
-/// Lets two threads take slots by turns, until they are seen to fight, and then one more.
-fn bring_shards_on<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
+/// Lets two threads take slots in turn until contention is detected, and then takes one more slot.
+fn activate_shards<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl Fn() -> T + Sync)
 where
     AtomicArena<T, S>: Sync,
 {
-    bring_shards_on_by(&|| assert!(arena.alloc(make()).is_ok()));
+    activate_shards_by(&|| assert!(arena.alloc(make()).is_ok()));
 }
 
-/// As `bring_shards_on`; `store` takes one slot.
-fn bring_shards_on_by(store: &(dyn Fn() + Sync)) {
+/// Does the same as `activate_shards`. `store` takes one slot.
+fn activate_shards_by(store: &(dyn Fn() + Sync)) {
     let turn = |thread: usize, round: usize| {
         if round % 2 == thread {
             (0..64).for_each(|_| store());
@@ -195,22 +202,22 @@ fn bring_shards_on_by(store: &(dyn Fn() + Sync)) {
     store();
 }
 
-/// How many slots that takes.
+/// The number of slots that `activate_shards` takes.
 const TAKEN: usize = 8 * 64 + 1;
 
-/// What is left in shards lies below the cursor, and is free.
-fn left_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
+/// The number of unused slots in shards, which lie below the cursor.
+fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
     arena.index_bound() - arena.count()
 }
 
 #[test]
-fn shards_come_on_when_threads_take_slots_by_turns() {
+fn shards_are_activated_when_threads_take_slots_in_turn() {
     let mut arena = AtomicArena::with_capacity(LARGE);
     for _ in 0..3 {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
-        assert_eq!(left_in_shards(&arena) > 0, HAS_SHARDS);
-        // A run is longer than what is left at the cursor, and what is left is had one by one.
+        assert_eq!(unused_in_shards(&arena) > 0, HAS_SHARDS);
+        // The run exceeds the rest at the cursor. Single requests get that rest.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);
@@ -221,18 +228,18 @@ fn shards_come_on_when_threads_take_slots_by_turns() {
 }
 
 #[test]
-fn shards_stay_off_where_one_thread_is_alone_or_the_arena_is_small() {
+fn shards_stay_inactive_with_one_thread_or_in_a_small_arena() {
     let alone = AtomicArena::with_capacity(LARGE);
     (0..TAKEN).for_each(|_| assert!(alone.alloc(7).is_ok()));
     let small = AtomicArena::with_capacity(1_000);
-    bring_shards_on(&small, || 7);
+    activate_shards(&small, || 7);
     for arena in [&alone, &small] {
-        assert_eq!((arena.count(), left_in_shards(arena) > 0), (TAKEN, SHARDS_FORCED));
+        assert_eq!((arena.count(), unused_in_shards(arena) > 0), (TAKEN, SHARDS_FORCED));
     }
 }
 
 #[test]
-fn a_reset_forgets_shards() {
+fn a_reset_deactivates_shards() {
     let ways: [fn(&mut AtomicArena<usize>); 4] = [
         AtomicArena::reset,
         AtomicArena::reset_zeroed,
@@ -244,31 +251,32 @@ fn a_reset_forgets_shards() {
     ];
     let mut arena = AtomicArena::with_capacity(LARGE);
     for empty in ways {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         empty(&mut arena);
         assert_eq!((arena.count(), arena.index_bound(), arena.remaining()), (0, 0, LARGE));
         assert!((0..200).all(|index| arena.publish(index).unwrap().0 == index));
-        assert_eq!((arena.count(), left_in_shards(&arena)), (200, 0));
+        assert_eq!((arena.count(), unused_in_shards(&arena)), (200, 0));
         arena.alloc(7).unwrap();
-        assert_eq!(left_in_shards(&arena), usize::from(SHARDS_FORCED));
+        assert_eq!(unused_in_shards(&arena), usize::from(SHARDS_FORCED));
         arena.reset();
     }
 }
 
 #[test]
-fn who_has_the_arena_to_himself_gets_the_cursor_back() {
+fn exclusive_access_deactivates_shards() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     assert_eq!(arena.get_mut(0), Some(&mut 7));
     let bound = arena.index_bound();
-    // Shards are not in use again before one is asked: until then a run goes back to the cursor.
+    // Shards stay inactive until a request for one slot. Until then a run is returned to the
+    // cursor.
     for len in [2, 5, LARGE - bound] {
         let run = arena.reserve(len).unwrap();
         assert_eq!((run.first_index(), arena.index_bound()), (bound, bound + len));
         drop(run);
         assert_eq!((arena.index_bound(), arena.count()), (bound, TAKEN));
     }
-    // And who is alone from then on does not bring them back.
+    // A single thread does not activate them again.
     for index in bound..bound + 200 {
         let published = arena.publish(8).unwrap().0;
         assert!(SHARDS_FORCED || (published, arena.index_bound()) == (index, index + 1));
@@ -277,7 +285,7 @@ fn who_has_the_arena_to_himself_gets_the_cursor_back() {
 }
 
 #[test]
-fn in_order_there_are_none() {
+fn in_order_never_uses_shards() {
     let mut arena = AtomicArena::with_capacity(LARGE).in_order();
     let ways: [fn(&mut AtomicArena<usize>); 5] = [
         |_| (),
@@ -288,38 +296,38 @@ fn in_order_there_are_none() {
     ];
     for way in ways {
         arena.reset();
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         way(&mut arena);
         let bound = arena.index_bound();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (bound, bound + 1));
-        assert_eq!((arena.count(), left_in_shards(&arena)), (bound + 1, 0));
+        assert_eq!((arena.count(), unused_in_shards(&arena)), (bound + 1, 0));
         drop(arena.reserve(5).unwrap());
-        assert_eq!(arena.index_bound(), bound + 1, "a run goes back to the cursor");
+        assert_eq!(arena.index_bound(), bound + 1, "a run is returned to the cursor");
     }
 }
 
 #[test]
-fn in_order_from_now_on() {
+fn in_order_deactivates_shards() {
     let arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     let arena = arena.in_order();
     assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
     let bound = arena.index_bound();
     for index in bound..bound + 200 {
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (index, index + 1));
         drop(arena.reserve(5).unwrap());
-        assert_eq!(arena.index_bound(), index + 1, "a run goes back to the cursor");
+        assert_eq!(arena.index_bound(), index + 1, "a run is returned to the cursor");
     }
-    // What lay in shards is vacant now, and comes last.
+    // The slots that shards held are vacant now, and are used last.
     assert_room(&arena, LARGE - TAKEN - 200, || 9);
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]
 #[test]
-fn in_order_is_kept_when_the_pages_go_back() {
+fn in_order_survives_reset_decommit() {
     let mut arena = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap().in_order();
     for _ in 0..3 {
-        bring_shards_on(&arena, || 7);
+        activate_shards(&arena, || 7);
         assert_eq!((arena.count(), arena.index_bound()), (TAKEN, TAKEN));
         arena.reset_decommit().unwrap();
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (0, 1));
@@ -327,19 +335,19 @@ fn in_order_is_kept_when_the_pages_go_back() {
     }
     let mut other = AtomicArena::<usize, _>::mapped(LARGE).build().unwrap();
     for _ in 0..3 {
-        bring_shards_on(&other, || 7);
-        assert_eq!(left_in_shards(&other) > 0, HAS_SHARDS);
+        activate_shards(&other, || 7);
+        assert_eq!(unused_in_shards(&other) > 0, HAS_SHARDS);
         other.reset_decommit().unwrap();
         assert_room(&other, LARGE, || 8);
         other.reset();
     }
 }
 
-// ---- by themselves
+// ---- contention
 
-const MAX_HANDLES: usize = scaled(100_000, 17_000);
+const MANY: usize = scaled(100_000, 17_000);
 
-/// Threads store their indices until there is no room; `watch` is called meanwhile, again and again.
+/// Several threads store indices until the arena is full. Meanwhile `watch` is called repeatedly.
 fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
     const THREADS: usize = 4;
     let writers = Writers::new(THREADS);
@@ -361,7 +369,7 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
                         }
                         _ => arena.publish_with(|index| index).ok().map(|(index, _)| index),
                     };
-                    let given: Vec<_> = (0..=MAX_HANDLES).map_while(next).collect();
+                    let given: Vec<_> = (0..=MANY).map_while(next).collect();
                     stored.fetch_add(given.len(), Ordering::Relaxed);
                     given
                 })
@@ -374,42 +382,37 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
         }
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(stored.into_inner(), MAX_HANDLES);
+    assert_eq!(stored.into_inner(), MANY);
     let mut all = given.concat();
     all.sort_unstable();
-    assert!(all.into_iter().eq(0..MAX_HANDLES), "each slot once");
-    assert_eq!(
-        (arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()),
-        (MAX_HANDLES, 0, true, MAX_HANDLES)
-    );
+    assert!(all.into_iter().eq(0..MANY), "each slot once");
+    assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (MANY, 0, true, MANY));
     assert!(arena.alloc(0).is_err() && arena.publish(0).is_err());
     let published = given.iter().skip(1).step_by(2).map(Vec::len).sum();
     assert_eq!(arena.iter().filter(|(index, value)| index == *value).count(), published);
 }
 
 #[test]
-fn threads_that_fight_fill_the_arena_to_the_last_slot() {
-    let mut arena = AtomicArena::with_capacity(MAX_HANDLES);
+fn contending_threads_fill_the_arena_to_the_last_slot() {
+    let mut arena = AtomicArena::with_capacity(MANY);
     for _ in 0..3 {
-        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MAX_HANDLES));
-        assert!(
-            arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MAX_HANDLES).map(|index| (index, index)))
-        );
+        hammer(&arena, || assert!(arena.count() <= arena.index_bound() && arena.index_bound() <= MANY));
+        assert!(arena.iter_mut().map(|(index, value)| (index, *value)).eq((0..MANY).map(|index| (index, index))));
         arena.reset();
-        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MAX_HANDLES, 0));
+        assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MANY, 0));
     }
-    // As well when shards are on from the start.
-    bring_shards_on(&arena, || 7);
+    // Repeat this with shards that are active from the start.
+    activate_shards(&arena, || 7);
     let rest: usize = thread::scope(|scope| {
         let fill = || iter::repeat_with(|| arena.alloc(8).is_ok()).take_while(|given| *given).count();
         [(); 3].map(|()| scope.spawn(fill)).map(|worker| worker.join().unwrap()).into_iter().sum()
     });
-    assert_eq!((rest, arena.is_full()), (MAX_HANDLES - TAKEN, true));
+    assert_eq!((rest, arena.is_full()), (MANY - TAKEN, true));
 }
 
 #[test]
-fn in_order_there_is_no_gap_while_threads_fight() {
-    let mut arena = AtomicArena::with_capacity(MAX_HANDLES).in_order();
+fn in_order_there_is_no_gap_under_contention() {
+    let mut arena = AtomicArena::with_capacity(MANY).in_order();
     for _ in 0..2 {
         hammer(&arena, || {
             let before = arena.index_bound();
@@ -420,20 +423,20 @@ fn in_order_there_is_no_gap_while_threads_fight() {
     }
 }
 
-// ---- once they are on
+// ---- with active shards
 
-/// An arena in which shards are in use.
+/// An arena with active shards.
 struct Used<'l> {
     arena: AtomicArena<Counted<'l>>,
-    /// Index and id of each value, in index order.
+    /// The index and the id of each value, in index order.
     values: Vec<(usize, usize)>,
 }
 
 impl<'l> Used<'l> {
     fn new(ledger: &'l Ledger) -> Self {
         let mut arena = AtomicArena::with_capacity(LARGE);
-        bring_shards_on(&arena, || ledger.value());
-        // Published ones, and a hole.
+        activate_shards(&arena, || ledger.value());
+        // Published values, and a hole.
         let hole = arena.reserve(3).unwrap();
         for _ in 0..10 {
             arena.publish(ledger.value()).unwrap();
@@ -447,15 +450,15 @@ impl<'l> Used<'l> {
         let values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
         assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
         assert!(published.iter().all(|value| values.contains(value)));
-        // Shards are not in use now.
+        // The shards are inactive now.
         let values = Mutex::new(values);
-        bring_shards_on_by(&|| {
+        activate_shards_by(&|| {
             let value = arena.alloc(ledger.value()).unwrap();
             values.lock().unwrap().push((arena.index_of(value).unwrap(), value.id));
         });
         let bound = arena.index_bound();
         drop(arena.reserve(5).unwrap());
-        assert_eq!(arena.index_bound() > bound, HAS_SHARDS, "a run does not go back to the cursor");
+        assert_eq!(arena.index_bound() > bound, HAS_SHARDS, "a run is not returned to the cursor");
         let mut values = values.into_inner().unwrap();
         values.sort_unstable();
         Used { arena, values }
@@ -467,7 +470,7 @@ impl<'l> Used<'l> {
 }
 
 #[test]
-fn once_shards_are_on_exclusive_methods_see_the_values_and_nothing_else() {
+fn with_active_shards_exclusive_methods_see_exactly_the_values() {
     let ledger = Ledger::new();
     let Used { mut arena, values } = Used::new(&ledger);
     assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
@@ -486,9 +489,9 @@ fn once_shards_are_on_exclusive_methods_see_the_values_and_nothing_else() {
 }
 
 #[test]
-fn once_shards_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
+fn with_active_shards_the_arena_is_a_slice_if_there_is_no_hole() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     let at: Vec<_> = arena.iter_mut().map(|(index, _)| index).collect();
     let whole = at.iter().copied().eq(0..TAKEN);
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), whole.then_some(TAKEN));
@@ -498,7 +501,7 @@ fn once_shards_are_on_the_arena_is_a_slice_if_there_is_no_hole() {
 }
 
 #[test]
-fn once_shards_are_on_compact_closes_the_holes() {
+fn with_active_shards_compact_closes_the_holes() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let ids = used.ids();
@@ -510,9 +513,9 @@ fn once_shards_are_on_compact_closes_the_holes() {
 }
 
 #[test]
-fn once_shards_are_on_every_free_slot_is_filled() {
+fn with_active_shards_every_free_slot_is_filled() {
     let mut arena = AtomicArena::with_capacity(LARGE);
-    bring_shards_on(&arena, || usize::MAX);
+    activate_shards(&arena, || usize::MAX);
     drop(arena.reserve(5).unwrap());
     arena.publish(usize::MAX).unwrap();
     let mut made = Vec::new();
@@ -526,13 +529,13 @@ fn once_shards_are_on_every_free_slot_is_filled() {
     assert_eq!((made.len(), arena.is_full()), (LARGE - TAKEN - 1, true));
     assert!(arena.alloc(7).is_err());
     arena.reset();
-    bring_shards_on(&arena, || 7);
+    activate_shards(&arena, || 7);
     assert_eq!(arena.fill_default().iter().sum::<usize>(), 7 * TAKEN);
     assert_eq!((arena.remaining(), arena.alloc(7).is_err()), (0, true));
 }
 
 #[test]
-fn once_shards_are_on_everything_can_be_moved_out() {
+fn with_active_shards_every_value_can_be_moved_out() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let ids = used.ids();
@@ -557,18 +560,18 @@ fn once_shards_are_on_everything_can_be_moved_out() {
     assert_eq!(ledger.dropped(), ledger.made());
 }
 
-/// A panic that no hook prints.
+/// Panics without calling the panic hook.
 fn stop<R>() -> R {
     resume_unwind(Box::new("stopped"))
 }
 
 #[test]
-fn once_shards_are_on_a_panic_gives_the_slot_back() {
+fn with_active_shards_a_panic_returns_the_slot() {
     let ledger = Ledger::new();
     let used = Used::new(&ledger);
     let (arena, count) = (&used.arena, used.values.len());
     let panics = |thread: usize, round: usize| {
-        // What does not fit calls nobody.
+        // A request that does not fit calls no closure.
         let ways = if arena.remaining() > 4 { 3 } else { 2 };
         let message = panic_of(|| match (thread + round) % ways {
             0 => drop(arena.alloc_with(stop)),
@@ -590,7 +593,7 @@ fn once_shards_are_on_a_panic_gives_the_slot_back() {
 }
 
 #[test]
-fn once_shards_are_on_leaked_handles_are_settled() {
+fn with_active_shards_leaked_handles_are_settled() {
     let ledger = Ledger::new();
     let mut used = Used::new(&ledger);
     let mut leaked = Vec::new();
@@ -599,7 +602,7 @@ fn once_shards_are_on_leaked_handles_are_settled() {
     let made = || ledger.made();
 
     let mut local = arena.local();
-    // Of a local, what lies before the last that it has published stays.
+    // A leaked `Local` keeps its values up to the last published one.
     kept.extend(made()..made() + 4);
     (0..3).for_each(|_| _ = local.alloc(ledger.value()).unwrap());
     local.publish(ledger.value()).unwrap();

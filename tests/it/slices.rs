@@ -1,4 +1,4 @@
-//! The bulk family: contiguous, all or nothing.
+//! The bulk methods: contiguous, all or nothing.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use atomicarena::AtomicArena;
 
 use crate::payload::{Ledger, assert_room, cursor_after, panic_of, punch_holes};
 
-/// Says that it has `said` values, whatever `values` has, and counts the questions.
+/// Reports a length of `said`, whatever the length of `values`, and counts the calls of `len`.
 struct Liar<'a, I> {
     said: usize,
     len_calls: &'a Cell<usize>,
@@ -28,7 +28,7 @@ impl<I: Iterator> Iterator for Liar<'_, I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Liar<'_, I> {
-    /// The first answer is `said`; every later one is a different lie.
+    /// The first result is `said`. Every later result is another wrong length.
     fn len(&self) -> usize {
         self.len_calls.set(self.len_calls.get() + 1);
         if self.len_calls.get() == 1 { self.said } else { usize::MAX / 2 }
@@ -47,7 +47,7 @@ impl Calls {
     }
 }
 
-// ---- what fits and what does not
+// ---- requests that fit, and requests that do not
 
 #[test]
 fn an_exact_fit_is_stored_by_every_method() {
@@ -82,7 +82,7 @@ fn an_exact_fit_is_stored_by_every_method() {
 }
 
 #[test]
-fn one_too_many_is_refused_by_every_method_and_touches_nothing() {
+fn one_value_too_many_is_refused_by_every_method_and_nothing_is_taken() {
     let arena = AtomicArena::with_capacity(5);
     arena.alloc(9_u8).unwrap();
     arena.alloc(9).unwrap();
@@ -125,7 +125,7 @@ fn runs_are_contiguous_and_follow_one_another() {
 }
 
 #[test]
-fn slices_can_be_written_and_kept_side_by_side() {
+fn slices_can_be_written_and_kept_together() {
     let arena = AtomicArena::with_capacity(6);
     let a = arena.alloc_slice_copy(&[1, 2, 3]).unwrap();
     let b = arena.alloc_slice_copy(&[4, 5, 6]).unwrap();
@@ -134,7 +134,7 @@ fn slices_can_be_written_and_kept_side_by_side() {
 }
 
 #[test]
-fn nothing_always_fits() {
+fn an_empty_request_always_succeeds() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(1_u8).unwrap();
     for _ in 0..3 {
@@ -164,7 +164,7 @@ fn a_run_of_one_is_served_by_a_vacant_slot_and_a_longer_one_is_not() {
 }
 
 #[test]
-fn bulk_values_of_no_size_are_counted() {
+fn bulk_values_of_zero_size_are_counted() {
     let mut arena = AtomicArena::with_capacity(10);
     assert_eq!(arena.alloc_slice_copy(&[(); 4]).unwrap().len(), 4);
     assert_eq!(arena.alloc_vec(vec![(); 5]).unwrap().len(), 5);
@@ -176,7 +176,7 @@ fn bulk_values_of_no_size_are_counted() {
 // ---- clone, with
 
 #[test]
-fn alloc_slice_with_is_told_the_place_in_the_slice() {
+fn alloc_slice_with_passes_the_position_in_the_slice() {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(99).unwrap();
     assert_eq!(arena.alloc_slice_with(3, |i| i).unwrap(), &[0, 1, 2]);
@@ -184,7 +184,7 @@ fn alloc_slice_with_is_told_the_place_in_the_slice() {
 }
 
 #[test]
-fn alloc_slice_clone_leaves_the_source_alone() {
+fn alloc_slice_clone_leaves_the_source_unchanged() {
     let ledger = Ledger::new();
     let source = ledger.values(3);
     let arena = AtomicArena::with_capacity(3);
@@ -197,7 +197,7 @@ fn alloc_slice_clone_leaves_the_source_alone() {
 }
 
 #[test]
-fn a_clone_that_panics_midway_gives_everything_back() {
+fn a_clone_that_panics_midway_returns_every_slot() {
     let ledger = Ledger::with_clones(2);
     let source = ledger.values(4);
     let arena = AtomicArena::with_capacity(5);
@@ -211,7 +211,7 @@ fn a_clone_that_panics_midway_gives_everything_back() {
 }
 
 #[test]
-fn a_closure_that_panics_midway_gives_everything_back() {
+fn a_closure_that_panics_midway_returns_every_slot() {
     for at in 0..4 {
         let ledger = Ledger::new();
         let arena = AtomicArena::with_capacity(6);
@@ -230,7 +230,7 @@ fn a_closure_that_panics_midway_gives_everything_back() {
 }
 
 #[test]
-fn a_panic_midway_with_a_neighbour_behind_leaves_vacant_slots() {
+fn a_panic_midway_below_a_neighbour_leaves_vacant_slots() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(8);
     panic_of(|| {
@@ -252,7 +252,7 @@ fn a_panic_midway_with_a_neighbour_behind_leaves_vacant_slots() {
 // ---- iterators
 
 #[test]
-fn an_iterator_that_gives_less_than_it_said_gives_a_shorter_slice() {
+fn an_iterator_shorter_than_its_len_gives_a_shorter_slice() {
     let arena = AtomicArena::with_capacity(6);
     let calls = Calls::default();
     let slice = arena.alloc_from_iter(calls.liar(5, 0..3)).unwrap();
@@ -262,7 +262,7 @@ fn an_iterator_that_gives_less_than_it_said_gives_a_shorter_slice() {
 }
 
 #[test]
-fn an_iterator_that_has_more_than_it_said_is_not_asked_for_it() {
+fn an_iterator_longer_than_its_len_is_not_read_to_its_end() {
     let arena = AtomicArena::with_capacity(6);
     let calls = Calls::default();
     let slice = arena.alloc_from_iter(calls.liar(2, 0..)).unwrap();
@@ -272,7 +272,7 @@ fn an_iterator_that_has_more_than_it_said_is_not_asked_for_it() {
 }
 
 #[test]
-fn an_iterator_that_says_nothing_is_asked_for_nothing() {
+fn an_iterator_of_length_zero_is_not_read() {
     let arena = AtomicArena::with_capacity(2);
     let calls = Calls::default();
     assert_eq!(arena.alloc_from_iter(calls.liar(0, 0..)).unwrap(), &[]);
@@ -289,7 +289,7 @@ fn an_iterator_that_ends_at_once_takes_no_slot() {
 }
 
 #[test]
-fn an_iterator_that_says_too_much_comes_back_untouched() {
+fn an_iterator_whose_len_is_too_large_is_returned_unused() {
     let arena = AtomicArena::with_capacity(4);
     for said in [5, usize::MAX / 2, usize::MAX - 1, usize::MAX] {
         let calls = Calls::default();
@@ -302,7 +302,7 @@ fn an_iterator_that_says_too_much_comes_back_untouched() {
 }
 
 #[test]
-fn a_short_iterator_with_a_neighbour_behind_leaves_vacant_slots() {
+fn a_short_iterator_below_a_neighbour_leaves_vacant_slots() {
     let arena = AtomicArena::with_capacity(8);
     let calls = Calls::default();
     let values = (0..2).inspect(|_| drop(arena.alloc(100)));
@@ -313,7 +313,7 @@ fn a_short_iterator_with_a_neighbour_behind_leaves_vacant_slots() {
 }
 
 #[test]
-fn an_iterator_that_panics_gives_everything_back() {
+fn an_iterator_that_panics_returns_every_slot() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(4);
     panic_of(|| {
@@ -375,7 +375,7 @@ fn clone_may_allocate_in_the_same_arena() {
 
 #[test]
 fn alloc_vec_moves_its_values() {
-    // `Counted` is `Clone`, and a clone would be refused.
+    // `Counted` is `Clone`, and its ledger allows no clone.
     let ledger = Ledger::with_clones(0);
     let arena = AtomicArena::with_capacity(5);
     let mut values = ledger.values(5);
@@ -388,7 +388,7 @@ fn alloc_vec_moves_its_values() {
 }
 
 #[test]
-fn a_refused_vec_comes_back_as_it_was() {
+fn a_refused_vec_is_returned_unchanged() {
     let ledger = Ledger::new();
     let arena = AtomicArena::with_capacity(2);
     let mut values = ledger.values(3);
@@ -424,7 +424,7 @@ fn alloc_array_of_nothing_succeeds_in_a_full_arena() {
 // ---- alloc_str
 
 #[test]
-fn alloc_str_lends_the_text_for_writing() {
+fn alloc_str_returns_mutable_text() {
     let arena = AtomicArena::with_capacity(16);
     let greeting = arena.alloc_str("grüß").unwrap();
     let name = arena.alloc_str("gott").unwrap();
@@ -467,7 +467,7 @@ fn alloc_prefix_clone_clones_no_more_than_fits() {
 }
 
 #[test]
-fn a_clone_that_panics_in_alloc_prefix_clone_gives_everything_back() {
+fn a_clone_that_panics_in_alloc_prefix_clone_returns_every_slot() {
     let ledger = Ledger::with_clones(1);
     let source = ledger.values(3);
     let arena = AtomicArena::with_capacity(2);

@@ -1,4 +1,4 @@
-//! `Stats`: what an arena says of itself in numbers. (Over every kind of memory: `storages`.)
+//! `Stats`: the numbers that an arena reports. `storages` tests them with every kind of memory.
 
 use std::mem::{self, MaybeUninit};
 use std::thread;
@@ -9,7 +9,7 @@ use crate::allocations::metered;
 use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, scaled};
 
 #[test]
-fn what_is_taken_vacant_and_held_by_handles() {
+fn stats_count_taken_slots_vacant_slots_and_handles() {
     let arena = AtomicArena::with_capacity(100);
     let numbers = || {
         let stats = arena.stats();
@@ -30,7 +30,7 @@ fn what_is_taken_vacant_and_held_by_handles() {
 }
 
 #[test]
-fn a_leaked_handle_counts_until_the_next_call_with_mut() {
+fn a_leaked_handle_counts_until_exclusive_access() {
     let mut arena = AtomicArena::<u8>::with_capacity(100);
     let settle: [fn(&mut AtomicArena<u8>); 3] =
         [|arena| _ = arena.get_mut(0), AtomicArena::reset, |arena| _ = arena.compact()];
@@ -46,7 +46,7 @@ fn a_leaked_handle_counts_until_the_next_call_with_mut() {
 // ---- the high-water mark
 
 #[test]
-fn the_high_water_mark_outlives_whatever_empties_the_arena() {
+fn the_high_water_mark_survives_every_way_to_empty_the_arena() {
     let mut arena = AtomicArena::with_capacity(100);
     let mut high = 0;
     let empty: [fn(&mut AtomicArena<u8>); 4] = [
@@ -77,21 +77,21 @@ fn the_high_water_mark_ends_at_the_capacity() {
 }
 
 #[test]
-fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
+fn the_high_water_mark_covers_values_and_open_handles() {
     let mut arena = AtomicArena::with_capacity(100);
     let run = arena.reserve(50).unwrap();
     assert_eq!(arena.stats().high_water, 50);
-    drop(run); // nothing was written
+    drop(run); // no slot was written
     assert_eq!(arena.stats().high_water, 0);
     let mut run = arena.reserve(50).unwrap();
     run.fill_from_iter(0..20);
-    drop(run); // 20 were
+    drop(run); // 20 slots were written
     assert_eq!(arena.stats().high_water, 20);
     let hole = arena.reserve(30).unwrap();
     arena.alloc(1).unwrap();
     arena.alloc(1).unwrap();
     drop(hole);
-    assert_eq!(arena.stats().high_water, 32); // what was vacant below a value counts
+    assert_eq!(arena.stats().high_water, 32); // a vacant slot below a value counts
     arena.compact();
     assert_eq!((arena.index_bound(), arena.stats().high_water), (2, 32));
     let hole = arena.reserve(40).unwrap();
@@ -103,7 +103,7 @@ fn the_high_water_mark_is_that_of_values_and_of_what_handles_hold_now() {
 
 #[cfg(all(feature = "mapped", not(miri)))]
 #[test]
-fn released_pages_are_forgotten_and_the_numbers_are_not() {
+fn reset_decommit_keeps_the_numbers() {
     let mut arena = AtomicArena::mapped(10_000).build().unwrap();
     arena.alloc_slice_with(7_000, |_| 1_u64).unwrap();
     arena.reset_decommit().unwrap();
@@ -117,7 +117,7 @@ fn released_pages_are_forgotten_and_the_numbers_are_not() {
 }
 
 #[test]
-fn every_end_of_an_epoch_is_a_reset_and_nothing_else_is() {
+fn only_the_end_of_an_epoch_counts_as_a_reset() {
     let ledger = Ledger::new();
     let mut arena = AtomicArena::with_capacity(4);
     arena.alloc(ledger.value()).unwrap();
@@ -140,7 +140,7 @@ fn every_end_of_an_epoch_is_a_reset_and_nothing_else_is() {
 // ---- bytes
 
 #[test]
-fn the_bytes_on_the_heap_are_those_that_were_asked_for() {
+fn the_bytes_of_a_heap_arena_are_those_requested() {
     fn check<T>(capacity: usize) {
         let (arena, meter) = metered(|| AtomicArena::<T>::with_capacity(capacity));
         let (stats, (used, again)) = (arena.stats(), metered(|| arena.stats()));
@@ -157,20 +157,20 @@ fn the_bytes_on_the_heap_are_those_that_were_asked_for() {
 }
 
 #[test]
-fn a_small_arena_takes_half_a_kilobyte_beside_slots_and_stamps() {
+fn a_small_arena_takes_half_a_kilobyte_besides_slots_and_stamps() {
     let arena = AtomicArena::<u64>::with_capacity(1_000);
     assert!(SHARDS_FORCED || arena.stats().bytes <= 512 + 1_000 * (size_of::<u64>() + 1));
 }
 
 #[test]
-fn the_bytes_of_an_arena_in_place_are_its_size() {
+fn the_bytes_of_an_inline_arena_are_its_size() {
     let arena = StaticArena::<u64, 100>::new();
     let stats = arena.stats();
     assert_eq!((stats.bytes, stats.overhead), (size_of_val(&arena), size_of_val(&arena) - 800));
 }
 
 #[test]
-fn the_bytes_of_borrowed_memory_are_those_in_use() {
+fn the_bytes_of_a_borrowed_arena_are_those_in_use() {
     let mut memory = [MaybeUninit::uninit(); 1_000];
     let arena = AtomicArena::<u64, _>::in_bytes(&mut memory).unwrap();
     let stats = arena.stats();
@@ -178,10 +178,10 @@ fn the_bytes_of_borrowed_memory_are_those_in_use() {
     assert_eq!(stats.overhead, size_of_val(&arena) + arena.capacity());
 }
 
-// ---- what only a look can tell
+// ---- numbers that require a scan
 
 #[test]
-fn count_published_counts_what_iter_would_see() {
+fn count_published_counts_what_iter_yields() {
     let mut arena = AtomicArena::with_capacity(16);
     punch_holes(&arena);
     assert_eq!(arena.count_published(), arena.iter().count());
@@ -194,7 +194,7 @@ fn count_published_counts_what_iter_would_see() {
 }
 
 #[test]
-fn stats_may_be_asked_for_while_others_are_at_it() {
+fn stats_may_be_read_while_others_allocate() {
     let arena = AtomicArena::with_capacity(64);
     thread::scope(|scope| {
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! One arena over every kind of memory: each test is written once, and runs over all of them.
+//! The same tests with every kind of memory.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -10,17 +10,17 @@ use atomicarena::{AtomicArena, Borrowed, Heap, Inline, StaticArena, Storage};
 
 use crate::payload::{Counted, Ledger, assert_room, panic_of, scaled};
 
-/// How many slots every arena here has.
+/// The number of slots of every arena here.
 const CAPACITY: usize = 64;
 
-/// Bytes for an arena that lies in somebody else's.
+/// Memory for an arena in borrowed bytes.
 type Bytes = Vec<MaybeUninit<u8>>;
 
 /// A kind of memory.
 trait Place {
     type Storage<'m, T: 'm>: Storage<T> + Debug;
 
-    /// An arena of `CAPACITY` slots. It may lie in `bytes`, which come without any.
+    /// Creates an arena with `CAPACITY` slots. It may lie in `bytes`, which is empty at first.
     fn arena<'m, T: 'm>(bytes: &'m mut Bytes) -> AtomicArena<T, Self::Storage<'m, T>>;
 }
 
@@ -44,17 +44,18 @@ impl Place for InPlace {
     }
 }
 
-/// In bytes that begin so far behind a border of 64.
+/// In bytes that begin `BEHIND` bytes after a multiple of 64.
 struct InBytes<const BEHIND: usize>;
 
 impl<const BEHIND: usize> Place for InBytes<BEHIND> {
     type Storage<'m, T: 'm> = Borrowed<'m, T>;
 
     fn arena<'m, T: 'm>(bytes: &'m mut Bytes) -> AtomicArena<T, Borrowed<'m, T>> {
-        // A slot, its byte, and what it may take to line the slots up, if they take room: not enough for one slot more.
+        // Slots, stamps, and padding to align the slots unless they are zero-sized. This is too
+        // small for one more slot.
         let lining_up = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
         let len = CAPACITY * (size_of::<T>() + 1) + lining_up;
-        // Not zeros: the arena must not rely on them.
+        // Not zeros, because the arena must not rely on them.
         bytes.resize(len + 2 * 64, MaybeUninit::new(0xa5));
         let first = bytes.as_ptr().align_offset(64) + BEHIND;
         AtomicArena::in_bytes(&mut bytes[first..first + len]).unwrap()
@@ -77,7 +78,7 @@ mod system {
         }
     }
 
-    /// Huge where the system has such, brought in, and kept in RAM where it may be.
+    /// Huge pages if the system has them, prefaulted, and locked in RAM if that is granted.
     pub(super) struct ReadyPages;
 
     impl Place for ReadyPages {
@@ -90,20 +91,20 @@ mod system {
     }
 }
 
-/// Runs every test over a kind of memory.
+/// Runs every test with one kind of memory.
 macro_rules! over {
     ($($(#[$meta:meta])* $name:ident: $place:ty),* $(,)?) => {$(
         $(#[$meta])*
         mod $name {
             over! {
                 @tests $place,
-                one_value, many_values, a_reservation, a_local, what_is_published_is_read, full_is_an_error,
-                what_is_not_filled_goes_back, a_panic_loses_no_slot, leaked_handles_are_settled, exclusive_access,
+                one_value, many_values, a_reservation, a_local, published_values_are_read, full_is_an_error,
+                unfilled_slots_are_returned, a_panic_loses_no_slot, leaked_handles_are_settled, exclusive_access,
                 drain_moves_everything_out, into_iter_moves_everything_out, every_value_is_dropped_once,
-                a_panic_in_a_drop_keeps_no_other_from_its_own, reset_empties_through_every_epoch,
-                a_stale_stamp_never_comes_back, reset_zeroed_leaves_no_byte, publish_all_publishes_all,
-                compact_closes_the_holes, compact_after_compact, values_of_every_shape, threads_fill_it,
-                threads_contend_for_the_last_slots, debug_says_the_numbers,
+                a_panic_in_a_drop_still_drops_the_others, reset_empties_through_every_epoch,
+                a_stale_stamp_is_never_valid_again, reset_zeroed_leaves_no_byte, publish_all_publishes_all,
+                compact_closes_the_holes, compact_after_compact, values_of_every_shape, threads_fill_the_arena,
+                threads_contend_for_the_last_slots, debug_shows_the_numbers,
                 stats_over_resets, a_key_ends_with_its_epoch,
             }
         }
@@ -192,7 +193,7 @@ fn a_local<P: Place>() {
     assert_room(&arena, 0, || 0);
 }
 
-fn what_is_published_is_read<P: Place>() {
+fn published_values_are_read<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<String>(&mut bytes);
     for i in 0..CAPACITY {
@@ -226,12 +227,12 @@ fn full_is_an_error<P: Place>() {
     assert_eq!(arena.alloc_vec(vec!["a".into(), "b".into()]).unwrap_err().into_inner(), ["a", "b"]);
 }
 
-// ---- what goes back
+// ---- returned slots
 
-fn what_is_not_filled_goes_back<P: Place>() {
+fn unfilled_slots_are_returned<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
-    // Below the cursor: vacant. At the cursor: drawn back.
+    // Below the cursor the slots become vacant. At the cursor, the cursor is retracted.
     let mut low = arena.reserve(5).unwrap();
     let high = arena.reserve(5).unwrap();
     low.push(1).unwrap();
@@ -270,7 +271,7 @@ fn leaked_handles_are_settled<P: Place>() {
     assert_room(&arena, CAPACITY - 3, || 0);
 }
 
-// ---- with `&mut`
+// ---- exclusive access
 
 fn exclusive_access<P: Place>() {
     let mut bytes = Bytes::new();
@@ -327,7 +328,7 @@ fn into_iter_moves_everything_out<P: Place>() {
     assert_eq!(ledger.dropped(), 5);
 }
 
-// ---- what is dropped
+// ---- drops
 
 fn every_value_is_dropped_once<P: Place>() {
     let ledger = Ledger::new();
@@ -357,7 +358,7 @@ fn every_value_is_dropped_once<P: Place>() {
     assert_eq!(ledger.dropped(), ledger.made());
 }
 
-fn a_panic_in_a_drop_keeps_no_other_from_its_own<P: Place>() {
+fn a_panic_in_a_drop_still_drops_the_others<P: Place>() {
     let ledger = Ledger::new();
     let mut bytes = Bytes::new();
     let mut arena = P::arena(&mut bytes);
@@ -398,7 +399,7 @@ fn reset_empties_through_every_epoch<P: Place>() {
     assert_room(&arena, CAPACITY, || 0);
 }
 
-fn a_stale_stamp_never_comes_back<P: Place>() {
+fn a_stale_stamp_is_never_valid_again<P: Place>() {
     let mut bytes = Bytes::new();
     let mut arena = P::arena::<u64>(&mut bytes);
     for i in 0..CAPACITY {
@@ -406,7 +407,7 @@ fn a_stale_stamp_never_comes_back<P: Place>() {
     }
     for _ in 0..scaled(600, 120) {
         arena.reset();
-        // Owned, over stamps of every age.
+        // Owned values, over stamps of every age.
         arena.alloc_slice_copy(&[0; CAPACITY]).unwrap();
         assert_eq!(arena.iter().count(), 0);
         assert!(arena.as_mut_slice().is_some());
@@ -427,7 +428,7 @@ fn reset_zeroed_leaves_no_byte<P: Place>() {
         let first: *const u8 = arena.as_mut_slice().unwrap().as_ptr().cast();
         arena.reset_zeroed();
         for offset in 0..6 * 3 {
-            // SAFETY: slots of the arena, in which bytes were written.
+            // SAFETY: these are slots of the arena, in which bytes were written.
             assert_eq!(unsafe { first.add(offset).read() }, 0, "byte {offset}");
         }
     }
@@ -450,7 +451,7 @@ fn compact_closes_the_holes<P: Place>() {
     let mut bytes = Bytes::new();
     let ledger = Ledger::new();
     let mut arena = P::arena(&mut bytes);
-    // Holes of 2, 1 and 3; one of them leaked, with a value in it.
+    // Holes of 2, 1 and 3 slots. One of them is leaked, with a value in it.
     let first = arena.reserve(2).unwrap();
     arena.alloc(ledger.value()).unwrap();
     arena.publish(ledger.value()).unwrap();
@@ -469,7 +470,7 @@ fn compact_closes_the_holes<P: Place>() {
     assert!(arena.iter().map(|(index, value)| (index, value.id)).eq([(0, 0), (1, 1), (2, 2), (3, 4)]));
     assert_room(&arena, CAPACITY - 4, || ledger.value());
     arena.reset();
-    assert_eq!(ledger.alive(), [3], "what was leaked, and nothing else");
+    assert_eq!(ledger.alive(), [3], "exactly the leaked values are alive");
 }
 
 fn compact_after_compact<P: Place>() {
@@ -488,7 +489,7 @@ fn compact_after_compact<P: Place>() {
             assert!(arena.drain().eq(round - kept..=round));
         }
     }
-    // Full, with every other slot vacant.
+    // The arena is full, with every other slot vacant.
     arena.reset();
     let runs: Vec<_> = (0..CAPACITY).map(|_| arena.reserve(1).unwrap()).collect();
     for (index, mut run) in runs.into_iter().enumerate() {
@@ -530,7 +531,7 @@ fn values_of_every_shape<P: Place>() {
     check::<P, _>(|| Box::new(7) as Box<dyn Debug + Sync>);
 }
 
-fn threads_fill_it<P: Place>()
+fn threads_fill_the_arena<P: Place>()
 where
     for<'m> P::Storage<'m, usize>: Sync,
 {
@@ -542,7 +543,8 @@ where
                 let arena = &arena;
                 scope.spawn(move || {
                     let mut local = arena.local_with_batch(NonZeroUsize::new(2).unwrap());
-                    // Of 64 slots 48 are used: a handle may hold one more, and a pair must find two side by side.
+                    // 48 of the 64 slots are used. A handle may hold one more, and a pair must find
+                    // two adjacent slots.
                     for i in 0..3 {
                         let value = worker * 100 + i;
                         let (index, _) = arena.publish(value).unwrap();
@@ -583,7 +585,7 @@ where
     }
 }
 
-fn debug_says_the_numbers<P: Place>() {
+fn debug_shows_the_numbers<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
     arena.alloc(1).unwrap();

@@ -1,8 +1,8 @@
-//! Everything at once, from many threads. The work is bounded, and the verdict does not depend on how it interleaves:
-//! each slot has one owner, each value is dropped once, what is published is whole and stays, and when the threads have
-//! ended every slot without a value can be had.
+//! All operations at once, from many threads. The work is bounded, and the result does not depend
+//! on the interleaving: each slot has one owner, each value is dropped once, published values are
+//! whole and stay, and after the threads have ended every slot without a value can be allocated.
 //!
-//! The long variants are ignored unless asked for; `ATOMICARENA_STRESS` says how many rounds they take.
+//! The long variants are ignored by default. `ATOMICARENA_STRESS` is their number of rounds.
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
@@ -16,15 +16,15 @@ use crate::payload::{Dice, Writers, assert_room, scaled};
 
 const THREADS: usize = scaled(4, 3);
 
-/// Values that one thread makes in one round at the most.
+/// The greatest number of values that one thread creates in one round.
 const MADE: usize = 2_000;
 
-/// How many rounds a long variant takes.
+/// The number of rounds of a long variant.
 fn long() -> usize {
     std::env::var("ATOMICARENA_STRESS").map_or(2_000, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-/// Counts how often each value of a round was dropped. No two threads count on one place.
+/// Counts the drops of each value of a round. No two threads create the value of one counter.
 struct Tally(Vec<AtomicU8>);
 
 impl Tally {
@@ -37,12 +37,12 @@ impl Tally {
     }
 }
 
-/// A value that tells whether it is whole.
+/// A value that can check its own integrity.
 #[derive(Debug)]
 struct Load<'t> {
     drops: &'t AtomicU8,
     id: usize,
-    /// What was done to it since it was made, through `&mut`.
+    /// The number of changes through `&mut` since its creation.
     touched: usize,
     check: [usize; 2],
 }
@@ -79,7 +79,7 @@ struct Worker<'a, 't> {
     arena: &'a AtomicArena<Load<'t>>,
     tally: &'t Tally,
     dice: Dice,
-    /// The value that is made next, and where its block of numbers ends.
+    /// The number of the next value, and the end of the block of numbers.
     next: usize,
     end: usize,
     owned: Vec<&'a mut Load<'t>>,
@@ -87,7 +87,7 @@ struct Worker<'a, 't> {
     runs: Vec<Reservation<'a, Load<'t>>>,
 }
 
-/// What a thread leaves behind: which values it made, and at which index which of them lie.
+/// The result of a thread: the values that it created, and the indices of those that are stored.
 struct Left {
     made: std::ops::Range<usize>,
     stored: Vec<(usize, usize)>,
@@ -160,7 +160,7 @@ impl<'a, 't> Worker<'a, 't> {
             }
         }
         if self.dice.roll(8) == 0 {
-            // The rest of the old run goes back.
+            // This returns the rest of the old run.
             let batch = self.dice.roll(9) + 1;
             *local = self.arena.local_with_batch(batch.try_into().unwrap());
         }
@@ -183,7 +183,7 @@ impl<'a, 't> Worker<'a, 't> {
         }
     }
 
-    /// Begins a reservation and fills it in part; several stay open at once.
+    /// Opens a reservation and fills part of it. Several stay open at once.
     fn reservation(&mut self) {
         let len = self.dice.roll(8);
         let run = match self.dice.roll(3) {
@@ -215,7 +215,7 @@ impl<'a, 't> Worker<'a, 't> {
         }
     }
 
-    /// User code that fails in the middle: nothing of it stays.
+    /// Runs user code that fails midway, and checks that nothing remains of it.
     fn panics(&mut self) {
         let mut values = self.make_some();
         let arena = self.arena;
@@ -243,7 +243,7 @@ impl<'a, 't> Worker<'a, 't> {
 
 struct Stop;
 
-/// A panic that no hook prints.
+/// Panics without calling the panic hook.
 fn stop<R>() -> R {
     std::panic::resume_unwind(Box::new(Stop))
 }
@@ -255,7 +255,7 @@ fn quietly(f: impl FnOnce()) {
     }
 }
 
-/// Reads all that is published, again and again: it is whole, and it stays.
+/// Reads all published values repeatedly, and checks that they are whole and stay.
 fn read(arena: &AtomicArena<Load<'_>>, writers: &Writers, seed: usize) {
     let mut seen = BTreeMap::new();
     let mut dice = Dice::new(seed as u64 + 1);
@@ -284,7 +284,7 @@ fn read(arena: &AtomicArena<Load<'_>>, writers: &Writers, seed: usize) {
     }
 }
 
-/// A round: all threads at work, with a reader, and then the books.
+/// Runs one round: all threads at work, with a reader, and then the checks.
 fn round(arena: &mut AtomicArena<Load<'_>>, tally: &Tally, steps: usize, round: usize, lefts: Vec<Left>) {
     let mut stored: Vec<_> = lefts.iter().flat_map(|left| &left.stored).copied().collect();
     stored.sort_unstable();
@@ -296,11 +296,11 @@ fn round(arena: &mut AtomicArena<Load<'_>>, tally: &Tally, steps: usize, round: 
     let live: Vec<_> = made.clone().filter(|&id| tally.drops(id) == 0).collect();
     let mut ids: Vec<_> = stored.iter().map(|&(_, id)| id).collect();
     ids.sort_unstable();
-    assert_eq!(live, ids, "who lives is who is stored");
+    assert_eq!(live, ids, "exactly the stored values are alive");
 
     let free = arena.capacity() - stored.len();
     let runs: Vec<_> = (0..=arena.capacity()).map_while(|_| arena.reserve(1).ok()).collect();
-    assert_eq!(runs.len(), free, "slots that can be had one by one");
+    assert_eq!(runs.len(), free, "slots that single requests get");
     drop(runs);
     match round % 4 {
         0 => arena.reset_zeroed(),
@@ -340,7 +340,7 @@ fn everything_at_once(rounds: usize, capacities: &[usize], steps: usize) {
     }
 }
 
-/// From where every thread is refused most of the time to where nobody ever is.
+/// From capacities that refuse most requests to one that refuses none.
 const CAPACITIES: [usize; 6] = [1, 3, 16, 65, 257, 4_096];
 
 #[test]
@@ -370,7 +370,7 @@ fn together(f: impl Fn(usize) + Sync) {
     });
 }
 
-/// Requests that cannot fit, those whose length would wrap a sum among them.
+/// Makes requests that cannot fit, including lengths that would wrap a sum.
 fn refused_bulk(arena: &AtomicArena<usize>) {
     let capacity = arena.capacity();
     for len in [capacity + 1, usize::MAX, usize::MAX - capacity, isize::MAX as usize, 2 * capacity] {
@@ -388,7 +388,8 @@ fn refused_bulk_hurts_nobody(rounds: usize) {
         let filling = Writers::new(THREADS - 1);
         together(|thread| {
             if thread == 0 {
-                // As long as others fill the arena, and once more on the full one.
+                // Repeat this as long as other threads fill the arena, and once more when it is
+                // full.
                 while !filling.have_ended() {
                     refused_bulk(&arena);
                 }
@@ -402,7 +403,7 @@ fn refused_bulk_hurts_nobody(rounds: usize) {
                 got.fetch_add(1, Ordering::Relaxed);
             }
         });
-        // Nobody was refused while a slot was free.
+        // No request was refused while a slot was free.
         assert_eq!(got.into_inner(), capacity);
         assert!(arena.iter_mut().all(|(index, value)| index == *value));
         arena.reset();
@@ -410,17 +411,18 @@ fn refused_bulk_hurts_nobody(rounds: usize) {
 }
 
 #[test]
-fn refused_bulk_requests_hurt_nobody() {
+fn refused_bulk_requests_take_no_slot_from_others() {
     refused_bulk_hurts_nobody(scaled(400, 2));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
-fn refused_bulk_requests_hurt_nobody_for_long() {
+fn refused_bulk_requests_take_no_slot_from_others_for_long() {
     refused_bulk_hurts_nobody(100 * long());
 }
 
-/// Many are refused at once, so that the cursor is past the end as often as can be; then the arena is emptied.
+/// Refuses many requests at once, so that the cursor is past the end as often as possible, and then
+/// empties the arena.
 fn hammered_then_reset(rounds: usize) {
     const GUARD: usize = 64;
     let mut memory = [MaybeUninit::new(0xa5_u8); GUARD + 300 + GUARD];
@@ -442,7 +444,7 @@ fn hammered_then_reset(rounds: usize) {
                 0 => arena.reset_zeroed(),
                 _ => arena.reset(),
             }
-            // Not bricked: all of it is there again.
+            // Every slot is free again.
             assert_eq!((arena.count(), arena.remaining()), (0, capacity));
             assert_eq!(arena.alloc_slice_copy(&vec![u64::MAX; capacity]).unwrap().len(), capacity);
             assert!(arena.alloc(0).is_err());
@@ -450,24 +452,25 @@ fn hammered_then_reset(rounds: usize) {
         }
         drop(arena);
         for byte in before.iter().chain(after.iter()) {
-            // SAFETY: written when the memory was made, and since then by nobody, or by who is to be found out.
+            // SAFETY: the byte was initialised above.
             assert_eq!(unsafe { byte.assume_init() }, 0xa5, "written beyond the memory");
         }
     }
 }
 
 #[test]
-fn an_arena_that_was_hammered_when_full_is_whole_after_a_reset() {
+fn an_arena_that_refused_many_requests_is_whole_after_a_reset() {
     hammered_then_reset(scaled(50, 1));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
-fn an_arena_that_was_hammered_when_full_is_whole_after_a_reset_for_long() {
+fn an_arena_that_refused_many_requests_is_whole_after_a_reset_for_long() {
     hammered_then_reset(10 * long());
 }
 
-/// Whatever way it was published, every reader finds it by its index, in the ring too.
+/// Publishes in every way, and checks that every reader finds the values by index, also modulo the
+/// capacity.
 fn published_in_bulk_is_visible(rounds: usize) {
     let capacity = 96;
     let mut arena = AtomicArena::with_capacity(capacity);
@@ -485,7 +488,7 @@ fn published_in_bulk_is_visible(rounds: usize) {
                         break;
                     }
                     let (first, slice) = run.publish();
-                    // Release: whoever reads the index must find the value.
+                    // Release: a thread that reads the index must find the value.
                     next[thread].store(first + slice.len() - 1, Ordering::Release);
                 }
                 return;
@@ -508,19 +511,19 @@ fn published_in_bulk_is_visible(rounds: usize) {
 }
 
 #[test]
-fn what_was_published_in_bulk_is_visible_to_all() {
+fn bulk_published_values_are_visible_to_all() {
     published_in_bulk_is_visible(scaled(300, 2));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
-fn what_was_published_in_bulk_is_visible_to_all_for_long() {
+fn bulk_published_values_are_visible_to_all_for_long() {
     published_in_bulk_is_visible(50 * long());
 }
 
-// ---- giving back
+// ---- returning slots
 
-/// Takes and gives back, in every way there is, and keeps nothing.
+/// Takes slots and returns them in every way there is, and keeps none.
 fn take_and_give_back(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut Dice) {
     let slots = |run: &Reservation<'_, usize>| run.first_index()..run.first_index() + run.capacity();
     let enter = |run: &Reservation<'_, usize>| {
@@ -569,12 +572,12 @@ fn all_comes_back(rounds: usize) {
 }
 
 #[test]
-fn what_is_given_back_under_load_is_all_there() {
+fn slots_returned_under_load_are_all_free_again() {
     all_comes_back(scaled(25, 1));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
-fn what_is_given_back_under_load_is_all_there_for_long() {
+fn slots_returned_under_load_are_all_free_again_for_long() {
     all_comes_back(long());
 }

@@ -1,4 +1,4 @@
-//! Many threads at once. The work is bounded and the verdict does not depend on how they interleave.
+//! Many threads at once. The work is bounded, and the result does not depend on the interleaving.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,7 +12,7 @@ use crate::payload::{Dice, Ledger, Writers, assert_room, cursor_after, punch_hol
 
 const THREADS: usize = 4;
 
-/// Runs `f` in `THREADS` threads that start together; what each returned, in order.
+/// Runs `f` in `THREADS` threads that start together, and returns their results in order.
 fn together<R: Send>(f: impl Fn(usize) -> R + Sync) -> Vec<R> {
     let barrier = Barrier::new(THREADS);
     thread::scope(|scope| {
@@ -29,7 +29,7 @@ fn together<R: Send>(f: impl Fn(usize) -> R + Sync) -> Vec<R> {
     })
 }
 
-/// Every number below `n` is there exactly once.
+/// Asserts that every number below `n` occurs exactly once.
 #[track_caller]
 fn assert_each_once(mut indices: Vec<usize>, n: usize) {
     assert_eq!(indices.len(), n);
@@ -87,7 +87,7 @@ fn threads_with_locals_fill_exactly_every_slot() {
         }
         indices
     });
-    // A thread may be refused while another still holds slots, which then come back.
+    // A thread may be refused while another thread still holds slots, which are then returned.
     let taken = got.concat();
     let vacant = n - taken.len();
     assert_room(&arena, vacant, || 0);
@@ -105,7 +105,7 @@ fn runs_and_single_slots_never_overlap() {
         let mut dice = Dice::new(thread as u64 + 1);
         let mut local = arena.local_with_batch(7.try_into().unwrap());
         let mut slots: Vec<&mut usize> = Vec::new();
-        // Rounds enough for one of them to take everything.
+        // Enough rounds for one thread to take everything.
         for _ in 0..8 * n {
             let before = slots.len();
             match dice.roll(5) {
@@ -124,7 +124,7 @@ fn runs_and_single_slots_never_overlap() {
             }
         }
         drop(local);
-        // Whoever else owned one of these slots would overwrite this.
+        // Another owner of one of these slots would overwrite this.
         for (place, slot) in slots.iter_mut().enumerate() {
             **slot = thread * n + place;
         }
@@ -160,7 +160,7 @@ fn readers_see_whole_values_while_others_publish() {
         }
         let mut seen = 0;
         loop {
-            // Asked before the look, so that the last look sees everything.
+            // This is read before the iteration, so that the last iteration sees everything.
             let last = writers.have_ended();
             let bound = arena.index_bound();
             let mut now = 0;
@@ -168,7 +168,7 @@ fn readers_see_whole_values_while_others_publish() {
                 whole(index, value);
                 now += 1;
             }
-            assert!(now >= seen, "what was seen once stays");
+            assert!(now >= seen, "a value that was seen stays");
             seen = now;
             if let Some(value) = bound.checked_sub(1).and_then(|index| arena.get(index)) {
                 whole(bound - 1, value);
@@ -240,7 +240,7 @@ fn an_index_sent_to_another_thread_finds_its_value() {
 // ---- across a join, across threads
 
 #[test]
-fn owned_references_gathered_from_a_scope_are_used_after_the_join() {
+fn owned_references_from_a_scope_are_used_after_the_join() {
     let arena = AtomicArena::with_capacity(THREADS * 100);
     let mut all: Vec<&mut String> =
         together(|thread| (0..100).map(|i| arena.alloc(format!("{thread}.{i}")).unwrap()).collect::<Vec<_>>())
@@ -290,7 +290,7 @@ fn handles_and_values_move_to_other_threads() {
     });
     assert_eq!((arena.count(), arena.iter().count()), (5, 3));
     assert_room(&arena, 11, || ledger.value());
-    // Undone, for `id` is also the place in the ledger.
+    // This is undone, because `id` is also the position in the ledger.
     let mut arena = arena;
     arena.get_mut(0).unwrap().id -= 100;
     thread::scope(|scope| scope.spawn(move || drop(arena)).join().unwrap());
@@ -315,9 +315,9 @@ fn an_arena_in_a_static_serves_every_thread() {
     assert_eq!(values, [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
-// ---- giving back
+// ---- returning slots
 
-/// Notes who owns which slot; a slot with two owners is a panic.
+/// Records the owner of each slot. A slot with two owners is a panic.
 struct Owners(Vec<AtomicBool>);
 
 impl Owners {
@@ -339,7 +339,7 @@ impl Owners {
 }
 
 #[test]
-fn runs_that_come_and_go_never_overlap_and_all_come_back() {
+fn short_lived_runs_never_overlap_and_are_all_returned() {
     for capacity in [1, 2, 3, 8, 13] {
         let mut arena = AtomicArena::with_capacity(capacity);
         let owners = Owners::new(capacity);
@@ -367,7 +367,7 @@ fn runs_that_come_and_go_never_overlap_and_all_come_back() {
 }
 
 #[test]
-fn slots_that_panics_and_short_runs_give_back_are_all_found_again() {
+fn slots_returned_by_panics_and_short_runs_are_all_found_again() {
     let capacity = scaled(2_000, 60);
     let arena = AtomicArena::with_capacity(capacity);
     let owners = Owners::new(capacity);
@@ -409,9 +409,9 @@ fn slots_that_panics_and_short_runs_give_back_are_all_found_again() {
 }
 
 #[test]
-fn nobody_is_refused_while_vacant_slots_change_hands() {
-    // All threads together take fewer slots than are vacant at any time, so that whoever is
-    // refused was refused while slots were free all along.
+fn no_request_is_refused_while_vacant_slots_change_hands() {
+    // All threads together take fewer slots than are vacant at any time, so that each refused
+    // request was refused although slots were free all the time.
     let each = scaled(200, 10);
     let vacant = THREADS * each + THREADS;
     let arena = AtomicArena::with_capacity(2 * vacant);
@@ -438,8 +438,9 @@ fn threads_take_every_vacant_slot() {
 }
 
 #[test]
-fn refusals_do_not_disturb_slots_that_come_back_at_the_end() {
-    // The last slots come and go while others are refused: the two meet at the cursor.
+fn refusals_do_not_disturb_slots_returned_at_the_end() {
+    // The last slots are taken and returned while other requests are refused. Both happen at the
+    // cursor.
     let arena = AtomicArena::with_capacity(8);
     let owners = Owners::new(8);
     arena.alloc_slice_copy(&[0; 5]).unwrap();
@@ -459,8 +460,9 @@ fn refusals_do_not_disturb_slots_that_come_back_at_the_end() {
 }
 
 #[test]
-fn a_local_is_refused_beside_others_that_are_refused() {
-    // While some are past the end for a moment, a `Local` looks for a run there.
+fn a_local_is_refused_beside_other_refused_requests() {
+    // While other threads have briefly moved the cursor past the end, a `Local` requests a run
+    // there.
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(0).unwrap();
     let stored = together(|thread| {
@@ -475,8 +477,8 @@ fn a_local_is_refused_beside_others_that_are_refused() {
     assert!(arena.is_full());
 }
 
-/// Threads that take turns, so many slots each that they are taken for threads that fight, and leave a run of a shard
-/// unfinished. Whether what they got are the next slots, each in turn.
+/// Threads publish in turn, enough slots each for contention to be detected, and leave the run of a
+/// shard unfinished. Returns whether they got consecutive slots.
 fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bool {
     let first = arena.index_bound();
     let turn = || (0..TURN).map(|_| arena.publish(7).unwrap().0).collect::<Vec<_>>();
@@ -488,8 +490,8 @@ const TURN: usize = 65;
 const SLOTS_OF_TURNS: usize = 20_000;
 
 #[test]
-fn in_order_holds_whatever_ends_the_epoch() {
-    // What is to be prevented happens.
+fn in_order_holds_after_every_end_of_an_epoch() {
+    // Without `in_order`, slots are not handed out in order.
     let spread = !turns_are_in_order(&AtomicArena::with_capacity(SLOTS_OF_TURNS));
     assert_eq!(spread, cfg!(all(feature = "std", target_pointer_width = "64")));
 
@@ -515,20 +517,20 @@ fn in_order_holds_whatever_ends_the_epoch() {
 }
 
 #[test]
-fn an_arena_whose_shards_are_in_use_is_put_in_order_with_all_it_holds() {
+fn in_order_keeps_the_values_of_an_arena_with_active_shards() {
     let arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
     turns_are_in_order(&arena);
     let count = arena.count();
     let mut arena = arena.in_order();
     assert_eq!((arena.count(), arena.iter_mut().count()), (count, count));
-    // What was left in shards is vacant: so it is found when the cursor is at the end.
+    // The slots that shards held are vacant, so they are found when the cursor is at the end.
     assert_room(&arena, SLOTS_OF_TURNS - count, || 7);
     assert_eq!((arena.count(), arena.iter_mut().count()), (SLOTS_OF_TURNS, SLOTS_OF_TURNS));
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]
 #[test]
-fn in_order_holds_when_the_pages_are_given_back() {
+fn in_order_holds_after_reset_decommit() {
     let mut arena = AtomicArena::mapped(SLOTS_OF_TURNS).build().unwrap().in_order();
     for _ in 0..3 {
         assert!(turns_are_in_order(&arena));

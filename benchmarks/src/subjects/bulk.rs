@@ -10,17 +10,17 @@ use crate::{
     work::{Defaults, Slice, Whole, counting, sum},
 };
 
-/// The digest of a slice that was put.
+/// Returns the digest of a slice that was put.
 ///
 /// # Safety
 ///
-/// What was put there must still be there.
+/// The slice must still be there.
 unsafe fn digest(place: *const [u64]) -> u64 {
     // SAFETY: the caller's promise.
     sum(unsafe { &*place }.iter().copied())
 }
 
-/// One arena that all threads put slices into.
+/// One arena into which all threads put slices.
 macro_rules! into_the_arena {
     ($($(#[$doc:meta])* $subject:ident, $name:literal, |$arena:ident, $slice:ident| $put:expr;)*) => {$(
         $(#[$doc])*
@@ -67,15 +67,15 @@ macro_rules! into_the_arena {
 
 into_the_arena!(
     SliceCopy, "alloc_slice_copy", |arena, slice| arena.alloc_slice_copy(slice.get());
-    /// Over an iterator of a slice, whose length is known.
+    /// With an iterator over a slice, whose length is known.
     FromIter, "alloc_from_iter", |arena, slice| arena.alloc_from_iter(slice.get().iter().copied());
-    /// Numbers made from their index.
+    /// With numbers computed from their index.
     SliceWith, "alloc_slice_with", |arena, slice| {
         arena.alloc_slice_with(slice.get().len(), |index| slice.first.wrapping_add(index as u64))
     };
 );
 
-/// The limit: the same bytes copied into room that is there.
+/// The limit: the same bytes copied into existing memory.
 pub struct CopySlices {
     slots: Slots<u64>,
     share: usize,
@@ -100,7 +100,7 @@ impl Subject<Slice> for CopySlices {
     fn put(pen: &mut *mut u64, slice: Slice) -> *const [u64] {
         let slice = slice.get();
         let place = *pen;
-        // SAFETY: the plan says how many are put, and the slots from here on are ours.
+        // SAFETY: the plan bounds the number of puts, and this thread owns the slots from here on.
         unsafe {
             slice.as_ptr().copy_to_nonoverlapping(place, slice.len());
             *pen = place.add(slice.len());
@@ -109,7 +109,7 @@ impl Subject<Slice> for CopySlices {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the put wrote it.
+        // SAFETY: the put has written it.
         unsafe { digest(place) }
     }
 
@@ -122,7 +122,7 @@ impl Subject<Slice> for CopySlices {
     }
 }
 
-/// A vector of its own for each thread.
+/// A separate vector for each thread.
 pub struct VecExtendFromSlice(PerThread<Vec<u64>>);
 
 impl Subject<Slice> for VecExtendFromSlice {
@@ -147,7 +147,7 @@ impl Subject<Slice> for VecExtendFromSlice {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the vector was made with room for all, so it did not move.
+        // SAFETY: the vector was created with room for all values, so it did not move.
         unsafe { digest(place) }
     }
 
@@ -187,7 +187,8 @@ impl Subject<Slice> for OrxBagExtend {
 
     fn look(&self, (start, len): (usize, usize)) -> u64 {
         let one = |index| {
-            // SAFETY: only the thread that pushed it looks at it, and nobody writes to it again.
+            // SAFETY: only the thread that pushed the value looks at it, and no thread writes to it
+            // again.
             unsafe { self.0.get(index) }.copied().unwrap_or(u64::MAX)
         };
         sum((start..start + len).map(one))
@@ -202,7 +203,7 @@ impl Subject<Slice> for OrxBagExtend {
     }
 }
 
-/// What fills everything at once has it as `&mut`: an arena or a vector for each thread.
+/// Filling everything at once takes `&mut`, so each thread has its own arena or vector.
 macro_rules! all_at_once {
     ($($(#[$doc:meta])* $subject:ident<$work:ident>, $name:literal, $kind:ident,
        $held:ty, |$plan:ident| $new:expr, |$own:ident, $value:ident| $put:expr,
@@ -248,7 +249,7 @@ macro_rules! all_at_once {
 }
 
 all_at_once!(
-    /// Numbers made from their index.
+    /// With numbers computed from their index.
     FillWith<Whole>, "fill_with", Ours, AtomicArena<u64>,
         |plan| AtomicArena::with_capacity(plan.size),
         |arena, whole| arena.fill_with(|index| whole.first.wrapping_add(index as u64)),
@@ -271,11 +272,11 @@ all_at_once!(
             vec.as_slice()
         },
         |vec| vec.iter().copied(), |vec| vec.clear();
-    /// The limit: zeros written into room that is there.
+    /// The limit: zeros written into existing memory.
     WriteBytes<Defaults>, "a memset", Limit, Vec<u64>,
         |plan| Vec::with_capacity(plan.size),
         |vec, defaults| {
-            // SAFETY: the room is there, and zeros are numbers.
+            // SAFETY: the memory is there, and zeros are valid numbers.
             unsafe {
                 vec.as_mut_ptr().write_bytes(0, defaults.len);
                 vec.set_len(defaults.len);

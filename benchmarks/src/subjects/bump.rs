@@ -1,7 +1,7 @@
-//! Bump allocators: many types, one region each, no destructors of their own accord.
+//! Bump allocators: values of many types in one region, without destructors.
 //!
-//! They take single values and slices alike. What they hold cannot be walked (bumpalo's can, but
-//! not a herd's), so the places that are kept are what is checked; the thorough turn keeps all.
+//! They take single values and slices. Their values cannot be walked (those of bumpalo can, but not
+//! those of a herd), so only the kept places are checked. The thorough turn keeps all of them.
 
 use std::alloc::Layout;
 
@@ -15,7 +15,7 @@ use crate::{
     work::{Element, Slice, Work, sum},
 };
 
-/// What is put into a bump allocator: how large it is, how it goes in, how it is looked at.
+/// A value for a bump allocator: its size, how it is stored, and how it is read.
 pub trait Load: Work {
     type Place: Copy;
 
@@ -27,7 +27,7 @@ pub trait Load: Work {
 
     /// # Safety
     ///
-    /// What was put there must still be there.
+    /// The value must still be there.
     unsafe fn look(place: Self::Place) -> u64;
 }
 
@@ -97,7 +97,7 @@ impl Load for Slice {
     }
 }
 
-/// A region of its own for each thread, with room for its share.
+/// A separate region for each thread, with room for its share.
 pub struct Bumpalo(PerThread<Bump>);
 
 impl<W: Load> Subject<W> for Bumpalo {
@@ -134,7 +134,7 @@ impl<W: Load> Subject<W> for Bumpalo {
     }
 }
 
-/// It has no capacity to be asked for: its regions grow, also while the clock runs.
+/// It accepts no capacity: its regions also grow while the clock runs.
 pub struct BumpaloHerd(Herd);
 
 impl<W: Load> Subject<W> for BumpaloHerd {
@@ -171,7 +171,7 @@ impl<W: Load> Subject<W> for BumpaloHerd {
     }
 }
 
-/// A pool of regions, each with room for one thread's share.
+/// A pool of regions, each with room for the share of one thread.
 pub struct BumpScopePool {
     pool: BumpPool,
     room: Layout,
@@ -215,7 +215,7 @@ impl<W: Load> Subject<W> for BumpScopePool {
     }
 }
 
-/// One allocator that all share, and a local one for each thread.
+/// One shared allocator, and a local one for each thread.
 pub struct Blink(SyncBlinkAlloc);
 
 impl<W: Load> Subject<W> for Blink {
@@ -239,8 +239,8 @@ impl<W: Load> Subject<W> for Blink {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put; dropping a local allocator leaves
-        // its memory with the shared one.
+        // SAFETY: nothing was reset or dropped since the put. Dropping a local allocator leaves its
+        // memory with the shared one.
         unsafe { W::look(place) }
     }
 

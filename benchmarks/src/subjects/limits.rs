@@ -1,4 +1,4 @@
-//! What no container can be faster than.
+//! Limits that no container can exceed.
 
 use std::{
     arch::asm,
@@ -12,15 +12,15 @@ use crate::{
     work::Element,
 };
 
-/// Room for values, aligned to a cache line, without any check.
+/// Memory for values, aligned to a cache line, without any check.
 pub struct Slots<T> {
     slots: Box<[MaybeUninit<UnsafeCell<T>>]>,
-    /// Where the first aligned one is.
+    /// The offset of the first aligned slot.
     first: usize,
     taken: AtomicUsize,
 }
 
-// SAFETY: whoever writes to a slot took it from `taken`, which nobody else does.
+// SAFETY: a thread writes only to slots that it took from `taken`, and no other thread takes them.
 unsafe impl<T: Send> Sync for Slots<T> {}
 
 impl<T> Slots<T> {
@@ -30,7 +30,7 @@ impl<T> Slots<T> {
         Self { slots, first: if first < 64 { first } else { 0 }, taken: AtomicUsize::new(0) }
     }
 
-    /// The first of `len` slots that nobody else has.
+    /// Returns the first of `len` slots that no other thread has.
     pub fn take(&self, len: usize) -> *mut T {
         let start = self.taken.fetch_add(len, Ordering::Relaxed);
         self.at(start)
@@ -38,22 +38,22 @@ impl<T> Slots<T> {
 
     #[inline(always)]
     fn at(&self, index: usize) -> *mut T {
-        // SAFETY: the plan says how many are put, and there are that many and 64 more.
+        // SAFETY: the plan bounds the number of puts, and there are that many slots and 64 more.
         unsafe { UnsafeCell::raw_get(self.slots.as_ptr().add(self.first + index).cast()) }
     }
 
     /// All values that were put.
     pub fn values(&mut self) -> &mut [T] {
         let len = *self.taken.get_mut();
-        // SAFETY: every slot that was taken was written before the threads ended.
+        // SAFETY: every taken slot was written before the threads ended.
         unsafe { std::slice::from_raw_parts_mut(self.at(0), len) }
     }
 
-    /// Drops the values and starts anew.
+    /// Drops the values and starts again.
     pub fn clear(&mut self) {
         let values: *mut [T] = self.values();
         *self.taken.get_mut() = 0;
-        // SAFETY: they are values, and from now on nobody meets them again.
+        // SAFETY: the slots hold values, and no code accesses the values from now on.
         unsafe { values.drop_in_place() };
     }
 }
@@ -64,7 +64,7 @@ impl<T> Drop for Slots<T> {
     }
 }
 
-/// Where one thread writes next.
+/// The next slot of one thread.
 pub struct Pen<T>(*mut T);
 
 macro_rules! loops {
@@ -93,7 +93,8 @@ macro_rules! loops {
             #[inline(always)]
             fn put(pen: &mut Pen<T>, value: T) -> *const T {
                 let place = pen.0;
-                // SAFETY: the plan says how many are put, and the slots from here on are ours.
+                // SAFETY: the plan bounds the number of puts, and this thread owns the slots from
+                // here on.
                 unsafe {
                     place.write(value);
                     pen.0 = place.add(1);
@@ -103,7 +104,7 @@ macro_rules! loops {
             }
 
             fn look(&self, place: *const T) -> u64 {
-                // SAFETY: the put wrote it.
+                // SAFETY: the put has written it.
                 unsafe { (*place).digest() }
             }
 
@@ -119,19 +120,19 @@ macro_rules! loops {
 }
 
 loops!(
-    /// A loop of stores, as the compiler likes it best: where it can, several at a time.
+    /// A loop of stores that the compiler may vectorise.
     StoreLoop, "a store loop", {}
 );
 
 loops!(
     /// A loop of stores, one value at a time.
     StoreOneByOne, "a store loop, one by one", {
-        // SAFETY: it is empty. All it does is to keep two rounds of the loop apart.
+        // SAFETY: the assembly is empty. It only keeps two iterations of the loop apart.
         unsafe { asm!("", options(nomem, nostack, preserves_flags)) }
     }
 );
 
-/// A shared counter that hands out slots, and no end to be checked.
+/// A shared counter that hands out slots without a check for the end.
 pub struct FetchAddAndStore<T>(Slots<T>);
 
 impl<T: Element> Subject<T> for FetchAddAndStore<T> {
@@ -152,13 +153,13 @@ impl<T: Element> Subject<T> for FetchAddAndStore<T> {
     #[inline(always)]
     fn put(slots: &mut &Slots<T>, value: T) -> *const T {
         let place = slots.take(1);
-        // SAFETY: nobody else has this slot.
+        // SAFETY: no other thread has this slot.
         unsafe { place.write(value) };
         place
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the put wrote it.
+        // SAFETY: the put has written it.
         unsafe { (*place).digest() }
     }
 

@@ -1,4 +1,4 @@
-//! Everything that is measured, and who enters which group.
+//! All subjects, and the groups in which they take part.
 
 use std::mem::needs_drop;
 
@@ -21,7 +21,7 @@ mod vectors;
 
 use bulk as b;
 
-/// A subject and what is put into it, without their types.
+/// A subject and its values, without their types.
 pub struct Entrant {
     pub name: &'static str,
     pub kind: Kind,
@@ -30,7 +30,7 @@ pub struct Entrant {
     pub resident: fn(&Plan) -> Result<f64>,
 }
 
-/// `None` where values would leak.
+/// `None` if values would leak.
 fn entrant<W: Work, S: Subject<W>>() -> Option<Entrant> {
     (S::DROPS || !needs_drop::<W>()).then_some(Entrant {
         name: S::NAME,
@@ -47,7 +47,7 @@ macro_rules! entrants {
     };
 }
 
-/// One value at a time.
+/// Single values.
 fn singles<T: Element>() -> Vec<Entrant> {
     entrants!(T:
         ours::LocalAlloc<T>,
@@ -76,26 +76,26 @@ fn singles<T: Element>() -> Vec<Entrant> {
     .collect()
 }
 
-/// The types whose values may be copied: elsa's lock-free vector asks for that.
+/// The types whose values are `Copy`, which the lock-free vector of elsa requires.
 fn singles_to_copy<T: Element + Copy>() -> Vec<Entrant> {
     let mut all = singles::<T>();
     all.extend(entrant::<T, shared::Elsa<T>>());
     all
 }
 
-/// What is put, and by whom.
+/// The kind of a put, and its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
-    /// Values of 8 bytes, one by one.
+    /// Single values of 8 bytes.
     U64,
-    /// Values of 64 bytes, one by one.
+    /// Single values of 64 bytes.
     Line,
-    /// Strings, one by one.
+    /// Single strings.
     String,
     /// Slices of 1,000 numbers.
     Slices,
-    /// Every slot at once, with numbers that count up.
+    /// Every slot at once, with consecutive numbers.
     Whole,
     /// Every slot at once, with the default.
     Defaults,
@@ -113,7 +113,7 @@ impl What {
         }
     }
 
-    /// Puts and size of one put for one thread's share of so many elements.
+    /// Returns the number of puts of one thread, and the size of one put, for a number of elements.
     pub fn puts(self, share: usize) -> (usize, usize) {
         match self {
             Self::U64 | Self::Line | Self::String => (share, 1),

@@ -13,8 +13,8 @@ pub fn refused() -> ! {
     panic!("the arena has room for the whole plan")
 }
 
-/// As many slots as are put where one thread fills. Where several do, an eighth more: a thread
-/// that holds a run of slots may otherwise leave another without one at the very end.
+/// The number of slots. With one thread it is the number of puts. With several it is an eighth
+/// more, because a thread with a run of slots may leave another thread without one at the end.
 pub fn room_for_locals(plan: &Plan) -> usize {
     let elements = plan.puts * plan.threads;
     if plan.threads == 1 { elements } else { elements + elements / 8 }
@@ -72,7 +72,7 @@ macro_rules! subject {
 }
 
 subject!(
-    /// A thread's run of slots, owned.
+    /// A run of slots for each thread, owned values.
     LocalAlloc, "Local::alloc", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> *const T {
@@ -81,12 +81,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// A thread's run of slots, published.
+    /// A run of slots for each thread, published values.
     LocalPublish, "Local::publish", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> usize {
@@ -99,7 +99,7 @@ subject!(
 );
 
 subject!(
-    /// Without a handle, owned.
+    /// Without a handle, owned values.
     Alloc, "alloc", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> *const T {
@@ -108,12 +108,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// Without a handle, owned, from one cursor whatever the threads do.
+    /// Without a handle, owned values, always from one cursor.
     AllocInOrder, "alloc, in order", |plan| AtomicArena::with_capacity(plan.puts * plan.threads).in_order(),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> *const T {
@@ -122,12 +122,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and nobody holds the `&mut`.
+    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// Without a handle, published.
+    /// Without a handle, published values.
     Publish, "publish", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> usize {

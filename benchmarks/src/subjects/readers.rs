@@ -1,4 +1,4 @@
-//! Who is read from.
+//! The subjects of the readers.
 
 use std::sync::Mutex;
 
@@ -15,10 +15,10 @@ use crate::{
     work::Element,
 };
 
-/// What could not be read counts as a value that nobody put.
+/// The digest of a value that could not be read. No value has it.
 const NOTHING: u64 = u64::MAX;
 
-/// Someone to read from, without its type.
+/// A subject for readers, without its type.
 pub struct Reader {
     pub name: &'static str,
     pub kind: Kind,
@@ -80,8 +80,8 @@ impl<T: Element> Readable<T> for AtomicArena<T> {
     }
 }
 
-/// A plain vector, which nobody may push to while it is read: whoever publishes pushes to a
-/// second one.
+/// A plain vector, to which no thread may push while it is read. The publisher pushes to a second
+/// one.
 pub struct Plain<T> {
     read: Vec<T>,
     pushed: Mutex<Vec<T>>,
@@ -144,7 +144,7 @@ impl<T: Element> Readable<T> for AppendOnlyVec<T> {
 
     #[inline(always)]
     fn get(&self, index: usize) -> u64 {
-        // It has no `get`: the check is in `[]`, and a panic is its answer.
+        // It has no `get`: `[]` contains the check, and panics if it fails.
         self[index].digest()
     }
 
@@ -210,7 +210,7 @@ impl<T: Element> Readable<T> for OrxVec<T> {
     }
 }
 
-/// Through its unsafe methods, whose caller promises that no element changes.
+/// With its unsafe methods, whose caller promises that no element changes.
 pub struct OrxVecUnchecked<T>(OrxVec<T>);
 
 impl<T: Element> Readable<T> for OrxVecUnchecked<T> {

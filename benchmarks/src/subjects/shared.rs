@@ -1,4 +1,4 @@
-//! Containers that all threads push to.
+//! Containers to which all threads push.
 
 use append_only_vec::AppendOnlyVec;
 use elsa::sync::LockFreeFrozenVec;
@@ -12,7 +12,7 @@ use crate::{
     work::Element,
 };
 
-/// What could not be read counts as a value that nobody put.
+/// The digest of a value that could not be read. No value has it.
 const NOTHING: u64 = u64::MAX;
 
 pub struct Boxcar<T>(boxcar::Vec<T>);
@@ -111,8 +111,9 @@ pub struct OrxBag<T>(ConcurrentBag<T, FixedVec<T>>);
 
 impl<T: Element> Subject<T> for OrxBag<T> {
     const NAME: &'static str = "orx-concurrent-bag, fixed";
-    // Its `get` goes by a length that each thread stores when it has written, so an earlier one may lower it for good
-    // (4.0.1): of what two threads put last some may not be found. The walk finds all.
+    // Its `get` depends on a length that each thread stores after it has written, so an earlier
+    // store may lower it permanently (4.0.1). Values that two threads push last may not be found.
+    // The walk finds all.
     const LOOKS: bool = false;
     const RESETS: bool = true;
     type Handle<'a> = &'a ConcurrentBag<T, FixedVec<T>>;
@@ -132,7 +133,8 @@ impl<T: Element> Subject<T> for OrxBag<T> {
     }
 
     fn look(&self, place: usize) -> u64 {
-        // SAFETY: only the thread that pushed it looks at it, and nobody writes to it again.
+        // SAFETY: only the thread that pushed the value looks at it, and no thread writes to it
+        // again.
         unsafe { self.0.get(place) }.map_or(NOTHING, T::digest)
     }
 

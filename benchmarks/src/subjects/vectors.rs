@@ -12,7 +12,7 @@ use crate::{
     work::Element,
 };
 
-/// A vector of its own for each thread.
+/// A separate vector for each thread.
 pub struct VecPush<T>(PerThread<Vec<T>>);
 
 impl<T: Element> Subject<T> for VecPush<T> {
@@ -32,12 +32,12 @@ impl<T: Element> Subject<T> for VecPush<T> {
     #[inline(always)]
     fn put(vec: &mut Self::Handle<'_>, value: T) -> *const T {
         vec.push(value);
-        // SAFETY: the one just pushed is within the capacity.
+        // SAFETY: the value that was just pushed is within the capacity.
         unsafe { vec.as_ptr().add(vec.len() - 1) }
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the vector was made with room for all, so it did not move.
+        // SAFETY: the vector was created with room for all values, so it did not move.
         unsafe { (*place).digest() }
     }
 
@@ -87,7 +87,7 @@ impl<T: Element> Subject<T> for MutexVec<T> {
     }
 }
 
-/// An arena of its own for each thread.
+/// A separate arena for each thread.
 pub struct TypedArena<T>(PerThread<typed_arena::Arena<T>>);
 
 impl<T: Element> Subject<T> for TypedArena<T> {
@@ -109,7 +109,7 @@ impl<T: Element> Subject<T> for TypedArena<T> {
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the arena does not move what it holds, and nobody has it as `&mut`.
+        // SAFETY: the arena does not move its values, and no code has it as `&mut`.
         unsafe { (*place).digest() }
     }
 
@@ -119,7 +119,7 @@ impl<T: Element> Subject<T> for TypedArena<T> {
     }
 }
 
-/// An allocator that boxes come from.
+/// An allocator for boxes.
 pub trait Allocator: Sync + 'static {
     const NAME: &'static str;
 
@@ -154,14 +154,14 @@ impl Allocator for Mimalloc {
     }
 }
 
-/// One box for each value, from an allocator that is named (stable Rust has no `Box::new_in`),
-/// kept in a vector with room for all.
+/// One box per value, from a named allocator (stable Rust has no `Box::new_in`), kept in a vector
+/// with room for all.
 pub struct Boxes<T, A: Allocator> {
     boxes: PerThread<Vec<NonNull<T>>>,
     allocator: PhantomData<A>,
 }
 
-// SAFETY: the pointers own their values, as boxes do.
+// SAFETY: the pointers own their values, like boxes.
 unsafe impl<T: Send, A: Allocator> Sync for Boxes<T, A> {}
 
 impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
@@ -181,17 +181,17 @@ impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
     #[inline(always)]
     fn put(boxes: &mut Self::Handle<'_>, value: T) -> *const T {
         let layout = Layout::new::<T>();
-        // SAFETY: no type that is measured here has size zero.
+        // SAFETY: no measured type is zero-sized.
         let start = unsafe { A::allocator().alloc(layout) };
         let Some(place) = NonNull::new(start.cast::<T>()) else { handle_alloc_error(layout) };
-        // SAFETY: it is fresh memory of the layout of `T`.
+        // SAFETY: it is fresh memory with the layout of `T`.
         unsafe { place.write(value) };
         boxes.push(place);
         place.as_ptr()
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: it is freed by `reset` and `drop` only.
+        // SAFETY: only `reset` and `drop` free it.
         unsafe { (*place).digest() }
     }
 
@@ -208,8 +208,8 @@ impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
 impl<T, A: Allocator> Boxes<T, A> {
     fn free(&mut self) {
         for place in self.boxes.each().flat_map(|boxes| boxes.drain(..)) {
-            // SAFETY: each holds a value and came from this allocator with this layout, and
-            // `drain` took it out of the vector.
+            // SAFETY: each holds a value and came from this allocator with this layout, and `drain`
+            // has removed it from the vector.
             unsafe {
                 place.drop_in_place();
                 A::allocator().dealloc(place.as_ptr().cast(), Layout::new::<T>());

@@ -1,4 +1,4 @@
-//! Pictures in a file: a GIF that moves, or the last of them as a PNG.
+//! Pictures in a file: an animated GIF, or only the last picture as a PNG.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::light::{Canvas, palette};
 
-/// Hundredths of a second for which a picture is shown.
+/// The time that a picture is shown, in hundredths of a second.
 const DELAY: u16 = 4;
 
-/// A file that pictures go to.
+/// A file for pictures.
 #[derive(Debug)]
 pub struct Film {
     path: PathBuf,
@@ -20,12 +20,12 @@ pub struct Film {
 
 enum Kind {
     Gif(Box<gif::Encoder<BufWriter<File>>>),
-    /// With the last picture.
+    /// The PNG, with the last picture.
     Png(Option<Canvas>),
 }
 
 impl Film {
-    /// Makes the file; its ending says of which kind: `.gif` or `.png`.
+    /// Creates the file. The ending of its name selects the kind: `.gif` or `.png`.
     pub fn new(path: &Path, width: usize, height: usize) -> Result<Self, FilmError> {
         let failed = |why| FilmError { path: path.to_owned(), why };
         let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
@@ -47,7 +47,7 @@ impl Film {
         Ok(Film { path: path.to_owned(), kind })
     }
 
-    /// Adds a picture of the size that was given.
+    /// Adds a picture of the given size.
     pub fn show(&mut self, canvas: &Canvas) -> Result<(), FilmError> {
         let Film { path, kind } = self;
         match kind {
@@ -57,7 +57,7 @@ impl Film {
             }
             Kind::Gif(encoder) => {
                 let mut frame = gif::Frame {
-                    width: canvas.width() as u16, // `new` has looked at the size
+                    width: canvas.width() as u16, // `new` has checked the size
                     height: canvas.height() as u16,
                     delay: DELAY,
                     buffer: canvas.indices().into(),
@@ -70,7 +70,7 @@ impl Film {
         }
     }
 
-    /// Writes what is left to be written.
+    /// Writes the rest of the file.
     pub fn finish(self) -> Result<(), FilmError> {
         let Film { path, kind } = self;
         let written = match kind {
@@ -101,7 +101,7 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// A file that could not be written.
+/// An error of a file that could not be written.
 #[derive(Debug)]
 pub struct FilmError {
     path: PathBuf,
@@ -125,7 +125,7 @@ impl fmt::Display for FilmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.why {
-            Why::Ending => write!(f, "cannot write {path}: a name that ends in .gif or .png is wanted"),
+            Why::Ending => write!(f, "cannot write {path}: the name must end in .gif or .png"),
             Why::TooLarge => write!(f, "cannot write {path}: a GIF has at most 65,535 pixels a side"),
             Why::Io(error) => write!(f, "cannot write {path}: {error}"),
         }

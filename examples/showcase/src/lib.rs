@@ -1,4 +1,4 @@
-//! What the programs of the showcase share: pictures, and times.
+//! Code that the programs of the showcase share: pictures, and times.
 #![forbid(unsafe_code)]
 
 pub mod film;

@@ -1,12 +1,13 @@
 //! A dark canvas on which light of two hues adds up.
 //!
-//! What is drawn is light, not colour: where much falls it grows bright, and in the end white, as on film. A GIF has 256
-//! colours: 16 levels of one hue by 16 of the other, and between two levels a pattern of dots.
+//! The programs draw light instead of colour: much light makes a pixel bright, and in the end
+//! white, as on film. A GIF has 256 colours: 16 levels of one hue times 16 of the other, with a
+//! pattern of dots between two levels.
 
-/// The two hues: what a light of each adds to red, green and blue.
+/// The two hues: the amounts of red, green and blue.
 const HUES: [[f32; 3]; 2] = [[1.0, 0.46, 0.16], [0.16, 0.42, 1.0]];
 
-/// Levels of one hue in the palette.
+/// The number of levels of one hue in the palette.
 const LEVELS: usize = 16;
 
 /// The two hues.
@@ -16,7 +17,7 @@ pub enum Hue {
     Cool,
 }
 
-/// Light of two hues, for each pixel.
+/// The light of two hues for each pixel.
 #[derive(Clone, Debug)]
 pub struct Canvas {
     width: usize,
@@ -25,7 +26,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// A dark one.
+    /// Creates a dark canvas.
     pub fn new(width: usize, height: usize) -> Self {
         Canvas { width, height, light: [vec![0.0; width * height], vec![0.0; width * height]] }
     }
@@ -38,17 +39,18 @@ impl Canvas {
         self.height
     }
 
-    /// Dark again.
+    /// Makes the canvas dark again.
     pub fn clear(&mut self) {
         self.light.iter_mut().for_each(|light| light.fill(0.0));
     }
 
-    /// Leaves a share of the light there is.
+    /// Keeps a share of the light.
     pub fn dim(&mut self, share: f32) {
         self.light.iter_mut().flatten().for_each(|light| *light *= share);
     }
 
-    /// Adds a point of light, shared out among the four pixels that it lies between. What is outside is not seen.
+    /// Adds a point of light, distributed over the four nearest pixels. Light outside the canvas is
+    /// not visible.
     pub fn add(&mut self, hue: Hue, x: f32, y: f32, light: f32) {
         let (left, top) = ((x - 0.5).floor(), (y - 0.5).floor());
         let (right_share, bottom_share) = (x - 0.5 - left, y - 0.5 - top);
@@ -62,11 +64,11 @@ impl Canvas {
         }
     }
 
-    /// Lets a share of the light spill over so many pixels, as a lens does.
+    /// Spreads a share of the light over a number of pixels, as a lens does.
     pub fn glow(&mut self, share: f32, radius: usize) {
         for light in &mut self.light {
             let mut halo = light.clone();
-            // Three boxes, one after another, are near a bell.
+            // Three box filters, one after another, approximate a bell curve.
             for _ in 0..3 {
                 blur(&mut halo, self.width, self.height, radius);
             }
@@ -76,13 +78,13 @@ impl Canvas {
         }
     }
 
-    /// As bytes of red, green and blue.
+    /// Returns the picture as bytes of red, green and blue.
     pub fn rgb(&self) -> Vec<u8> {
         let [warm, cool] = &self.light;
         warm.iter().zip(cool).flat_map(|(&warm, &cool)| colour([warm, cool])).collect()
     }
 
-    /// As indices into [`palette`].
+    /// Returns the picture as indices into [`palette`].
     pub fn indices(&self) -> Vec<u8> {
         let [warm, cool] = &self.light;
         let pixels = warm.iter().zip(cool).enumerate();
@@ -94,7 +96,7 @@ impl Canvas {
     }
 }
 
-/// The 256 colours that [`Canvas::indices`] refers to.
+/// Returns the 256 colours for [`Canvas::indices`].
 pub fn palette() -> Vec<u8> {
     let light = |level: usize| {
         let seen = level as f32 / (LEVELS - 1) as f32;
@@ -103,7 +105,7 @@ pub fn palette() -> Vec<u8> {
     (0..LEVELS * LEVELS).flat_map(|index| colour([light(index / LEVELS), light(index % LEVELS)])).collect()
 }
 
-/// How bright light appears: in proportion where there is little of it, and never above 1.
+/// Returns the brightness of light: proportional if there is little of it, and never above 1.
 fn seen(light: f32) -> f32 {
     (1.0 - (-light).exp()).sqrt()
 }
@@ -115,19 +117,19 @@ fn colour(light: [f32; 2]) -> [u8; 3] {
     })
 }
 
-/// The level of a hue, rounded up where the pattern says so.
+/// Returns the level of a hue, rounded up at some pixels of the pattern.
 fn level(light: f32, threshold: f32) -> usize {
     let exact = seen(light) * (LEVELS - 1) as f32;
-    // What is almost dark is dark, not a scatter of dots.
+    // Nearly dark pixels are dark, without a scatter of dots.
     if exact < 0.4 { 0 } else { ((exact + threshold) as usize).min(LEVELS - 1) }
 }
 
-/// From 0 to 1, well mixed among neighbours: interleaved gradient noise.
+/// Returns a threshold from 0 to 1 that differs between neighbours: interleaved gradient noise.
 fn threshold(x: usize, y: usize) -> f32 {
     (52.982_918 * (0.067_110_56 * x as f32 + 0.005_837_15 * y as f32).fract()).fract()
 }
 
-/// Makes each pixel the mean of those within the radius, along both axes.
+/// Replaces each pixel by the mean of those within the radius, along both axes.
 fn blur(light: &mut [f32], width: usize, height: usize, radius: usize) {
     let mut line = Vec::new();
     let lines = (0..height).map(|y| (y * width, 1, width)).chain((0..width).map(|x| (x, width, height)));

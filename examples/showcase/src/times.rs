@@ -1,13 +1,13 @@
-//! How long something took, over and over.
+//! The durations of a repeated task.
 
 use std::time::{Duration, Instant};
 
-/// How long something took, each time that it was done.
+/// The duration of each repetition.
 #[derive(Clone, Debug, Default)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// Does it, and notes how long that took.
+    /// Runs `f` and records its duration.
     pub fn clock<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
@@ -15,12 +15,12 @@ impl Times {
         result
     }
 
-    /// Notes a time that was taken elsewhere.
+    /// Records a duration that was measured elsewhere.
     pub fn push(&mut self, time: Duration) {
         self.0.push(time);
     }
 
-    /// The middle one, the later of two; zero when there is none.
+    /// Returns the median, the later of two, or zero if there is none.
     pub fn median(&self) -> Duration {
         let mut times = self.0.clone();
         times.sort_unstable();

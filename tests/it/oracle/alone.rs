@@ -1,4 +1,4 @@
-//! The time in which somebody has `&mut` of the arena, and how the arena ends.
+//! The phase with exclusive access, and how the arena ends.
 
 use atomicarena::{AtomicArena, IndexError, Storage};
 
@@ -8,7 +8,7 @@ use super::look::numbers;
 use super::op::{Alone, End, Many};
 use super::value::{DEFAULT, Value, catch, live, panic_as_planned, with_drop_fuse};
 
-/// Does one thing; with `look` all that can be seen is looked at afterwards.
+/// Performs one operation. With `look`, everything visible is checked afterwards.
 pub(crate) fn op<T: Value, S: Storage<T>>(
     arena: &mut AtomicArena<T, S>,
     oracle: &mut Oracle,
@@ -18,7 +18,7 @@ pub(crate) fn op<T: Value, S: Storage<T>>(
 ) {
     oracle.settle();
     match what {
-        // The second is done by who owns the arena.
+        // The caller, which owns the arena, performs `InOrder`.
         Alone::Look | Alone::InOrder => {}
         Alone::Get(index) => get(arena, oracle, index % (oracle.capacity() + 1)),
         Alone::GetKey(which) => get_keyed(arena, oracle, keys, which),
@@ -118,14 +118,14 @@ fn so_many<T: Value, S: Storage<T>, const N: usize>(
                 assert!(value.shows(oracle.value(index).unwrap()));
                 rewrite(*value, oracle, index);
             }
-            // They were there at once, and none is another.
+            // All references existed at once, and no two were equal.
             assert!(got.iter().zip(indices).all(|(value, index)| value.shows(oracle.value(index).unwrap())));
         }
         Err(error) => assert_eq!(Some(error), wrong, "{indices:?}"),
     }
 }
 
-/// Writes to a value. That it is published does not hinder who has `&mut`.
+/// Writes to a value. With exclusive access this is possible even if it is published.
 fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     let tag = oracle.tag();
     value.set(tag);
@@ -135,7 +135,7 @@ fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     }
 }
 
-/// Takes some from both ends of what must be `want`, and returns what is left of that.
+/// Takes some values from both ends, compares them with `want`, and returns the rest of it.
 fn both_ends<I: DoubleEndedIterator + ExactSizeIterator>(
     iter: &mut I,
     mut want: Vec<(usize, u32)>,
@@ -269,7 +269,7 @@ fn reset<T: Value, S: Storage<T>>(
 fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, publish: bool) {
     oracle.compact();
     let all = &mut *arena;
-    // Drops nothing: the first drop would panic.
+    // Drops nothing, because the first drop would panic.
     let slice = with_drop_fuse(Some(0), move || all.compact()).expect("a value was dropped");
     assert_eq!(slice.len(), oracle.bound);
     for (index, value) in slice.iter_mut().enumerate() {
@@ -287,24 +287,25 @@ fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut 
     }
 }
 
-/// No byte that was ever written is there. The arena is empty.
+/// Checks that no byte that was ever written is left. The arena is empty.
 fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle) {
     let mut all = arena.reserve_up_to(usize::MAX);
     let first = all.as_mut_ptr();
     oracle.highest = oracle.capacity();
     for (index, _) in oracle.written.iter().enumerate().filter(|(_, written)| **written) {
         for byte in 0..size_of::<T>() {
-            // SAFETY: within the slots, which are ours. Something was written there, so at least the zeros were.
+            // SAFETY: within the slots, which are exclusively borrowed. They were written, at least
+            // with zeros.
             let byte = unsafe { first.add(index).cast::<u8>().add(byte).read() };
             assert_eq!(byte, 0, "slot {index} was not zeroed");
         }
     }
 }
 
-/// How an arena becomes a vector, by way of a boxed slice or not.
+/// How an arena becomes a vector, directly or through a boxed slice.
 pub(crate) type IntoVec<T, S> = fn(AtomicArena<T, S>, bool) -> Vec<T>;
 
-/// Looks at all there is, and ends the arena: only what was leaked lives on.
+/// Checks everything, and ends the arena. Only leaked values stay alive.
 pub(crate) fn end<T: Value, S: Storage<T>>(
     mut arena: AtomicArena<T, S>,
     oracle: &mut Oracle,

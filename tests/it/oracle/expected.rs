@@ -1,62 +1,65 @@
-//! The oracle: what a plain vector of slots says the arena must do.
+//! The oracle: a plain vector of slots that predicts what the arena must do.
 
 use std::ops::Range;
 
-/// How many slots a shard takes from the cursor, where shards are forced.
+/// The number of slots that a shard takes from the cursor if shards are forced.
 const SHARD: usize = 2;
 
-/// What a slot holds.
+/// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Slot {
     /// At or above the cursor.
     Free,
-    /// Below it, given back. May be in the hands of a call or a `Local` that has not yet shown which it took.
+    /// Below the cursor, and returned. A call or a `Local` may have taken it without having shown
+    /// which slot it took.
     Vacant,
-    /// Below it, in a shard, and nobody's.
+    /// Below the cursor, in a shard, and unused.
     InShard,
-    /// In a handle or a call, without a value that is anybody else's.
+    /// In a handle or a call, without a value outside it.
     Held,
     Owned(u32),
     Published(u32),
 }
 
-/// What a request was given.
+/// The result of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Run(Range<usize>),
-    /// One of the vacant slots: the contract does not say which.
+    /// One of the vacant slots. The contract does not say which one.
     SomeVacant,
 }
 
 #[derive(Debug)]
 pub(crate) struct Oracle {
     pub(crate) slots: Vec<Slot>,
-    /// The cursor: what was handed out lies below.
+    /// The cursor. All slots that were handed out are below it.
     pub(crate) bound: usize,
-    /// Whether single slots come from a shard, two at a time. There is one thread, so there is one shard.
+    /// Whether single slots come from a shard, two at a time. There is one thread, so there is one
+    /// shard.
     has_shard: bool,
-    /// What is left in it. Lies right below where the cursor was when the shard was filled.
+    /// The rest of the shard. It is directly below the position of the cursor at the last refill.
     shard: Range<usize>,
-    /// Whether the shard was asked for a slot since `&mut` was last there: then the cursor only rises, and what goes back
-    /// becomes vacant.
+    /// Whether a slot was requested from the shard since the last exclusive access. If so, the
+    /// cursor only rises, and returned slots become vacant.
     in_use: bool,
-    /// How many of the vacant slots are in somebody's hands.
+    /// The number of vacant slots that a call or a `Local` has taken without showing which.
     hidden: usize,
-    /// Runs whose handle was forgotten since `&mut` was last there.
+    /// Runs whose handle was leaked since the last exclusive access.
     leaked_runs: Vec<Range<usize>>,
-    /// How many of the hidden slots were in such a handle.
+    /// The number of hidden slots that were in such a handle.
     leaked_vacant: usize,
-    /// Values that nobody will drop.
+    /// Leaked values.
     pub(crate) leaked: usize,
     /// Values in reservations.
     pub(crate) reserved: usize,
-    /// Slots that were ever written to.
+    /// The slots that were ever written.
     pub(crate) written: Vec<bool>,
-    /// The highest that the cursor ever stood.
+    /// The highest position of the cursor so far.
     pub(crate) highest: usize,
-    /// Handles with slots of their own, and calls that have one inside; leaked ones, until `&mut` is there.
+    /// Handles with slots, and calls that use one internally. Leaked handles count until exclusive
+    /// access.
     pub(crate) handles: usize,
-    /// How often it was emptied, or its values numbered anew.
+    /// The number of times that the arena was emptied or that its values got new indices.
     pub(crate) epoch: usize,
     tags: u32,
 }
@@ -86,7 +89,7 @@ impl Oracle {
         self.slots.len()
     }
 
-    /// A tag that nothing carries yet.
+    /// Returns a tag that no value has yet.
     pub(crate) fn tag(&mut self) -> u32 {
         self.tags += 1;
         self.tags
@@ -96,19 +99,19 @@ impl Oracle {
         (0..n).map(|_| self.tag()).collect()
     }
 
-    // ---- what it predicts
+    // ---- predictions
 
-    /// Vacant slots that can be had.
+    /// The number of vacant slots that can be allocated.
     pub(crate) fn vacant(&self) -> usize {
         self.slots.iter().filter(|&&slot| slot == Slot::Vacant).count() - self.hidden
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.bound - self.left_over()
+        self.bound - self.free_below_cursor()
     }
 
-    /// Slots below the cursor that can be had, one by one.
-    pub(crate) fn left_over(&self) -> usize {
+    /// The number of slots below the cursor that single requests can get.
+    pub(crate) fn free_below_cursor(&self) -> usize {
         self.shard.len() + self.vacant()
     }
 
@@ -131,17 +134,17 @@ impl Oracle {
         }
     }
 
-    /// The values, with their indices, in index order.
+    /// The values with their indices, in index order.
     pub(crate) fn values(&self) -> Vec<(usize, u32)> {
         (0..self.capacity()).filter_map(|index| Some((index, self.value(index)?))).collect()
     }
 
-    /// How many values live: in slots, in reservations, and those that nobody will drop.
+    /// The number of values alive: in slots, in reservations, and leaked.
     pub(crate) fn live(&self) -> usize {
         self.values().len() + self.reserved + self.leaked
     }
 
-    // ---- taking and giving back, shared
+    // ---- taking and returning slots, shared
 
     pub(crate) fn take_one(&mut self) -> Option<Place> {
         if self.has_shard && self.shard.is_empty() {
@@ -151,11 +154,11 @@ impl Oracle {
         } else if !self.has_shard && self.bound < self.capacity() {
             return Some(Place::Run(self.take_from_cursor(1)));
         }
-        self.take_left_over()
+        self.take_below_cursor()
     }
 
-    /// One slot, where nothing is left at the cursor, or not looked for there.
-    pub(crate) fn take_left_over(&mut self) -> Option<Place> {
+    /// Takes one slot if the cursor has none, or without asking the cursor.
+    pub(crate) fn take_below_cursor(&mut self) -> Option<Place> {
         if let Some(index) = self.shard.next() {
             self.slots[index] = Slot::Held;
             return Some(Place::Run(index..index + 1));
@@ -173,7 +176,7 @@ impl Oracle {
         Some(Place::SomeVacant)
     }
 
-    /// `Err` is how many were left.
+    /// Takes a run. The error is the number of slots left at the cursor.
     pub(crate) fn take_run(&mut self, len: usize) -> Result<Place, usize> {
         let left = self.capacity() - self.bound;
         match len {
@@ -188,12 +191,12 @@ impl Oracle {
         let left = self.capacity() - self.bound;
         match (len, left) {
             (0, _) => self.nothing(),
-            (_, 0) => self.take_left_over().unwrap_or_else(|| self.nothing()),
+            (_, 0) => self.take_below_cursor().unwrap_or_else(|| self.nothing()),
             _ => Place::Run(self.take_from_cursor(len.min(left))),
         }
     }
 
-    /// A run of none, which lies at the end.
+    /// An empty run, whose index is the capacity.
     fn nothing(&self) -> Place {
         Place::Run(self.capacity()..self.capacity())
     }
@@ -209,7 +212,7 @@ impl Oracle {
         run
     }
 
-    /// The arena shows where it has put a run: there it must have been free.
+    /// Checks where the arena has placed a run: the slots must have been free.
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
@@ -217,7 +220,7 @@ impl Oracle {
                 run
             }
             Place::SomeVacant => {
-                assert_eq!(self.slots[first], Slot::Vacant, "slot {first} was handed out, and was not free");
+                assert_eq!(self.slots[first], Slot::Vacant, "slot {first} was handed out, but it was not free");
                 self.slots[first] = Slot::Held;
                 self.hidden -= 1;
                 first..first + 1
@@ -225,7 +228,8 @@ impl Oracle {
         }
     }
 
-    /// Where the place is not known, the cursor tells: it has gone back to `bound` if the slot was the one below it.
+    /// If the slot is not known, the cursor tells: it is at `bound` if the slot was the one below
+    /// the cursor.
     pub(crate) fn give_back(&mut self, place: Place, bound: usize) {
         match place {
             Place::Run(run) => self.give_back_run(run),
@@ -250,23 +254,24 @@ impl Oracle {
     }
 
     pub(crate) fn put(&mut self, index: usize, slot: Slot) {
-        assert_eq!(self.slots[index], Slot::Held, "slot {index} is filled by who does not hold it");
+        assert_eq!(self.slots[index], Slot::Held, "slot {index} is filled without being held");
         self.slots[index] = slot;
         self.written[index] = true;
     }
 
-    /// A handle was forgotten that had this run.
+    /// Records that a handle with this run was leaked.
     pub(crate) fn leak(&mut self, place: Place) {
         match place {
             Place::Run(run) => self.leaked_runs.push(run),
-            // Nobody can say which: it stays in nobody's hands, and will be found vacant.
+            // It is unknown which slot this is. It stays hidden, and will be found vacant.
             Place::SomeVacant => self.leaked_vacant += 1,
         }
     }
 
-    // ---- with `&mut`
+    // ---- exclusive access
 
-    /// Leaked runs and what is left in the shard become vacant, and the cursor is drawn back over the vacant slots below it.
+    /// Makes leaked runs and the rest of the shard vacant, and retracts the cursor over the vacant
+    /// slots below it.
     pub(crate) fn settle(&mut self) {
         assert_eq!(self.hidden, self.leaked_vacant);
         (self.hidden, self.leaked_vacant, self.handles) = (0, 0, 0);
@@ -286,7 +291,7 @@ impl Oracle {
         }
     }
 
-    /// No slot has a value.
+    /// Removes all values.
     pub(crate) fn empty(&mut self) {
         self.settle();
         self.slots.fill(Slot::Free);
@@ -294,7 +299,7 @@ impl Oracle {
         self.epoch += 1;
     }
 
-    /// The values lie side by side from the first slot on, each owned, and under a new index.
+    /// Moves the values to the first slots. Each is owned, with a new index.
     pub(crate) fn compact(&mut self) {
         let values = self.values();
         self.empty();
@@ -304,7 +309,7 @@ impl Oracle {
         }
     }
 
-    /// From now on single slots come from the cursor.
+    /// Takes single slots from the cursor from now on.
     pub(crate) fn disable(&mut self) {
         self.settle();
         self.has_shard = false;

@@ -1,5 +1,5 @@
-//! A shared arena and its oracle, and what needs no handle that stays open. User code that the arena calls works here
-//! too, in the middle of the operation that called it.
+//! A shared arena and its oracle, and the operations that need no open handle. User code that the
+//! arena calls operates here too, in the middle of the operation that called it.
 
 use atomicarena::{AtomicArena, Full, Iter, Reservation, Storage};
 
@@ -10,20 +10,20 @@ use super::lying::{Log, LyingIter};
 use super::op::{Act, Bulk, Inner, Method, One, Probe};
 use super::value::{Value, catch, panic_as_planned, with_clone_fuse};
 
-/// No vector is longer.
+/// No vector is longer than this.
 const LONGEST: usize = 300;
 
 pub(crate) struct Ground<'a, 'o, T, S: Storage<T>> {
     pub(crate) arena: &'a AtomicArena<T, S>,
     pub(crate) oracle: &'o mut Oracle,
     pub(super) keys: &'o mut Keys<T>,
-    /// References to owned values, each with its index, kept as long as the arena is shared.
+    /// References to owned values with their indices, kept as long as the arena is shared.
     pub(super) owned: Vec<(usize, &'a mut T)>,
     /// References to published values.
     pub(super) seen: Vec<(usize, &'a T)>,
-    /// An iterator that was made at some time, and what it has not yet gone through.
+    /// An iterator that was created earlier, and the indices that it has yet to visit.
     pub(super) iter: Option<(Iter<'a, T>, std::ops::Range<usize>)>,
-    /// How often all was looked at.
+    /// The number of full inspections so far.
     pub(super) looks: usize,
 }
 
@@ -93,8 +93,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// The closure returns a value, or fails with one, or does not return. On a full arena it comes back, and was not
-    /// called.
+    /// Passes a closure that returns a value, fails with one, or panics. On a full arena the
+    /// closure is returned without being called.
     pub(crate) fn alloc_try_with(&mut self, fails: bool, act: Act) {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut calls = 0;
@@ -164,7 +164,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// What copies a slice, as far as this type has it.
+    /// Calls the methods that copy a slice, if this type has them.
     fn copied(&mut self, len: usize, store: fn(&'a AtomicArena<T, S>, &[T]) -> super::value::Slice<'a, T>) {
         let tags = self.oracle.tags(len.min(LONGEST));
         let src = values(&tags);
@@ -222,17 +222,17 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             let got = arena.alloc_from_iter(iter);
             got.map_err(|full| {
                 let numbers = numbers(&full);
-                // The iterator comes back; what was asked of it is in the log.
+                // The iterator is returned. The calls that it received are in the log.
                 let LyingIter { .. } = full.into_inner();
                 numbers
             })
         });
         self.oracle.handles -= inside;
-        assert_eq!(log.asked_len.get(), 1, "the length is asked for once");
+        assert_eq!(log.asked_len.get(), 1, "the length is read once");
         match (done, want) {
             (Some(Ok(slice)), Ok(place)) => {
                 assert_eq!(log.tags.len(), bulk.len.min(bulk.given));
-                assert_eq!(log.calls, bulk.len.min(bulk.given + 1), "asked for more than fits, or after the end");
+                assert_eq!(log.calls, bulk.len.min(bulk.given + 1), "more items requested than fit, or after the end");
                 self.keep_slice(place, slice, &log.tags);
             }
             (Some(Err(numbers)), Err(left)) => {
@@ -263,7 +263,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let tags = self.oracle.tags(len.min(LONGEST));
         let (arena, src) = (self.arena, values::<T>(&tags));
         let left = self.oracle.capacity() - self.oracle.bound;
-        let fits = if left == 0 { self.oracle.left_over().min(1) } else { left }.min(src.len());
+        let fits = if left == 0 { self.oracle.free_below_cursor().min(1) } else { left }.min(src.len());
         let place = self.oracle.take_up_to(src.len());
         let done = with_clone_fuse(fuse, || arena.alloc_prefix_clone(&src));
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
@@ -273,7 +273,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// `len` values, with these tags, were to be stored.
+    /// Checks that `len` values with these tags were to be stored.
     fn stored(
         &mut self,
         got: Result<&'a mut [T], (usize, usize)>,
@@ -288,7 +288,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// A panic left nothing of a request of which so many values were made.
+    /// Checks that a panic has left nothing of a request for which `made` values were created.
     fn gave_up(&mut self, want: Result<Place, usize>, made: usize) {
         let place = want.expect("user code was called, and there was no room");
         if let Place::Run(run) = &place {
@@ -325,14 +325,14 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         look_at_numbers(self.arena, self.oracle);
     }
 
-    /// A `Local` that is made and dropped between two steps of another operation.
+    /// Creates and drops a `Local` between two steps of another operation.
     fn brief_local(&mut self) {
         let mut local = self.arena.local();
         let tag = self.oracle.tag();
         let (start, capacity) = (self.oracle.bound, self.oracle.capacity());
         let got = local.alloc(T::new(tag));
         let place = match self.arena.index_bound() - start {
-            0 if start == capacity => self.oracle.take_left_over(),
+            0 if start == capacity => self.oracle.take_below_cursor(),
             len => {
                 assert!((1..=((capacity - start) / 16).max(1)).contains(&len), "a run of {len}");
                 Some(Place::Run(self.oracle.take_from_cursor(len)))
@@ -340,7 +340,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         };
         match (got, place) {
             (Ok(value), Some(place)) => {
-                // What it took beyond the one goes back at once.
+                // The slots beyond the first are returned at once.
                 drop(local);
                 self.keep_slice(place, std::slice::from_mut(value), &[tag]);
             }
@@ -349,12 +349,12 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// Takes every free slot, one by one: that many there are, and no more.
+    /// Takes every free slot one by one, and checks that there are exactly as many as predicted.
     pub(crate) fn probe(&mut self, probe: Probe) {
         let mut runs = Vec::new();
         let free = self.oracle.remaining();
         for _ in 0..free {
-            let run = self.arena.reserve(1).expect("a slot is free, and is not to be had");
+            let run = self.arena.reserve(1).expect("a free slot was refused");
             let place = self.oracle.take_one().unwrap();
             runs.push((self.oracle.resolve(place, run.first_index()), run));
         }
@@ -387,7 +387,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         self.keep_published(Place::Run(run), index, &slice[0], tag);
     }
 
-    // ---- what was stored
+    // ---- stored values
 
     pub(crate) fn keep_owned(&mut self, place: Place, value: &'a mut T, tag: u32) {
         let index = self.arena.index_of(value).expect("it lies in a slot");
@@ -415,7 +415,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         self.seen.push((index, value));
     }
 
-    /// A slice was stored, or a part of what was asked for; the rest has gone back.
+    /// Records a stored slice, which may be shorter than requested. The rest was returned.
     fn keep_slice(&mut self, place: Place, slice: &'a mut [T], tags: &[u32]) {
         assert_eq!(slice.len(), tags.len());
         let Some(first) = slice.first() else {
@@ -429,7 +429,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         self.oracle.give_back_run(first + tags.len()..run.end);
     }
 
-    /// Writes to an owned value through the reference that its owner has.
+    /// Writes to an owned value through the reference of its owner.
     pub(crate) fn touch(&mut self, which: usize) {
         let Some(which) = which.checked_rem(self.owned.len()) else { return };
         let tag = self.oracle.tag();
@@ -439,7 +439,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     }
 }
 
-/// What was requested, and what remained.
+/// The numbers of requested and remaining slots.
 fn numbers<V>(full: &Full<V>) -> (usize, usize) {
     (full.requested(), full.remaining())
 }

@@ -1,19 +1,19 @@
-//! Keys of every epoch, and of other arenas: each leads to the value that it was made for, or to none.
+//! Keys of every epoch and of other arenas. Each finds the value that it was created for, or none.
 
 use atomicarena::{AtomicArena, Key, Storage};
 
 use super::expected::Oracle;
 use super::value::Value;
 
-/// So many are tried after each step, in turn.
+/// The number of keys tried after each step, in turn.
 const AT_A_TIME: usize = 16;
 
-/// So many are made in each of the other arenas.
+/// The number of keys created in each other arena.
 const STRANGERS: u32 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Keys<T> {
-    /// Each with the oracle's number of its epoch; `None` for those of other arenas.
+    /// Each key with the oracle's number of its epoch, or `None` for a key of another arena.
     all: Vec<(Option<usize>, Key<T>)>,
     turn: usize,
 }
@@ -23,11 +23,11 @@ impl<T: Value> Keys<T> {
         Keys { all: Vec::new(), turn: 0 }
     }
 
-    /// Keeps the key of a value that is published now.
+    /// Keeps the key of a value that was just published.
     pub(crate) fn keep(&mut self, oracle: &Oracle, key: Key<T>) {
         if let Some(&(epoch, before)) = self.all.iter().rev().find(|(epoch, _)| epoch.is_some()) {
             let same = epoch == Some(oracle.epoch);
-            // By epoch, and then by index.
+            // Ordered by epoch, and then by index.
             let order = if same { before.index().cmp(&key.index()) } else { std::cmp::Ordering::Less };
             assert_eq!((before.cmp(&key), before == key), (order, order.is_eq()), "{before:?} and {key:?}");
         }
@@ -40,7 +40,8 @@ impl<T: Value> Keys<T> {
         }
     }
 
-    /// Makes keys in another arena, which knows none of those that were made before, and which is gone afterwards.
+    /// Creates keys in another arena, in which no earlier key finds a value. That arena is then
+    /// dropped.
     pub(crate) fn make_strangers(&mut self) {
         let other = AtomicArena::with_capacity(STRANGERS as usize);
         for tag in 0..STRANGERS {
@@ -54,7 +55,7 @@ impl<T: Value> Keys<T> {
         assert!(own.iter().all(|&(_, key)| other.get_keyed(key).is_some()));
     }
 
-    /// Where the key numbered so leads.
+    /// Returns the key with this number, and the tag that it must find.
     pub(crate) fn pick(&self, oracle: &Oracle, which: usize) -> Option<(Key<T>, Option<u32>)> {
         let &(epoch, key) = self.all.get(which.checked_rem(self.all.len())?)?;
         let now = epoch == Some(oracle.epoch);
@@ -63,7 +64,7 @@ impl<T: Value> Keys<T> {
         Some((key, tag))
     }
 
-    /// Tries some of them.
+    /// Tries some of the keys.
     pub(crate) fn look<S: Storage<T>>(&mut self, arena: &AtomicArena<T, S>, oracle: &Oracle) {
         for _ in 0..AT_A_TIME.min(self.all.len()) {
             self.turn += 1;

@@ -1,5 +1,5 @@
-//! What a shared arena shows: its numbers, its slots one by one, as ranges and through iterators, and the values behind
-//! every reference that it has lent.
+//! Everything that a shared arena shows: its numbers, its slots one by one, as ranges and through
+//! iterators, and the values behind all references that it has lent.
 
 use atomicarena::{AtomicArena, Storage};
 
@@ -7,7 +7,7 @@ use super::expected::{Oracle, Slot};
 use super::ground::Ground;
 use super::value::{Value, live, message_of};
 
-/// What an arena says of itself.
+/// The numbers that the arena reports.
 pub(super) fn numbers<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Oracle) {
     assert_eq!(arena.capacity(), oracle.capacity());
     assert_eq!(arena.index_bound(), oracle.bound, "the cursor");
@@ -18,7 +18,7 @@ pub(super) fn numbers<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Orac
     let stats = arena.stats();
     assert_eq!(
         (stats.capacity, stats.count, stats.vacant, stats.handles, stats.resets),
-        (oracle.capacity(), oracle.count(), oracle.left_over(), oracle.handles, oracle.epoch as u64)
+        (oracle.capacity(), oracle.count(), oracle.free_below_cursor(), oracle.handles, oracle.epoch as u64)
     );
     let written = oracle.written.iter().rposition(|&written| written).map_or(0, |last| last + 1);
     let high_water = written.max(oracle.bound)..=oracle.highest;
@@ -48,7 +48,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         }
     }
 
-    /// `arena[index]` is what `get` finds, or panics and says which index that was.
+    /// Indexing finds what `get` finds, or panics with a message that names the index.
     pub(crate) fn index(&self, which: usize) {
         let (arena, index) = (self.arena, which % (self.oracle.capacity() + 2));
         match (message_of(|| &arena[index]), self.oracle.published(index)) {
@@ -61,12 +61,12 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         }
     }
 
-    /// All that can be seen through `&`.
+    /// Checks everything that is visible through `&`.
     pub(crate) fn look(&mut self) {
         self.looks += 1;
         numbers(self.arena, self.oracle);
         if T::COUNTED {
-            assert_eq!(live(), self.oracle.live(), "values that live");
+            assert_eq!(live(), self.oracle.live(), "values alive");
         }
         self.look_at_slots();
         self.look_at_ranges();
@@ -86,7 +86,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
             assert_eq!(got.is_some(), want.is_some(), "slot {index} is visible, or is not");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
-            // Not always: there are epochs without a key.
+            // Not at every step, so that some epochs have no key.
             if self.looks % 4 == 0 {
                 let key = self.arena.key_at(index);
                 assert_eq!(key.map(|key| key.index()), want.map(|_| index));
@@ -130,7 +130,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
     }
 }
 
-/// Compares what an iterator gives with indices and tags.
+/// Compares the items of an iterator with indices and tags.
 trait EqByTag {
     fn eq_by_tag(self, want: impl Iterator<Item = (usize, u32)>) -> bool;
 }

@@ -1,4 +1,5 @@
-//! An iterator that lies about its length, and that uses the arena, or panics, before one of its values.
+//! An iterator that reports a wrong length, and that uses the arena or panics before one of its
+//! values.
 
 use std::cell::Cell;
 
@@ -8,7 +9,7 @@ use super::ground::Ground;
 use super::op::Act;
 use super::value::Value;
 
-/// What was asked of the iterator, and what it gave.
+/// The calls that the iterator received, and the values that it yielded.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) calls: usize,
@@ -19,11 +20,11 @@ pub(crate) struct Log {
 pub(crate) struct LyingIter<'g, 'a, 'o, T: Value, S: Storage<T>> {
     pub(crate) ground: &'g mut Ground<'a, 'o, T, S>,
     pub(crate) log: &'g mut Log,
-    /// What `len` says when it is asked first. Asked again it says something else.
+    /// The first result of `len`. Later results differ.
     pub(crate) says: usize,
-    /// How many values there are.
+    /// The number of values.
     pub(crate) has: usize,
-    /// Which call of `next` does `act` first.
+    /// The number of the `next` call that runs `act` first.
     pub(crate) at: usize,
     pub(crate) act: Act,
 }
@@ -36,7 +37,7 @@ impl<T: Value, S: Storage<T>> Iterator for LyingIter<'_, '_, '_, T, S> {
         if self.log.calls == self.at + 1 {
             self.ground.act(self.act);
         }
-        // Not fused: after the end it would go on.
+        // The iterator is not fused: it would continue after its end.
         (self.log.calls != self.has + 1).then(|| {
             let tag = self.ground.oracle.tag();
             self.log.tags.push(tag);

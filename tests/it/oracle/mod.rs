@@ -1,23 +1,25 @@
-//! Programs of random operations, each run against an arena and against a plain vector of slots, the oracle.
+//! Programs of random operations. Each runs against an arena and against a plain vector of slots,
+//! the oracle.
 //!
-//! The oracle knows of every slot whether it is free, vacant, held by a handle, owned or published, and with which
-//! value. It predicts what every method returns: where the cursor stands, which requests fail and with which numbers,
-//! what is visible to whom, how many values live (so that each is dropped exactly once, or was leaked by a handle that
-//! was forgotten), and, when every free slot is asked for one by one, that exactly those are to be had. Two things the
-//! contract leaves open, and the oracle learns them from the results: which vacant slot is taken (it must have been
-//! vacant), and how long a run of a `Local` is (at most its share).
+//! The oracle knows whether each slot is free, vacant, held by a handle, owned or published, and
+//! with which value. It predicts the result of every method: the position of the cursor, which
+//! requests fail and with which numbers, which values are visible, and how many values are alive.
+//! So each value is dropped exactly once, unless a leaked handle leaked it. When a program takes
+//! every free slot one by one, exactly those slots must be available. The contract leaves two
+//! things open, which the oracle learns from the results: which vacant slot is taken (it must have
+//! been vacant), and the length of a run of a `Local` (at most its share).
 //!
-//! Keys are kept over all epochs, and with them some of other arenas: after every step each must lead to its own value, or
-//! to none.
+//! Keys are kept over all epochs, together with some keys of other arenas. After every step each
+//! key must find its own value or none.
 //!
-//! Where shards are forced, single slots come from a shard, two at a time; what goes back then becomes vacant, and a run may
-//! be refused although that many slots remain. One thread runs, so the oracle knows which slots lie in the shard, and no
-//! number is any less exact.
+//! If shards are forced, single slots come from a shard, two at a time. Returned slots then become
+//! vacant, and a run may be refused although enough slots remain. Only one thread runs, so the
+//! oracle knows which slots are in the shard, and its numbers stay exact.
 //!
-//! User code misbehaves as told: closures, iterators, clones and drops panic, closures and iterators use the arena
-//! that is calling them, iterators lie about their length.
+//! User code misbehaves as the program says: closures, iterators, clones and drops panic, closures
+//! and iterators use the arena that calls them, and iterators report a wrong length.
 //!
-//! The same engine runs under a fuzzer, in `fuzz/`.
+//! The fuzzer in `checks/fuzz` runs the same programs.
 
 mod alone;
 mod ground;
@@ -42,20 +44,21 @@ use op::{Alone, Op};
 use shared::Shared;
 pub(crate) use value::{Counted, Plain, Value};
 
-/// Whether every arena on the heap and every mapped one has two shards, with runs of two slots, in use from the first slot on.
+/// Whether every heap arena and every mapped arena has two active shards from the first slot on,
+/// with runs of two slots.
 pub(crate) const SHARDS_FORCED: bool = cfg!(all(shards = "forced", target_pointer_width = "64"));
 
-/// Runs a program on an arena of the heap.
+/// Runs a program on a heap arena.
 pub(crate) fn run<T: Value>(program: &Program) {
     run_in(AtomicArena::<T>::with_capacity(program.capacity), program, SHARDS_FORCED, slots_into_vec);
 }
 
-/// Runs a program on an arena of the heap that is in order from the beginning.
+/// Runs a program on a heap arena that is `in_order` from the beginning.
 pub(crate) fn run_in_order<T: Value>(program: &Program) {
     run_in(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program, false, slots_into_vec);
 }
 
-/// Runs a program on this arena, which is empty, and has no shards.
+/// Runs a program on the given arena, which is empty and has no shards.
 pub(crate) fn run_on<T: Value, S: Storage<T>>(arena: AtomicArena<T, S>, program: &Program) {
     run_in(arena, program, false, |arena, _| arena.into_iter().collect());
 }

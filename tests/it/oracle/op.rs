@@ -1,54 +1,56 @@
-//! What can be done to an arena, and how four bytes spell it.
+//! The operations on an arena, and their encoding in four bytes.
 //!
-//! A program is a list of four-byte words, so that the shrinking of a property test and the mutations of a fuzzer
-//! work on whole operations: a word left out is an operation left out, and every word means something.
+//! A program is a list of four-byte words, so that the shrinking of a property test and the
+//! mutations of a fuzzer affect whole operations. Removing a word removes an operation, and every
+//! word encodes one.
 
-/// How many handles of a kind are open at a time at the most.
+/// The number of open handles of each kind, at most.
 pub(crate) const HANDLES: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     One(One, Act),
-    /// One value, made by a closure that may fail.
+    /// Stores one value, created by a closure that may fail.
     TryWith {
         fails: bool,
         act: Act,
     },
-    /// One value, published with a key that is kept over all epochs.
+    /// Publishes one value with a key, which is kept over all epochs.
     Keyed,
     Bulk(Bulk),
-    /// A reservation; the one that was open under this number is finished before.
+    /// Opens a reservation, after finishing the one with the same number.
     Reserve {
         handle: usize,
         len: usize,
         up_to: bool,
     },
-    /// A step of a reservation, which is opened if it is not.
+    /// Performs a step of a reservation, which is opened if necessary.
     Step(usize, Step),
     EndRun(usize, EndRun),
-    /// A `Local`, with a ceiling or without; the one that was open under this number is dropped before.
+    /// Opens a `Local`, with or without a batch limit, after dropping the one with the same number.
     OpenLocal {
         handle: usize,
         batch: Option<usize>,
     },
-    /// A step of a `Local`, which is opened if it is not.
+    /// Performs a step of a `Local`, which is opened if necessary.
     InLocal(usize, One, Act),
     EndLocal {
         handle: usize,
         forget: bool,
     },
-    /// An iterator that stays open while others publish.
+    /// Opens an iterator that stays open while values are published.
     OpenIter,
     StepIter {
         back: bool,
     },
-    /// `arena[_]`, of a slot with a published value or without.
+    /// Indexes a slot with or without a published value.
     Index(usize),
-    /// Writes to a value that is owned.
+    /// Writes to an owned value.
     Touch(usize),
     /// Takes every free slot, one by one.
     Probe(Probe),
-    /// Ends what is shared, each handle being dropped or, where its bit is set, forgotten; then `&mut`.
+    /// Drops every handle, or leaks it if its bit in `forget` is set, and then uses exclusive
+    /// access.
     Alone {
         forget: u8,
         what: Alone,
@@ -56,7 +58,7 @@ pub(crate) enum Op {
     },
 }
 
-/// One value.
+/// A method for one value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum One {
     Alloc,
@@ -74,7 +76,7 @@ pub(crate) enum Act {
     ReenterAndPanic(Inner),
 }
 
-/// What user code does in the arena that is calling it.
+/// What user code does with the arena that calls it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Inner {
     Alloc,
@@ -87,14 +89,14 @@ pub(crate) enum Inner {
     Probe(Probe),
 }
 
-/// Many values: which method, how many, and what is done at one of them.
+/// A bulk method, its length, and what happens at one of the values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bulk {
     pub(crate) method: Method,
     pub(crate) len: usize,
-    /// For an iterator: how many values it really has.
+    /// For an iterator, the real number of values.
     pub(crate) given: usize,
-    /// Which value `act` comes before; for a clone, how many succeed.
+    /// The value before which `act` happens. For a clone, the number of clones that succeed.
     pub(crate) at: usize,
     pub(crate) act: Act,
 }
@@ -104,7 +106,7 @@ pub(crate) enum Method {
     Copy,
     Str,
     Clone,
-    /// Here the clone numbered `at` panics.
+    /// The clone with number `at` panics.
     ClonePanics,
     With,
     Iter,
@@ -128,27 +130,27 @@ pub(crate) enum Step {
 pub(crate) enum EndRun {
     Finish,
     Publish,
-    /// The drop numbered so panics.
+    /// The drop with this number panics.
     Drop(Option<usize>),
     Forget,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Probe {
-    /// The slots go back in the order in which they were taken.
+    /// The slots are returned in the order in which they were taken.
     GiveBack,
     GiveBackReversed,
-    /// Every other slot goes back, the others are published.
+    /// Every other slot is returned, and the others are published.
     Holes,
     Keep,
 }
 
-/// With `&mut`.
+/// Operations with exclusive access.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Alone {
     Look,
     Get(usize),
-    /// By one of the keys that were kept, of whichever epoch or arena.
+    /// Looks up one of the kept keys, of any epoch or arena.
     GetKey(usize),
     GetMany(Many),
     IterMut {
@@ -163,7 +165,7 @@ pub(crate) enum Alone {
     },
     Slice,
     PublishAll,
-    /// The call numbered `panic` panics.
+    /// The call with number `panic` panics.
     FillWith {
         panic: Option<usize>,
     },
@@ -173,7 +175,7 @@ pub(crate) enum Alone {
         zeroed: bool,
         fuse: Option<usize>,
     },
-    /// The values are numbered anew, and then published or not.
+    /// The values get new indices, and are then published or not.
     Compact {
         publish: bool,
     },
@@ -186,9 +188,9 @@ pub(crate) enum Alone {
 pub(crate) struct Many {
     pub(crate) len: usize,
     pub(crate) first: usize,
-    /// 0 names one slot again and again.
+    /// A step of 0 names one slot several times.
     pub(crate) step: usize,
-    /// Only slots that hold a value are counted.
+    /// Counts only slots that hold a value.
     pub(crate) held: bool,
 }
 
@@ -203,14 +205,14 @@ pub(crate) enum End {
         back: usize,
         fuse: Option<usize>,
     },
-    /// On the heap the slots become the vector, or a boxed slice.
+    /// On the heap, the slots become a vector or a boxed slice.
     IntoVec {
         boxed: bool,
         fuse: Option<usize>,
     },
 }
 
-/// A whole life of an arena.
+/// The whole life of an arena.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) capacity: usize,
@@ -227,7 +229,8 @@ impl Program {
             1 => End::Drop { fuse },
             _ => End::IntoVec { boxed: end % 4 == 3, fuse },
         };
-        // Small, so that much happens at the end; or so large that a `Local` gets runs of several slots.
+        // Small, so that much happens at the end, or so large that a `Local` gets runs of several
+        // slots.
         let capacity = match capacity {
             0..168 => 1 + usize::from(capacity % 24),
             168..244 => 64,
@@ -285,7 +288,7 @@ fn act(byte: u8) -> Act {
     }
 }
 
-/// Mostly a few; now and then what cannot fit, or what would wrap a sum.
+/// Mostly small, sometimes too large to fit, and sometimes so large that a sum would wrap.
 fn len(byte: u8) -> usize {
     match byte % 32 {
         few @ 0..24 => usize::from(few % 8),
@@ -313,7 +316,7 @@ fn bulk(a: u8, b: u8, c: u8) -> Bulk {
     Bulk { method, len: len(b), given: (len(b).min(300) + usize::from(b / 32)).saturating_sub(3), at, act: act(c) }
 }
 
-/// Which drop is to panic, if one is.
+/// The number of the drop that panics, if one does.
 fn fuse(byte: u8) -> Option<usize> {
     (byte % 8 > 4).then_some(usize::from(byte / 8 % 4))
 }
@@ -345,7 +348,7 @@ fn probe(byte: u8) -> Probe {
 
 fn alone(kind: u8, b: u8, c: u8) -> Alone {
     let (front, back) = (usize::from(b % 8), usize::from(b / 8 % 8));
-    // Around one and several turns of the epoch.
+    // Near one and several wraps of the epoch.
     const TIMES: [usize; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 48, 49, 50, 51, 52, 101, 255, 256];
     match (kind, b % 4) {
         (2 | 7, 0..2) => Alone::Compact { publish: c % 2 == 1 },

@@ -1,5 +1,5 @@
-//! The programs of the property tests: the same in every run, unless the environment asks for others
-//! (`PROPTEST_CASES`, `PROPTEST_RNG_SEED`).
+//! The programs of the property tests. They are the same in every run, unless the environment
+//! changes them (`PROPTEST_CASES`, `PROPTEST_RNG_SEED`).
 
 use atomicarena::{AtomicArena, StaticArena};
 use proptest::collection::vec;
@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use super::{Counted, Plain, Program, Value, run, run_in_order, run_on};
 
-/// Operations in a program at the most.
+/// The number of operations in a program, at most.
 const LONGEST: usize = if cfg!(miri) { 20 } else { 60 };
 
 fn programs() -> impl Strategy<Value = Program> {

@@ -1,5 +1,5 @@
-//! The time in which the arena is shared: up to three reservations and three locals are open in it at once, and their
-//! steps are mixed with each other and with everything else.
+//! The phase in which the arena is shared. Up to three reservations and three `Local`s are open at
+//! once, and their steps are interleaved with each other and with all other operations.
 
 use std::ops::Range;
 
@@ -18,38 +18,38 @@ pub(crate) struct Shared<'a, 'o, T: Value, S: Storage<T>> {
     locals: [Option<OpenLocal<'a, T>>; HANDLES],
 }
 
-/// A reservation, and what it must hold.
+/// A reservation, and its expected contents.
 struct Run<'a, T> {
     reservation: Reservation<'a, T>,
     slots: Range<usize>,
     tags: Vec<u32>,
 }
 
-/// A local, and what is known of it.
+/// A `Local`, and what the oracle knows of it.
 struct OpenLocal<'a, T> {
     local: Local<'a, T>,
     known: Known,
 }
 
-/// What the oracle knows of a `Local`. Its runs are the one thing whose length the contract leaves open: it is seen
-/// from where the cursor has gone.
+/// What the oracle knows of a `Local`. The contract leaves only the length of its runs open. The
+/// oracle learns it from the cursor.
 #[derive(Debug)]
 struct Known {
-    /// No run is longer, if the caller said so.
+    /// The greatest length of a run, if the caller chose one.
     ceiling: Option<usize>,
-    /// The present run; the values in it lie below `next`.
+    /// The current run. The values in it lie below `next`.
     run: Place,
     next: usize,
 }
 
-/// What a local finds when it is asked for a slot.
+/// Where the next slot of a `Local` comes from.
 #[derive(Clone, Debug)]
 enum Refill {
     Needless,
-    /// From the cursor, beginning there.
+    /// A run from the cursor, beginning at this index.
     Cursor(usize),
-    /// From below it.
-    LeftOver(Place),
+    /// A slot from below the cursor.
+    BelowCursor(Place),
     Refused,
 }
 
@@ -75,12 +75,12 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Op::Index(which) => self.ground.index(which),
             Op::Touch(which) => self.ground.touch(which),
             Op::Probe(probe) => self.ground.probe(probe),
-            Op::Alone { .. } => unreachable!("ends what is shared"),
+            Op::Alone { .. } => unreachable!("ends the shared phase"),
         }
         self.ground.look();
     }
 
-    /// Ends every handle: the one numbered `i` is forgotten if bit `i` of `forget` is set.
+    /// Ends every handle. Handle `i` is leaked if bit `i` of `forget` is set.
     pub(crate) fn end(mut self, forget: u8) {
         for handle in 0..HANDLES {
             let end = if forget & 1 << handle != 0 { EndRun::Forget } else { EndRun::Drop(None) };
@@ -167,7 +167,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
         }
     }
 
-    // ---- locals
+    // ---- `Local`s
 
     fn open_local(&mut self, handle: usize, batch: Option<usize>) {
         self.end_local(handle, false);
@@ -249,9 +249,9 @@ impl<T: Value> Run<'_, T> {
         let done = catch(|| self.reservation.fill_from_iter(iter));
         if let Some(filled) = done {
             assert_eq!((filled, log.tags.len()), (room.min(has), room.min(has)));
-            assert_eq!(log.calls, room.min(has + 1), "asked for more than fits, or after the end");
+            assert_eq!(log.calls, room.min(has + 1), "more items requested than fit, or after the end");
         }
-        // What was given before a panic is kept.
+        // Values yielded before a panic are kept.
         self.tags.append(&mut log.tags);
     }
 
@@ -264,7 +264,7 @@ impl<T: Value> Run<'_, T> {
             slot.write(T::new(tag));
             self.tags.push(tag);
         }
-        // SAFETY: what lies above the old length was just written.
+        // SAFETY: the slots above the old length were written above.
         unsafe { self.reservation.set_len(self.tags.len()) };
     }
 
@@ -353,7 +353,7 @@ impl<'a, T: Value> OpenLocal<'a, T> {
 }
 
 impl Known {
-    /// The local is about to be asked for a slot.
+    /// Called before the `Local` is asked for a slot.
     fn ask(&mut self, oracle: &mut Oracle) -> Refill {
         match &self.run {
             Place::Run(run) if self.next == run.end => {}
@@ -362,10 +362,10 @@ impl Known {
         if oracle.bound < oracle.capacity() {
             return Refill::Cursor(oracle.bound);
         }
-        oracle.take_left_over().map_or(Refill::Refused, Refill::LeftOver)
+        oracle.take_below_cursor().map_or(Refill::Refused, Refill::BelowCursor)
     }
 
-    /// The local has its slot, and nothing else has happened since.
+    /// Called when the `Local` has its slot, before any other operation.
     fn refilled<T: Value, S: Storage<T>>(&mut self, refill: &Refill, ground: &mut Ground<'_, '_, T, S>) {
         match refill {
             Refill::Needless => return,
@@ -375,7 +375,7 @@ impl Known {
                 assert!((1..=most).contains(&len), "a run of {len}, and {left} are left");
                 self.run = Place::Run(ground.oracle.take_from_cursor(len));
             }
-            Refill::LeftOver(place) => self.run = place.clone(),
+            Refill::BelowCursor(place) => self.run = place.clone(),
             Refill::Refused => self.run = Place::Run(0..0),
         }
         self.next = match &self.run {
@@ -384,7 +384,7 @@ impl Known {
         };
     }
 
-    /// It shows which slot it fills next.
+    /// Checks or learns which slot is filled next.
     fn next_is(&mut self, oracle: &mut Oracle, index: usize) {
         match &self.run {
             Place::Run(_) => assert_eq!(index, self.next),
@@ -406,7 +406,7 @@ impl Known {
         ground.put_owned(index, value, tag);
     }
 
-    /// What was published, and what lies before it, is no longer part of the run.
+    /// The published value, and the values before it, are no longer part of the run.
     fn keep_published<'a, T, S>(&mut self, ground: &mut Ground<'a, '_, T, S>, index: usize, value: &'a T, tag: u32)
     where
         T: Value,

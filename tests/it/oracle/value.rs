@@ -1,4 +1,4 @@
-//! What the arenas of the model hold: values that carry a tag, and a ledger of those that live.
+//! The values in the tested arenas. They carry a tag, and a ledger counts those that are alive.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -10,12 +10,12 @@ use atomicarena::{AtomicArena, Full, Storage};
 /// The tag of a default value.
 pub(crate) const DEFAULT: u32 = 1 << 31;
 
-/// What becomes of a request for a slice that not every value can make.
+/// The result of a method that exists only for some types of values.
 pub(crate) type Slice<'a, T> = Option<Result<&'a mut [T], Full<()>>>;
 
 /// A value that can be told from others.
 pub(crate) trait Value: Clone + Debug + Default + Sync {
-    /// Whether the [ledger](live) counts it, so that clones and drops can be told to panic.
+    /// Whether the [ledger](live) counts it, so that its clones and drops can be made to panic.
     const COUNTED: bool;
 
     fn new(tag: u32) -> Self;
@@ -34,7 +34,7 @@ pub(crate) trait Value: Clone + Debug + Default + Sync {
     }
 }
 
-/// Has drop glue, which the ledger counts.
+/// A value with drop glue. The ledger counts its drops.
 #[derive(Debug)]
 pub(crate) struct Counted {
     tag: u32,
@@ -80,7 +80,7 @@ impl Drop for Counted {
     }
 }
 
-/// Copied, never dropped. Of an odd size, so that no slot but the first is where a word begins.
+/// A value that is copied and never dropped. Its odd size lets only the first slot begin at a word.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     tag: [u8; 4],
@@ -119,7 +119,7 @@ impl Default for Plain {
     }
 }
 
-/// The byte of a string.
+/// A byte of a string.
 impl Value for u8 {
     const COUNTED: bool = false;
 
@@ -146,13 +146,14 @@ impl Value for u8 {
     }
 }
 
-/// Who lives, and who shall panic. One for each thread: a model runs on one.
+/// Which values are alive, and which operations shall panic. Each thread has its own, because a
+/// program runs on one thread.
 #[derive(Default)]
 struct Ledger {
-    /// How often each was dropped, in the order in which they were made.
+    /// The number of drops of each value, in the order of creation.
     drops: Vec<u8>,
     live: usize,
-    /// Drops of what was dropped before, or was never made.
+    /// Drops of values that were already dropped or were never created.
     faults: usize,
     clone_fuse: Option<usize>,
     drop_fuse: Option<usize>,
@@ -165,8 +166,8 @@ impl Ledger {
         self.drops.len() as u32 - 1
     }
 
-    /// Says whether this drop is the one that shall panic. A fault is only written down: the place may be one where a
-    /// panic aborts.
+    /// Returns whether this drop shall panic. A fault is only recorded, because a panic might abort
+    /// here.
     fn died(&mut self, id: u32) -> bool {
         match self.drops.get_mut(id as usize) {
             Some(drops @ 0) => {
@@ -179,7 +180,7 @@ impl Ledger {
     }
 }
 
-/// Whether this is the one that the fuse was set for. It is used up then.
+/// Returns whether this is the operation that the fuse was set for. The fuse is then used up.
 fn burns(fuse: &mut Option<usize>) -> bool {
     match fuse {
         Some(0) => fuse.take().is_some(),
@@ -199,12 +200,12 @@ fn with<R>(f: impl FnOnce(&mut Ledger) -> R) -> R {
     LEDGER.with_borrow_mut(f)
 }
 
-/// Begins a new ledger.
+/// Starts a new ledger.
 pub(crate) fn begin() {
     with(|ledger| *ledger = Ledger::default());
 }
 
-/// How many counted values live; each of the others was dropped once.
+/// Returns the number of counted values that are alive. Each of the others was dropped once.
 pub(crate) fn live() -> usize {
     with(|ledger| {
         assert_eq!(ledger.faults, 0, "a value was dropped that did not live");
@@ -212,7 +213,7 @@ pub(crate) fn live() -> usize {
     })
 }
 
-/// Runs `f`, in which the clone numbered `fuse` panics; `None` if it did.
+/// Runs `f`. The clone with number `fuse` panics, and the result is then `None`.
 pub(crate) fn with_clone_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> Option<R> {
     with(|ledger| ledger.clone_fuse = fuse);
     let done = catch(f);
@@ -220,7 +221,7 @@ pub(crate) fn with_clone_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> 
     done
 }
 
-/// Runs `f`, in which the drop numbered `fuse` panics; `None` if it did.
+/// Runs `f`. The drop with number `fuse` panics, and the result is then `None`.
 pub(crate) fn with_drop_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> Option<R> {
     with(|ledger| ledger.drop_fuse = fuse);
     let done = catch(f);
@@ -230,12 +231,13 @@ pub(crate) fn with_drop_fuse<R>(fuse: Option<usize>, f: impl FnOnce() -> R) -> O
 
 struct Planned;
 
-/// A panic that no hook hears of: a fuzzer's would abort, and the default one would print.
+/// Panics without calling the panic hook. The hook of a fuzzer would abort, and the default hook
+/// would print.
 pub(crate) fn panic_as_planned() -> ! {
     resume_unwind(Box::new(Planned))
 }
 
-/// Runs `f`; `None` when it ended in a planned panic. Any other passes on.
+/// Runs `f`, and returns `None` if it ended in a planned panic. Any other panic is resumed.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(done) => Some(done),
@@ -248,7 +250,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `f`; `Err` is what it panicked with, which must be a message. No hook hears of it here either.
+/// Runs `f`, and returns the message of its panic as an error. The panic hook prints nothing.
 pub(crate) fn message_of<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,26 +1,28 @@
-//! What there is in a frame of the game, and how much of it there can be.
+//! The entities of the game, and upper limits on their number.
 
 use showcase::light::Hue;
 
 /// The width and the height of the world.
 pub(crate) const WORLD: [f32; 2] = [640.0, 400.0];
 
-/// Frames from one shot of a ship to the next, and how long a shot flies.
+/// The number of frames between two shots of a ship, and the number of frames that a shot flies.
 pub(crate) const RELOAD: u8 = 20;
 pub(crate) const SHOT_LIFE: u8 = 40;
-/// So many hits a ship can take. Then it is a wreck, for as many frames.
+/// The number of hits that destroy a ship. It is then a wreck for `WRECK_LIFE` frames.
 pub(crate) const HEALTH: u8 = 4;
 pub(crate) const WRECK_LIFE: u8 = 40;
-/// Sparks of a hit and of the end of a ship, and for how many frames they glow at the most.
+/// The number of sparks of a hit and of the end of a ship, and the longest time that they glow, in
+/// frames.
 pub(crate) const HIT_SPARKS: u32 = 3;
 pub(crate) const END_SPARKS: u32 = 16;
 pub(crate) const SPARK_LIFE: u8 = 24;
 
-/// How many entities there are at the most, so many ships.
+/// Returns the greatest possible number of entities, for a number of ships.
 ///
-/// A ship fires once in `RELOAD` frames. Its shots in the air were fired in the last `SHOT_LIFE` frames; the sparks of its
-/// shots come from those that were in the air within the last `SPARK_LIFE` frames, and each of them hits in one frame
-/// only. No ship ends twice within `SPARK_LIFE` frames, since it is a wreck for longer than that.
+/// A ship fires once in `RELOAD` frames. Its shots in the air were fired in the last `SHOT_LIFE`
+/// frames. The sparks of its shots come from shots that were in the air within the last
+/// `SPARK_LIFE` frames, and each shot hits in one frame only. No ship is destroyed twice within
+/// `SPARK_LIFE` frames, because it is a wreck for longer than that.
 pub(crate) fn most(ships: usize) -> usize {
     const { assert!(WRECK_LIFE > SPARK_LIFE) };
     let shots = |frames: u8| usize::from(frames / RELOAD) + 1;
@@ -28,20 +30,21 @@ pub(crate) fn most(ships: usize) -> usize {
     ships * (1 + shots(SHOT_LIFE) + sparks)
 }
 
-/// One of them, as it is in one frame. The next frame has another one in its stead, or none.
+/// An entity in one frame. The next frame replaces it with a new one, or omits it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entity {
     pub(crate) position: [f32; 2],
     pub(crate) velocity: [f32; 2],
     pub(crate) team: Hue,
-    /// Frames until something happens: a ship can fire, a wreck is a ship again, a shot or a spark is gone.
+    /// The number of frames until the next event: a ship can fire, a wreck becomes a ship again, a
+    /// shot or a spark disappears.
     pub(crate) clock: u8,
     pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Its number is the same in each frame.
+    /// A ship has the same number in every frame.
     Ship {
         number: u32,
         health: u8,
@@ -49,7 +52,7 @@ pub(crate) enum Kind {
     Wreck {
         number: u32,
     },
-    /// At the ship of that number.
+    /// The number of the ship that the shot follows.
     Shot {
         target: u32,
     },
@@ -57,7 +60,7 @@ pub(crate) enum Kind {
 }
 
 impl Entity {
-    /// A ship as it comes into the world: on its side of it.
+    /// Creates a ship at its start, on its side of the world.
     pub(crate) fn ship(number: u32, frame: u32) -> Self {
         let team = if number.is_multiple_of(2) { Hue::Warm } else { Hue::Cool };
         let [along, across] = [dice(number, frame, 1), dice(number, frame, 2)];
@@ -69,13 +72,14 @@ impl Entity {
             position: [x * WORLD[0], across * WORLD[1]],
             velocity: [speed, 0.0],
             team,
-            // Not all at once.
+            // The ships do not all fire at once.
             clock: (dice(number, frame, 3) * f32::from(RELOAD)) as u8 + RELOAD,
             kind: Kind::Ship { number, health: HEALTH },
         }
     }
 
-    /// Everything about it in one number, to add up: the sum is that of the frame, whatever the order.
+    /// Combines everything about the entity in one number. The sum over a frame does not depend on
+    /// the order.
     pub(crate) fn fingerprint(&self) -> u64 {
         let (kind, number) = match self.kind {
             Kind::Ship { number, health } => (u64::from(health), number),
@@ -89,7 +93,7 @@ impl Entity {
     }
 }
 
-/// A number from 0 to 1 that is the same whoever asks, and in whatever order.
+/// Returns a number from 0 to 1 that depends only on the arguments.
 pub(crate) fn dice(number: u32, frame: u32, purpose: u32) -> f32 {
     let mixed = mix(u64::from(number) << 32 | u64::from(frame)) ^ u64::from(purpose);
     (mix(mixed) >> 40) as f32 / (1_u32 << 24) as f32

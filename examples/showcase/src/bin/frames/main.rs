@@ -1,21 +1,25 @@
-//! A game whose entities are made anew in each frame, by several systems at once, from those of the frame before.
+//! A game in which several systems at once create the entities of each frame from those of the
+//! previous frame.
 //!
 //! ```text
 //! cd examples/showcase && cargo run --release --bin frames -- --out battle.gif
 //! ```
 //!
-//! Two fleets fight. Ships, shots and sparks are each moved by a system of their own, in a thread of its own: it reads
-//! the last frame and spawns into the next. A pool of two arenas is all the memory there is: in one lies the last frame,
-//! which everybody may read by index, and the other is filled. Then the older one goes back to the pool, empty.
+//! Two fleets battle. Ships, shots and sparks are each moved by one system on its own thread, which
+//! reads the last frame and spawns entities into the next. All memory is a pool of two arenas. One
+//! holds the last frame, which every system may read by index. The other is filled. Then the older
+//! arena is returned to the pool, empty.
 //!
-//! The same is done with a box for each entity, a vector of boxes for each system, and in the end one vector of all; in
-//! turn, and the program fails when a frame differs. It prints the medians over the frames:
+//! The program does the same with a box for each entity, a vector of boxes for each system, and in
+//! the end one vector of all boxes. The two ways take turns, and the program fails if a frame
+//! differs. It prints the medians over the frames:
 //!
-//! - *look*: one thread goes through the last frame, and notes which entity is where.
-//! - *build*: the systems run, with all the reading, thinking and spawning.
-//! - *free*: the frame before the last is let go of.
+//! - *look*: one thread reads the last frame, and records the position of each entity.
+//! - *build*: the systems run and read, decide and spawn.
+//! - *free*: the frame before the last is freed.
 //!
-//! `ways.rs` is the part to read: the two ways. `entity.rs` tells why the arenas cannot become full.
+//! Read `ways.rs` first: it contains the two ways. `entity.rs` explains why the arenas cannot
+//! become full.
 #![forbid(unsafe_code)]
 
 // Bottom-up: a file may use only files above it.
@@ -43,24 +47,25 @@ use showcase::light::Canvas;
 use frame::Frame;
 use ways::{InArenas, InBoxes, Parts};
 
-/// Lets two fleets fight, and prints how long it takes with the entities in arenas and in boxes.
+/// Simulates a battle of two fleets, and prints the time that it takes with the entities in arenas
+/// and in boxes.
 ///
-/// Exit code: 0, 1 when a frame differs, 2 when the film cannot be made.
+/// Exit code: 0, 1 if a frame differs, 2 if the film cannot be written.
 #[derive(Parser)]
 struct Options {
-    /// How many ships there are, in both fleets together
+    /// Number of ships in both fleets together
     #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     ships: u32,
-    /// How many frames; every third one is a picture
+    /// Number of frames. Every third frame is a picture
     #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     frames: u32,
-    /// Where the pictures go: a name ending in .gif, or in .png for the last one only
+    /// Film to write. The name ends in .gif, or in .png to keep only the last picture
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The width of the pictures in pixels; the height is five eighths of it
+    /// Width of the pictures in pixels. The height is five eighths of it
     #[arg(long, default_value_t = 640, value_parser = RangedU64ValueParser::<usize>::new().range(16..=8192))]
     width: usize,
-    /// Few ships, few frames, no file: only whether both ways make the same of them
+    /// Use few ships and frames, write no film, and only check that both ways agree
     #[arg(long)]
     check: bool,
 }
@@ -88,7 +93,8 @@ fn run(options: &Options) -> Result<(), Stop> {
     let bar = progress_bar(frames);
     let (mut most, mut all) = (0, 0);
     for number in 1..=frames {
-        // Turn by turn the first, so that neither always finds what the other has left in the caches.
+        // The ways take turns to go first, so that neither always profits from the caches of the
+        // other.
         if number % 2 == 0 {
             arenas.step(number, ships)?;
             boxes.step(number, ships);
@@ -113,7 +119,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     film.map_or(Ok(()), Film::finish)?;
     let capacity = arenas.last.capacity();
     let report = Report { options, capacity, most, all, rows: [&arenas.parts, &boxes.parts] };
-    // Who closes the pipe has read enough.
+    // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{report}");
     if options.check {
         let _ = writeln!(io::stdout(), "\ncheck: in both ways each frame is the same");
@@ -121,12 +127,12 @@ fn run(options: &Options) -> Result<(), Stop> {
     Ok(())
 }
 
-/// All entities of a frame in one number, whatever their order.
+/// Combines all entities of a frame in one number, whatever their order.
 fn fingerprint(frame: &impl Frame) -> (usize, u64) {
     frame.entities().fold((0, 0), |(count, sum), (_, entity)| (count + 1, sum.wrapping_add(entity.fingerprint())))
 }
 
-/// Shows itself only when standard error is a terminal.
+/// It is visible only if standard error is a terminal.
 fn progress_bar(frames: u32) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} frame {pos} of {len}, {eta} left").expect("a valid template");
     ProgressBar::new(frames.into()).with_style(style)
@@ -134,9 +140,9 @@ fn progress_bar(frames: u32) -> ProgressBar {
 
 struct Report<'r> {
     options: &'r Options,
-    /// Of one arena.
+    /// The capacity of one arena.
     capacity: usize,
-    /// Entities in the fullest frame, and in all.
+    /// The number of entities in the fullest frame, and in all frames.
     most: usize,
     all: usize,
     rows: [&'r Parts; 2],
@@ -147,7 +153,7 @@ impl fmt::Display for Report<'_> {
         let Report { options: Options { ships, frames, .. }, capacity, most, all, rows } = self;
         writeln!(
             f,
-            "{ships} ships, {frames} frames, {all} entities, at most {most} in a frame; room for {capacity}\n"
+            "{ships} ships, {frames} frames, {all} entities, at most {most} in a frame; capacity {capacity}\n"
         )?;
         writeln!(f, "{:<24}{:>12}{:>12}{:>12}", "medians over the frames", "look", "build", "free")?;
         for (name, Parts { look, build, free }) in ["arenas of a pool", "boxes"].into_iter().zip(rows) {
@@ -158,10 +164,10 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// Why the program ends before its end.
+/// The reason why the program ends early.
 #[derive(Debug)]
 enum Stop {
-    /// Which cannot happen: there is room for all.
+    /// This cannot happen, because the arenas have room for all entities.
     Full(Full<()>),
     Film(FilmError),
     Different {

@@ -1,10 +1,10 @@
-//! A frame of the game as light.
+//! Draws a frame of the game as light.
 
 use showcase::light::Canvas;
 
 use crate::entity::{Entity, Kind, SPARK_LIFE, WORLD};
 
-/// The canvas keeps some of the light of the frames before: what moves leaves a trail.
+/// The canvas keeps some of the light of earlier frames, so moving entities leave a trail.
 pub(crate) fn draw<'e>(entities: impl Iterator<Item = &'e Entity>, trails: &mut Canvas) -> Canvas {
     trails.dim(0.62);
     let scale = trails.width() as f32 / WORLD[0];
@@ -16,7 +16,7 @@ pub(crate) fn draw<'e>(entities: impl Iterator<Item = &'e Entity>, trails: &mut 
             Kind::Shot { .. } => 0.35,
             Kind::Spark => 0.6 * f32::from(entity.clock) / f32::from(SPARK_LIFE),
         };
-        // What is fast is drawn along its way.
+        // Fast entities are drawn along their path.
         let steps = if matches!(entity.kind, Kind::Shot { .. }) { 3 } else { 1 };
         for step in 0..steps {
             let back = step as f32 / steps as f32;

@@ -1,4 +1,4 @@
-//! Where to find what in a frame: by place, and ships by number.
+//! Finds the entities of a frame by position, and ships by number.
 
 use std::ops::RangeInclusive;
 
@@ -10,17 +10,17 @@ const SQUARE: f32 = 16.0;
 const COLUMNS: usize = (WORLD[0] / SQUARE) as usize;
 const ROWS: usize = (WORLD[1] / SQUARE) as usize;
 
-/// Knows its way about one frame.
+/// An index of one frame.
 pub(crate) struct Scene<'f> {
-    /// The index of each ship, or of its wreck, by number.
+    /// The index of each ship, or of its wreck, by the number of the ship.
     ships: Vec<u32>,
     ships_by_place: Map<'f>,
     shots_by_place: Map<'f>,
 }
 
-/// What is in each square, one square after another.
+/// The entities of all squares, one square after another.
 struct Map<'f> {
-    /// Where each begins, and the last one ends.
+    /// The beginning of each square in `entities`, and the end of the last one.
     starts: Vec<u32>,
     entities: Vec<&'f Entity>,
 }
@@ -43,17 +43,17 @@ impl<'f> Scene<'f> {
         Scene { ships, ships_by_place: Map::of(&ship_places), shots_by_place: Map::of(&shot_places) }
     }
 
-    /// The index of the ship of that number, or of its wreck.
+    /// Returns the index of the ship with this number, or of its wreck.
     pub(crate) fn ship(&self, number: u32) -> usize {
         self.ships[number as usize] as usize
     }
 
-    /// The ships up to that distance, and some that are farther off.
+    /// Returns the ships within this distance, and some that are farther away.
     pub(crate) fn ships_near(&self, place: [f32; 2], distance: f32) -> impl Iterator<Item = &'f Entity> {
         self.ships_by_place.near(place, distance)
     }
 
-    /// The shots up to that distance, and some that are farther off.
+    /// Returns the shots within this distance, and some that are farther away.
     pub(crate) fn shots_near(&self, place: [f32; 2], distance: f32) -> impl Iterator<Item = &'f Entity> {
         self.shots_by_place.near(place, distance)
     }
@@ -71,7 +71,7 @@ impl<'f> Map<'f> {
         Map { starts, entities: sorted.into_iter().map(|(_, entity)| entity).collect() }
     }
 
-    /// What is in the squares up to that distance.
+    /// Returns the entities of the squares within this distance.
     fn near(&self, place: [f32; 2], distance: f32) -> impl Iterator<Item = &'f Entity> {
         let span = |axis: usize, squares: usize| -> RangeInclusive<usize> {
             let at = |place: f32| ((place / SQUARE).max(0.0) as usize).min(squares - 1);
@@ -85,7 +85,8 @@ impl<'f> Map<'f> {
     }
 }
 
-/// The number of the square of a place; what is outside belongs to the nearest one.
+/// Returns the number of the square of a position. A position outside the map belongs to the
+/// nearest square.
 fn square(place: [f32; 2]) -> usize {
     let at = |place: f32, squares: usize| ((place / SQUARE).max(0.0) as usize).min(squares - 1);
     at(place[1], ROWS) * COLUMNS + at(place[0], COLUMNS)

@@ -1,7 +1,8 @@
-//! What happens from frame to frame. Each system reads the last frame, and puts its entities into the next one.
+//! The rules of the game. Each system reads the last frame, and stores its entities into the next
+//! one.
 //!
-//! No system waits for another: whether a shot hits is seen in the last frame, by the ship and by the shot alike. Nothing
-//! depends on the order of the entities, so a frame is the same whatever it is kept in.
+//! No system waits for another. The ship and the shot both determine from the last frame whether
+//! the shot hits. The order of the entities does not matter, so a frame is the same in any memory.
 
 use std::thread;
 
@@ -11,33 +12,33 @@ use crate::entity::{self, END_SPARKS, Entity, HIT_SPARKS, Kind, RELOAD, SHOT_LIF
 use crate::frame::{Frame, Spawn};
 use crate::scene::Scene;
 
-/// How far a ship sees, and how close a shot has to come.
+/// The range of a ship's sight, and the distance at which a shot hits.
 const SIGHT: f32 = 40.0;
 const HIT: f32 = 2.5;
 
-/// Per frame.
+/// Speeds, per frame.
 const SHIP_SPEED: f32 = 1.6;
 const SHOT_SPEED: f32 = 4.0;
 
-/// How many systems there are.
+/// The number of systems.
 pub(crate) const ALL: usize = 3;
 
 /// The last frame, as the systems see it.
 struct Last<'f, F> {
     frame: &'f F,
     scene: &'f Scene<'f>,
-    /// Of the frame that is made.
+    /// The number of the frame that is being made.
     number: u32,
 }
 
 type System<F, S> = fn(&Last<'_, F>, &mut S) -> Result<(), Full<()>>;
 
-/// The first frame.
+/// Creates the first frame.
 pub(crate) fn fleets(ships: u32, next: &mut impl Spawn) -> Result<(), Full<()>> {
     (0..ships).try_for_each(|number| next.spawn(Entity::ship(number, 0)))
 }
 
-/// Runs all systems at once, each with a place of its own to put its entities, and returns those places.
+/// Runs all systems at once, each with its own place for new entities, and returns the places.
 pub(crate) fn run<F: Frame, S: Spawn>(
     frame: &F,
     scene: &Scene<'_>,
@@ -59,7 +60,8 @@ pub(crate) fn run<F: Frame, S: Spawn>(
     Ok([ships?, shots?, sparks?])
 }
 
-/// Ships steer towards the nearest enemy and shoot at it; wrecks become ships again.
+/// Steers ships towards the nearest enemy, lets them shoot at it, and turns wrecks into ships
+/// again.
 fn ships<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full<()>> {
     for (_, ship) in last.frame.entities() {
         match ship.kind {
@@ -97,7 +99,7 @@ fn ships<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full
     Ok(())
 }
 
-/// Shots follow their target, and end when they hit something.
+/// Moves shots towards their target, and ends them when they hit something.
 fn shots<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full<()>> {
     for (_, shot) in last.frame.entities() {
         let Kind::Shot { target } = shot.kind else { continue };
@@ -117,7 +119,7 @@ fn shots<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full
     Ok(())
 }
 
-/// Sparks fly and go out.
+/// Moves sparks and ends them.
 fn sparks<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full<()>> {
     for (_, spark) in last.frame.entities() {
         if spark.kind == Kind::Spark && spark.clock > 0 {
@@ -129,24 +131,25 @@ fn sparks<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Ful
     Ok(())
 }
 
-/// Sparks in all directions.
+/// Spawns sparks in all directions.
 fn burst(from: &Entity, number: u32, frame: u32, count: u32, next: &mut impl Spawn) -> Result<(), Full<()>> {
     (0..count).try_for_each(|spark| {
         let dice = |purpose| entity::dice(number, frame, 8 * spark + purpose);
         let (angle, speed) = (dice(0) * std::f32::consts::TAU, 0.3 + 2.0 * dice(1) * dice(1));
         let velocity = [angle.cos() * speed, angle.sin() * speed];
-        // It counts down to 0, at which it is still seen.
+        // Counts down to 0. The entity is still visible at 0.
         let clock = (dice(2) * f32::from(SPARK_LIFE)) as u8;
         next.spawn(Entity { velocity, clock, kind: Kind::Spark, ..*from })
     })
 }
 
-/// Whether the shot is at the ship, in the frame that both are in.
+/// Returns whether the shot hits the ship, in the frame that contains both.
 fn hits(shot: &Entity, ship: &Entity) -> bool {
     shot.team != ship.team && distance_squared(shot.position, ship.position) < HIT * HIT
 }
 
-/// The nearest enemy in sight, and its number; of two equally near the one with the lower number.
+/// Returns the nearest visible enemy and its number. Of two equally near enemies, the one with the
+/// lower number counts.
 fn nearest_enemy<'f, F: Frame>(last: &Last<'f, F>, ship: &Entity) -> Option<(&'f Entity, u32)> {
     let enemies = last.scene.ships_near(ship.position, SIGHT).filter_map(|other| match other.kind {
         Kind::Ship { number, .. } if other.team != ship.team => {
@@ -158,7 +161,8 @@ fn nearest_enemy<'f, F: Frame>(last: &Last<'f, F>, ship: &Entity) -> Option<(&'f
     nearest.map(|(_, number, enemy)| (enemy, number))
 }
 
-/// Towards the enemy, or on across the world; and a bit to one side, each ship to its own.
+/// Steers towards the enemy, or ahead across the world, and a little to one side, which differs
+/// from ship to ship.
 fn steer<F: Frame>(last: &Last<'_, F>, ship: &Entity, number: u32, enemy: Option<&Entity>) -> [f32; 2] {
     let aim = match enemy {
         Some(enemy) => enemy.position,
@@ -186,7 +190,7 @@ fn moved(place: [f32; 2], by: [f32; 2]) -> [f32; 2] {
     std::array::from_fn(|axis| place[axis] + by[axis])
 }
 
-/// At the border of the world, back into it.
+/// Turns back at the border of the world.
 fn inside(place: [f32; 2], mut velocity: [f32; 2]) -> ([f32; 2], [f32; 2]) {
     for axis in 0..2 {
         if place[axis] < 1.0 {

@@ -1,4 +1,4 @@
-//! The game at sizes that take no time.
+//! The game with sizes that take little time.
 
 use atomicarena::ArenaPool;
 

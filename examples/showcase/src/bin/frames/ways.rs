@@ -1,4 +1,4 @@
-//! The two ways to keep the entities of a frame: in an arena of a pool, and in boxes.
+//! The two ways to store the entities of a frame: in an arena of a pool, and in boxes.
 
 use std::num::NonZeroUsize;
 
@@ -10,10 +10,10 @@ use crate::frame::{Frame, Spawn};
 use crate::scene::Scene;
 use crate::systems;
 
-/// Slots that a system takes at once.
+/// The number of slots that a system takes at once.
 const BATCH: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
-/// How long the parts of a frame took.
+/// The times of the parts of a frame.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) look: Times,
@@ -40,7 +40,7 @@ impl Spawn for Local<'_, Entity> {
 
 /// Two arenas: one is read while the other is filled.
 pub(crate) fn pool(ships: u32) -> ArenaPool<Entity> {
-    // What the systems beside one may have taken and not filled comes on top.
+    // This includes the slots that other systems may have taken without filling them.
     let capacity = entity::most(ships as usize) + (systems::ALL - 1) * BATCH.get();
     ArenaPool::new(2, capacity)
 }
@@ -63,9 +63,9 @@ impl<'p> InArenas<'p> {
         let last: &AtomicArena<Entity> = &self.last;
         let scene = look.clock(|| Scene::of(last, ships));
         let next = self.pool.checkout().expect("one of two is out");
-        // What the systems return are their handles: dropped, they give back what they did not need.
+        // The systems return their handles. Dropping them returns their unused slots.
         build.clock(|| systems::run(last, &scene, number, || next.local_with_batch(BATCH)).map(drop))?;
-        // The frame before goes back to the pool, which empties it.
+        // The previous frame is returned to the pool, which resets it.
         free.clock(|| self.last = next);
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Spawn for Vec<Box<Entity>> {
     }
 }
 
-/// The other way: each system has a vector of boxes, and in the end they become one.
+/// The other way: each system has a vector of boxes, and in the end they are merged.
 #[derive(Default)]
 pub(crate) struct InBoxes {
     #[expect(clippy::vec_box, reason = "entities that stay where they are while the vectors grow and become one")]

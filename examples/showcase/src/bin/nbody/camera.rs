@@ -1,18 +1,18 @@
-//! What is seen of the bodies.
+//! The view of the bodies.
 
 use showcase::light::Canvas;
 
 use crate::space::Bodies;
 
-/// How much of space is seen from top to bottom.
+/// The height of the view in space.
 const HEIGHT: f64 = 6.0;
 
-/// Draws the bodies, seen by a camera that turns slowly, at a time from 0 to 1.
+/// Draws the bodies as seen by a slowly turning camera, at a time from 0 to 1.
 pub(crate) fn shoot(bodies: &Bodies, time: f64, canvas: &mut Canvas) {
     canvas.clear();
     let (width, height) = (canvas.width() as f64, canvas.height() as f64);
     let scale = height / HEIGHT;
-    // As bright however many bodies there are, and whatever the size of the picture.
+    // The brightness is independent of the number of bodies and the size of the picture.
     let exposure = 0.40 * (height * height) / bodies.points.len() as f64;
     for (point, (hue, light)) in bodies.points.iter().zip(&bodies.lights) {
         let [x, y, _] = point.position.turned(2, 0.25 - 0.5 * time).turned(0, 0.5 - 0.3 * time).0;

@@ -1,4 +1,4 @@
-//! Whether the physics holds: the forces beside those of every body on every other, and the momentum.
+//! Checks of the physics: the forces against those of every pair of bodies, and the momentum.
 
 use std::fmt;
 
@@ -8,34 +8,34 @@ use crate::space::{Bodies, Vec3};
 use crate::tree;
 use crate::ways::Boxes;
 
-/// Bodies whose forces are compared.
+/// The number of bodies whose forces are compared.
 const SAMPLE_INTERVAL: usize = 500;
 
-/// How far the forces may be off, at a `theta`, in parts of their size: on average. The first thing that a cube's centre
-/// of mass leaves out grows with the square of how large the cube appears.
+/// The allowed error of the forces for a `theta`, relative to their average. The first term that
+/// the centre of mass of a cube neglects grows with the square of the apparent size of the cube.
 pub(crate) fn tolerance(theta: f64) -> f64 {
     1e-12 + 0.02 * theta * theta
 }
 
-/// The momentum that appears from nothing, since a cube pulls as one but is pulled one by one; in parts of what the
-/// bodies have without regard to the direction.
+/// The allowed change of the momentum, relative to the sum of all absolute momenta. It changes
+/// because a cube attracts as one body, but is attracted body by body.
 const MOST_DRIFT: f64 = 0.005;
 
-/// What was found, and it is well.
+/// The results of successful checks.
 #[derive(Debug)]
 pub(crate) struct Checked {
     error: f64,
     drift: f64,
 }
 
-/// What was found, and it is not.
+/// A failed check.
 #[derive(Debug)]
 pub(crate) enum Difference {
     Forces { error: f64, tolerance: f64 },
     Momentum { drift: f64 },
 }
 
-/// `before` is what [`Bodies::momentum`] said in the beginning.
+/// Checks the current state. `before` is the result of [`Bodies::momentum`] at the beginning.
 pub(crate) fn all(mut bodies: Bodies, before: (Vec3, f64), threads: usize, theta: f64) -> Result<Checked, Difference> {
     let drift = (bodies.momentum().0 - before.0).length() / before.1;
     let error = force_error(&mut bodies, threads, theta);
@@ -49,7 +49,7 @@ pub(crate) fn all(mut bodies: Bodies, before: (Vec3, f64), threads: usize, theta
     }
 }
 
-/// How far the forces are off, on average, in parts of the average force.
+/// Returns the average error of the forces, relative to the average force.
 pub(crate) fn force_error(bodies: &mut Bodies, threads: usize, theta: f64) -> f64 {
     let order = order::sort(bodies);
     let tree = tree::build(bodies, &order, threads, || Boxes).expect("boxes are never full");

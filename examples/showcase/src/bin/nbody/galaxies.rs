@@ -7,22 +7,22 @@ use showcase::light::Hue;
 use crate::gravity;
 use crate::space::{Bodies, Vec3};
 
-/// What lies in the middle of a galaxy, as heavy as this; the rest of it weighs a fourth of that.
+/// The mass in the centre of a galaxy. All other bodies of the galaxy together have a fourth of it.
 const MIDDLE: f64 = 1.0;
 const DISC: f64 = 0.25;
 
-/// A galaxy: where it is, where to, how it lies, and its looks.
+/// A galaxy: its position, velocity, orientation and colour.
 struct Galaxy {
     hue: Hue,
     bodies: usize,
     scale: f64,
     position: Vec3,
     velocity: Vec3,
-    /// Angles about the first axis and the second.
+    /// Angles about the first and the second axis.
     tilt: [f64; 2],
 }
 
-/// So many bodies, the same ones for the same number.
+/// Creates `count` bodies. The same number always gives the same bodies.
 pub(crate) fn collision(bodies: usize) -> Bodies {
     let second = bodies * 2 / 5;
     let [position, velocity] = [Vec3([1.8, 1.0, 0.3]), Vec3([-0.46, 0.04, -0.06])];
@@ -51,7 +51,8 @@ impl Galaxy {
                 all.push(self.position, self.velocity, MIDDLE, (self.hue, 0.0));
                 continue;
             }
-            // One in six belongs to the bulge, the others to a disc that thins out towards its border.
+            // One body in six belongs to the bulge. The others form a disc that thins out towards
+            // its border.
             let bulge = dice.roll() < 1.0 / 6.0;
             let share = dice.roll();
             let distance =
@@ -64,18 +65,18 @@ impl Galaxy {
                 Vec3([-angle.sin() * speed, angle.cos() * speed, 0.0]),
             );
             if bulge {
-                // On an orbit of its own.
+                // It moves on its own orbit.
                 let (one, other) = (TAU * dice.roll(), TAU * dice.roll());
                 [at, velocity] = [at, velocity].map(|part| part.turned(0, one).turned(1, other));
             }
-            // A few giants among many dwarfs.
+            // There are a few giants among many dwarfs.
             let light = 0.35 + 2.2 * dice.roll().powi(6);
             all.push(self.position + tilted(at), self.velocity + tilted(velocity), mass, (self.hue, light as f32));
         }
     }
 }
 
-/// Numbers from 0 to 1, the same in every run: the generator SplitMix64.
+/// Random numbers from 0 to 1, the same in every run: the generator SplitMix64.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
@@ -83,7 +84,7 @@ impl Dice {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        // The 53 bits that fit into a number of this type.
+        // The 53 bits that fit in an `f64`.
         ((mixed ^ mixed >> 31) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

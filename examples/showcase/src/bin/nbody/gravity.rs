@@ -1,4 +1,4 @@
-//! What the bodies do to each other: by the tree, and one by one.
+//! The forces between the bodies: with the tree, and pair by pair.
 
 use std::sync::Mutex;
 use std::thread;
@@ -6,14 +6,15 @@ use std::thread;
 use crate::space::{Point, Vec3};
 use crate::tree::{Below, Link, Node};
 
-/// Bodies are not points but clouds of about this size: two that meet do not throw each other out.
+/// A body is a cloud of about this size instead of a point, so that close bodies do not expel each
+/// other.
 const SOFTENING: f64 = 0.12;
 
-/// Bodies whose accelerations a thread works out at a time.
+/// The number of bodies whose accelerations a thread computes at a time.
 const CHUNK: usize = 256;
 
-/// The acceleration of each body, by the tree of all of them. A cube whose edge is less than `theta` of its distance
-/// pulls as one body.
+/// Computes the acceleration of each body with the tree of all bodies. A cube whose edge is less
+/// than `theta` times its distance attracts as one body.
 pub(crate) fn by_tree<L: Link>(tree: &L, points: &[Point], theta: f64, threads: usize) -> Vec<Vec3> {
     let mut accelerations = vec![Vec3::default(); points.len()];
     let chunks = Mutex::new(points.chunks(CHUNK).zip(accelerations.chunks_mut(CHUNK)));
@@ -36,7 +37,7 @@ pub(crate) fn by_tree<L: Link>(tree: &L, points: &[Point], theta: f64, threads: 
     accelerations
 }
 
-/// Adds up what acts on one place.
+/// Adds up the forces at one point.
 struct Walk<'b> {
     points: &'b [Point],
     at: Vec3,
@@ -62,19 +63,19 @@ impl Walk<'_> {
     }
 }
 
-/// The acceleration of one place, by every body.
+/// Computes the acceleration at one point pair by pair.
 pub(crate) fn directly(points: &[Point], at: Vec3) -> Vec3 {
     points.iter().fold(Vec3::default(), |sum, point| sum + pull(point, at))
 }
 
-/// Towards the point; nothing by a body on itself.
+/// The acceleration towards a point. A body has no effect on itself.
 fn pull(point: &Point, at: Vec3) -> Vec3 {
     let distance = point.position - at;
     let squared = distance.dot(distance) + SOFTENING * SOFTENING;
     distance * (point.mass / (squared * squared.sqrt()))
 }
 
-/// How fast a body goes round one that is so much heavier.
+/// The speed of a body that orbits a much heavier one.
 pub(crate) fn circular_speed(mass: f64, distance: f64) -> f64 {
     let squared = distance * distance + SOFTENING * SOFTENING;
     (mass / (squared * squared.sqrt())).sqrt() * distance

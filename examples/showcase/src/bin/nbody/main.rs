@@ -1,21 +1,24 @@
-//! Two galaxies collide, and the tree that their gravity is worked out with lies in an arena.
+//! Two galaxies collide. The octree for their gravity is stored in an arena.
 //!
 //! ```text
 //! cd examples/showcase && cargo run --release --bin nbody -- --out collision.gif
 //! ```
 //!
-//! In each frame all threads build an octree of all bodies (Barnes and Hut: what is far away pulls as one), walk through
-//! it for the force on each, and throw it away. It is done twice, with the nodes in an arena and with each in a `Box`, in
-//! turn; both do the same arithmetic in the same order, and the program fails when a bit of a result differs. In the end
-//! it prints the medians over the frames:
+//! In each frame all threads build an octree of all bodies, walk through it for the force on each
+//! body, and free it (the method of Barnes and Hut, in which distant bodies attract as one). The
+//! program does this twice, with the nodes in an arena and with each node in a `Box`. The two ways
+//! take turns and do the same arithmetic in the same order. The program fails if a single bit of a
+//! result differs. It prints the medians over the frames:
 //!
-//! - *build*: all nodes made and linked, from bodies that are in order. What a thread stored outlives the thread.
+//! - *build*: creating and linking all nodes, from bodies that are already ordered. The nodes of a
+//!   thread outlive the thread.
 //! - *forces*: the walks.
-//! - *free*: in boxes, one node after another is freed. In the arena, the drop of one that holds nothing to be dropped,
-//!   and making the next in the same bytes, which takes a byte for each slot to be cleared.
+//! - *free*: with boxes, freeing one node after another. With an arena, dropping an arena whose
+//!   values need no drop, and creating the next arena in the same bytes, which clears one byte per
+//!   slot.
 //!
-//! `ways.rs` is the part to read: the two ways. `tree.rs` is how many threads build one tree, and `galaxies.rs` what
-//! collides. There is neither a lock nor `unsafe` in the trees.
+//! Read `ways.rs` first: it contains the two ways. `tree.rs` shows how many threads build one tree,
+//! and `galaxies.rs` creates the bodies. The trees use neither locks nor `unsafe`.
 #![forbid(unsafe_code)]
 
 // Bottom-up: a file may use only files above it.
@@ -48,42 +51,45 @@ use check::Difference;
 use report::Report;
 use simulation::{Failure, Simulation, Ways};
 
-/// Lets two galaxies collide, and prints how long it takes with the tree in an arena and with the tree in boxes.
+/// Simulates a collision of two galaxies, and prints the time that it takes with the tree in an
+/// arena and in boxes.
 ///
-/// Exit code: 0, 1 when the ways differ or --check finds something wrong, 2 when the film cannot be made.
+/// Exit code: 0, 1 if the ways differ or --check finds an error, 2 if the film cannot be written.
 #[derive(Parser)]
 struct Options {
-    /// How many bodies there are
+    /// Number of bodies
     #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(2..=100_000_000))]
     bodies: u32,
-    /// How many frames; every second one is a picture
+    /// Number of frames. Every second frame is a picture
     #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(1..))]
     frames: u32,
-    /// Threads that build and walk [default: one for each core]
+    /// Number of threads that build and walk [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
-    /// What appears smaller than this, its edge over its distance, pulls as one; 0 leaves nothing out
+    /// Cubes with a smaller apparent size, which is edge over distance, attract as one body. With 0
+    /// every body counts
     #[arg(long, default_value_t = 0.7, value_parser = theta)]
     theta: f64,
-    /// What the trees are stored in
+    /// Where to store the trees
     #[arg(long, value_enum, default_value_t = Ways::Both)]
     ways: Ways,
-    /// Room in the arena [default: what every tree fits into, wherever the bodies are]
+    /// Capacity of the arena [default: enough for every tree]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 32))]
     nodes: Option<usize>,
-    /// Where the pictures go: a name ending in .gif, or in .png for the last one only
+    /// Film to write. The name ends in .gif, or in .png to keep only the last picture
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The width of the pictures in pixels; the height is five eighths of it
+    /// Width of the pictures in pixels. The height is five eighths of it
     #[arg(long, default_value_t = 640, value_parser = RangedU64ValueParser::<usize>::new().range(16..=8192))]
     width: usize,
-    /// Few bodies, few frames, no file: compare the forces with those of every body on every other, and the momentum
+    /// Use few bodies and frames, write no film, and check the forces pair by pair, and the
+    /// momentum
     #[arg(long)]
     check: bool,
 }
 
 fn theta(text: &str) -> Result<f64, &'static str> {
-    text.parse().ok().filter(|theta| (0.0..=1.0).contains(theta)).ok_or("a number from 0 to 1 is wanted")
+    text.parse().ok().filter(|theta| (0.0..=1.0).contains(theta)).ok_or("a number from 0 to 1 is required")
 }
 
 fn main() -> ExitCode {
@@ -121,7 +127,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     bar.finish_and_clear();
     film.map_or(Ok(()), Film::finish)?;
     let (frames, theta) = (options.frames, options.theta);
-    // Who closes the pipe has read enough.
+    // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{}", Report { simulation: &simulation, frames, threads, theta });
     if options.check {
         let checked = check::all(simulation.bodies, before, threads, options.theta)?;
@@ -130,13 +136,13 @@ fn run(options: &Options) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Shows itself only when standard error is a terminal.
+/// It is visible only if standard error is a terminal.
 fn progress_bar(frames: u32) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} frame {pos} of {len}, {eta} left").expect("a valid template");
     ProgressBar::new(frames.into()).with_style(style)
 }
 
-/// Why the program ends before its end.
+/// The reason why the program ends early.
 enum Stop {
     Failure(Failure),
     Film(FilmError),

@@ -1,11 +1,12 @@
-//! Bodies in Morton order: along a curve through space on which every cube of an octree is one stretch.
+//! Bodies in Morton order: along a curve through space on which every cube of an octree is one
+//! contiguous part.
 
 use crate::space::{Bodies, Vec3};
 
-/// How often the cube around everything is halved along each axis.
+/// The number of times that the cube around all bodies is halved along each axis.
 pub(crate) const LEVELS: u32 = 21;
 
-/// A digit from 0 to 7 for each level, the outermost first: in which octant the body lies.
+/// One digit from 0 to 7 per level, the outermost level first: the octant of the body.
 pub(crate) type Key = u64;
 
 /// The cube around all bodies, and their keys in it.
@@ -13,11 +14,11 @@ pub(crate) type Key = u64;
 pub(crate) struct Order {
     /// The length of an edge of the cube.
     pub(crate) side: f64,
-    /// Ascending.
+    /// In ascending order.
     pub(crate) keys: Vec<Key>,
 }
 
-/// Puts the bodies in order.
+/// Sorts the bodies by key.
 pub(crate) fn sort(bodies: &mut Bodies) -> Order {
     let positions = || bodies.points.iter().map(|point| point.position);
     let fold = |f: fn(f64, f64) -> f64, first: f64| {
@@ -25,7 +26,7 @@ pub(crate) fn sort(bodies: &mut Bodies) -> Order {
     };
     let (low, high) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
     let side = (0..3).map(|axis| high[axis] - low[axis]).fold(0.0, f64::max);
-    let side = if side > 0.0 { side } else { 1.0 }; // all in one place
+    let side = if side > 0.0 { side } else { 1.0 }; // all bodies are at one point
     let mut keys: Vec<(Key, u32)> = positions().zip(0..).map(|(at, body)| (key(at - Vec3(low), side), body)).collect();
     keys.sort_unstable();
 
@@ -41,13 +42,13 @@ pub(crate) fn sort(bodies: &mut Bodies) -> Order {
 fn key(at: Vec3, side: f64) -> Key {
     let steps = f64::from(1_u32 << LEVELS);
     at.0.iter().fold(0, |key, part| {
-        // The far border is the last cube's, not the first of the next.
+        // The far border belongs to the last cube.
         let step = (part / side * steps).min(steps - 1.0) as u64;
         key << 1 | spread(step)
     })
 }
 
-/// Two zeros before each of the 21 bits.
+/// Puts two zeros before each of the 21 bits.
 fn spread(bits: u64) -> u64 {
     let bits = (bits | bits << 32) & 0x001f_0000_0000_ffff;
     let bits = (bits | bits << 16) & 0x001f_0000_ff00_00ff;
@@ -56,13 +57,13 @@ fn spread(bits: u64) -> u64 {
     (bits | bits << 2) & 0x1249_2492_4924_9249
 }
 
-/// How many digits two keys have in common, from the first on.
+/// Returns the number of leading digits that two keys have in common.
 pub(crate) fn levels_in_common(one: Key, other: Key) -> u32 {
-    // A key has 63 bits: the first of the 64 is always in common.
+    // A key has 63 bits, so the first of the 64 bits is always equal.
     ((one ^ other).leading_zeros() - 1) / 3
 }
 
-/// The digit of a level, which is less than [`LEVELS`].
+/// Returns the digit of a level, which is less than [`LEVELS`].
 pub(crate) fn octant(key: Key, level: u32) -> u64 {
     key >> (3 * (LEVELS - 1 - level)) & 7
 }

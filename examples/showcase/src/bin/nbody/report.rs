@@ -1,4 +1,4 @@
-//! What is printed on standard output.
+//! The report on standard output.
 
 use std::fmt;
 

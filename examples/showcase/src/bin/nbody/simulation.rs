@@ -1,4 +1,4 @@
-//! Frame after frame, in both ways.
+//! The simulation, frame after frame, in both ways.
 
 use std::fmt;
 use std::time::Instant;
@@ -12,19 +12,20 @@ use crate::space::{Bodies, Vec3};
 use crate::tree;
 use crate::ways::{self, Boxes, Ground};
 
-/// From frame to frame. A body in the middle of a galaxy takes some 20 frames for a turn.
+/// The time from frame to frame. A body in the middle of a galaxy takes about 20 frames for one
+/// turn.
 const STEP: f64 = 0.02;
 
-/// How long the parts of a frame took.
+/// The times of the parts of a frame.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) build: Times,
     pub(crate) forces: Times,
-    /// Until everything is as it was before the tree.
+    /// The time to free the tree and to prepare the memory for the next one.
     pub(crate) free: Times,
 }
 
-/// The bodies, and what is needed to move them on.
+/// The bodies, and the state that moves them.
 #[derive(Debug)]
 pub(crate) struct Simulation {
     pub(crate) bodies: Bodies,
@@ -33,16 +34,16 @@ pub(crate) struct Simulation {
     theta: f64,
     ground: Ground,
     nodes: usize,
-    /// Sorting, which both ways share.
+    /// The time for sorting, which both ways share.
     pub(crate) sort: Times,
     pub(crate) arena: Parts,
     pub(crate) boxes: Parts,
-    /// Nodes of the largest tree yet.
+    /// The number of nodes of the largest tree so far.
     pub(crate) most: usize,
     frame: usize,
 }
 
-/// In which ways the trees are stored.
+/// The memory in which the trees are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Ways {
     Arena,
@@ -51,7 +52,7 @@ pub(crate) enum Ways {
 }
 
 impl Simulation {
-    /// `nodes` is what the arena has room for.
+    /// Creates a simulation. `nodes` is the capacity of the arena.
     pub(crate) fn new(bodies: Bodies, ways: Ways, threads: usize, theta: f64, nodes: Option<usize>) -> Self {
         let nodes = nodes.unwrap_or_else(|| ways::enough(bodies.points.len(), threads));
         let (sort, arena, boxes) = Default::default();
@@ -59,10 +60,11 @@ impl Simulation {
         Simulation { bodies, ways, threads, theta, ground, nodes, sort, arena, boxes, most: 0, frame: 0 }
     }
 
-    /// One frame.
+    /// Computes one frame.
     pub(crate) fn step(&mut self) -> Result<(), Failure> {
         let order = self.sort.clock(|| order::sort(&mut self.bodies));
-        // Turn by turn the first, so that neither always finds what the other has left in the caches.
+        // The ways take turns to go first, so that neither always profits from the caches of the
+        // other.
         let accelerations = match (self.ways, self.frame % 2) {
             (Ways::Arena, _) => self.in_arena(&order)?,
             (Ways::Boxes, _) => self.in_boxes(&order),
@@ -93,7 +95,8 @@ impl Simulation {
             let tree = parts.build.clock(build).map_err(full)?;
             accelerations = parts.forces.clock(|| gravity::by_tree(&tree, &bodies.points, *theta, *threads));
             *most = arena.count().max(*most);
-            // Here the arena goes. It cannot be moved, not even into `drop`: it is borrowed by what it holds.
+            // The arena is dropped here. It cannot be moved, not even into `drop`, because its
+            // values borrow it.
             end = Instant::now();
         }
         parts.free.push(made + end.elapsed());
@@ -109,12 +112,12 @@ impl Simulation {
     }
 }
 
-/// Both ways do the same arithmetic in the same order: not a bit may differ.
+/// Both ways do the same arithmetic in the same order, so every bit is equal.
 fn same(ours: Vec<Vec3>, theirs: &[Vec3]) -> Result<Vec<Vec3>, Failure> {
     if ours == theirs { Ok(ours) } else { Err(Failure::Different) }
 }
 
-/// Why there is no next frame.
+/// The reason why there is no next frame.
 #[derive(Debug)]
 pub(crate) enum Failure {
     TreeFull { room: usize, enough: usize, bodies: usize },
@@ -128,7 +131,7 @@ impl fmt::Display for Failure {
                 f,
                 "the tree of {bodies} bodies does not fit into {room} nodes: raise --nodes; {enough} are always enough"
             ),
-            Failure::Different => f.write_str("the tree in the arena and the one in boxes do not say the same"),
+            Failure::Different => f.write_str("the trees in the arena and in boxes differ"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Places in space, and what is there.
+//! Points in space, and the bodies.
 
 use std::array;
 use std::ops::{Add, AddAssign, Mul, Sub};
@@ -17,7 +17,7 @@ impl Vec3 {
         self.dot(self).sqrt()
     }
 
-    /// Turned about the axis of that number.
+    /// Rotates about an axis.
     pub(crate) fn turned(self, axis: usize, angle: f64) -> Self {
         let (one, other) = ((axis + 1) % 3, (axis + 2) % 3);
         let (sin, cos) = angle.sin_cos();
@@ -58,19 +58,20 @@ impl Mul<f64> for Vec3 {
     }
 }
 
-/// What pulls.
+/// A mass at a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
     pub(crate) position: Vec3,
     pub(crate) mass: f64,
 }
 
-/// Point, velocity and looks of each body, each in a vector of its own: the points are what the forces read.
+/// The point, velocity and appearance of each body, each in its own vector, because the forces read
+/// only the points.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bodies {
     pub(crate) points: Vec<Point>,
     pub(crate) velocities: Vec<Vec3>,
-    /// The hue, and how much of it the body sends out.
+    /// The hue, and the amount of light.
     pub(crate) lights: Vec<(Hue, f32)>,
 }
 
@@ -81,7 +82,7 @@ impl Bodies {
         self.lights.push(light);
     }
 
-    /// Moves the bodies on by a time, with the velocities that the accelerations give them.
+    /// Moves the bodies by a time step, with the velocities that the accelerations cause.
     pub(crate) fn step(&mut self, accelerations: &[Vec3], time: f64) {
         for ((point, velocity), acceleration) in self.points.iter_mut().zip(&mut self.velocities).zip(accelerations) {
             *velocity += *acceleration * time;
@@ -89,7 +90,7 @@ impl Bodies {
         }
     }
 
-    /// The momentum of all of them together, and the sum of what each has.
+    /// Returns the total momentum, and the sum of the absolute momenta.
     pub(crate) fn momentum(&self) -> (Vec3, f64) {
         let mut sums = (Vec3::default(), 0.0);
         for (point, velocity) in self.points.iter().zip(&self.velocities) {

@@ -1,4 +1,4 @@
-//! The tree, the ways and the physics, at sizes that take no time.
+//! The tree, the two ways and the physics, with sizes that take little time.
 
 use crate::check;
 use crate::galaxies::{self, Dice};
@@ -16,7 +16,7 @@ fn at(places: impl IntoIterator<Item = [f64; 3]>) -> Bodies {
     bodies
 }
 
-/// Bodies at places that are hard on a tree.
+/// Bodies at positions that are difficult for a tree.
 fn hard() -> Vec<Bodies> {
     let mut dice = Dice(7);
     let mut close = |size: f64| at((0..300).map(|_| [dice.roll() * size, dice.roll() * size, dice.roll() * size]));
@@ -34,7 +34,7 @@ fn hard() -> Vec<Bodies> {
     ]
 }
 
-/// Whether two trees agree to the last bit; how many nodes they have.
+/// Returns whether two trees are equal to the last bit, and the number of their nodes.
 fn same<A: Link, B: Link>(one: &Node<A>, other: &Node<B>) -> usize {
     assert_eq!((one.whole, one.side), (other.whole, other.side));
     match (&one.below, &other.below) {

@@ -1,7 +1,8 @@
-//! The octree: how it is built by many threads, whatever its nodes are stored in.
+//! The octree, and how several threads build it in any memory.
 //!
-//! The bodies are in Morton order, so that a cube is a range of them, and the cubes within it are parts of that range.
-//! The threads take small cubes and build the trees below them; what is above is put together in the end.
+//! The bodies are in Morton order, so that a cube is a range of bodies, and the cubes within it are
+//! parts of that range. The threads build the trees of small cubes. One thread then adds the levels
+//! above them.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,13 +13,13 @@ use atomicarena::Full;
 use crate::order::{self, LEVELS, Order};
 use crate::space::{Bodies, Point, Vec3};
 
-/// So many bodies are not divided any further.
+/// A cube with at most this number of bodies is a leaf.
 const LEAF: usize = 8;
 
-/// A cube with bodies in it. `L` is what leads to the cubes below.
+/// A cube with bodies in it. `L` is the link to the cubes below.
 #[derive(Debug)]
 pub(crate) struct Node<L> {
-    /// What it weighs, and its centre of mass.
+    /// The mass, at the centre of mass.
     pub(crate) whole: Point,
     /// The length of an edge.
     pub(crate) side: f64,
@@ -27,32 +28,33 @@ pub(crate) struct Node<L> {
 
 #[derive(Debug)]
 pub(crate) enum Below<L> {
-    /// A leaf: these bodies.
+    /// A leaf with these bodies.
     Bodies(Range<u32>),
-    /// The octants that are not empty: at least two.
+    /// The octants that are not empty, at least two.
     Cubes([Option<L>; 8]),
 }
 
-/// Leads from a node to one below it: a reference, or a box.
+/// A link from a node to one below it: a reference or a box.
 pub(crate) trait Link: Sized + Send + Sync {
     fn node(&self) -> &Node<Self>;
 }
 
-/// What one thread stores nodes in.
+/// The memory of one thread for its nodes.
 pub(crate) trait Store {
     type Link: Link;
 
     fn store(&mut self, node: Node<Self::Link>) -> Result<Self::Link, Full<()>>;
 }
 
-/// How many nodes there are at the most: each inner node has at least two below it, so there are fewer of them than
-/// leaves; and no leaf is empty. Wherever the bodies are, this is enough.
+/// Returns the greatest possible number of nodes. Each inner node has at least two children, so
+/// there are fewer inner nodes than leaves. No leaf is empty. This holds for all positions of the
+/// bodies.
 pub(crate) fn most_nodes(bodies: usize) -> usize {
     2 * bodies - 1
 }
 
-/// Builds the tree of all bodies, of which there is at least one. Each thread makes a store for itself. What they store
-/// outlives them.
+/// Builds the tree of all bodies, of which there is at least one. Each thread creates its own
+/// store, and the nodes outlive the stores.
 pub(crate) fn build<S: Store>(
     bodies: &Bodies,
     order: &Order,
@@ -63,7 +65,8 @@ pub(crate) fn build<S: Store>(
     let mut tasks = Vec::new();
     plan.divide(0..bodies.points.len(), &mut tasks);
 
-    // Relaxed: each number goes to one thread, whatever the ordering; the tasks were there before the threads were.
+    // Relaxed: each number goes to one thread with any ordering. The tasks are older than the
+    // threads.
     let next = AtomicUsize::new(0);
     let work = || {
         let mut store = store();
@@ -92,17 +95,19 @@ pub(crate) fn build<S: Store>(
 struct Plan<'b> {
     points: &'b [Point],
     order: &'b Order,
-    /// At most so many bodies are one thread's work.
+    /// The greatest number of bodies in one task.
     task: usize,
 }
 
 impl Plan<'_> {
-    /// On which level the cube lies that just holds these bodies. `LEVELS` when nothing can tell them apart.
+    /// Returns the level of the smallest cube with these bodies, or `LEVELS` if they all have the
+    /// same key.
     fn level(&self, cube: &Range<usize>) -> u32 {
         order::levels_in_common(self.order.keys[cube.start], self.order.keys[cube.end - 1])
     }
 
-    /// The octants of a cube that is not on the last level; some may be empty, but not all except one.
+    /// Returns the octants of a cube that is not on the last level. Some may be empty, but at least
+    /// two are not.
     fn octants(&self, cube: &Range<usize>) -> [Range<usize>; 8] {
         let (level, mut start) = (self.level(cube), cube.start);
         std::array::from_fn(|number| {
@@ -117,7 +122,7 @@ impl Plan<'_> {
         cube.len() <= self.task || self.level(cube) == LEVELS
     }
 
-    /// Names the tasks, in order.
+    /// Lists the tasks, in order.
     fn divide(&self, cube: Range<usize>, tasks: &mut Vec<Range<usize>>) {
         if self.is_task(&cube) {
             return tasks.push(cube);
@@ -129,7 +134,7 @@ impl Plan<'_> {
         }
     }
 
-    /// One task: the tree of a cube.
+    /// Builds the tree of a cube, as one task.
     fn grow<S: Store>(&self, cube: Range<usize>, store: &mut S) -> Result<S::Link, Full<()>> {
         if cube.len() <= LEAF || self.level(&cube) == LEVELS {
             let whole = centre_of_mass(self.points[cube.clone()].iter());
@@ -139,7 +144,7 @@ impl Plan<'_> {
         self.over(&cube, store, |octant, store| self.grow(octant, store))
     }
 
-    /// What is above the tasks, whose trees are given in order.
+    /// Builds the levels above the tasks, whose trees are given in order.
     fn join<S: Store>(
         &self,
         cube: Range<usize>,
@@ -152,7 +157,7 @@ impl Plan<'_> {
         self.over(&cube, store, |octant, store| self.join(octant, done, store))
     }
 
-    /// The node of a cube, over those of its octants.
+    /// Creates the node of a cube from those of its octants.
     fn over<S: Store>(
         &self,
         cube: &Range<usize>,

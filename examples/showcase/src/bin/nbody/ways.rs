@@ -1,9 +1,9 @@
 //! The two ways to store a tree: in an arena, and in boxes.
 //!
-//! The nodes of the first refer to each other by plain references, which is what the lifetime `'a` says: that of a tree,
-//! which is that of a frame. An arena that holds references into itself cannot be reset, for then they would dangle; so
-//! there is an arena for each frame, and all of them lie in the same bytes. The compiler sees to it that no link is left
-//! when the next frame begins.
+//! In the arena, nodes refer to each other by plain references with the lifetime `'a`, which is
+//! that of a tree and thus of a frame. An arena that holds references into itself cannot be reset,
+//! because they would dangle. Therefore each frame has its own arena, and all arenas lie in the
+//! same bytes. The compiler ensures that no link is left when the next frame begins.
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
@@ -12,7 +12,8 @@ use atomicarena::{AtomicArena, Borrowed, Full, Local};
 
 use crate::tree::{self, Link, Node, Store};
 
-/// Slots that a thread takes at once. What one thread has taken and not filled another cannot have, see [`enough`].
+/// The number of slots that a thread takes at once. Other threads cannot use the unfilled ones, see
+/// [`enough`].
 const BATCH: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// A reference to a node in the arena.
@@ -28,18 +29,19 @@ impl Link for InArena<'_> {
 /// The arena of one frame, in bytes that are borrowed for `'m`.
 pub(crate) type Arena<'m, 'a> = AtomicArena<Node<InArena<'a>>, Borrowed<'m, Node<InArena<'a>>>>;
 
-/// The bytes that the arenas lie in, one after another.
+/// The bytes of the arenas, which lie in them one after another.
 #[derive(Debug)]
 pub(crate) struct Ground(Box<[MaybeUninit<u8>]>);
 
 impl Ground {
-    /// Room for so many nodes: for each its size and a byte, and what it takes to line them up.
+    /// Allocates bytes for a number of nodes: the size of each, one byte for its stamp, and
+    /// padding.
     pub(crate) fn new(nodes: usize) -> Self {
         let node = size_of::<Node<InArena<'_>>>();
         Ground(Box::new_uninit_slice(nodes * (node + 1) + align_of::<Node<InArena<'_>>>()))
     }
 
-    /// An empty arena, in the bytes that the one before has left.
+    /// Creates an empty arena in the bytes that the previous arena has left.
     pub(crate) fn arena<'m, 'a>(&'m mut self) -> Arena<'m, 'a> {
         AtomicArena::in_bytes(&mut self.0).expect("there is room for a node")
     }
@@ -53,13 +55,13 @@ impl<'a> Store for Local<'a, Node<InArena<'a>>> {
     }
 }
 
-/// What one thread of several stores nodes with.
+/// The store of one thread among several.
 pub(crate) fn local<'a>(arena: &'a Arena<'_, 'a>) -> Local<'a, Node<InArena<'a>>> {
     arena.local_with_batch(BATCH)
 }
 
-/// With so many slots an arena has room for every tree: the most nodes that there can be, and what the threads beside
-/// the one that asks may have taken and not filled.
+/// Returns a number of slots that is enough for every tree: the greatest number of nodes, and the
+/// slots that other threads may have taken without filling them.
 pub(crate) fn enough(bodies: usize, threads: usize) -> usize {
     tree::most_nodes(bodies) + (threads - 1) * BATCH.get()
 }
@@ -74,7 +76,7 @@ impl Link for Boxed {
     }
 }
 
-/// The other way: each node is an allocation of its own, and so is its end.
+/// The other way: each node is a separate allocation, and is freed separately.
 pub(crate) struct Boxes;
 
 impl Store for Boxes {

@@ -1,4 +1,4 @@
-//! What became of each datagram.
+//! An account of all datagrams.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use crate::telemetry::{self, MOST_BYTES, Telemetry};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It never came.
+    /// It was never received.
     Lost,
     Received,
     Refused,
 }
 
-/// Kept by the receiver.
+/// The account that the receiver keeps.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// By number, for as many as there may be.
+    /// The state of each datagram, by number.
     fates: Vec<Fate>,
     received: u64,
     refused: u64,
     damaged: u64,
-    /// Came a second time, or with a number that was never sent.
+    /// Received a second time, or with a number that was never sent.
     strange: u64,
     /// The sum of all readings.
     sum: i64,
@@ -37,7 +37,7 @@ impl Account {
         self.note(telemetry.number, Fate::Received);
     }
 
-    /// One for which there was no room. `None` is a damaged one.
+    /// Records a datagram for which there was no room. `None` is a damaged one.
     pub(crate) fn refused(&mut self, telemetry: Option<Telemetry<'_>>) {
         match telemetry {
             Some(telemetry) => {
@@ -59,11 +59,12 @@ impl Account {
         }
     }
 
-    /// Closes it: so many were sent, of which the kernel says that it dropped so many.
+    /// Closes the account: `sent` datagrams were sent, and the kernel reports that it dropped
+    /// `dropped`.
     pub(crate) fn close(&self, sent: u64, dropped: Option<u64>) -> Balance {
         let numbers = || (0..sent).zip(&self.fates);
         let lost = numbers().filter(|(_, fate)| **fate == Fate::Lost).count() as u64;
-        // A number that was not sent yet came all the same.
+        // A datagram with a number that was not sent was received.
         let strange =
             self.strange + self.fates.iter().skip(sent as usize).filter(|fate| **fate != Fate::Lost).count() as u64;
         let mut buffer = [0; MOST_BYTES];
@@ -83,11 +84,12 @@ impl Account {
 pub(crate) struct Balance {
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// Came when there was no room.
+    /// Received when there was no room.
     pub(crate) refused: u64,
-    /// Never came.
+    /// Never received.
     pub(crate) lost: u64,
-    /// Those that the kernel says to have dropped because nobody fetched them in time, where it tells.
+    /// Datagrams that the kernel reports to have dropped because they were not fetched in time, if
+    /// it reports this.
     pub(crate) dropped: Option<u64>,
     damaged: u64,
     strange: u64,
@@ -106,11 +108,12 @@ impl Balance {
         self.dropped = self.dropped.into_iter().chain(other.dropped).reduce(|one, other| one + other);
     }
 
-    /// Nothing is missing, nothing is wrong, and something came.
+    /// Returns whether no datagram is missing or wrong, and at least one was received.
     pub(crate) fn check(&self) -> Result<(), Unbalanced> {
         let known = self.received + self.refused + self.lost;
         let wrong = self.damaged > 0 || self.strange > 0 || self.wrong_sum;
-        // The kernel may lose one elsewhere, too; but what it dropped did not come.
+        // The kernel may also lose datagrams elsewhere, but it cannot have delivered those that it
+        // dropped.
         let impossible = self.dropped.is_some_and(|dropped| dropped > self.lost);
         if known == self.sent && self.received > 0 && !wrong && !impossible {
             Ok(())

@@ -1,26 +1,28 @@
-//! Datagrams that the kernel writes straight into an arena, and that go all at once.
+//! Datagrams that the kernel writes directly into an arena, and that are freed all at once.
 //!
 //! ```text
 //! cd examples/showcase && cargo run --release --bin packets
 //! ```
 //!
-//! A sender floods the loopback interface with telemetry. The receiver reserves slots, and the kernel writes each
-//! datagram into one: nothing is copied, and nothing is allocated. Workers parse the datagrams (`telemetry.rs`); what they
-//! make of them refers to the slots, and outlives the workers. When the arena is full, or all has been sent, the batch is
-//! over: it is looked through, and one reset lets go of all of it. What comes in before that is fetched and refused.
+//! A sender floods the loopback interface with telemetry. The receiver reserves slots, and the
+//! kernel writes each datagram into a slot, without a copy or an allocation. Workers parse the
+//! datagrams (`telemetry.rs`). The results refer to the slots, and outlive the workers. When the
+//! arena is full, or when everything was sent, the batch ends. It is read, and one reset frees all
+//! of it. Datagrams that arrive before that are received and refused.
 //!
-//! Then the same once more with a fresh `Vec<u8>` for each datagram, and so on in turn. Printed is what became of all
-//! datagrams, and as medians over the rounds:
+//! The program does the same with a fresh `Vec<u8>` for each datagram. The two ways take turns. It
+//! prints the account of all datagrams, and the medians over the rounds:
 //!
-//! - *received/s*: how many datagrams were received in a second, which is the kernel's time above all.
-//! - *room for one*: how long the receiver took to have room for a datagram, in a slot or in a vector.
-//! - *letting one go*: how long it took at the end of a batch, for each datagram of it.
+//! - *received/s*: the number of datagrams received per second, which depends mainly on the kernel.
+//! - *allocating one*: the time to get memory for a datagram, in a slot or in a vector.
+//! - *freeing one*: the time to free a datagram at the end of a batch.
 //!
-//! Nothing is lost in silence. Each datagram has a number, and the account must come out: sent = received + refused + lost
-//! by the kernel, none damaged, none twice, and the readings are those that were sent. The program fails otherwise. It
-//! ends by itself, whatever is lost: when all was sent and nothing has come in for a while.
+//! No loss goes unnoticed. Each datagram has a number, and the account must add up: each datagram
+//! that was sent is received, refused, or lost by the kernel. None may be damaged or arrive twice,
+//! and the readings must be those that were sent. Otherwise the program fails. It always ends, even
+//! if datagrams are lost: when everything was sent and nothing has arrived for a while.
 //!
-//! `packet.rs` is the part to read: a slot, and how the kernel comes to write to it.
+//! Read `packet.rs` first: it contains a slot, and shows how the kernel writes to it.
 
 // Bottom-up: a file may use only files above it.
 mod telemetry;
@@ -50,25 +52,25 @@ use wire::Wire;
 
 /// Receives a flood of datagrams, in an arena and with a fresh vector for each.
 ///
-/// Exit code: 0, 1 when the account does not add up, 2 when there is no network to be had or no memory.
+/// Exit code: 0, 1 if the account does not add up, 2 if there is no network or no memory.
 #[derive(Parser)]
 struct Options {
-    /// How many datagrams are sent in a round
+    /// Number of datagrams per round
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     count: u64,
-    /// Room for so many datagrams: a batch
+    /// Capacity for datagrams, which is the size of a batch
     #[arg(long, default_value_t = 16_384, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 24))]
     batch: usize,
-    /// Threads that parse
+    /// Number of threads that parse
     #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     workers: usize,
-    /// Rounds for each way
+    /// Number of rounds in each way
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Bytes that the kernel is asked to keep for a receiver that is late; with few of them it drops some
+    /// Size of the receive buffer of the kernel in bytes. With a small buffer it drops datagrams
     #[arg(long, default_value_t = 4 << 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 30))]
     queue: usize,
-    /// Few datagrams in small batches: only whether the account comes out
+    /// Use few datagrams and small batches, and only check the account
     #[arg(long)]
     check: bool,
 }
@@ -91,26 +93,26 @@ fn run(options: &Options) -> Result<(), Stop> {
     let mut rooms = [Room::Arena(AtomicArena::try_with_capacity(options.batch)?.into()), Room::Vecs(options.batch)];
     let mut ways = ["slots of an arena", "a vector for each"].map(|name| Way { name, rounds: Vec::new() });
     for round in 0..=options.rounds {
-        // Turn by turn the first.
+        // The ways take turns to go first.
         for number in [[0, 1], [1, 0]][round as usize % 2] {
             let (room, way) = (&mut rooms[number], &mut ways[number]);
             let result = self::round(room, options.count, options.workers, options.queue)?;
-            // The first is for the memory to be touched, in both ways.
+            // The first round only touches the memory, in both ways.
             if round > 0 {
                 way.rounds.push(result);
             }
         }
     }
-    // Who closes the pipe has read enough.
+    // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{}", Report(&ways));
     ways.iter().try_for_each(|way| way.total().check())?;
     if options.check {
-        let _ = writeln!(io::stdout(), "\ncheck: the accounts come out");
+        let _ = writeln!(io::stdout(), "\ncheck: the accounts add up");
     }
     Ok(())
 }
 
-/// Sends and receives so many datagrams.
+/// Sends and receives a number of datagrams.
 fn round(room: &mut Room, count: u64, workers: usize, queue: usize) -> io::Result<(Balance, Costs)> {
     let (wire, done, mut account) = (Wire::new(queue)?, AtomicBool::new(false), Account::new(count));
     let (sent, costs) = thread::scope(|scope| {
@@ -121,7 +123,7 @@ fn round(room: &mut Room, count: u64, workers: usize, queue: usize) -> io::Resul
     Ok((account.close(sent?, wire.dropped()), costs?))
 }
 
-/// Why the program ends before its end.
+/// The reason why the program ends early.
 enum Stop {
     Network(io::Error),
     Memory(CapacityError),

@@ -1,4 +1,4 @@
-//! One receiver and some workers, batch after batch.
+//! One receiver and several workers, batch after batch.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Acquire, Ordering::Release};
@@ -14,27 +14,27 @@ use crate::packet::{self, Packet};
 use crate::telemetry::Telemetry;
 use crate::ways::{self, Batch, Received, Vecs};
 
-/// Where the datagrams go.
+/// The memory for the datagrams.
 #[derive(Debug)]
 pub(crate) enum Room {
     Arena(Box<AtomicArena<Packet>>),
-    /// In vectors, at most so many in a batch.
+    /// Vectors, at most this number in a batch.
     Vecs(usize),
 }
 
-/// What it took.
+/// The times of a round.
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
-    /// From the first moment to the last datagram.
+    /// From the beginning to the last datagram.
     pub(crate) time: Duration,
-    /// To have room for the datagrams.
+    /// The time to get memory for the datagrams.
     pub(crate) room: Duration,
-    /// To let them go.
+    /// The time to free them.
     pub(crate) release: Duration,
     pub(crate) batches: u64,
 }
 
-/// Receives until all is done and nothing comes in any more.
+/// Receives until everything was sent and nothing arrives any more.
 pub(crate) fn receive(
     room: &mut Room,
     socket: &Socket,
@@ -76,14 +76,14 @@ struct Receiver<'r> {
     workers: usize,
     done: &'r AtomicBool,
     account: &'r mut Account,
-    /// When the last datagrams came in.
+    /// The time at which the last datagrams arrived.
     last: Instant,
     room: Duration,
 }
 
 impl Receiver<'_> {
-    /// Receives until there is no room, or nothing more to come, which is what the `bool` says. What the workers have
-    /// made of the datagrams outlives them.
+    /// Receives until there is no room or until nothing arrives any more, and returns which of the
+    /// two. The results of the workers outlive them.
     fn batch<B: Batch>(&mut self, mut batch: B) -> io::Result<(bool, Vec<B::Kept>)> {
         let (runs, inbox) = mpsc::channel::<B::Run>();
         let (inbox, busy) = (Mutex::new(inbox), AtomicUsize::new(self.workers));
@@ -93,14 +93,14 @@ impl Receiver<'_> {
             while let Ok(run) = next() {
                 damaged += B::parse(run, &mut kept);
             }
-            // Release: who sees that all are through finds nothing left to do.
+            // Release: a thread that sees that all workers have finished finds nothing left to do.
             busy.fetch_sub(1, Release);
             (kept, damaged)
         };
         let (quiet, kept) = thread::scope(|scope| {
             let workers: Vec<_> = (0..self.workers).map(|_| scope.spawn(work)).collect();
             let quiet = self.fill(&mut batch, runs);
-            // What comes in while the workers finish is not left to pile up.
+            // Datagrams that arrive while the workers finish must not pile up.
             let refused = self.refuse(&busy);
             let mut all = Vec::new();
             for worker in workers {
@@ -114,10 +114,12 @@ impl Receiver<'_> {
         Ok((quiet, kept))
     }
 
-    /// Sends the workers what comes in. At its end they know that there is no more, for `runs` is gone.
+    /// Sends the received datagrams to the workers. At its end, `runs` is dropped, which tells the
+    /// workers that there are no more.
     fn fill<B: Batch>(&mut self, batch: &mut B, runs: mpsc::Sender<B::Run>) -> io::Result<bool> {
         loop {
-            // Before we look. Acquire: what was sent before it was done is there to be seen.
+            // This precedes the look. Acquire: everything that was sent before the sender ended can
+            // be received.
             let done = self.done.load(Acquire);
             match batch.receive(self.socket, &mut self.room)? {
                 Received::Run(run) => {
@@ -131,7 +133,8 @@ impl Receiver<'_> {
         }
     }
 
-    /// Fetches what there is no room for, and notes it, until the workers are through.
+    /// Receives datagrams for which there is no room, and records them, until the workers have
+    /// finished.
     fn refuse(&mut self, busy: &AtomicUsize) -> io::Result<()> {
         self.socket.set_nonblocking(true)?;
         while busy.load(Acquire) > 0 {

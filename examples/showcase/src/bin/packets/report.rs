@@ -1,4 +1,4 @@
-//! What is printed on standard output.
+//! The report on standard output.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl Way {
         total
     }
 
-    /// The median over the rounds.
+    /// Returns the median over the rounds.
     fn median(&self, of: impl Fn(&Balance, &Costs) -> f64) -> f64 {
         let mut values: Vec<_> = self.rounds.iter().map(|(balance, costs)| of(balance, costs)).collect();
         values.sort_by(f64::total_cmp);
@@ -38,7 +38,7 @@ impl fmt::Display for Report<'_> {
             writeln!(f, "  {}", Bar { sent, received, refused })?;
             write!(f, "  {sent} sent = {received} received + {refused} refused + {lost} lost by the kernel")?;
             match dropped {
-                Some(dropped) => writeln!(f, " (which tells of {dropped}); {batches} batches")?,
+                Some(dropped) => writeln!(f, " (which reports {dropped}); {batches} batches")?,
                 None => writeln!(f, "; {batches} batches")?,
             }
         }
@@ -46,7 +46,7 @@ impl fmt::Display for Report<'_> {
         writeln!(
             f,
             "{:<24}{:>14}{:>18}{:>18}",
-            "medians over the rounds", "received/s", "room for one", "letting one go"
+            "medians over the rounds", "received/s", "allocating one", "freeing one"
         )?;
         for way in self.0 {
             let rate = way.median(|balance, costs| balance.received as f64 / costs.time.as_secs_f64());
@@ -60,7 +60,7 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// What became of all that was sent, in 72 characters.
+/// Describes the account of all datagrams in 72 characters.
 struct Bar {
     sent: u64,
     received: u64,

@@ -1,25 +1,25 @@
-//! What is in a datagram: the readings of a device, in network byte order.
+//! The contents of a datagram: the readings of a device, in network byte order.
 //!
 //! ```text
-//!  0  u16  the mark of the format
-//!  2  u16  how many readings there are
-//!  4  u32  the device
-//!  8  u64  the number of the datagram
+//! 0  u16  the mark of the format
+//! 2  u16  the number of readings
+//! 4  u32  the device
+//! 8  u64  the number of the datagram
 //! 16  i32  the readings, one after another
-//!     u32  a checksum of all that comes before: Adler-32
+//! u32  a checksum of all bytes before it: Adler-32
 //! ```
 
 const MARK: u16 = 0xa7e4;
 const HEADER: usize = 16;
 const CHECKSUM: usize = 4;
 
-/// A datagram has at most so many readings.
+/// The greatest number of readings in a datagram.
 pub(crate) const MOST_READINGS: usize = 120;
 
-/// And so at most so many bytes.
+/// The greatest number of bytes in a datagram.
 pub(crate) const MOST_BYTES: usize = HEADER + 4 * MOST_READINGS + CHECKSUM;
 
-/// The readings of a device. Refers into the datagram, and copies nothing.
+/// The readings of a device. It refers to the datagram, and copies nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Telemetry<'d> {
     pub(crate) device: u32,
@@ -28,14 +28,14 @@ pub(crate) struct Telemetry<'d> {
 }
 
 impl<'d> Telemetry<'d> {
-    /// `None` when the datagram is not what was sent.
+    /// Parses a datagram. Returns `None` if it is damaged.
     pub(crate) fn parse(datagram: &'d [u8]) -> Option<Self> {
         let (content, checksum) = datagram.split_last_chunk::<CHECKSUM>()?;
         let telemetry = Self::parse_again(datagram)?;
         (adler32(content) == u32::from_be_bytes(*checksum)).then_some(telemetry)
     }
 
-    /// As [`parse`](Self::parse), for a datagram whose checksum was right before.
+    /// Parses a datagram like [`parse`](Self::parse), if its checksum was correct before.
     pub(crate) fn parse_again(datagram: &'d [u8]) -> Option<Self> {
         let (mark, rest) = datagram.split_first_chunk()?;
         let (count, rest) = rest.split_first_chunk()?;
@@ -52,7 +52,8 @@ impl<'d> Telemetry<'d> {
     }
 }
 
-/// The datagram of that number, which is made of nothing but the number: the receiver can tell what was in it.
+/// Creates the datagram with this number. It depends only on the number, so the receiver can check
+/// it.
 pub(crate) fn datagram(number: u64, buffer: &mut [u8; MOST_BYTES]) -> &[u8] {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let count = 1 + (mixed >> 32) as usize % MOST_READINGS;
@@ -70,7 +71,8 @@ pub(crate) fn datagram(number: u64, buffer: &mut [u8; MOST_BYTES]) -> &[u8] {
 }
 
 fn adler32(bytes: &[u8]) -> u32 {
-    // A datagram is so short that the sums do not overflow before the end: 255 * 500 * 501 / 2 < 2^32.
+    // A datagram is so short that the sums do not overflow before the end: 255 * 500 * 501 / 2 <
+    // 2^32.
     const { assert!(MOST_BYTES <= 500) };
     debug_assert!(bytes.len() <= MOST_BYTES);
     let (mut one, mut two) = (1_u32, 0_u32);

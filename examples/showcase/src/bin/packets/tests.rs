@@ -1,4 +1,4 @@
-//! Both ways over the loopback interface, as far as nothing there is left to chance.
+//! Both ways over the loopback interface, as far as the result does not depend on chance.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use crate::telemetry::{self, MOST_BYTES, Telemetry};
 use crate::ways::{Batch, Received, Vecs};
 use crate::wire::{self, Wire};
 
-/// Fewer than the kernel keeps for a receiver that is late, on any system.
+/// Fewer datagrams than the receive buffer of any system holds.
 const FEW: u64 = 40;
 
 const QUEUE: usize = 1 << 20;
 
-/// A batch with room for 33 of 40 datagrams: what was kept, and what the arena or the vectors say afterwards.
+/// Sends 40 datagrams to a batch with room for 33, and checks what was kept and what the memory
+/// reports.
 fn numbers<B: Batch>(batch: &mut B) -> Vec<u64> {
     let wire = Wire::new(QUEUE).unwrap();
     let done = AtomicBool::new(false);
@@ -83,13 +84,13 @@ fn an_account_that_does_not_come_out_says_so() {
     assert_eq!((balance.received, balance.refused, balance.lost), (1, 1, 2));
     balance.check().unwrap();
     account.close(4, None).check().unwrap();
-    account.close(4, Some(3)).check().unwrap_err(); // the kernel dropped one that came
-    account.close(2, None).check().unwrap_err(); // one came that was not sent
+    account.close(4, Some(3)).check().unwrap_err(); // the kernel dropped a received datagram
+    account.close(2, None).check().unwrap_err(); // a datagram was received that was not sent
     parsed(2, &mut |telemetry| account.received(telemetry));
-    account.close(4, None).check().unwrap_err(); // one came twice
+    account.close(4, None).check().unwrap_err(); // a datagram was received twice
     let mut account = Account::new(4);
-    account.close(4, None).check().unwrap_err(); // nothing came
+    account.close(4, None).check().unwrap_err(); // no datagram was received
     parsed(0, &mut |telemetry| account.received(telemetry));
     account.refused(None);
-    account.close(4, None).check().unwrap_err(); // one was damaged
+    account.close(4, None).check().unwrap_err(); // a datagram was damaged
 }

@@ -1,4 +1,5 @@
-//! The two ways to keep the datagrams of a batch: in the slots of an arena, and in a vector each.
+//! The two ways to store the datagrams of a batch: in the slots of an arena, and in one vector
+//! each.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -9,37 +10,37 @@ use socket2::Socket;
 use crate::packet::{self, Packet};
 use crate::telemetry::Telemetry;
 
-/// So many datagrams go to a worker at a time.
+/// The number of datagrams that a worker gets at a time.
 const RUN: usize = 32;
 
-/// What the receiver got.
+/// The result of receiving.
 pub(crate) enum Received<R> {
     /// Datagrams for a worker, at least one.
     Run(R),
-    /// None: nothing has come in for as long as the socket waits.
+    /// Nothing has arrived within the timeout of the socket.
     Quiet,
-    /// None: there is no room for any more in this batch.
+    /// There is no room for more datagrams in this batch.
     Full,
 }
 
-/// Where a batch is kept.
+/// The memory of a batch.
 pub(crate) trait Batch {
     /// Datagrams on their way to a worker.
     type Run: Send;
     /// A datagram that a worker has parsed.
     type Kept: Send;
 
-    /// Receives some datagrams; adds up in `room` how long it takes to have room for them.
+    /// Receives some datagrams, and adds the time to get memory for them to `room`.
     fn receive(&mut self, socket: &Socket, room: &mut Duration) -> io::Result<Received<Self::Run>>;
 
-    /// A worker's part: parses the datagrams, and returns how many were damaged.
+    /// Parses the datagrams in a worker, and returns the number of damaged ones.
     fn parse(run: Self::Run, kept: &mut Vec<Self::Kept>) -> u64;
 
     fn telemetry(kept: &Self::Kept) -> Telemetry<'_>;
 }
 
-/// The kernel writes into reserved slots, and what is parsed refers to them. It outlives the workers: it lives until the
-/// batch is over, and so is the arena borrowed until then.
+/// The kernel writes into reserved slots, and parsed datagrams refer to them. They outlive the
+/// workers and live until the end of the batch, so the arena is borrowed until then.
 impl<'a> Batch for &'a AtomicArena<Packet> {
     type Run = &'a mut [Packet];
     type Kept = Telemetry<'a>;
@@ -53,7 +54,10 @@ impl<'a> Batch for &'a AtomicArena<Packet> {
         }
         while !run.is_full() && arrived(packet::receive_into(&mut run, socket))? {}
         let start = Instant::now();
-        // What was not filled goes back.
+        // Each datagram is a separate vector, and `left` more may be received in this batch.
+        //
+        // A worker cannot return both the vector and the parsed datagram that refers to it, so the
+        // header is read again.
         let packets = run.finish();
         *room += start.elapsed();
         Ok(if packets.is_empty() { Received::Quiet } else { Received::Run(packets) })
@@ -70,9 +74,7 @@ impl<'a> Batch for &'a AtomicArena<Packet> {
     }
 }
 
-/// Each datagram is a vector of its own; so many may still come in in this batch.
-///
-/// A worker cannot return what it has parsed and the vector that this refers to: the header is read once more.
+/// Returns unfilled slots.
 pub(crate) struct Vecs {
     pub(crate) left: usize,
 }
@@ -108,11 +110,11 @@ impl Batch for Vecs {
     }
 }
 
-/// Whether a datagram was received; an error, unless it says that none came in.
+/// Returns whether a datagram was received, or an error unless there was none.
 pub(crate) fn arrived(received: io::Result<()>) -> io::Result<bool> {
     match received {
         Ok(()) => Ok(true),
-        // What waits in vain is called by either name.
+        // Systems report a timeout by either name.
         Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => Ok(false),
         Err(error) => Err(error),
     }

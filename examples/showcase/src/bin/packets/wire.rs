@@ -1,4 +1,4 @@
-//! Two sockets that know only each other, and what the kernel drops between them.
+//! Two connected sockets, and what the kernel drops between them.
 
 use std::fs;
 use std::io;
@@ -11,10 +11,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::telemetry::{self, MOST_BYTES};
 
-/// When nothing comes in for so long after the last datagram was sent, nothing will.
+/// If nothing arrives for this time after the last datagram was sent, nothing will.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Who cannot send a datagram for so long gives up.
+/// A sender that cannot send for this time gives up.
 const STUCK: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// The kernel is asked to keep so many bytes for a receiver that is late; it may not allow as many.
+    /// The requested size of the receive buffer. The kernel may not grant all of it.
     pub(crate) fn new(queue: usize) -> io::Result<Self> {
         let bound = || {
             let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
@@ -33,7 +33,7 @@ impl Wire {
             io::Result::Ok(socket)
         };
         let (sender, receiver) = (bound()?, bound()?);
-        // Nobody else's datagrams come in.
+        // The receiver is connected, so it gets datagrams only from this sender.
         receiver.connect(&sender.local_addr()?)?;
         sender.connect(&receiver.local_addr()?)?;
         receiver.set_recv_buffer_size(queue)?;
@@ -43,7 +43,8 @@ impl Wire {
         Ok(Wire { sender, receiver, port })
     }
 
-    /// How many datagrams the kernel has dropped since the receiver was late. Linux tells.
+    /// The number of datagrams that the kernel has dropped because the receiver was late. Only
+    /// Linux reports it.
     pub(crate) fn dropped(&self) -> Option<u64> {
         let sockets = fs::read_to_string("/proc/net/udp").ok()?;
         let ours = format!("0100007F:{:04X}", self.port);
@@ -52,14 +53,15 @@ impl Wire {
     }
 }
 
-/// Sends so many datagrams as fast as it can, and returns how many were sent: the numbers up to that.
+/// Sends datagrams as fast as possible, and returns how many were sent. Their numbers are
+/// consecutive from 0.
 pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Result<u64> {
-    /// Says so even when nobody can send.
+    /// This is set even if sending fails.
     struct Done<'d>(&'d AtomicBool);
 
     impl Drop for Done<'_> {
         fn drop(&mut self) {
-            // Release: who reads it sees a kernel that has all that was sent.
+            // Release: a thread that reads it finds everything that was sent in the kernel.
             self.0.store(true, Release);
         }
     }
@@ -69,7 +71,7 @@ pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Resul
     for number in 0..count {
         let datagram = telemetry::datagram(number, &mut buffer);
         let start = Instant::now();
-        // A kernel without room for it may say so: then it was not sent.
+        // A kernel without room may report this error. The datagram was then not sent.
         while let Err(error) = socket.send(datagram) {
             if start.elapsed() > STUCK {
                 return Err(error);
