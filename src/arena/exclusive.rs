@@ -159,8 +159,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.get_mut(0), Some(&mut 1));
     /// ```
     pub fn as_mut_slice(&mut self) -> Option<&mut [T]> {
-        let mut view = self.settled();
-        let whole = view.meta.vacant() == 0;
+        let view = self.settled();
+        let whole = !view.meta.has_vacant();
         // SAFETY: the arena is settled and no slot is vacant, so every slot below the cursor holds
         // a value.
         whole.then(|| unsafe { view.into_slice() })

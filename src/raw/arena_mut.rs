@@ -87,7 +87,7 @@ impl<'a, T> ArenaMut<'a, T> {
         }
 
         let (next, end) = (self.bound(), self.meta.capacity());
-        if self.meta.vacant() != 0 {
+        if self.meta.has_vacant() {
             for index in 0..next {
                 if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
@@ -114,7 +114,7 @@ impl<'a, T> ArenaMut<'a, T> {
         self.settle();
         let end = self.bound();
         let mut filled = end;
-        if self.meta.vacant() != 0 {
+        if self.meta.has_vacant() {
             filled = 0;
             let mut next = 0;
             while next < end {

@@ -168,18 +168,18 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Counts a handle that will have an open run, and may be leaked.
     #[inline]
     pub(crate) fn handle_opened(self) {
-        self.cursor().handles().opened(self.metadata().shards);
+        self.cursor().handles().opened(self.header.shard_slice());
     }
 
     /// Uncounts a handle, which has no open run any more.
     #[inline]
     pub(crate) fn handle_closed(self) {
-        self.cursor().handles().closed(self.metadata().shards);
+        self.cursor().handles().closed(self.header.shard_slice());
     }
 
     /// The number of handles that are open or were leaked.
     pub(crate) fn open_handles(self) -> usize {
-        self.cursor().handles().sum(self.metadata().shards)
+        self.cursor().handles().sum(self.header.shard_slice())
     }
 
     /// A view of the first slots alone, to read from.
@@ -242,11 +242,28 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Takes a run of `len` slots. The error is how many were left at the cursor.
     #[inline]
     pub(crate) fn take_run(self, len: usize) -> Result<Range<usize>, usize> {
-        let end = self.capacity();
+        /// Not inlined, as in `take_one`.
+        #[cold]
+        #[inline(never)]
+        fn take_slow(
+            header: &Header,
+            stamps: &[Stamp],
+            slot_size: usize,
+            len: usize,
+            contended: bool,
+        ) -> Result<Range<usize>, usize> {
+            header.cursor.take_run_slow(header.metadata(stamps, slot_size), len, contended)
+        }
+
+        let (header, stamps) = (self.header, self.stamps.as_slice());
         match len {
-            0 => Ok(end..end),
-            1 => self.take_one().map(|slot| slot.into_run()).ok_or(0),
-            _ => self.cursor().take_run(self.metadata(), len),
+            0 => return Ok(stamps.len()..stamps.len()),
+            1 => return self.take_one().map(|slot| slot.into_run()).ok_or(0),
+            _ => {}
+        }
+        match header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len) {
+            Ok(start) => Ok(start..start + len),
+            Err(contended) => take_slow(header, stamps, size_of::<T>(), len, contended),
         }
     }
 
@@ -266,10 +283,24 @@ impl<'a, T> ArenaRef<'a, T> {
             .map_or_else(|refused| self.cursor().take_one_after(meta, &refused).map(|index| index..index + 1), Some)
     }
 
-    /// Returns a run that the caller owns (see [`Cursor::give_back`]).
+    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been written to.
     #[inline]
     pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
-        self.cursor().give_back(self.metadata(), run, written);
+        /// Not inlined, as in `take_one`.
+        #[cold]
+        #[inline(never)]
+        fn return_slow(header: &Header, stamps: &[Stamp], slot_size: usize, run: Range<usize>) {
+            header.cursor.return_slow(header.metadata(stamps, slot_size), run);
+        }
+
+        let header = self.header;
+        if run.is_empty() {
+            return;
+        }
+        header.cursor.note_written(run.start, written);
+        if !header.cursor.return_fast(&header.mode, || header.shard_slice(), &run) {
+            return_slow(header, self.stamps.as_slice(), size_of::<T>(), run);
+        }
     }
 
     /// Activates shards as if contention had been detected.

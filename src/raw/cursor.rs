@@ -130,14 +130,18 @@ impl Cursor {
         // kept from wrapping.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         let in_shards = if word.is_active() { meta.shards.count(word) } else { 0 };
-        word.next().min(meta.capacity()).saturating_sub(self.runs.vacant.count(meta) + in_shards)
+        let bound = word.next().min(meta.capacity());
+        bound.saturating_sub(self.runs.vacant.count(meta.summary, bound) + in_shards)
     }
 
     /// Whether no slot is free. Exact if no other call is in progress.
     #[inline]
     pub(crate) fn is_full(&self, meta: Metadata<'_>) -> bool {
-        // The common case first: what is left at the cursor costs one load to see.
-        self.bound(meta) == meta.capacity() && self.count(meta) == meta.capacity()
+        // Relaxed: an estimate. The common case first: that slots are left at the cursor costs one load to see.
+        let word = meta.shards.word(self.next.load(Ordering::Relaxed));
+        word.next() >= meta.capacity()
+            && self.runs.vacant.is_none()
+            && !(word.is_active() && (word.has_pending() || !meta.shards.are_used_up()))
     }
 
     /// Takes a slot on the fast path: from the cursor, or from the shard of this thread. `end` is the capacity.
@@ -265,20 +269,36 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots, at least two. The error is how many were left at the cursor.
+    /// Takes a run of `len` slots on the fast path, and returns the first: from the cursor, or from the shard of this thread.
+    /// `end` is the capacity. The error is whether an exchange failed, in which case there may be contention.
     #[inline]
-    pub(crate) fn take_run(&self, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
-        let fast = if meta.shards.mode.is_active() {
-            meta.shards.own().and_then(|shard| shard.take(len)).map(|start| start..start + len)
-        } else {
-            self.advance(meta, |_, left| if len <= left { len } else { 0 }).ok()
-        };
-        fast.map_or_else(|| self.take_run_slow(meta, len), Ok)
+    pub(crate) fn take_run_fast<'l>(
+        &self,
+        end: usize,
+        mode: &ShardMode,
+        shards: impl FnOnce() -> &'l [Shard],
+        len: usize,
+    ) -> Result<usize, bool> {
+        if mode.is_active() {
+            return shards::take(shards(), len).ok_or(false);
+        }
+        // Relaxed: a guess that the exchange confirms.
+        let start = self.next.load(Ordering::Relaxed);
+        // Not if shards are active or a refill is pending: then the word is far past the end.
+        if start > end || len > end - start {
+            return Err(false);
+        }
+        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. Relaxed on failure: read
+        // anew.
+        let taken = self.next.compare_exchange_weak(start, start + len, Ordering::Acquire, Ordering::Relaxed);
+        taken.map_err(|now| now != start)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn take_run_slow(&self, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+    /// Takes a run where the fast path did not. The error is how many slots were left at the cursor.
+    pub(crate) fn take_run_slow(&self, meta: Metadata<'_>, len: usize, contended: bool) -> Result<Range<usize>, usize> {
+        if contended {
+            self.note_failed_exchange(meta.shards);
+        }
         match self.take_sharded(meta, len) {
             Ok(start) => Ok(start..start + len),
             Err(refused) => self.runs.vacant.claim_run(meta, len).ok_or(refused.left),
@@ -323,28 +343,46 @@ impl Cursor {
         self.runs.vacant.claim(meta)
     }
 
-    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been written to.
-    pub(crate) fn give_back(&self, meta: Metadata<'_>, run: Range<usize>, written: usize) {
-        if run.is_empty() {
-            return;
-        }
+    /// Notes that slots below `written` may have been written to, before a run that starts at `start` is returned.
+    #[inline]
+    pub(crate) fn note_written(&self, start: usize, written: usize) {
         // Relaxed, both: read under exclusive access. The load spares the exchange where it would change nothing. Also for
         // a run that becomes vacant: its next owner may return it by the cursor without having written to it.
-        if written > run.start && self.runs.written.load(Ordering::Relaxed) < written {
+        if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
-        if !self.retract(meta, &run) && !meta.shards.own().is_some_and(|shard| shard.extend_down(&run)) {
+    }
+
+    /// Returns a run that the caller owns, not empty and without stamps, on the fast path: if the cursor is at its end, or
+    /// the rest of the caller's shard starts there. Returns whether that was done.
+    #[inline]
+    pub(crate) fn return_fast<'l>(
+        &self,
+        mode: &ShardMode,
+        shards: impl FnOnce() -> &'l [Shard],
+        run: &Range<usize>,
+    ) -> bool {
+        if mode.is_active() {
+            return shards::own(shards()).is_some_and(|shard| shard.extend_down(run));
+        }
+        // Release: E2, as in `retract`. Relaxed on failure: read anew.
+        self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// Returns a run where the fast path did not.
+    pub(crate) fn return_slow(&self, meta: Metadata<'_>, run: Range<usize>) {
+        let own = shards::own(meta.shards.as_slice());
+        if !self.retract(meta, &run) && !own.is_some_and(|shard| shard.extend_down(&run)) {
             self.runs.vacant.add(meta, run);
         }
     }
 
     /// Retracts the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere or shards are
     /// active.
-    #[inline]
     fn retract(&self, meta: Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
-        // Release: E2, pairs with the Acquire in `take_fast`, `advance`, `take_sharded` and `take_up_to`: the caller's
-        // accesses happen before those of the next owner. Relaxed on failure: only a number.
+        // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`, `take_sharded` and `take_up_to`:
+        // the caller's accesses happen before those of the next owner. Relaxed on failure: only a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // Past the end is equivalent to the end.
             if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {
@@ -381,6 +419,18 @@ mod tests {
         }
     }
 
+    fn take_run(cursor: &Cursor, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+        let fast = cursor.take_run_fast(meta.capacity(), &MODE, || &[], len);
+        fast.map_or_else(|contended| cursor.take_run_slow(meta, len, contended), |start| Ok(start..start + len))
+    }
+
+    fn give_back(cursor: &Cursor, meta: Metadata<'_>, run: Range<usize>, written: usize) {
+        cursor.note_written(run.start, written);
+        if !cursor.return_fast(&MODE, || &[], &run) {
+            cursor.return_slow(meta, run);
+        }
+    }
+
     #[test]
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
@@ -391,7 +441,7 @@ mod tests {
             assert!((2..=2 + OVERSHOOT_LIMIT).contains(&cursor.next.read_mut()));
         }
         assert_eq!((cursor.bound(meta), cursor.count(meta)), (2, 2));
-        cursor.give_back(meta, 1..2, 1);
+        give_back(&cursor, meta, 1..2, 1);
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
@@ -399,9 +449,9 @@ mod tests {
     fn a_return_raises_the_bound_on_written_slots() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
         let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
-        assert!(cursor.take_run(meta, 8).is_ok());
+        assert!(take_run(&cursor, meta, 8).is_ok());
         for (run, written, bound) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
-            cursor.give_back(meta, run, written);
+            give_back(&cursor, meta, run, written);
             assert_eq!(cursor.written(), bound);
         }
     }
@@ -410,14 +460,14 @@ mod tests {
     fn vacant_slots_side_by_side_serve_a_run_when_the_cursor_cannot() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
         let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
-        assert!(cursor.take_run(meta, 8).is_ok());
+        assert!(take_run(&cursor, meta, 8).is_ok());
         for index in [1, 2, 4, 5, 6] {
-            cursor.give_back(meta, index..index + 1, index);
+            give_back(&cursor, meta, index..index + 1, index);
         }
-        assert_eq!(cursor.take_run(meta, 4), Err(0));
-        assert_eq!(cursor.take_run(meta, 3), Ok(4..7));
+        assert_eq!(take_run(&cursor, meta, 4), Err(0));
+        assert_eq!(take_run(&cursor, meta, 3), Ok(4..7));
         assert_eq!(cursor.take_up_to(meta, 3), Some(1..2));
-        assert_eq!(cursor.take_run(meta, 2), Err(0));
+        assert_eq!(take_run(&cursor, meta, 2), Err(0));
         assert_eq!(cursor.take_up_to(meta, 1), Some(2..3));
         assert_eq!(cursor.take_up_to(meta, 1), None);
     }

@@ -13,7 +13,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::shards::{Shard, Shards};
+use super::shards::{self, Shard};
 use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl HandleCount {
 
     /// Counts a handle. Until [`closed`](Self::closed) it may be leaked.
     #[inline]
-    pub(crate) fn opened(&self, shards: Shards<'_>) {
+    pub(crate) fn opened(&self, shards: &[Shard]) {
         self.add(shards, 1);
         // Relaxed, both: see above. The load keeps the line shared after the first store.
         if !self.any.load(Ordering::Relaxed) {
@@ -44,14 +44,14 @@ impl HandleCount {
 
     /// Uncounts a handle, which has no open run and never will.
     #[inline]
-    pub(crate) fn closed(&self, shards: Shards<'_>) {
+    pub(crate) fn closed(&self, shards: &[Shard]) {
         self.add(shards, usize::MAX);
     }
 
     #[inline]
-    fn add(&self, shards: Shards<'_>, delta: usize) {
+    fn add(&self, shards: &[Shard], delta: usize) {
         // Relaxed, all: see above.
-        match shards.exclusive() {
+        match shards::exclusive(shards) {
             Some(shard) => {
                 let count = shard.handles().load(Ordering::Relaxed);
                 shard.handles().store(count.wrapping_add(delta), Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl HandleCount {
 
     /// The number of open handles. Exact if no other call is in progress. Otherwise it may be off by the handles that are
     /// being opened and closed.
-    pub(crate) fn sum(&self, shards: Shards<'_>) -> usize {
+    pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
         // Relaxed: an estimate.
         let stripes = shards.iter().map(|shard| shard.handles().load(Ordering::Relaxed));
         let sum = stripes.fold(self.shared.load(Ordering::Relaxed), usize::wrapping_add);
@@ -93,14 +93,14 @@ impl HandleCount {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::raw::shards::{SHARDS, ShardMode};
+    use crate::raw::shards::SHARDS;
 
     #[test]
     fn only_the_sum_over_all_stripes_counts() {
-        let (mut lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
+        let mut lines = [const { Shard::new() }; SHARDS];
         let mut count = HandleCount::new();
         {
-            let (with, without) = (Shards::new(&lines, &mode, 8, 1), Shards::new(&[], &mode, 8, 1));
+            let (with, without): (&[Shard], &[Shard]) = (&lines, &[]);
             count.opened(with);
             count.opened(without);
             assert_eq!(count.sum(with), 2);
@@ -115,7 +115,7 @@ mod tests {
             count.opened(without);
         }
         assert!(!count.take_leaked(&mut lines));
-        count.opened(Shards::new(&lines, &mode, 8, 1));
+        count.opened(&lines);
         assert!(count.take_leaked(&mut lines));
         assert!(!count.take_leaked(&mut lines));
     }

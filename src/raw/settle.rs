@@ -45,10 +45,17 @@ impl MetadataMut<'_> {
         self.cursor.next.write_mut(next);
     }
 
-    /// The number of slots that are marked vacant.
+    /// The number of slots that are marked vacant. Linear in the number of blocks of the summary if there are any.
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
-        self.cursor.runs.vacant.count_mut(self.shards)
+        let bound = self.bound();
+        self.cursor.runs.vacant.count(Summary::new(self.summary, self.stamps.epoch()), bound)
+    }
+
+    /// Whether a slot is marked vacant.
+    #[inline]
+    pub(crate) fn has_vacant(&self) -> bool {
+        !self.cursor.runs.vacant.is_none()
     }
 
     /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same code as there.
@@ -104,7 +111,7 @@ impl MetadataMut<'_> {
         if self.cursor.runs.handles.take_leaked(self.shards) {
             self.reclaim_leaked();
         }
-        if !self.cursor.runs.vacant.is_none() {
+        if self.has_vacant() {
             self.retract_over_vacant();
         }
     }
@@ -191,7 +198,7 @@ impl MetadataMut<'_> {
         }
         let runs = &mut *self.cursor.runs;
         runs.last_sample.write_mut(0);
-        runs.vacant.clear_mut(self.shards);
+        runs.vacant.clear_mut();
         runs.handles.take_leaked(self.shards);
         self.move_cursor(0);
         ended
@@ -218,7 +225,7 @@ mod tests {
         let stamps = StampsMut::new(&mut bytes, &mut clock);
         let mut meta = MetadataMut { cursor: &mut cursor, stamps, summary: &mut [], shards: &mut [], mode: &mut mode };
         meta.move_cursor(N);
-        meta.with_shared(|cursor, meta| cursor.handles().opened(meta.shards));
+        meta.with_shared(|cursor, meta| cursor.handles().opened(meta.shards.as_slice()));
         for (index, mark) in marks.into_iter().enumerate() {
             match mark {
                 Some(Mark::Vacant) => meta.vacate(index..index + 1),
@@ -232,7 +239,7 @@ mod tests {
         assert!((0..N).all(|index| matches!(meta.stamps.mark_of(index), None | Some(Mark::Published | Mark::Vacant))));
         assert!((next..N).all(|index| meta.stamps.mark_of(index).is_none()));
         assert_eq!(meta.take_written(), N);
-        assert_eq!(meta.with_shared(|cursor, meta| cursor.handles().sum(meta.shards)), 0);
+        assert_eq!(meta.with_shared(|cursor, meta| cursor.handles().sum(meta.shards.as_slice())), 0);
         (vacant, next)
     }
 

@@ -95,8 +95,6 @@ struct ShardState {
     rest: AtomicUsize,
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is that of this shard.
     handles: AtomicUsize,
-    /// A stripe of the count of vacant slots. Only the sum over all stripes has a meaning.
-    vacant: AtomicUsize,
     /// Where searches for a vacant slot start. Any slot will do. The last one that was returned is a good guess.
     search_start: AtomicUsize,
 }
@@ -108,7 +106,6 @@ impl Shard {
             Shard(CachePadded(ShardState {
                 rest: AtomicUsize::new(0),
                 handles: AtomicUsize::new(0),
-                vacant: AtomicUsize::new(0),
                 search_start: AtomicUsize::new(0),
             }))
         }
@@ -219,15 +216,6 @@ impl Shard {
     }
 
     #[inline]
-    pub(crate) fn vacant(&self) -> &AtomicUsize {
-        &self.0.vacant
-    }
-
-    pub(crate) fn vacant_mut(&mut self) -> &mut AtomicUsize {
-        &mut self.0.vacant
-    }
-
-    #[inline]
     pub(crate) fn search_start(&self) -> &AtomicUsize {
         &self.0.search_start
     }
@@ -294,10 +282,22 @@ impl ShardMode {
     }
 }
 
+/// The shard of this thread, if there are shards.
+#[inline]
+pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
+    shards.get(own_index())
+}
+
 /// Takes `n` slots from the shard of this thread.
 #[inline]
 pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
-    shards.get(own_index())?.take(n)
+    own(shards)?.take(n)
+}
+
+/// The shard of this thread, if no other living thread has the same number.
+#[inline]
+pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
+    shards.get(thread_id())
 }
 
 /// The index of the shard of this thread.
@@ -338,20 +338,19 @@ impl<'a> Shards<'a> {
     }
 
     #[inline]
-    pub(crate) fn iter(self) -> core::slice::Iter<'a, Shard> {
-        self.shards.iter()
+    pub(crate) fn as_slice(self) -> &'a [Shard] {
+        self.shards
+    }
+
+    /// Whether no slot is left in any shard, if no refill is pending.
+    pub(crate) fn are_used_up(self) -> bool {
+        self.shards.iter().all(|shard| shard.rest().is_empty())
     }
 
     /// The shard of this thread, if there are shards.
     #[inline]
     pub(crate) fn own(self) -> Option<&'a Shard> {
-        self.shards.get(own_index())
-    }
-
-    /// The shard of this thread, if no other living thread has the same number.
-    #[inline]
-    pub(crate) fn exclusive(self) -> Option<&'a Shard> {
-        self.shards.get(thread_id())
+        own(self.shards)
     }
 
     /// Interprets what the cursor holds.

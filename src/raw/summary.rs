@@ -51,6 +51,12 @@ impl<'a> Summary<'a> {
         self.count_in(self.words[block].load(Ordering::Relaxed)) != 0
     }
 
+    /// The number of vacant slots in the first `blocks` blocks. Exact if no other call is in progress.
+    pub(crate) fn sum(self, blocks: usize) -> usize {
+        // Relaxed: an estimate.
+        self.words[..blocks].iter().map(|word| self.count_in(word.load(Ordering::Relaxed))).sum()
+    }
+
     /// Counts `n` more slots of the block, before they are marked vacant. Returns how many were counted before.
     pub(crate) fn add(self, block: usize, n: usize) -> usize {
         let tag = self.epoch.tag() << COUNT_BITS;

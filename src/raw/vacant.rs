@@ -32,7 +32,7 @@ use core::ops::Range;
 
 use super::metadata::Metadata;
 use super::shards::{SHARDS, Shard, own_index};
-use super::summary::BLOCK;
+use super::summary::{BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
@@ -41,8 +41,6 @@ pub(crate) struct VacantSlots {
     ///
     /// Invariant: 0 only if no slot is marked vacant.
     blocks: AtomicUsize,
-    /// A stripe of the number of vacant slots. The other stripes lie in the shards. Only the wrapping sum has a meaning.
-    count: AtomicUsize,
     /// As `search_start` of a shard, for arenas without shards.
     search_start: AtomicUsize,
     /// How often slots became vacant that were free before.
@@ -61,7 +59,6 @@ impl VacantSlots {
         pub(crate) fn new() -> Self {
             VacantSlots {
                 blocks: AtomicUsize::new(0),
-                count: AtomicUsize::new(0),
                 search_start: AtomicUsize::new(0),
                 changes: AtomicUsize::new(0),
             }
@@ -75,20 +72,17 @@ impl VacantSlots {
         self.blocks.load(Ordering::Relaxed) == 0
     }
 
-    /// The number of vacant slots. Exact if no other call is in progress.
-    pub(crate) fn count(&self, meta: Metadata<'_>) -> usize {
-        if self.is_none() {
-            return 0;
-        }
-        // Relaxed: an estimate.
-        let stripes = meta.shards.iter().map(|shard| shard.vacant().load(Ordering::Relaxed));
-        let sum = stripes.fold(self.count.load(Ordering::Relaxed), usize::wrapping_add);
-        if sum as isize > 0 { sum } else { 0 }
-    }
-
+    /// The number of vacant slots, all of which are below `bound`. Exact if no other call is in progress.
+    ///
+    /// O(1) if there are none, otherwise linear in the number of blocks below `bound`.
     #[inline]
-    fn own_count<'a>(&'a self, meta: Metadata<'a>) -> &'a AtomicUsize {
-        meta.shards.own().map_or(&self.count, Shard::vacant)
+    pub(crate) fn count(&self, summary: Summary<'_>, bound: usize) -> usize {
+        // Relaxed: an estimate.
+        match self.blocks.load(Ordering::Relaxed) {
+            0 => 0,
+            slots if summary.is_empty() => slots,
+            _ => summary.sum(bound.div_ceil(BLOCK)),
+        }
     }
 
     #[inline]
@@ -112,8 +106,7 @@ impl VacantSlots {
     /// Makes a run vacant that the caller owns.
     #[cold]
     pub(crate) fn add(&self, meta: Metadata<'_>, run: Range<usize>) {
-        // Relaxed, both: a count and a guess. Not a load and a store: a signal handler may return a slot in between.
-        self.own_count(meta).fetch_add(run.len(), Ordering::Relaxed);
+        // Relaxed: a guess.
         self.own_search_start(meta).store(run.start + 1, Ordering::Relaxed);
         for (block, part) in by_block(run) {
             if meta.summary.is_empty() {
@@ -141,8 +134,6 @@ impl VacantSlots {
 
     /// Uncounts slots that the caller has claimed.
     pub(crate) fn uncount(&self, meta: Metadata<'_>, run: Range<usize>) {
-        // Relaxed: a count. The Acquire of the claim orders it after the addition.
-        self.own_count(meta).fetch_sub(run.len(), Ordering::Relaxed);
         for (block, part) in by_block(run) {
             // Relaxed, both: as in `add`. E5, ordered by the Acquire in `Summary::subtract`.
             if meta.summary.is_empty() {
@@ -169,9 +160,10 @@ impl VacantSlots {
             start => start.saturating_sub(1),
         };
         let claim = |range: Range<usize>| {
-            let mut counted =
-                by_block(range).filter(|&(block, _)| meta.summary.is_empty() || meta.summary.may_be_vacant(block));
-            counted.find_map(|(_, mut part)| part.find(|&index| meta.stamps.claim_vacant(index)))
+            by_block(range).find_map(|(block, mut part)| {
+                let counted = meta.summary.is_empty() || meta.summary.may_be_vacant(block);
+                if counted { part.find(|&index| meta.stamps.claim_vacant(index)) } else { None }
+            })
         };
         let index = claim(start..meta.capacity()).or_else(|| claim(0..start))?;
         // Relaxed: a guess.
@@ -200,24 +192,10 @@ impl VacantSlots {
         None
     }
 
-    /// The number of vacant slots, under exclusive access.
-    #[inline]
-    pub(crate) fn count_mut(&mut self, shards: &mut [Shard]) -> usize {
-        if self.blocks.read_mut() == 0 {
-            return 0;
-        }
-        let stripes = shards.iter_mut().map(|shard| shard.vacant_mut().read_mut());
-        stripes.fold(self.count.read_mut(), usize::wrapping_add)
-    }
-
     /// Forgets all vacant slots, whose stamps no longer count.
     #[inline]
-    pub(crate) fn clear_mut(&mut self, shards: &mut [Shard]) {
-        if self.blocks.read_mut() != 0 {
-            self.blocks.write_mut(0);
-            self.count.write_mut(0);
-            shards.iter_mut().for_each(|shard| shard.vacant_mut().write_mut(0));
-        }
+    pub(crate) fn clear_mut(&mut self) {
+        self.blocks.write_mut(0);
     }
 }
 
