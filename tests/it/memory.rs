@@ -196,7 +196,8 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
 fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
     use atomicarena::StaticArena;
     type Arena = StaticArena<usize, 50>;
-    for byte in 0..=u8::MAX {
+    // Under Miri, reading a byte that was not written is an error, whatever it is.
+    for byte in (0..=u8::MAX).step_by(if cfg!(miri) { 100 } else { 1 }) {
         let used: Vec<_> = (0..4)
             .map(|_| {
                 let mut used = Box::<Arena>::new_uninit();
