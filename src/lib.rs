@@ -1,7 +1,8 @@
-// The pages name pictures and each other by labels, which they define at their end as files beside
-// them. rustdoc copies no files, so these two define the same labels for it: as the picture itself
-// (see `checks/pictures`), and as a path that rustdoc resolves. Of two definitions Markdown takes the
-// first. Not when examples are run, which are named after the first file.
+// Each page refers to pictures and to other pages by labels, and defines the labels at its end, as
+// files in the same folder. rustdoc does not copy files. These two files therefore define the same
+// labels for rustdoc: a picture as its content (see `checks/pictures`), a page as a path that
+// rustdoc resolves. Of two definitions Markdown takes the first. The files are left out when
+// examples are run, because the examples are named after the first file.
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]

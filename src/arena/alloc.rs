@@ -10,17 +10,18 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// Costs one atomic read-modify-write: on the shared cursor or, under contention, on a cache
     /// line that belongs to this thread (see [`in_order`](Self::in_order)). If the cursor has
-    /// reached the end and slots below it are vacant, the method searches for one of them and
-    /// inspects each slot at most once.
+    /// reached the end, the method takes a slot from any shard, or searches for a vacant slot. The
+    /// search reads one word for each 1,024 slots, and then the state of the slots where a slot may
+    /// be vacant. In arenas of less than 2,048 slots and in inline arenas, it reads the state of
+    /// each slot.
     ///
-    /// This method is wait-free without contention, if the target has an atomic addition and an
-    /// atomic compare-and-swap of bytes, as x86-64 and AArch64 with LSE do. Otherwise it is
-    /// lock-free.
+    /// This method is wait-free if the cursor serves the request without contention, and if the
+    /// target has an atomic addition, as x86-64 and AArch64 with LSE do. Otherwise it is lock-free.
     ///
     /// # Errors
     ///
     /// Returns [`Full`] with the value if every slot that was free when the call began was taken by
-    /// other threads.
+    /// other threads, or was held by a call in progress when this call looked.
     ///
     /// # Examples
     ///

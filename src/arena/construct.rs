@@ -24,8 +24,9 @@ impl<T> AtomicArena<T> {
     /// Creates an empty arena with `capacity` slots on the heap.
     ///
     /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not
-    /// touched, and `capacity` zeroed bytes for their state. From 16,384 slots on, the second has 4
-    /// KiB more. Takes constant time if the allocator has fresh memory.
+    /// touched, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second has up
+    /// to 4 KiB more for shards, and a word for each 1,024 slots. Takes constant time if the
+    /// allocator has fresh memory.
     ///
     /// # Panics
     ///
@@ -140,9 +141,11 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// Creates an empty arena in borrowed memory, with as many slots as fit.
     ///
     /// The memory may come from a linker section, a pool, or an area for DMA, and may have any
-    /// alignment. It holds the slots, one byte of state for each slot, and nothing else. The bytes
-    /// of state are cleared, which takes time linear in the number of slots. The arena borrows the
-    /// memory exclusively and does not clear it when it is dropped.
+    /// alignment. It holds the slots and one byte of state for each slot. From 2,048 slots on, it
+    /// also holds up to 4 KiB of shards and a word for each 1,024 slots. The capacity depends only
+    /// on the memory, on `T`, and on the target. What is not a slot is cleared, which takes time
+    /// linear in the number of slots. The arena borrows the memory exclusively and does not clear
+    /// it when it is dropped.
     ///
     /// [`bytes_for`](Self::bytes_for) returns how many bytes a given number of slots needs.
     ///
@@ -204,19 +207,19 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Disables shards: the arena hands out slots in index order, regardless of the number of
     /// threads.
     ///
-    /// An arena of 16,384 slots or more detects contention for its cursor. It then lets each thread
-    /// take single slots from a shard, which is a run of its own, until the next exclusive access
-    /// to the arena. With two threads, shards make single allocations about ten times faster than
-    /// one cursor does.
+    /// An arena of 2,048 slots or more detects contention for its cursor. It then serves each
+    /// thread from a shard, which is a run of slots kept in the arena, until the next exclusive
+    /// access to the arena. With two threads, shards make single allocations about ten times faster
+    /// than one cursor does. A request that is long in comparison with a shard is still served at
+    /// the cursor.
     ///
     /// Shards do not change the capacity, because the rest of every shard is handed out before the
-    /// arena is full. However, the next index then depends on the thread, and until the next
-    /// exclusive access the slots of a returned run serve only requests for one slot. Use this
-    /// method if indices must have no gaps while threads allocate, or if returned runs must stay
-    /// whole.
+    /// arena is full. However, the next index then depends on the thread, and a request for a run
+    /// does not find slots in the shards of other threads. Use this method if indices must have no
+    /// gaps while threads allocate, or if long runs must be found as long as enough slots are left.
     ///
-    /// Inline and borrowed arenas never have shards. Neither do arenas of more than 2^33 slots,
-    /// arenas on targets of less than 64 bits, and arenas without the feature `std`.
+    /// Inline arenas never have shards. Neither do arenas of more than 2^33 slots, arenas on
+    /// targets of less than 64 bits, and arenas without the feature `std`.
     ///
     /// # Examples
     ///

@@ -53,8 +53,8 @@ pub use stats::Stats;
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require `T:
-/// Sync`.
+/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require
+/// `T: Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
@@ -108,8 +108,8 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 
 /// An arena with inline storage, for a `static`, the stack, or a field of another value.
 ///
-/// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of 1
-/// MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
+/// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of
+/// 1 MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
 /// creates the arena on the stack before it moves it to the heap. `StaticArena::new_boxed()`, with
 /// the feature `alloc`, does not.
 ///
@@ -220,9 +220,9 @@ pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
 pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
 // A panic does not make the arena unusable: the slot that was being filled is returned, and every
-// invariant of the arena holds while foreign code runs. (A value that is changed through its `&mut
-// T` may be left half changed. It can be reached again only through `&mut` of the arena, like a
-// value in a `Mutex` that ignores poisoning.)
+// invariant of the arena holds while foreign code runs. (A value that is changed through its
+// `&mut T` may be left half changed. It can be reached again only through `&mut` of the arena, like
+// a value in a `Mutex` that ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 

@@ -191,8 +191,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// estimate, which may never have been the true value. Do not conclude from it that the arena
     /// is empty or full.
     ///
-    /// Costs two loads. After contention it costs 32 more, from cache lines that other threads
-    /// write to. This method is wait-free.
+    /// Costs two loads if shards are not in use and no slot is vacant. Otherwise it also reads one
+    /// cache line for each of 32 shards, which other threads write to. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -231,12 +231,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns the number of free slots, which is `capacity() - count()`.
     ///
-    /// All of them can be allocated one by one. A run has at most `capacity() - index_bound()`
-    /// slots: a slot that was returned below the cursor, or that lies in a shard, serves only
-    /// requests for one slot, until the next call with `&mut self` finds no value above it.
+    /// All of them can be allocated one by one. A request for a run is served if it fits in what is
+    /// left at the cursor, in the shard of this thread, or in vacant slots side by side. It does
+    /// not find slots in the shards of other threads, and it does not join slots of two of these
+    /// places.
     ///
     /// The result is exact or an estimate under the same conditions as that of
-    /// [`count`](Self::count). This method is wait-free.
+    /// [`count`](Self::count), and costs as much. This method is wait-free.
     ///
     /// # Examples
     ///
@@ -254,7 +255,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns `true` if [`remaining`](Self::remaining) is 0.
     ///
-    /// While other threads use the arena, the result is an estimate.
+    /// While other threads use the arena, the result is an estimate. Costs one load until the
+    /// cursor reaches the end. From then on it costs as much as [`count`](Self::count). This method
+    /// is wait-free.
     ///
     /// # Examples
     ///
@@ -272,7 +275,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns `true` if [`count`](Self::count) is 0.
     ///
-    /// While other threads use the arena, the result is an estimate.
+    /// While other threads use the arena, the result is an estimate. This method is wait-free.
     ///
     /// # Examples
     ///

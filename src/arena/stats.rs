@@ -20,7 +20,7 @@ pub struct Stats {
     pub count: usize,
     /// The number of free slots below [`index_bound`](AtomicArena::index_bound).
     ///
-    /// They serve only requests for one slot.
+    /// They are vacant or lie in shards.
     pub vacant: usize,
     /// The number of handles that hold slots.
     ///

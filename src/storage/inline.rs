@@ -52,7 +52,8 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is derived: it holds if `T: Send`, because the values are fields. SAFETY: see `Storage`.
+// `Send` is derived: it holds if `T: Send`, because the values are fields.
+// SAFETY: see `Storage`.
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}

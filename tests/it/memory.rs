@@ -83,11 +83,11 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
 
-/// At every distance from a border, and with no more waste than alignment and shards explain.
+/// At every distance from a border, and with no more waste than alignment, shards and summary explain.
 fn bytes_are_enough<T>() {
     use atomicarena::BorrowedArena;
     let capacities: &[usize] =
-        if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 65, 999, 1023, 1024, 3000] };
+        if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 65, 999, 2047, 2048, 3000, 9000] };
     for &capacity in capacities {
         let bytes = BorrowedArena::<T>::bytes_for(capacity);
         let mut area = vec![MaybeUninit::uninit(); bytes + 64];
@@ -96,8 +96,9 @@ fn bytes_are_enough<T>() {
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
         }
         let least = capacity * (size_of::<T>() + 1);
-        let shards = if capacity < 1000 { 0 } else { 33 * 128 };
-        assert!((least..least + align_of::<T>() + shards).contains(&bytes), "{bytes} bytes for {capacity} slots");
+        // The summary has a word for each 1,024 slots. Some words may be for slots that would fit without it.
+        let tail = if capacity < 2048 { 0 } else { 33 * 128 + 8 * (capacity / 1024 + 12) };
+        assert!((least..least + align_of::<T>() + tail).contains(&bytes), "{bytes} bytes for {capacity} slots");
     }
 }
 
@@ -196,7 +197,8 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
 fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
     use atomicarena::StaticArena;
     type Arena = StaticArena<usize, 50>;
-    for byte in 0..=u8::MAX {
+    // Under Miri, reading a byte that was not written is an error, whatever it is.
+    for byte in (0..=u8::MAX).step_by(if cfg!(miri) { 100 } else { 1 }) {
         let used: Vec<_> = (0..4)
             .map(|_| {
                 let mut used = Box::<Arena>::new_uninit();
