@@ -273,7 +273,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     fn take_seat(&self) -> Option<usize> {
         let seats = self.seats.view();
         // Returned arenas come first: their memory was touched, that of an unused arena may not be.
-        let back = seats.cursor().claim_vacant(seats.metadata());
+        let back = seats.cursor().claim_vacant(&seats.metadata());
         back.or_else(|| Some(seats.take_run(1).ok()?.start))
     }
 

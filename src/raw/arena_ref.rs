@@ -195,12 +195,12 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn count(self) -> usize {
-        self.cursor().count(self.metadata())
+        self.cursor().count(&self.metadata())
     }
 
     #[inline]
     pub(crate) fn is_full(self) -> bool {
-        self.cursor().is_full(self.metadata())
+        self.cursor().is_full(&self.metadata())
     }
 
     #[inline]
@@ -210,7 +210,7 @@ impl<'a, T> ArenaRef<'a, T> {
 
     #[inline]
     pub(crate) fn bound(self) -> usize {
-        self.cursor().bound(self.metadata())
+        self.cursor().bound(&self.metadata())
     }
 
     /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
@@ -227,12 +227,18 @@ impl<'a, T> ArenaRef<'a, T> {
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            header.cursor.take_slow(header.metadata(stamps, slot_size), word)
+            header.cursor.take_slow(&header.metadata(stamps, slot_size), word)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
         let index = match header.cursor.take_fast(stamps.len(), &header.mode, || header.shard_slice()) {
             FastPath::Taken(index) => index,
+            FastPath::Sampled(index) => {
+                if header.shards.is_some() {
+                    header.cursor.detect_contention(&header.mode);
+                }
+                index
+            }
             FastPath::Full => return None,
             FastPath::Slow(word) => take_slow(header, stamps, size_of::<T>(), word)?,
         };
@@ -252,7 +258,7 @@ impl<'a, T> ArenaRef<'a, T> {
             len: usize,
             contended: bool,
         ) -> Result<Range<usize>, usize> {
-            header.cursor.take_run_slow(header.metadata(stamps, slot_size), len, contended)
+            header.cursor.take_run_slow(&header.metadata(stamps, slot_size), len, contended)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
@@ -270,7 +276,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Takes a run of `len` slots, or of fewer if no place has that many side by side. The run is empty if no slot is free.
     #[inline]
     pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
-        let taken = if len == 0 { None } else { self.cursor().take_up_to(self.metadata(), len) };
+        let taken = if len == 0 { None } else { self.cursor().take_up_to(&self.metadata(), len) };
         taken.unwrap_or(self.capacity()..self.capacity())
     }
 
@@ -279,8 +285,8 @@ impl<'a, T> ArenaRef<'a, T> {
     pub(crate) fn take_for_handle(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
         let meta = self.metadata();
         self.cursor()
-            .advance(meta, want)
-            .map_or_else(|refused| self.cursor().take_one_after(meta, &refused).map(|index| index..index + 1), Some)
+            .advance(&meta, want)
+            .map_or_else(|refused| self.cursor().take_one_after(&meta, &refused).map(|index| index..index + 1), Some)
     }
 
     /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been written to.
@@ -290,7 +296,7 @@ impl<'a, T> ArenaRef<'a, T> {
         #[cold]
         #[inline(never)]
         fn return_slow(header: &Header, stamps: &[Stamp], slot_size: usize, run: Range<usize>) {
-            header.cursor.return_slow(header.metadata(stamps, slot_size), run);
+            header.cursor.return_slow(&header.metadata(stamps, slot_size), run);
         }
 
         let header = self.header;
@@ -306,7 +312,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Activates shards as if contention had been detected.
     #[cfg(all(test, loom))]
     pub(crate) fn activate_shards(self) {
-        self.cursor().activate_shards(self.metadata().shards);
+        self.cursor().activate_shards(&self.metadata().shards);
     }
 
     /// Stores a value in a slot, and lends it out.

@@ -37,7 +37,7 @@ use core::ops::Range;
 
 use super::handle_count::HandleCount;
 use super::metadata::Metadata;
-use super::shards::{self, Shard, ShardMode};
+use super::shards::{self, SMALL_CAPACITY, Shard, ShardMode};
 use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
@@ -49,8 +49,7 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 /// A thread that takes a slot whose number is a multiple of this looks for contention. A power of two. Smaller in small
 /// arenas, because the slots before detection would be a large part of them.
 const SAMPLE_INTERVAL: usize = 64;
-const SMALL_SAMPLE_INTERVAL: usize = 16;
-const SMALL_CAPACITY: usize = 16 << 10;
+const SMALL_SAMPLE_INTERVAL: usize = 32;
 
 /// The shared state of an arena beside its stamps and shards.
 #[derive(Debug)]
@@ -78,6 +77,8 @@ pub(super) struct RunState {
 /// What the fast path found.
 pub(crate) enum FastPath {
     Taken(usize),
+    /// Taken, and [`Cursor::detect_contention`] must look at it.
+    Sampled(usize),
     /// No slot is free.
     Full,
     /// [`Cursor::take_slow`] must decide, given the cursor's word if one was added to it.
@@ -118,14 +119,14 @@ impl Cursor {
 
     /// The end of what was handed out: every slot with an owner or a value is below it.
     #[inline]
-    pub(crate) fn bound(&self, meta: Metadata<'_>) -> usize {
+    pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: only an index. A slot is read on the strength of its stamp.
         meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
     /// The number of slots that hold a value or have an owner. Exact if no other call is in progress.
     #[inline]
-    pub(crate) fn count(&self, meta: Metadata<'_>) -> usize {
+    pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: an estimate. The parts are not read at one instant, so their difference may never have been true. It is
         // kept from wrapping.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
@@ -136,7 +137,7 @@ impl Cursor {
 
     /// Whether no slot is free. Exact if no other call is in progress.
     #[inline]
-    pub(crate) fn is_full(&self, meta: Metadata<'_>) -> bool {
+    pub(crate) fn is_full(&self, meta: &Metadata<'_>) -> bool {
         // Relaxed: an estimate. The common case first: that slots are left at the cursor costs one load to see.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         word.next() >= meta.capacity()
@@ -156,8 +157,8 @@ impl Cursor {
         // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before. E4, pairs with the
         // Release in `take_sharded` and `help_refill`: if this is the end, shards are looked at.
         let word = self.next.fetch_add(1, Ordering::Acquire);
-        if word < end && word & (interval - 1) != 0 {
-            FastPath::Taken(word)
+        if word < end {
+            if word & (interval - 1) != 0 { FastPath::Taken(word) } else { FastPath::Sampled(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
             // Not if shards are active: then the word is far past the end.
             FastPath::Full
@@ -166,24 +167,22 @@ impl Cursor {
         }
     }
 
-    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what the cursor was, if one was
-    /// added to it.
-    pub(crate) fn take_slow(&self, meta: Metadata<'_>, raw: Option<usize>) -> Option<usize> {
+    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what the cursor was, at or past
+    /// the end, if one was added to it.
+    #[inline]
+    pub(crate) fn take_slow(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
         match raw {
             None => {
                 self.take_sharded(meta, 1).or_else(|refused| self.steal_or_claim(meta, refused.word).ok_or(())).ok()
-            }
-            Some(raw) if raw < meta.capacity() => {
-                self.detect_contention(meta.shards);
-                Some(raw)
             }
             Some(raw) => self.take_at_end(meta, meta.shards.word(raw)),
         }
     }
 
-    fn take_at_end(&self, meta: Metadata<'_>, word: Word) -> Option<usize> {
+    #[inline]
+    fn take_at_end(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         if let Some(refill) = meta.shards.pending(word) {
-            self.help_refill(meta.shards, word, &refill);
+            self.help_refill(&meta.shards, word, &refill);
         }
         let next = word.next();
         if next < meta.capacity() {
@@ -192,6 +191,10 @@ impl Cursor {
         if next - meta.capacity() >= OVERSHOOT_LIMIT {
             self.clamp_to_end(meta);
         }
+        if next % SAMPLE_INTERVAL == 0 && !meta.shards.is_empty() {
+            // Once shards are active, claims of vacant slots spare the addition.
+            self.detect_contention(meta.shards.mode);
+        }
         self.steal_or_claim(meta, word)
     }
 
@@ -199,7 +202,8 @@ impl Cursor {
     ///
     /// Each other thread can make the compare-exchange fail at most once, by an addition: its next call enters this
     /// function too, or finds the cursor reset.
-    fn clamp_to_end(&self, meta: Metadata<'_>) {
+    #[cold]
+    fn clamp_to_end(&self, meta: &Metadata<'_>) {
         let end = meta.capacity();
         // Relaxed, both: all values past the end are equivalent. A read-modify-write does not end a release sequence of E2
         // or E4.
@@ -213,11 +217,12 @@ impl Cursor {
     /// end, read with Acquire. A refill that it names is complete.
     ///
     /// Lock-free: the search is repeated if another thread has made slots vacant that were free before.
-    fn steal_or_claim(&self, meta: Metadata<'_>, word: Word) -> Option<usize> {
+    #[inline]
+    fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         let vacant = &self.runs.vacant;
         let mut changes = vacant.changes();
         loop {
-            let stolen = if word.is_active() { meta.shards.steal() } else { None };
+            let stolen = if word.is_active() { meta.shards.steal_at_end() } else { None };
             if let Some(index) = stolen.or_else(|| vacant.claim(meta)) {
                 return Some(index);
             }
@@ -234,7 +239,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn advance(
         &self,
-        meta: Metadata<'_>,
+        meta: &Metadata<'_>,
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, Refused> {
         // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be pending, and after a
@@ -242,7 +247,7 @@ impl Cursor {
         let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
         loop {
             if let Some(refill) = meta.shards.pending(word) {
-                self.help_refill(meta.shards, word, &refill);
+                self.help_refill(&meta.shards, word, &refill);
                 // Acquire: as above.
                 word = meta.shards.word(self.next.load(Ordering::Acquire));
                 continue;
@@ -261,7 +266,7 @@ impl Cursor {
                 Ok(_) => return Ok(start..start + len),
                 Err(now) => {
                     if now != word.raw() {
-                        self.note_failed_exchange(meta.shards);
+                        self.note_failed_exchange(meta.shards.mode, meta.shards.is_empty());
                     }
                     word = meta.shards.word(now);
                 }
@@ -295,9 +300,14 @@ impl Cursor {
     }
 
     /// Takes a run where the fast path did not. The error is how many slots were left at the cursor.
-    pub(crate) fn take_run_slow(&self, meta: Metadata<'_>, len: usize, contended: bool) -> Result<Range<usize>, usize> {
+    pub(crate) fn take_run_slow(
+        &self,
+        meta: &Metadata<'_>,
+        len: usize,
+        contended: bool,
+    ) -> Result<Range<usize>, usize> {
         if contended {
-            self.note_failed_exchange(meta.shards);
+            self.note_failed_exchange(meta.shards.mode, meta.shards.is_empty());
         }
         match self.take_sharded(meta, len) {
             Ok(start) => Ok(start..start + len),
@@ -307,7 +317,7 @@ impl Cursor {
 
     /// Takes a run of `len` slots, at least one. If no place has that many side by side, takes what is left at the cursor,
     /// or else one slot from anywhere. Returns `None` if no slot is free.
-    pub(crate) fn take_up_to(&self, meta: Metadata<'_>, len: usize) -> Option<Range<usize>> {
+    pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize) -> Option<Range<usize>> {
         loop {
             let refused = match self.take_sharded(meta, len) {
                 Ok(start) => return Some(start..start + len),
@@ -333,13 +343,13 @@ impl Cursor {
     }
 
     /// Takes one slot for a handle that the cursor has refused.
-    pub(crate) fn take_one_after(&self, meta: Metadata<'_>, refused: &Refused) -> Option<usize> {
+    pub(crate) fn take_one_after(&self, meta: &Metadata<'_>, refused: &Refused) -> Option<usize> {
         self.steal_or_claim(meta, refused.word)
     }
 
     /// Claims a vacant slot, `None` if each was seen taken. For callers that prefer vacant slots to those at the cursor.
     #[cfg(feature = "pool")]
-    pub(crate) fn claim_vacant(&self, meta: Metadata<'_>) -> Option<usize> {
+    pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)
     }
 
@@ -370,7 +380,7 @@ impl Cursor {
     }
 
     /// Returns a run where the fast path did not.
-    pub(crate) fn return_slow(&self, meta: Metadata<'_>, run: Range<usize>) {
+    pub(crate) fn return_slow(&self, meta: &Metadata<'_>, run: Range<usize>) {
         let own = shards::own(meta.shards.as_slice());
         if !self.retract(meta, &run) && !own.is_some_and(|shard| shard.extend_down(&run)) {
             self.runs.vacant.add(meta, run);
@@ -379,7 +389,7 @@ impl Cursor {
 
     /// Retracts the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere or shards are
     /// active.
-    fn retract(&self, meta: Metadata<'_>, run: &Range<usize>) -> bool {
+    fn retract(&self, meta: &Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`, `take_sharded` and `take_up_to`:
         // the caller's accesses happen before those of the next owner. Relaxed on failure: only a number.
@@ -411,20 +421,20 @@ mod tests {
         Metadata { stamps, summary: Summary::new(&[], stamps.epoch()), shards }
     }
 
-    fn take_one(cursor: &Cursor, meta: Metadata<'_>) -> Option<usize> {
+    fn take_one(cursor: &Cursor, meta: &Metadata<'_>) -> Option<usize> {
         match cursor.take_fast(meta.capacity(), &MODE, || &[]) {
-            FastPath::Taken(index) => Some(index),
+            FastPath::Taken(index) | FastPath::Sampled(index) => Some(index),
             FastPath::Full => None,
             FastPath::Slow(word) => cursor.take_slow(meta, word),
         }
     }
 
-    fn take_run(cursor: &Cursor, meta: Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+    fn take_run(cursor: &Cursor, meta: &Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
         let fast = cursor.take_run_fast(meta.capacity(), &MODE, || &[], len);
         fast.map_or_else(|contended| cursor.take_run_slow(meta, len, contended), |start| Ok(start..start + len))
     }
 
-    fn give_back(cursor: &Cursor, meta: Metadata<'_>, run: Range<usize>, written: usize) {
+    fn give_back(cursor: &Cursor, meta: &Metadata<'_>, run: Range<usize>, written: usize) {
         cursor.note_written(run.start, written);
         if !cursor.return_fast(&MODE, || &[], &run) {
             cursor.return_slow(meta, run);
@@ -434,7 +444,7 @@ mod tests {
     #[test]
     fn the_cursor_stays_near_the_end() {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
-        let (meta, mut cursor) = (metadata(&bytes, &clock), Cursor::new());
+        let (meta, mut cursor) = (&metadata(&bytes, &clock), Cursor::new());
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(0), Some(1)));
         for _ in 0..3 * OVERSHOOT_LIMIT {
             assert_eq!(take_one(&cursor, meta), None);
@@ -448,7 +458,7 @@ mod tests {
     #[test]
     fn a_return_raises_the_bound_on_written_slots() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
-        let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
+        let (meta, cursor) = (&metadata(&bytes, &clock), Cursor::new());
         assert!(take_run(&cursor, meta, 8).is_ok());
         for (run, written, bound) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
             give_back(&cursor, meta, run, written);
@@ -459,7 +469,7 @@ mod tests {
     #[test]
     fn vacant_slots_side_by_side_serve_a_run_when_the_cursor_cannot() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());
-        let (meta, cursor) = (metadata(&bytes, &clock), Cursor::new());
+        let (meta, cursor) = (&metadata(&bytes, &clock), Cursor::new());
         assert!(take_run(&cursor, meta, 8).is_ok());
         for index in [1, 2, 4, 5, 6] {
             give_back(&cursor, meta, index..index + 1, index);

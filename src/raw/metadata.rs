@@ -17,7 +17,7 @@ pub(crate) struct Metadata<'a> {
 impl Metadata<'_> {
     /// The capacity of the arena.
     #[inline]
-    pub(crate) fn capacity(self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.stamps.len()
     }
 }

@@ -4,7 +4,7 @@
 
 use super::cursor::{Cursor, Refused};
 use super::metadata::Metadata;
-use super::shards::{PendingRefill, Shards};
+use super::shards::{PendingRefill, ShardMode, Shards};
 use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
@@ -29,8 +29,11 @@ impl Cursor {
     ///
     /// Threads that take turns do not contend, however short the turns are. So before shards are activated, the cursor is
     /// watched for a moment, in which it stands still unless another thread is adding to it.
-    pub(super) fn detect_contention(&self, shards: Shards<'_>) {
-        if shards.is_empty() || shards.mode.is_disabled() {
+    ///
+    /// The arena must have shards.
+    #[cold]
+    pub(crate) fn detect_contention(&self, mode: &ShardMode) {
+        if mode.is_disabled() {
             return;
         }
         // Relaxed, all: a heuristic.
@@ -38,11 +41,11 @@ impl Cursor {
         let me = thread_id().wrapping_add(1) << THREAD_SHIFT;
         let same_thread = seen >> THREAD_SHIFT << THREAD_SHIFT == me || seen >> THREAD_SHIFT == 0;
         let others = if same_thread { 0 } else { (seen & ((1 << EXCHANGE_SHIFT) - 1)) + 1 };
-        let needed = if shards.mode.was_active() { 1 } else { CONTENDED_SAMPLES };
+        let needed = if mode.was_active() { 1 } else { CONTENDED_SAMPLES };
         let mut now = seen & ((1 << THREAD_SHIFT) - (1 << EXCHANGE_SHIFT)) | me | others;
         if others >= needed {
             if self.is_moving() {
-                return self.activate(shards);
+                return self.activate(mode);
             }
             now -= others;
         }
@@ -60,30 +63,29 @@ impl Cursor {
 
     /// Counts a compare-exchange that failed because another thread has moved the cursor.
     #[cold]
-    pub(super) fn note_failed_exchange(&self, shards: Shards<'_>) {
-        if shards.is_empty() || shards.mode.is_disabled() {
+    pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
+        if is_empty || mode.is_disabled() {
             return;
         }
         // Relaxed, both: a heuristic, in which an increment may be lost.
         let seen = self.runs.last_sample.load(Ordering::Relaxed) + (1 << EXCHANGE_SHIFT);
         if seen >> EXCHANGE_SHIFT & ((1 << (THREAD_SHIFT - EXCHANGE_SHIFT)) - 1) >= CONTENDED_EXCHANGES {
-            return self.activate(shards);
+            return self.activate(mode);
         }
         self.runs.last_sample.store(seen, Ordering::Relaxed);
     }
 
     /// Makes shards serve requests from now on.
-    fn activate(&self, shards: Shards<'_>) {
-        debug_assert!(!shards.is_empty());
-        shards.mode.activate();
+    fn activate(&self, mode: &ShardMode) {
+        mode.activate();
         // Relaxed: what matters is that the word differs, see `retract`.
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 
     /// Takes `n` slots where the fast path did not: from the shard of this thread, which is refilled if the request is
     /// short, or from the cursor. Refuses only if fewer were left at the cursor, and after that fewer in the shard.
-    pub(super) fn take_sharded(&self, meta: Metadata<'_>, n: usize) -> Result<usize, Refused> {
-        let shards = meta.shards;
+    pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
+        let shards = &meta.shards;
         let own = shards.own();
         loop {
             // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. E4, pairs with the
@@ -115,7 +117,7 @@ impl Cursor {
             };
             if !word.is_active() {
                 // Another thread is about to set the bit. Or shards are forced, and this is the first request that they serve.
-                self.activate(shards);
+                self.activate(shards.mode);
                 continue;
             }
             let rest = shard.rest();
@@ -142,7 +144,7 @@ impl Cursor {
     ///
     /// Returns only after the cursor no longer names that refill. The exchange is repeated if another thread has added one
     /// meanwhile, which then helps, too. So each other thread can make it fail once.
-    pub(super) fn help_refill(&self, shards: Shards<'_>, mut word: Word, refill: &PendingRefill) {
+    pub(super) fn help_refill(&self, shards: &Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {
             let cleared = word.with_next(word.next()).raw();
@@ -157,8 +159,8 @@ impl Cursor {
 
     /// Activates shards as if contention had been detected.
     #[cfg(all(test, loom))]
-    pub(crate) fn activate_shards(&self, shards: Shards<'_>) {
-        self.activate(shards);
+    pub(crate) fn activate_shards(&self, shards: &Shards<'_>) {
+        self.activate(shards.mode);
     }
 }
 
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
     use crate::raw::clock::Clock;
     use crate::raw::cursor::FastPath;
-    use crate::raw::shards::{SHARDS, Shard, ShardMode};
+    use crate::raw::shards::{SHARDS, Shard};
     use crate::raw::stamps::{Stamp, Stamps};
     use crate::raw::summary::Summary;
     use std::thread;
@@ -184,7 +186,11 @@ mod tests {
         let cursor = Cursor::new();
         for turn in turns {
             let take = || match cursor.take_fast(SLOTS, &mode, || &lines) {
-                FastPath::Slow(word) => cursor.take_slow(meta, word).is_some(),
+                FastPath::Slow(word) => cursor.take_slow(&meta, word).is_some(),
+                FastPath::Sampled(_) => {
+                    cursor.detect_contention(&mode);
+                    true
+                }
                 taken => matches!(taken, FastPath::Taken(_)),
             };
             thread::scope(|scope| assert!(scope.spawn(|| (0..turn).all(|_| take())).join().unwrap()));
@@ -208,7 +214,7 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !mode.is_active() {
-                        cursor.detect_contention(shards);
+                        cursor.detect_contention(&mode);
                         cursor.next.fetch_add(1, Ordering::Relaxed);
                     }
                 });
@@ -219,10 +225,9 @@ mod tests {
 
     #[test]
     fn exchanges_that_another_thread_made_fail_are_contention() {
-        let (lines, mut mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
-        let cursor = Cursor::new();
+        let (cursor, mut mode) = (Cursor::new(), ShardMode::new());
         let fail = |mode: &ShardMode| {
-            cursor.note_failed_exchange(Shards::new(&lines, mode, SLOTS, 8));
+            cursor.note_failed_exchange(mode, false);
             mode.is_active()
         };
         assert!((1..CONTENDED_EXCHANGES).all(|_| !fail(&mode)));

@@ -59,12 +59,12 @@ impl MetadataMut<'_> {
     }
 
     /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same code as there.
-    fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, Metadata<'_>) -> R) -> R {
+    fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
         // Neither the length of a run nor the capacity matters for what is done with it here.
         let shards = Shards::new(self.shards, self.mode, stamps.len(), 1);
-        f(self.cursor, Metadata { stamps, summary, shards })
+        f(self.cursor, &Metadata { stamps, summary, shards })
     }
 
     /// Makes a run below the cursor vacant.

@@ -65,8 +65,13 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes at most this fraction of what is left at the cursor, and at least one slot.
+/// A refill takes at most this fraction of what is left at the cursor, and at least one slot. A larger part in a small
+/// arena, where runs would be so short that refills would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
+const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 8 };
+
+/// Below this capacity an arena is small.
+pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
 /// The smallest capacity with shards and a summary. They take 4 KiB, and the runs of a smaller arena would be short.
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
@@ -229,6 +234,9 @@ pub(crate) struct ShardMode {
     active: AtomicBool,
     /// Not 0 if shards were active in this epoch or in the one before. Contention is then detected sooner.
     recently_active: u8,
+    /// Whether the cursor is at the end and every shard was found used up after that. No refill is begun any more, and a
+    /// used-up shard is not extended. So every shard stays used up until the next exclusive access.
+    drained: AtomicBool,
     /// Whether every request is served by the cursor, although the arena may have shards.
     disabled: bool,
 }
@@ -236,7 +244,7 @@ pub(crate) struct ShardMode {
 impl ShardMode {
     const_fn! {
         pub(crate) fn new() -> Self {
-            ShardMode { active: AtomicBool::new(false), recently_active: 0, disabled: false }
+            ShardMode { active: AtomicBool::new(false), recently_active: 0, drained: AtomicBool::new(false), disabled: false }
         }
     }
 
@@ -272,6 +280,7 @@ impl ShardMode {
             self.recently_active = 2;
         }
         self.active.write_mut(FORCED && has_shards && !self.disabled);
+        self.drained.write_mut(false);
         was
     }
 
@@ -333,65 +342,78 @@ impl<'a> Shards<'a> {
     }
 
     #[inline]
-    pub(crate) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.shards.is_empty()
     }
 
     #[inline]
-    pub(crate) fn as_slice(self) -> &'a [Shard] {
+    pub(crate) fn as_slice(&self) -> &'a [Shard] {
         self.shards
     }
 
     /// Whether no slot is left in any shard, if no refill is pending.
-    pub(crate) fn are_used_up(self) -> bool {
-        self.shards.iter().all(|shard| shard.rest().is_empty())
+    pub(crate) fn are_used_up(&self) -> bool {
+        // Relaxed: as in `steal_at_end`.
+        self.mode.drained.load(Ordering::Relaxed) || self.shards.iter().all(|shard| shard.rest().is_empty())
     }
 
     /// The shard of this thread, if there are shards.
     #[inline]
-    pub(crate) fn own(self) -> Option<&'a Shard> {
+    pub(crate) fn own(&self) -> Option<&'a Shard> {
         own(self.shards)
     }
 
     /// Interprets what the cursor holds.
     #[inline]
-    pub(crate) fn word(self, raw: usize) -> Word {
+    pub(crate) fn word(&self, raw: usize) -> Word {
         Word::new(raw, !self.shards.is_empty())
     }
 
     /// Takes one slot from any shard. Looks at each once, at that of this thread first.
-    pub(crate) fn steal(self) -> Option<usize> {
+    ///
+    /// The caller has read the cursor at the end with Acquire (E4), and no refill was pending or it is complete.
+    #[inline]
+    pub(crate) fn steal_at_end(&self) -> Option<usize> {
+        // Relaxed, and the store below: once it is true it stays true, and nothing else is concluded from it.
+        if self.mode.drained.load(Ordering::Relaxed) {
+            return None;
+        }
         let (before, rest) = self.shards.split_at(own_index());
-        rest.iter().chain(before).find_map(|shard| shard.take(1))
+        let stolen = rest.iter().chain(before).find_map(|shard| shard.take(1));
+        if stolen.is_none() {
+            self.mode.drained.store(true, Ordering::Relaxed);
+        }
+        stolen
     }
 
     /// The run that a refill takes if the cursor is at `start`, below the end.
     #[inline]
-    pub(crate) fn run_at(self, start: usize) -> Range<usize> {
-        start..start + ((self.capacity - start) / RUN_FRACTION).clamp(1, self.longest)
+    pub(crate) fn run_at(&self, start: usize) -> Range<usize> {
+        let fraction = if self.capacity < SMALL_CAPACITY { SMALL_RUN_FRACTION } else { RUN_FRACTION };
+        start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
     /// The refill of this thread's shard with that run, and the word of a cursor that was advanced over the run.
-    pub(crate) fn begin_refill(self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
+    pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
     }
 
     /// The refill that is pending according to this word.
     #[inline]
-    pub(crate) fn pending(self, word: Word) -> Option<PendingRefill> {
+    pub(crate) fn pending(&self, word: Word) -> Option<PendingRefill> {
         let (shard, start) = word.pending()?;
         Some(PendingRefill { shard, run: self.run_at(start) })
     }
 
     /// Installs a pending refill, unless another thread has done so.
-    pub(crate) fn install(self, refill: &PendingRefill) {
+    pub(crate) fn install(&self, refill: &PendingRefill) {
         self.shards[refill.shard].install(&refill.run);
     }
 
     /// The number of slots in shards or in a pending refill, if the cursor holds this word. Exact if no other call is in
     /// progress.
-    pub(crate) fn count(self, word: Word) -> usize {
+    pub(crate) fn count(&self, word: Word) -> usize {
         let pending = self.pending(word);
         let rests = self.shards.iter().map(Shard::rest).enumerate().map(|(index, rest)| match &pending {
             Some(refill) if refill.shard == index && rest.end < refill.run.end => rest.len() + refill.run.len(),

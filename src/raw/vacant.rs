@@ -86,7 +86,7 @@ impl VacantSlots {
     }
 
     #[inline]
-    fn own_search_start<'a>(&'a self, meta: Metadata<'a>) -> &'a AtomicUsize {
+    fn own_search_start<'a>(&'a self, meta: &Metadata<'a>) -> &'a AtomicUsize {
         meta.shards.own().map_or(&self.search_start, Shard::search_start)
     }
 
@@ -105,7 +105,7 @@ impl VacantSlots {
 
     /// Makes a run vacant that the caller owns.
     #[cold]
-    pub(crate) fn add(&self, meta: Metadata<'_>, run: Range<usize>) {
+    pub(crate) fn add(&self, meta: &Metadata<'_>, run: Range<usize>) {
         // Relaxed: a guess.
         self.own_search_start(meta).store(run.start + 1, Ordering::Relaxed);
         for (block, part) in by_block(run) {
@@ -127,20 +127,24 @@ impl VacantSlots {
     }
 
     /// Makes the rest of a shard vacant, which the caller has retired.
-    pub(crate) fn add_retired(&self, meta: Metadata<'_>, rest: Range<usize>) {
+    pub(crate) fn add_retired(&self, meta: &Metadata<'_>, rest: Range<usize>) {
         self.add(meta, rest);
         self.note_change();
     }
 
     /// Uncounts slots that the caller has claimed.
-    pub(crate) fn uncount(&self, meta: Metadata<'_>, run: Range<usize>) {
-        for (block, part) in by_block(run) {
-            // Relaxed, both: as in `add`. E5, ordered by the Acquire in `Summary::subtract`.
-            if meta.summary.is_empty() {
-                self.blocks.fetch_sub(part.len(), Ordering::Relaxed);
-            } else if meta.summary.subtract(block, part.len()) == 0 {
-                self.blocks.fetch_sub(1, Ordering::Relaxed);
-            }
+    pub(crate) fn uncount(&self, meta: &Metadata<'_>, run: Range<usize>) {
+        by_block(run).for_each(|(block, part)| self.uncount_in(meta, block, part.len()));
+    }
+
+    /// Uncounts `n` slots of one block.
+    #[inline]
+    fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) {
+        // Relaxed, both: as in `add`. E5, ordered by the Acquire in `Summary::subtract`.
+        if meta.summary.is_empty() {
+            self.blocks.fetch_sub(n, Ordering::Relaxed);
+        } else if meta.summary.subtract(block, n) == 0 {
+            self.blocks.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -148,7 +152,8 @@ impl VacantSlots {
     ///
     /// Starts where this thread returned or found a slot the last time. Linear in the number of blocks, and in a block's
     /// length for each that is counted as having a vacant slot.
-    pub(crate) fn claim(&self, meta: Metadata<'_>) -> Option<usize> {
+    #[inline]
+    pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         if self.is_none() {
             return None;
         }
@@ -168,7 +173,7 @@ impl VacantSlots {
         let index = claim(start..meta.capacity()).or_else(|| claim(0..start))?;
         // Relaxed: a guess.
         search_start.store(index + 1, Ordering::Relaxed);
-        self.uncount(meta, index..index + 1);
+        self.uncount_in(meta, index / BLOCK, 1);
         Some(index)
     }
 
@@ -176,7 +181,7 @@ impl VacantSlots {
     ///
     /// Linear in the number of blocks and in the slots of those with a vacant slot. Two searches at the same time may both
     /// fail where either alone would succeed.
-    pub(crate) fn claim_run(&self, meta: Metadata<'_>, n: usize) -> Option<Range<usize>> {
+    pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while !self.is_none() {
             let window = find_window(meta, from, n)?;
@@ -200,7 +205,7 @@ impl VacantSlots {
 }
 
 /// The first `n` slots side by side, at or above `from`, that are seen vacant.
-fn find_window(meta: Metadata<'_>, from: usize, n: usize) -> Option<Range<usize>> {
+fn find_window(meta: &Metadata<'_>, from: usize, n: usize) -> Option<Range<usize>> {
     let mut start = from;
     for (block, part) in by_block(from..meta.capacity()) {
         if !meta.summary.is_empty() && !meta.summary.may_be_vacant(block) {
