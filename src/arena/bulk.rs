@@ -1,7 +1,8 @@
 //! Many values at once: contiguous, all or nothing.
 //!
-//! What runs no foreign code between taking the slots and writing the values copies straight into its run and writes
-//! no stamp. What does run foreign code does so on a [`Reservation`], which answers panics, and iterators that lie.
+//! What runs no foreign code between taking the slots and writing the values copies straight into
+//! its run and writes no stamp. What does run foreign code does so on a [`Reservation`], which
+//! answers panics, and iterators that lie.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -39,7 +40,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         T: Copy,
     {
         match self.view().take_run(src.len()) {
-            // SAFETY: `T: Copy`, so the bytes are as good as the values; the run is ours and of that length.
+            // SAFETY: `T: Copy`, so the bytes are as good as the values; the run is ours and of
+            // that length.
             Ok(run) => Ok(unsafe { self.copy_into(run, src.as_ptr()) }),
             Err(left) => Err(Full::new((), src.len(), left)),
         }
@@ -75,7 +77,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(run.finish())
     }
 
-    /// Fills a run of `len` slots with what `f` makes of 0, 1, 2 and so on. The run then belongs to the caller.
+    /// Fills a run of `len` slots with what `f` makes of 0, 1, 2 and so on. The run then belongs to
+    /// the caller.
     ///
     /// Lock-free, as [`reserve`](Self::reserve), between the calls of `f`.
     ///
@@ -105,8 +108,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores what the iterator gives in a run of slots, which then belongs to the caller.
     ///
-    /// The length is asked for once, and so many slots are taken. What the iterator would give beyond it is not asked
-    /// for; what is missing gives a shorter slice, and the slots that were too many go back.
+    /// The length is asked for once, and so many slots are taken. What the iterator would give
+    /// beyond it is not asked for; what is missing gives a shorter slice, and the slots that were
+    /// too many go back.
     ///
     /// Lock-free, as [`reserve`](Self::reserve), between the calls of `next`.
     ///
@@ -166,7 +170,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         match self.view().take_run(N) {
             Ok(run) => {
                 let slots = self.view().slot(run.start).cast::<[T; N]>();
-                // SAFETY: the run is ours, of `N` contiguous slots without values, and we pass on the only way to it.
+                // SAFETY: the run is ours, of `N` contiguous slots without values, and we pass on
+                // the only way to it.
                 Ok(unsafe {
                     slots.write(values);
                     &mut *slots
@@ -176,8 +181,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Moves the values of the vector into a run of slots, which then belongs to the caller. The vector's memory is
-    /// freed.
+    /// Moves the values of the vector into a run of slots, which then belongs to the caller. The
+    /// vector's memory is freed.
     ///
     /// Costs one compare-and-swap and a `memcpy`; the allocator is called to free. Lock-free, as
     /// [`reserve`](Self::reserve), but for the allocator.
@@ -201,7 +206,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn alloc_vec(&self, mut values: Vec<T>) -> Result<&mut [T], Full<Vec<T>>> {
         match self.view().take_run(values.len()) {
             Ok(run) => {
-                // SAFETY: 0 is less than any capacity. From here on the values are no longer the vector's.
+                // SAFETY: 0 is less than any capacity. From here on the values are no longer the
+                // vector's.
                 unsafe { values.set_len(0) };
                 // SAFETY: so they are ours to move; the run is ours and of that length.
                 Ok(unsafe { self.copy_into(run, values.as_ptr()) })
@@ -213,8 +219,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Clones as much of the slice, from its beginning, as fits in one run of slots, which then belongs to the caller.
-    /// The length of the result says how much that was; it may be 0.
+    /// Clones as much of the slice, from its beginning, as fits in one run of slots, which then
+    /// belongs to the caller. The length of the result says how much that was; it may be 0.
     ///
     /// Lock-free, as [`reserve_up_to`](Self::reserve_up_to), between the calls of `clone`.
     ///
@@ -248,8 +254,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     unsafe fn copy_into(&self, run: Range<usize>, src: *const T) -> &mut [T] {
         let view = self.view();
-        // SAFETY: `src` and the run hold that many values and slots (the caller). They do not overlap: the run was
-        // just taken, so no value lies in it. Afterwards each slot of it holds one.
+        // SAFETY: `src` and the run hold that many values and slots (the caller). They do not
+        // overlap: the run was just taken, so no value lies in it. Afterwards each slot of it holds
+        // one.
         unsafe {
             ptr::copy_nonoverlapping(src, view.slot(run.start), run.len());
             view.slice_mut(run)

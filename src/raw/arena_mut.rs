@@ -21,7 +21,8 @@ pub struct ArenaMut<'a, T> {
 impl<'a, T> ArenaMut<'a, T> {
     /// # Safety
     ///
-    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new); and for `'a` the slots are accessed through this view alone.
+    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new); and for `'a` the slots are
+    /// accessed through this view alone.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
         ArenaMut { meta: header.metadata_mut(stamps), slots, marker: PhantomData }
@@ -57,14 +58,14 @@ impl<'a, T> ArenaMut<'a, T> {
         Live { slots: 0..self.bound(), vacant: self.meta.vacant(), epoch: self.meta.stamps.epoch() }
     }
 
-    /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots hold is forgotten, not
-    /// dropped.
+    /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots
+    /// hold is forgotten, not dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
         self.meta.restart()
     }
 
-    /// Begins a new epoch, in which the arena is empty, and returns the slots that held a value in the old one, which
-    /// are the caller's to drop or to move out before anything is stored.
+    /// Begins a new epoch, in which the arena is empty, and returns the slots that held a value in
+    /// the old one, which are the caller's to drop or to move out before anything is stored.
     pub(crate) fn take(&mut self) -> Live {
         let live = self.live();
         Live { epoch: self.restart(), ..live }
@@ -91,7 +92,8 @@ impl<'a, T> ArenaMut<'a, T> {
             for index in 0..next {
                 if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
-                    // SAFETY: the slot is vacant, so it holds no value, and it is ours as the arena is.
+                    // SAFETY: the slot is vacant, so it holds no value, and it is ours as the arena
+                    // is.
                     unsafe { self.slot(index).write(value) };
                     self.meta.occupy(index..index + 1);
                 }
@@ -101,13 +103,15 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: above the cursor and below the end: the slot holds no value, and is ours as the arena is.
+            // SAFETY: above the cursor and below the end: the slot holds no value, and is ours as
+            // the arena is.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
     }
 
-    /// Moves the values down over the vacant slots, and begins a new epoch, in which all of them are owned.
+    /// Moves the values down over the vacant slots, and begins a new epoch, in which all of them
+    /// are owned.
     ///
     /// RunState no foreign code: values are moved, not dropped.
     pub(crate) fn compact(&mut self) {
@@ -120,10 +124,10 @@ impl<'a, T> ArenaMut<'a, T> {
             while next < end {
                 let run = next..self.next_vacant(next, end);
                 if filled != run.start {
-                    // SAFETY: the slots of the run hold values, and `run.len()` slots from `filled` on do not, or are
-                    // of the run itself: all below them were moved further down, or are vacant. All are ours as the
-                    // arena is, and the values that stay behind above `filled` are not looked at again: the new epoch
-                    // begins below them.
+                    // SAFETY: the slots of the run hold values, and `run.len()` slots from `filled`
+                    // on do not, or are of the run itself: all below them were moved further down,
+                    // or are vacant. All are ours as the arena is, and the values that stay behind
+                    // above `filled` are not looked at again: the new epoch begins below them.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();
@@ -146,12 +150,13 @@ impl<'a, T> ArenaMut<'a, T> {
     /// Each of them holds a value.
     #[inline]
     pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
-        // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at most `isize::MAX`
-        // bytes, and nobody else can touch them for `'a` (`ArenaMut::new`).
+        // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at
+        // most `isize::MAX` bytes, and nobody else can touch them for `'a` (`ArenaMut::new`).
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
-    /// Zeroes every byte of a slot that was written since the last time, with writes that no compiler may leave out.
+    /// Zeroes every byte of a slot that was written since the last time, with writes that no
+    /// compiler may leave out.
     pub(crate) fn zero(&mut self) {
         let written = self.meta.take_written();
         self.meta.stamps.remember_written(written);
@@ -161,7 +166,8 @@ impl<'a, T> ArenaMut<'a, T> {
         let words = (bytes - head) / size_of::<usize>();
         let tail = head + words * size_of::<usize>();
         for byte in (0..head).chain(tail..bytes) {
-            // SAFETY: within the slots that were written, which are nobody's now: the arena is empty and ours alone.
+            // SAFETY: within the slots that were written, which are nobody's now: the arena is
+            // empty and ours alone.
             unsafe { slots.add(byte).write_volatile(0) };
         }
         for word in 0..words {
@@ -171,8 +177,8 @@ impl<'a, T> ArenaMut<'a, T> {
     }
 }
 
-/// The slots of an epoch that hold a value, and that were not yet gone through. Their stamps say which do; the count of
-/// the vacant ones only tells how many values are left.
+/// The slots of an epoch that hold a value, and that were not yet gone through. Their stamps say
+/// which do; the count of the vacant ones only tells how many values are left.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     slots: Range<usize>,
@@ -221,7 +227,8 @@ impl Live {
         self.slots.len() - self.vacant
     }
 
-    /// Drops the values that are left. If one panics the others are dropped all the same; a second panic aborts.
+    /// Drops the values that are left. If one panics the others are dropped all the same; a second
+    /// panic aborts.
     ///
     /// # Safety
     ///

@@ -1,7 +1,8 @@
-//! A shared arena without the question where its bytes come from. (The exclusive one is in `view_mut.rs`.)
+//! A shared arena without the question where its bytes come from. (The exclusive one is in
+//! `view_mut.rs`.)
 //!
-//! Handles and iterators hold a view, so that they need not name the storage. What turns a number of a slot into memory
-//! is here and in the handles that own a run.
+//! Handles and iterators hold a view, so that they need not name the storage. What turns a number
+//! of a slot into memory is here and in the handles that own a run.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -32,7 +33,8 @@ pub(crate) struct Header {
     pub(crate) clock: Clock,
 }
 
-// SAFETY: the shards and the summary belong to the header alone, as if they were in it, and consist of atomics.
+// SAFETY: the shards and the summary belong to the header alone, as if they were in it, and consist
+// of atomics.
 unsafe impl Send for Header {}
 // SAFETY: as above.
 unsafe impl Sync for Header {}
@@ -46,9 +48,10 @@ impl Header {
 
     /// # Safety
     ///
-    /// `shards`, if any, points to `SHARDS` shards, and `summary`, if any, to `capacity.div_ceil(BLOCK)` words for the
-    /// capacity of the arena. Both are aligned and new (each word 0), stay in place, and are accessed through the header
-    /// alone as long as a reference to the arena is made from it.
+    /// `shards`, if any, points to `SHARDS` shards, and `summary`, if any, to
+    /// `capacity.div_ceil(BLOCK)` words for the capacity of the arena. Both are aligned and new
+    /// (each word 0), stay in place, and are accessed through the header alone as long as a
+    /// reference to the arena is made from it.
     #[cfg(any(feature = "alloc", not(all(test, loom))))]
     pub(crate) unsafe fn with_tail(shards: Option<NonNull<Shard>>, summary: Option<NonNull<AtomicUsize>>) -> Self {
         let mut header = Header { shards, summary, ..Self::new() };
@@ -58,7 +61,8 @@ impl Header {
 
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
-        // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us exists.
+        // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us
+        // exists.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
@@ -67,7 +71,8 @@ impl Header {
     fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
         let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
         let summary = self.summary.map_or(&[][..], |words| {
-            // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us exists.
+            // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us
+            // exists.
             unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
         });
         Metadata {
@@ -124,16 +129,18 @@ impl<'a, T> ArenaRef<'a, T> {
     /// # Safety
     ///
     /// For `'a`:
-    /// - `slots` points to `stamps.len()` slots for `T`, valid for reads and writes, that do not move, and that are
-    ///   accessed only through views of these same `header`, `stamps` and `slots`;
+    /// - `slots` points to `stamps.len()` slots for `T`, valid for reads and writes, that do not
+    ///   move, and that are accessed only through views of these same `header`, `stamps` and
+    ///   `slots`;
     /// - a slot below the cursor holds a `T` as the invariants of the stamps say.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
         ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
-    /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in a register, where the
-    /// view itself would travel as a pointer, and tie whoever holds it to memory.
+    /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in
+    /// a register, where the view itself would travel as a pointer, and tie whoever holds it to
+    /// memory.
     #[inline]
     pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
         (self.header, self.stamps.as_slice(), self.slots)
@@ -213,7 +220,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().bound(&self.metadata())
     }
 
-    /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have seen it published.
+    /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have
+    /// seen it published.
     #[inline]
     pub(crate) fn slot(self, index: usize) -> *mut T {
         debug_assert!(index <= self.capacity());
@@ -273,14 +281,16 @@ impl<'a, T> ArenaRef<'a, T> {
         }
     }
 
-    /// Takes a run of `len` slots, or of fewer if no place has that many side by side. The run is empty if no slot is free.
+    /// Takes a run of `len` slots, or of fewer if no place has that many side by side. The run is
+    /// empty if no slot is free.
     #[inline]
     pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
         let taken = if len == 0 { None } else { self.cursor().take_up_to(&self.metadata(), len) };
         taken.unwrap_or(self.capacity()..self.capacity())
     }
 
-    /// Takes a run for a handle: from the cursor (see [`Cursor::advance`]), or else one slot from anywhere.
+    /// Takes a run for a handle: from the cursor (see [`Cursor::advance`]), or else one slot from
+    /// anywhere.
     #[inline]
     pub(crate) fn take_for_handle(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
         let meta = self.metadata();
@@ -289,7 +299,8 @@ impl<'a, T> ArenaRef<'a, T> {
             .map_or_else(|refused| self.cursor().take_one_after(&meta, &refused).map(|index| index..index + 1), Some)
     }
 
-    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been written to.
+    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been
+    /// written to.
     #[inline]
     pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
@@ -322,8 +333,8 @@ impl<'a, T> ArenaRef<'a, T> {
     /// The caller owns the slot, which holds no value, and passes on the only way to it, for `'a`.
     #[inline]
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
-        // SAFETY: ours alone (the caller). It is not handed out again before the epoch ends, which takes `&mut` of the
-        // arena and so outlasts `'a`.
+        // SAFETY: ours alone (the caller). It is not handed out again before the epoch ends, which
+        // takes `&mut` of the arena and so outlasts `'a`.
         unsafe { &mut *self.write(index, value) }
     }
 
@@ -331,14 +342,16 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or notes that it stamps.
+    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or notes
+    /// that it stamps.
     #[inline]
     pub(crate) unsafe fn publish(self, index: usize, value: T, mark: Mark) -> &'a T {
         // SAFETY: the caller's.
         let slot = unsafe { self.write(index, value) };
         self.stamps().publish(index, mark);
-        // SAFETY: nobody writes to a published value before the epoch ends, which takes `&mut` of the arena and so
-        // outlasts `'a`. No `&mut` was made of it on the way: the next reader's reference would end one.
+        // SAFETY: nobody writes to a published value before the epoch ends, which takes `&mut` of
+        // the arena and so outlasts `'a`. No `&mut` was made of it on the way: the next reader's
+        // reference would end one.
         unsafe { &*slot }
     }
 
@@ -361,27 +374,27 @@ impl<'a, T> ArenaRef<'a, T> {
             return None;
         }
         self.stamps().track(index, AccessTracker::read);
-        // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a value was written
-        // before (E1), and nobody writes to it, moves it or drops it before the epoch ends, which takes `&mut` of the
-        // arena and so outlasts `'a`.
+        // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a
+        // value was written before (E1), and nobody writes to it, moves it or drops it before the
+        // epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
         Some(unsafe { self.slots.add(index).as_ref() })
     }
 
     /// # Safety
     ///
-    /// Every slot of `run` is published, or the caller owns it and it holds a value that nobody else refers to
-    /// mutably for `'a`.
+    /// Every slot of `run` is published, or the caller owns it and it holds a value that nobody
+    /// else refers to mutably for `'a`.
     #[inline]
     pub(crate) unsafe fn slice(self, run: Range<usize>) -> &'a [T] {
-        // SAFETY: the slots hold values (the caller), are contiguous, and are in one allocation of at most
-        // `isize::MAX` bytes (`ArenaRef::new`); they are not mutated for `'a` (the caller).
+        // SAFETY: the slots hold values (the caller), are contiguous, and are in one allocation of
+        // at most `isize::MAX` bytes (`ArenaRef::new`); they are not mutated for `'a` (the caller).
         unsafe { core::slice::from_raw_parts(self.slot(run.start), run.len()) }
     }
 
     /// # Safety
     ///
-    /// The caller owns every slot of `run`, each holds a value, and the caller passes on the only way to them, for
-    /// `'a`.
+    /// The caller owns every slot of `run`, each holds a value, and the caller passes on the only
+    /// way to them, for `'a`.
     #[inline]
     pub(crate) unsafe fn slice_mut(self, run: Range<usize>) -> &'a mut [T] {
         // SAFETY: as in `slice`, and nobody else refers to the values for `'a` (the caller).
@@ -389,8 +402,9 @@ impl<'a, T> ArenaRef<'a, T> {
     }
 }
 
-/// A slot that was taken and not yet filled. Dropped, it goes back, which answers a panic in the code that was to
-/// make the value. Needs no mark: it never leaves the call that took it, so while it lives nobody has `&mut`.
+/// A slot that was taken and not yet filled. Dropped, it goes back, which answers a panic in the
+/// code that was to make the value. Needs no mark: it never leaves the call that took it, so while
+/// it lives nobody has `&mut`.
 pub(crate) struct SlotGuard<'a, T> {
     view: ArenaRef<'a, T>,
     index: usize,
@@ -414,7 +428,8 @@ impl<'a, T> SlotGuard<'a, T> {
     pub(crate) fn fill(self, value: T) -> &'a mut T {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
-        // SAFETY: the slot was taken, so it is ours alone and holds no value; we pass on the only way to it.
+        // SAFETY: the slot was taken, so it is ours alone and holds no value; we pass on the only
+        // way to it.
         unsafe { view.fill(index, value) }
     }
 

@@ -11,12 +11,14 @@ use super::sync::{AtomicBool, const_fn};
 #[derive(Debug)]
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
-    /// Whether a stamp was written in this epoch. Set by the first who writes one, so that an arena that only hands
-    /// out owned values never has its stamps touched, not even when the epoch wraps.
+    /// Whether a stamp was written in this epoch. Set by the first who writes one, so that an arena
+    /// that only hands out owned values never has its stamps touched, not even when the epoch
+    /// wraps.
     pub(super) stamped: AtomicBool,
     /// No slot at or above it has a stamp of an earlier epoch.
     pub(super) stamped_bound: usize,
-    /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of other arenas.)
+    /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of
+    /// other arenas.)
     #[cfg(target_has_atomic = "64")]
     pub(crate) generation: Generation,
     pub(crate) history: History,
@@ -27,7 +29,8 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// How many have ended.
     pub(crate) epochs: u64,
-    /// No slot at or above it was written to before the last time that all were zeroed, or their pages given back.
+    /// No slot at or above it was written to before the last time that all were zeroed, or their
+    /// pages given back.
     pub(crate) written: usize,
 }
 

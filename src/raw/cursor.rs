@@ -1,33 +1,38 @@
-//! The cursor, and which slots a request is served. Knows no values: only numbers of slots, and their stamps.
+//! The cursor, and which slots a request is served. Knows no values: only numbers of slots, and
+//! their stamps.
 //!
-//! The cursor separates the slots that were handed out (below) from those that were not in this epoch (at and above). One
-//! slot is taken by an addition, a run by a compare-and-swap that moves the cursor only if the run fits. Slots that are
-//! returned retract the cursor if they end there. Otherwise they become vacant, and serve requests when the cursor is at
-//! the end (`vacant.rs`). Under contention requests are served by shards (`shards.rs`, `refill.rs`).
+//! The cursor separates the slots that were handed out (below) from those that were not in this
+//! epoch (at and above). One slot is taken by an addition, a run by a compare-and-swap that moves
+//! the cursor only if the run fits. Slots that are returned retract the cursor if they end there.
+//! Otherwise they become vacant, and serve requests when the cursor is at the end (`vacant.rs`).
+//! Under contention requests are served by shards (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
 //! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
-//! - An addition below the end gives the slot at the cursor to the thread that added. So does the exchange that takes a
-//!   run, for slots that were at or above the cursor.
-//! - An addition at or past the end gives nothing, and is not undone. A cursor past the end is equivalent to one at the
-//!   end. To rule out overflow, a thread that reads a value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the
-//!   end.
-//! - A return exchanges the end of its run for the start. A run that ends at the end of the arena is returned from wherever
-//!   past it the cursor stands. That the cursor may have moved and come back meanwhile (ABA) is harmless: it says now that
-//!   nothing above the run has an owner, and the run belonged to the caller all the time. No thread undoes an addition,
-//!   which could later retract the cursor below a slot with an owner.
-//! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a compare-and-swap.
-//! - Under exclusive access the cursor is retracted over vacant slots, advanced over slots that were just filled, and set to
-//!   0 when the epoch ends, which takes every slot from its owner.
+//! - An addition below the end gives the slot at the cursor to the thread that added. So does the
+//!   exchange that takes a run, for slots that were at or above the cursor.
+//! - An addition at or past the end gives nothing, and is not undone. A cursor past the end is
+//!   equivalent to one at the end. To rule out overflow, a thread that reads a value
+//!   `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
+//! - A return exchanges the end of its run for the start. A run that ends at the end of the arena
+//!   is returned from wherever past it the cursor stands. That the cursor may have moved and come
+//!   back meanwhile (ABA) is harmless: it says now that nothing above the run has an owner, and the
+//!   run belonged to the caller all the time. No thread undoes an addition, which could later
+//!   retract the cursor below a slot with an owner.
+//! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a
+//!   compare-and-swap.
+//! - Under exclusive access the cursor is retracted over vacant slots, advanced over slots that
+//!   were just filled, and set to 0 when the epoch ends, which takes every slot from its owner.
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` (Release) after the old owner's last access; the
-//!   addition in [`Cursor::take_fast`] and the compare-and-swaps that take a run (Acquire) before the new owner's first
-//!   access. Between them stand only read-modify-writes of the cursor, so the release sequence is not broken. (`stamps.rs`
-//!   and `shards.rs` hold the other parts of E2, `shards.rs` defines E3 and E4.)
+//! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` (Release) after the old
+//!   owner's last access; the addition in [`Cursor::take_fast`] and the compare-and-swaps that take
+//!   a run (Acquire) before the new owner's first access. Between them stand only
+//!   read-modify-writes of the cursor, so the release sequence is not broken. (`stamps.rs` and
+//!   `shards.rs` hold the other parts of E2, `shards.rs` defines E3 and E4.)
 //!
 //! Everything else is Relaxed, because no value is read on the strength of a count.
 
@@ -42,20 +47,21 @@ use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
-/// How far past the end the cursor may stand before it is reset to the end. Any number will do that leaves room above the
-/// capacity for it and for every thread (the stamps alone bound the capacity to `isize::MAX`), and is seldom reached.
+/// How far past the end the cursor may stand before it is reset to the end. Any number will do that
+/// leaves room above the capacity for it and for every thread (the stamps alone bound the capacity
+/// to `isize::MAX`), and is seldom reached.
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
-/// A thread that takes a slot whose number is a multiple of this looks for contention. A power of two. Smaller in small
-/// arenas, because the slots before detection would be a large part of them.
+/// A thread that takes a slot whose number is a multiple of this looks for contention. A power of
+/// two. Smaller in small arenas, because the slots before detection would be a large part of them.
 const SAMPLE_INTERVAL: usize = 64;
 const SMALL_SAMPLE_INTERVAL: usize = 32;
 
 /// The shared state of an arena beside its stamps and shards.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none. Where there are shards, the word also names a
-    /// pending refill (see `word.rs`).
+    /// The slot that is handed out next. At or past the end there is none. Where there are shards,
+    /// the word also names a pending refill (see `word.rs`).
     ///
     /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
@@ -85,7 +91,8 @@ pub(crate) enum FastPath {
     Slow(Option<usize>),
 }
 
-/// Why the cursor did not serve a request: how many slots were left there, and its word, read with Acquire.
+/// Why the cursor did not serve a request: how many slots were left there, and its word, read with
+/// Acquire.
 pub(crate) struct Refused {
     pub(crate) left: usize,
     pub(super) word: Word,
@@ -111,7 +118,8 @@ impl Cursor {
         &self.runs.handles
     }
 
-    /// A bound on the slots that were written since they were last zeroed, but for those below the cursor.
+    /// A bound on the slots that were written since they were last zeroed, but for those below the
+    /// cursor.
     pub(crate) fn written(&self) -> usize {
         // Relaxed: an estimate.
         self.runs.written.load(Ordering::Relaxed)
@@ -124,11 +132,12 @@ impl Cursor {
         meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
-    /// The number of slots that hold a value or have an owner. Exact if no other call is in progress.
+    /// The number of slots that hold a value or have an owner. Exact if no other call is in
+    /// progress.
     #[inline]
     pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: an estimate. The parts are not read at one instant, so their difference may never have been true. It is
-        // kept from wrapping.
+        // Relaxed: an estimate. The parts are not read at one instant, so their difference may
+        // never have been true. It is kept from wrapping.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         let in_shards = if word.is_active() { meta.shards.count(word) } else { 0 };
         let bound = word.next().min(meta.capacity());
@@ -138,24 +147,28 @@ impl Cursor {
     /// Whether no slot is free. Exact if no other call is in progress.
     #[inline]
     pub(crate) fn is_full(&self, meta: &Metadata<'_>) -> bool {
-        // Relaxed: an estimate. The common case first: that slots are left at the cursor costs one load to see.
+        // Relaxed: an estimate. The common case first: that slots are left at the cursor costs one
+        // load to see.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         word.next() >= meta.capacity()
             && self.runs.vacant.is_none()
             && !(word.is_active() && (word.has_pending() || !meta.shards.are_used_up()))
     }
 
-    /// Takes a slot on the fast path: from the cursor, or from the shard of this thread. `end` is the capacity.
+    /// Takes a slot on the fast path: from the cursor, or from the shard of this thread. `end` is
+    /// the capacity.
     ///
-    /// At or past the end the addition is not undone: what the other threads then read is equivalent.
+    /// At or past the end the addition is not undone: what the other threads then read is
+    /// equivalent.
     #[inline]
     pub(crate) fn take_fast<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> FastPath {
         if mode.is_active() {
             return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
         let interval = if end < SMALL_CAPACITY { SMALL_SAMPLE_INTERVAL } else { SAMPLE_INTERVAL };
-        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before. E4, pairs with the
-        // Release in `take_sharded` and `help_refill`: if this is the end, shards are looked at.
+        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before.
+        // E4, pairs with the Release in `take_sharded` and `help_refill`: if this is the end,
+        // shards are looked at.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end {
             if word & (interval - 1) != 0 { FastPath::Taken(word) } else { FastPath::Sampled(word) }
@@ -167,8 +180,8 @@ impl Cursor {
         }
     }
 
-    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what the cursor was, at or past
-    /// the end, if one was added to it.
+    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what
+    /// the cursor was, at or past the end, if one was added to it.
     #[inline]
     pub(crate) fn take_slow(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
         match raw {
@@ -200,23 +213,24 @@ impl Cursor {
 
     /// Resets a cursor that is far past the end to the end.
     ///
-    /// Each other thread can make the compare-exchange fail at most once, by an addition: its next call enters this
-    /// function too, or finds the cursor reset.
+    /// Each other thread can make the compare-exchange fail at most once, by an addition: its next
+    /// call enters this function too, or finds the cursor reset.
     #[cold]
     fn clamp_to_end(&self, meta: &Metadata<'_>) {
         let end = meta.capacity();
-        // Relaxed, both: all values past the end are equivalent. A read-modify-write does not end a release sequence of E2
-        // or E4.
+        // Relaxed, both: all values past the end are equivalent. A read-modify-write does not end a
+        // release sequence of E2 or E4.
         let _ = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |raw| {
             let word = meta.shards.word(raw);
             (!word.has_pending() && word.next() >= end + OVERSHOOT_LIMIT).then(|| word.with_next(end).raw())
         });
     }
 
-    /// Takes a slot where none is left at the cursor: from any shard, or a vacant one. `word` is that of the cursor at the
-    /// end, read with Acquire. A refill that it names is complete.
+    /// Takes a slot where none is left at the cursor: from any shard, or a vacant one. `word` is
+    /// that of the cursor at the end, read with Acquire. A refill that it names is complete.
     ///
-    /// Lock-free: the search is repeated if another thread has made slots vacant that were free before.
+    /// Lock-free: the search is repeated if another thread has made slots vacant that were free
+    /// before.
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         let vacant = &self.runs.vacant;
@@ -233,17 +247,18 @@ impl Cursor {
         }
     }
 
-    /// Takes a run from the cursor, for a handle or on the fast path. `want` is given the first slot at the cursor and how
-    /// many are left there, which is at least one, and returns how many to take. It may be called several times. The request
-    /// is refused if `want` returns 0 or if nothing is left.
+    /// Takes a run from the cursor, for a handle or on the fast path. `want` is given the first
+    /// slot at the cursor and how many are left there, which is at least one, and returns how many
+    /// to take. It may be called several times. The request is refused if `want` returns 0 or if
+    /// nothing is left.
     #[inline]
     pub(crate) fn advance(
         &self,
         meta: &Metadata<'_>,
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, Refused> {
-        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be pending, and after a
-        // refusal shards are looked at.
+        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be
+        // pending, and after a refusal shards are looked at.
         let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
         loop {
             if let Some(refill) = meta.shards.pending(word) {
@@ -260,8 +275,8 @@ impl Cursor {
                 return Err(Refused { left, word });
             }
             let moved = word.with_next(start + len).raw();
-            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. On failure: E4, as
-            // above.
+            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
+            // before. On failure: E4, as above.
             match self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..start + len),
                 Err(now) => {
@@ -274,8 +289,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots on the fast path, and returns the first: from the cursor, or from the shard of this thread.
-    /// `end` is the capacity. The error is whether an exchange failed, in which case there may be contention.
+    /// Takes a run of `len` slots on the fast path, and returns the first: from the cursor, or from
+    /// the shard of this thread. `end` is the capacity. The error is whether an exchange failed, in
+    /// which case there may be contention.
     #[inline]
     pub(crate) fn take_run_fast<'l>(
         &self,
@@ -293,13 +309,14 @@ impl Cursor {
         if start > end || len > end - start {
             return Err(false);
         }
-        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. Relaxed on failure: read
-        // anew.
+        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
+        // Relaxed on failure: read anew.
         let taken = self.next.compare_exchange_weak(start, start + len, Ordering::Acquire, Ordering::Relaxed);
         taken.map_err(|now| now != start)
     }
 
-    /// Takes a run where the fast path did not. The error is how many slots were left at the cursor.
+    /// Takes a run where the fast path did not. The error is how many slots were left at the
+    /// cursor.
     pub(crate) fn take_run_slow(
         &self,
         meta: &Metadata<'_>,
@@ -315,8 +332,8 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots, at least one. If no place has that many side by side, takes what is left at the cursor,
-    /// or else one slot from anywhere. Returns `None` if no slot is free.
+    /// Takes a run of `len` slots, at least one. If no place has that many side by side, takes what
+    /// is left at the cursor, or else one slot from anywhere. Returns `None` if no slot is free.
     pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize) -> Option<Range<usize>> {
         loop {
             let refused = match self.take_sharded(meta, len) {
@@ -347,24 +364,28 @@ impl Cursor {
         self.steal_or_claim(meta, refused.word)
     }
 
-    /// Claims a vacant slot, `None` if each was seen taken. For callers that prefer vacant slots to those at the cursor.
+    /// Claims a vacant slot, `None` if each was seen taken. For callers that prefer vacant slots to
+    /// those at the cursor.
     #[cfg(feature = "pool")]
     pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)
     }
 
-    /// Notes that slots below `written` may have been written to, before a run that starts at `start` is returned.
+    /// Notes that slots below `written` may have been written to, before a run that starts at
+    /// `start` is returned.
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
-        // Relaxed, both: read under exclusive access. The load spares the exchange where it would change nothing. Also for
-        // a run that becomes vacant: its next owner may return it by the cursor without having written to it.
+        // Relaxed, both: read under exclusive access. The load spares the exchange where it would
+        // change nothing. Also for a run that becomes vacant: its next owner may return it by the
+        // cursor without having written to it.
         if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
     }
 
-    /// Returns a run that the caller owns, not empty and without stamps, on the fast path: if the cursor is at its end, or
-    /// the rest of the caller's shard starts there. Returns whether that was done.
+    /// Returns a run that the caller owns, not empty and without stamps, on the fast path: if the
+    /// cursor is at its end, or the rest of the caller's shard starts there. Returns whether that
+    /// was done.
     #[inline]
     pub(crate) fn return_fast<'l>(
         &self,
@@ -387,12 +408,13 @@ impl Cursor {
         }
     }
 
-    /// Retracts the cursor from the end of a run that the caller owns to its start, unless it stands elsewhere or shards are
-    /// active.
+    /// Retracts the cursor from the end of a run that the caller owns to its start, unless it
+    /// stands elsewhere or shards are active.
     fn retract(&self, meta: &Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
-        // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`, `take_sharded` and `take_up_to`:
-        // the caller's accesses happen before those of the next owner. Relaxed on failure: only a number.
+        // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`,
+        // `take_sharded` and `take_up_to`: the caller's accesses happen before those of the next
+        // owner. Relaxed on failure: only a number.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // Past the end is equivalent to the end.
             if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {

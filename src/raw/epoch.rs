@@ -7,14 +7,15 @@
 pub(crate) enum Mark {
     /// Holds a value that every thread may read, until the epoch ends.
     Published,
-    /// As `Published`; and the slot behind it begins an open run, unless that one is published itself. So a handle that
-    /// publishes one value after another writes one stamp for each.
+    /// As `Published`; and the slot behind it begins an open run, unless that one is published
+    /// itself. So a handle that publishes one value after another writes one stamp for each.
     PublishedBeforeRun,
     /// Below the cursor, without a value and without an owner.
     Vacant,
     /// The first slot of an open run of two or more.
     RunStart,
-    /// The last slot of an open run. Alone, without a `RunStart` or an `PublishedBeforeRun` that it ends, it is an open run of one.
+    /// The last slot of an open run. Alone, without a `RunStart` or an `PublishedBeforeRun` that it
+    /// ends, it is an open run of one.
     RunEnd,
 }
 
@@ -23,7 +24,8 @@ const MARKS: [Mark; 5] = [Mark::Published, Mark::PublishedBeforeRun, Mark::Vacan
 /// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the marks.
 pub(super) const EPOCHS: u8 = u8::MAX / MARKS.len() as u8;
 
-/// What lies between two resets. Holds the stamp that precedes its own: those of the first epoch begin at 1.
+/// What lies between two resets. Holds the stamp that precedes its own: those of the first epoch
+/// begin at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u8);
 
@@ -46,7 +48,8 @@ impl Epoch {
         self.0 + 1 + mark as u8
     }
 
-    /// The kind that `stamp` says in this epoch: `None` for zero and for the stamps of other epochs.
+    /// The kind that `stamp` says in this epoch: `None` for zero and for the stamps of other
+    /// epochs.
     #[inline]
     pub(super) fn mark_of(self, stamp: u8) -> Option<Mark> {
         MARKS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()

@@ -1,16 +1,17 @@
-//! A number for an epoch that no other epoch has, of any arena in the process: what a key knows its epoch by. Drawn when
-//! the first key of the epoch is made, so an arena without keys draws none.
+//! A number for an epoch that no other epoch has, of any arena in the process: what a key knows its
+//! epoch by. Drawn when the first key of the epoch is made, so an arena without keys draws none.
 //!
 //! # Orderings
 //!
-//! All is Relaxed: a number leads nobody to a value. Whoever finds that his key's number is that of the epoch still reads
-//! the slot on the strength of its stamp (E1, in `stamp.rs`). What is relied on is coherence, the order of each atomic by
-//! itself:
+//! All is Relaxed: a number leads nobody to a value. Whoever finds that his key's number is that of
+//! the epoch still reads the slot on the strength of its stamp (E1, in `stamp.rs`). What is relied
+//! on is coherence, the order of each atomic by itself:
 //!
-//! - *A key is good for whoever it was handed to*, because making it read or wrote the number, which then stays as it is
-//!   until the epoch ends: who comes after that reads the same.
-//! - *The number of an epoch that has ended is not found again*, because the end erased it under `&mut` of the arena, and
-//!   who has `&` afterwards comes after that. No epoch gets it later: the counter only goes up.
+//! - *A key is good for whoever it was handed to*, because making it read or wrote the number,
+//!   which then stays as it is until the epoch ends: who comes after that reads the same.
+//! - *The number of an epoch that has ended is not found again*, because the end erased it under
+//!   `&mut` of the arena, and who has `&` afterwards comes after that. No epoch gets it later: the
+//!   counter only goes up.
 
 #![forbid(unsafe_code)]
 
@@ -44,14 +45,17 @@ impl Generation {
     /// The number of the present epoch, which is drawn if it was not yet.
     #[inline]
     pub(crate) fn get_or_draw(&self) -> NonZeroU64 {
-        // Relaxed: either the number, which does not change any more, or a reason to look again with an exchange.
+        // Relaxed: either the number, which does not change any more, or a reason to look again
+        // with an exchange.
         NonZeroU64::new(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| self.draw(draw_from(&NEXT)))
     }
 
-    /// Makes `drawn` the number of this epoch, unless another thread was first: then it is nobody's.
+    /// Makes `drawn` the number of this epoch, unless another thread was first: then it is
+    /// nobody's.
     #[cold]
     fn draw(&self, drawn: NonZeroU64) -> NonZeroU64 {
-        // Relaxed, both: see above. An exchange, because keys may already carry the number of who was first.
+        // Relaxed, both: see above. An exchange, because keys may already carry the number of who
+        // was first.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
             Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // the exchange fails on what is not 0
@@ -67,19 +71,20 @@ impl Generation {
 
 /// A number that was not drawn before.
 fn draw_from(next: &AtomicU64) -> NonZeroU64 {
-    // Relaxed, all: numbers must differ, which the atomicity of the addition gives, and nothing else is said by them.
+    // Relaxed, all: numbers must differ, which the atomicity of the addition gives, and nothing
+    // else is said by them.
     if next.load(Ordering::Relaxed) == 0 {
         // Where another was first, his beginning stands, and the addition comes after it.
         let _ = next.compare_exchange(0, beginning(), Ordering::Relaxed, Ordering::Relaxed);
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
-    // At least 2^63 numbers follow any beginning. At one a nanosecond they last for 292 years. (Then 0 is
-    // drawn, or they begin anew.)
+    // At least 2^63 numbers follow any beginning. At one a nanosecond they last for 292 years.
+    // (Then 0 is drawn, or they begin anew.)
     NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
 }
 
-/// Where the numbers of this process begin. At random where keys can leave it, so that those of another process, which
-/// may come back instead, are not those of this one.
+/// Where the numbers of this process begin. At random where keys can leave it, so that those of
+/// another process, which may come back instead, are not those of this one.
 fn beginning() -> u64 {
     #[cfg(all(feature = "serde", feature = "std", not(all(test, loom))))]
     {

@@ -1,15 +1,17 @@
-//! The count of handles that have an open run, or may have one: a handle that was leaked is counted until the next
-//! exclusive access, which finds from the count that there are runs to reclaim.
+//! The count of handles that have an open run, or may have one: a handle that was leaked is counted
+//! until the next exclusive access, which finds from the count that there are runs to reclaim.
 //!
-//! The count is striped. A thread with an exclusive number updates the stripe in its shard with a load and a store, because
-//! it is the only writer. All other threads share one stripe and update it atomically. A handle may be closed on another
-//! stripe than it was opened on, so only the wrapping sum has a meaning. Each counted handle owns, or has used, a slot of
-//! its own in this epoch. So there are at most as many as slots, and the sum does not wrap.
+//! The count is striped. A thread with an exclusive number updates the stripe in its shard with a
+//! load and a store, because it is the only writer. All other threads share one stripe and update
+//! it atomically. A handle may be closed on another stripe than it was opened on, so only the
+//! wrapping sum has a meaning. Each counted handle owns, or has used, a slot of its own in this
+//! epoch. So there are at most as many as slots, and the sum does not wrap.
 //!
 //! # Orderings
 //!
-//! All is Relaxed. The count is needed under exclusive access only, which is ordered after every handle by what granted
-//! it. A stripe that passes from one thread to another is handed over with the number (`thread_id.rs`).
+//! All is Relaxed. The count is needed under exclusive access only, which is ordered after every
+//! handle by what granted it. A stripe that passes from one thread to another is handed over with
+//! the number (`thread_id.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -18,10 +20,11 @@ use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
 pub(crate) struct HandleCount {
-    /// Whether a handle was opened since the sum was last found to be 0 under exclusive access, which is thereby spared
-    /// the stripes.
+    /// Whether a handle was opened since the sum was last found to be 0 under exclusive access,
+    /// which is thereby spared the stripes.
     any: AtomicBool,
-    /// The stripe of all threads without an exclusive number, or of all threads if there are no shards.
+    /// The stripe of all threads without an exclusive number, or of all threads if there are no
+    /// shards.
     shared: AtomicUsize,
 }
 
@@ -62,8 +65,8 @@ impl HandleCount {
         }
     }
 
-    /// The number of open handles. Exact if no other call is in progress. Otherwise it may be off by the handles that are
-    /// being opened and closed.
+    /// The number of open handles. Exact if no other call is in progress. Otherwise it may be off
+    /// by the handles that are being opened and closed.
     pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
         // Relaxed: an estimate.
         let stripes = shards.iter().map(|shard| shard.handles().load(Ordering::Relaxed));
@@ -71,7 +74,8 @@ impl HandleCount {
         if sum as isize > 0 { sum } else { 0 }
     }
 
-    /// Whether a handle is open under exclusive access, that is, was leaked. Afterwards none is counted.
+    /// Whether a handle is open under exclusive access, that is, was leaked. Afterwards none is
+    /// counted.
     #[inline]
     pub(crate) fn take_leaked(&mut self, shards: &mut [Shard]) -> bool {
         self.any.read_mut() && self.take_sum(shards) != 0

@@ -1,4 +1,5 @@
-//! The algorithm: atomics and numbers of slots. No file before `arena_ref.rs` knows the type of the values.
+//! The algorithm: atomics and numbers of slots. No file before `arena_ref.rs` knows the type of the
+//! values.
 
 // Bottom-up: a file may use only files above it.
 pub(crate) mod sync;

@@ -1,4 +1,5 @@
-//! The slow paths of shards: refill, help a pending refill, and detect contention. `shards.rs` says why they are right.
+//! The slow paths of shards: refill, help a pending refill, and detect contention. `shards.rs` says
+//! why they are right.
 
 #![forbid(unsafe_code)]
 
@@ -9,26 +10,29 @@ use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
-/// Shards are activated when a sampled slot went to another thread than the one before it, this many times in a row. Of two
-/// threads that contend for the cursor, each takes the sampled slot equally often. So that happens after about 30 samples.
+/// Shards are activated when a sampled slot went to another thread than the one before it, this
+/// many times in a row. Of two threads that contend for the cursor, each takes the sampled slot
+/// equally often. So that happens after about 30 samples.
 const CONTENDED_SAMPLES: usize = 4;
 
-/// Shards are activated when this many compare-exchanges of the cursor have failed because another thread moved it.
+/// Shards are activated when this many compare-exchanges of the cursor have failed because another
+/// thread moved it.
 const CONTENDED_EXCHANGES: usize = 16;
 
 /// How often a thread reads the cursor to see whether other threads are moving it.
 const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
 
-/// The layout of `last_sample`, from the lowest bit on: how often in a row a sample was another thread's; how many exchanges
-/// have failed; the id of the thread that was sampled last, plus one.
+/// The layout of `last_sample`, from the lowest bit on: how often in a row a sample was another
+/// thread's; how many exchanges have failed; the id of the thread that was sampled last, plus one.
 const EXCHANGE_SHIFT: u32 = 4;
 const THREAD_SHIFT: u32 = 12;
 
 impl Cursor {
     /// Looks for contention among threads that take single slots, at a sampled slot.
     ///
-    /// Threads that take turns do not contend, however short the turns are. So before shards are activated, the cursor is
-    /// watched for a moment, in which it stands still unless another thread is adding to it.
+    /// Threads that take turns do not contend, however short the turns are. So before shards are
+    /// activated, the cursor is watched for a moment, in which it stands still unless another
+    /// thread is adding to it.
     ///
     /// The arena must have shards.
     #[cold]
@@ -82,14 +86,15 @@ impl Cursor {
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 
-    /// Takes `n` slots where the fast path did not: from the shard of this thread, which is refilled if the request is
-    /// short, or from the cursor. Refuses only if fewer were left at the cursor, and after that fewer in the shard.
+    /// Takes `n` slots where the fast path did not: from the shard of this thread, which is
+    /// refilled if the request is short, or from the cursor. Refuses only if fewer were left at the
+    /// cursor, and after that fewer in the shard.
     pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
         let shards = &meta.shards;
         let own = shards.own();
         loop {
-            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before. E4, pairs with the
-            // Release below and in `help_refill`: shards are looked at.
+            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
+            // before. E4, pairs with the Release below and in `help_refill`: shards are looked at.
             let word = shards.word(self.next.load(Ordering::Acquire));
             if let Some(refill) = shards.pending(word) {
                 self.help_refill(shards, word, &refill);
@@ -116,23 +121,25 @@ impl Cursor {
                 continue;
             };
             if !word.is_active() {
-                // Another thread is about to set the bit. Or shards are forced, and this is the first request that they serve.
+                // Another thread is about to set the bit. Or shards are forced, and this is the
+                // first request that they serve.
                 self.activate(shards.mode);
                 continue;
             }
             let rest = shard.rest();
             if !rest.is_empty() && rest.end != start {
-                // Too short, and a refill cannot extend it. If it ends above `start`, it was installed since the cursor was
-                // read.
+                // Too short, and a refill cannot extend it. If it ends above `start`, it was
+                // installed since the cursor was read.
                 if rest.end < start && shard.retire(&rest) {
                     self.runs.vacant.add_retired(meta, rest);
                 }
                 continue;
             }
             let (moved, refill) = shards.begin_refill(word, run);
-            // Release: E4, pairs with the Acquire of a thread that reads the pending refill. That thread then sees what this
-            // one saw of the shard. Relaxed on failure: read anew. E2 needs no Acquire here: while shards are active no word
-            // below the end occurs twice, so what is exchanged is what was read above.
+            // Release: E4, pairs with the Acquire of a thread that reads the pending refill. That
+            // thread then sees what this one saw of the shard. Relaxed on failure: read anew. E2
+            // needs no Acquire here: while shards are active no word below the end occurs twice, so
+            // what is exchanged is what was read above.
             let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
             if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);
@@ -140,16 +147,19 @@ impl Cursor {
         }
     }
 
-    /// Installs a pending refill, and clears the cursor of it. `word` named it and was read with Acquire.
+    /// Installs a pending refill, and clears the cursor of it. `word` named it and was read with
+    /// Acquire.
     ///
-    /// Returns only after the cursor no longer names that refill. The exchange is repeated if another thread has added one
-    /// meanwhile, which then helps, too. So each other thread can make it fail once.
+    /// Returns only after the cursor no longer names that refill. The exchange is repeated if
+    /// another thread has added one meanwhile, which then helps, too. So each other thread can make
+    /// it fail once.
     pub(super) fn help_refill(&self, shards: &Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {
             let cleared = word.with_next(word.next()).raw();
-            // Release: E4, pairs with the Acquire of a thread that looks at shards because of what the cursor says: the run
-            // is installed. Relaxed on failure: it only says whether another thread has done this.
+            // Release: E4, pairs with the Acquire of a thread that looks at shards because of what
+            // the cursor says: the run is installed. Relaxed on failure: it only says whether
+            // another thread has done this.
             match self.next.compare_exchange(word.raw(), cleared, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => word = shards.word(now),
@@ -176,7 +186,8 @@ mod tests {
 
     const SLOTS: usize = 4_096;
 
-    /// Takes slots from a cursor, one thread after another, this many each. Returns whether shards were activated.
+    /// Takes slots from a cursor, one thread after another, this many each. Returns whether shards
+    /// were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
         let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());

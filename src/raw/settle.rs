@@ -39,13 +39,15 @@ impl MetadataMut<'_> {
         word.next().min(self.capacity())
     }
 
-    /// Moves the cursor to `next`: every slot below it holds a value or is vacant. Shards must not be active.
+    /// Moves the cursor to `next`: every slot below it holds a value or is vacant. Shards must not
+    /// be active.
     #[inline]
     pub(crate) fn move_cursor(&mut self, next: usize) {
         self.cursor.next.write_mut(next);
     }
 
-    /// The number of slots that are marked vacant. Linear in the number of blocks of the summary if there are any.
+    /// The number of slots that are marked vacant. Linear in the number of blocks of the summary if
+    /// there are any.
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
         let bound = self.bound();
@@ -58,7 +60,8 @@ impl MetadataMut<'_> {
         !self.cursor.runs.vacant.is_none()
     }
 
-    /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same code as there.
+    /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same
+    /// code as there.
     fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
@@ -90,18 +93,19 @@ impl MetadataMut<'_> {
         written
     }
 
-    /// Notes that slots below the cursor may have been written to. Called before the cursor is retracted.
+    /// Notes that slots below the cursor may have been written to. Called before the cursor is
+    /// retracted.
     fn note_written(&mut self) {
         let written = self.cursor.runs.written.read_mut().max(self.bound());
         self.cursor.runs.written.write_mut(written);
     }
 
-    /// Reclaims leaked runs, makes the rests of shards vacant, and retracts the cursor over the vacant slots that adjoin it.
-    /// Afterwards a slot below the cursor holds a value unless it is marked vacant, and the slot just below the cursor holds
-    /// one.
+    /// Reclaims leaked runs, makes the rests of shards vacant, and retracts the cursor over the
+    /// vacant slots that adjoin it. Afterwards a slot below the cursor holds a value unless it is
+    /// marked vacant, and the slot just below the cursor holds one.
     ///
-    /// Linear in what was handed out if a handle was leaked since the last time, and in the rests of shards if shards are
-    /// active. Otherwise O(1), amortised.
+    /// Linear in what was handed out if a handle was leaked since the last time, and in the rests
+    /// of shards if shards are active. Otherwise O(1), amortised.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.word().is_active() {
@@ -116,8 +120,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Makes the rests of all shards vacant. Shards are inactive until contention is detected again, so this is not done by
-    /// every method with exclusive access.
+    /// Makes the rests of all shards vacant. Shards are inactive until contention is detected
+    /// again, so this is not done by every method with exclusive access.
     #[cold]
     fn close_shards(&mut self) {
         for index in 0..self.shards.len() {
@@ -217,8 +221,8 @@ mod tests {
     use crate::raw::clock::Clock;
     use crate::raw::stamps::Stamp;
 
-    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which slots are vacant, and
-    /// where the cursor stands.
+    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which
+    /// slots are vacant, and where the cursor stands.
     fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());

@@ -1,48 +1,59 @@
-//! Shards: runs of slots from which any thread can take, for threads that would contend for the cursor.
+//! Shards: runs of slots from which any thread can take, for threads that would contend for the
+//! cursor.
 //!
-//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as far as there are enough shards, and
-//! advances the cursor only when its shard cannot serve the request. What no thread has taken belongs to nobody: a thread
-//! that finds the cursor at the end steals from any shard.
+//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as far as there
+//! are enough shards, and advances the cursor only when its shard cannot serve the request. What no
+//! thread has taken belongs to nobody: a thread that finds the cursor at the end steals from any
+//! shard.
 //!
 //! # Why every free slot can be found
 //!
-//! A run passes from the cursor into a shard by two exchanges. Between them the refill is *pending*, and the cursor's own
-//! word says so: beside the next slot it names the shard and where the run starts (its end follows). A thread that reads a
-//! pending refill *helps*: it installs the run in its shard before it goes on. So at every moment each free slot is at or
-//! above the cursor, in a pending refill, in a shard, or vacant, and a request for one slot looks in each of these places.
+//! A run passes from the cursor into a shard by two exchanges. Between them the refill is
+//! *pending*, and the cursor's own word says so: beside the next slot it names the shard and where
+//! the run starts (its end follows). A thread that reads a pending refill *helps*: it installs the
+//! run in its shard before it goes on. So at every moment each free slot is at or above the cursor,
+//! in a pending refill, in a shard, or vacant, and a request for one slot looks in each of these
+//! places.
 //!
 //! # Why no run is lost or installed twice
 //!
-//! While shards are active, which a bit of the cursor's word says, **the cursor is never retracted**. What is returned
-//! extends a shard or becomes vacant. Hence no word below the end, and no word with a pending refill, occurs twice. A
-//! delayed exchange that expects one of them fails.
+//! While shards are active, which a bit of the cursor's word says, **the cursor is never
+//! retracted**. What is returned extends a shard or becomes vacant. Hence no word below the end,
+//! and no word with a pending refill, occurs twice. A delayed exchange that expects one of them
+//! fails.
 //!
-//! **The end of a shard never decreases.** Taking moves its start up. A returned run moves its start down, and only if the
-//! shard is not used up. Installing moves its end up. Hence the word of a used-up shard does not recur either, once a run
-//! was installed. (The word of a shard with slots may recur. This is harmless: taking from it is right whenever the word is
-//! what the exchange expects, because the word says all there is to know of the shard.)
+//! **The end of a shard never decreases.** Taking moves its start up. A returned run moves its
+//! start down, and only if the shard is not used up. Installing moves its end up. Hence the word of
+//! a used-up shard does not recur either, once a run was installed. (The word of a shard with slots
+//! may recur. This is harmless: taking from it is right whenever the word is what the exchange
+//! expects, because the word says all there is to know of the shard.)
 //!
-//! - A refill is begun only for a shard that was used up, or whose rest ended at the cursor, *after* the cursor was read.
-//!   If a run had been installed since, the cursor would have moved, and the exchange that begins the refill would fail. A
-//!   used-up shard stays used up until the refill is installed, because a return does not extend it. A rest that ends at
-//!   the cursor keeps its end.
-//! - A run is installed if the shard is used up and its last run ended below the end of this one, or if its rest ends where
-//!   the run starts. Otherwise another thread has installed it, since ends only increase.
-//! - The exchange that clears a pending refill from the cursor names that refill, whose word does not recur.
+//! - A refill is begun only for a shard that was used up, or whose rest ended at the cursor,
+//!   *after* the cursor was read. If a run had been installed since, the cursor would have moved,
+//!   and the exchange that begins the refill would fail. A used-up shard stays used up until the
+//!   refill is installed, because a return does not extend it. A rest that ends at the cursor keeps
+//!   its end.
+//! - A run is installed if the shard is used up and its last run ended below the end of this one,
+//!   or if its rest ends where the run starts. Otherwise another thread has installed it, since
+//!   ends only increase.
+//! - The exchange that clears a pending refill from the cursor names that refill, whose word does
+//!   not recur.
 //!
-//! A thread that begins or helps a refill returns only after the cursor no longer names it. Hence no refill is pending
-//! under exclusive access.
+//! A thread that begins or helps a refill returns only after the cursor no longer names it. Hence
+//! no refill is pending under exclusive access.
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, through a shard: [`Shard::extend_down`] (Release), or the Release of a return to the cursor and
-//!   the Acquire of the thread that advances it or meets the pending refill, followed by E3.
-//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read; [`Shard::take`] and [`Shard::retire`]
-//!   (Acquire) before the new owner's first access. Between them stand only read-modify-writes of the shard's word.
-//! - `E4 advance → look`, in `cursor.rs` and `refill.rs`: a thread that finds the cursor at the end must find the shards
-//!   as they were when it got there. A thread that finds a pending refill must find the shard as the thread saw it that
-//!   began the refill. The exchanges that begin a refill and that clear it are Release. The load of the cursor before
-//!   shards are looked at is Acquire.
+//! - `E2 return → reuse`, through a shard: [`Shard::extend_down`] (Release), or the Release of a
+//!   return to the cursor and the Acquire of the thread that advances it or meets the pending
+//!   refill, followed by E3.
+//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read; [`Shard::take`]
+//!   and [`Shard::retire`] (Acquire) before the new owner's first access. Between them stand only
+//!   read-modify-writes of the shard's word.
+//! - `E4 advance → look`, in `cursor.rs` and `refill.rs`: a thread that finds the cursor at the end
+//!   must find the shards as they were when it got there. A thread that finds a pending refill must
+//!   find the shard as the thread saw it that began the refill. The exchanges that begin a refill
+//!   and that clear it are Release. The load of the cursor before shards are looked at is Acquire.
 
 #![forbid(unsafe_code)]
 
@@ -65,18 +76,20 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes at most this fraction of what is left at the cursor, and at least one slot. A larger part in a small
-/// arena, where runs would be so short that refills would contend.
+/// A refill takes at most this fraction of what is left at the cursor, and at least one slot. A
+/// larger part in a small arena, where runs would be so short that refills would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 8 };
 
 /// Below this capacity an arena is small.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
-/// The smallest capacity with shards and a summary. They take 4 KiB, and the runs of a smaller arena would be short.
+/// The smallest capacity with shards and a summary. They take 4 KiB, and the runs of a smaller
+/// arena would be short.
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
-/// The word of a shard, from the lowest bit on: how many slots are left; the first of them, or the end of the last run.
+/// The word of a shard, from the lowest bit on: how many slots are left; the first of them, or the
+/// end of the last run.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
@@ -98,9 +111,11 @@ pub(crate) struct Shard(CachePadded<ShardState>);
 struct ShardState {
     /// The rest of the last run that was installed.
     rest: AtomicUsize,
-    /// A stripe of the count of open handles. Written only by the thread whose exclusive number is that of this shard.
+    /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
+    /// that of this shard.
     handles: AtomicUsize,
-    /// Where searches for a vacant slot start. Any slot will do. The last one that was returned is a good guess.
+    /// Where searches for a vacant slot start. Any slot will do. The last one that was returned is
+    /// a good guess.
     search_start: AtomicUsize,
 }
 
@@ -119,12 +134,14 @@ impl Shard {
     /// Takes `n` slots, at least one, and returns the first. Returns `None` if fewer are left.
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms. If too few are left, E4 says how recent that is.
+        // Relaxed, and on failure: a guess that the exchange confirms. If too few are left, E4 says
+        // how recent that is.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
             // The start moves up by `n`, and `n` fewer are left.
             let rest = word + (n << LEN_BITS) - n;
-            // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in `extend_down`.
+            // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in
+            // `extend_down`.
             match self.0.rest.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(word >> LEN_BITS),
                 Err(now) => word = now,
@@ -162,8 +179,8 @@ impl Shard {
 
     /// Installs the run of a pending refill of this shard, unless another thread has done so.
     pub(crate) fn install(&self, run: &Range<usize>) {
-        // Relaxed, and on failure: at least as recent as what the thread saw that began the refill. That thread began it
-        // with a Release, which the caller has acquired.
+        // Relaxed, and on failure: at least as recent as what the thread saw that began the refill.
+        // That thread began it with a Release, which the caller has acquired.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
@@ -184,19 +201,22 @@ impl Shard {
         }
     }
 
-    /// Puts a run that the caller owns in front of the rest, if it ends where the rest starts and the shard is not used up.
+    /// Puts a run that the caller owns in front of the rest, if it ends where the rest starts and
+    /// the shard is not used up.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
-            // Not a used-up shard: a refill that was begun for it would find it neither used up nor with its end.
+            // Not a used-up shard: a refill that was begun for it would find it neither used up nor
+            // with its end.
             if rest.is_empty() || rest.start != run.end || rest.len() + run.len() > MAX_EXTENDED {
                 return false;
             }
             let extended = Self::pack(&(run.start..rest.end));
-            // Release: E2, pairs with the Acquire in `take`: the caller's accesses happen before those of the next owner.
+            // Release: E2, pairs with the Acquire in `take`: the caller's accesses happen before
+            // those of the next owner.
             match self.0.rest.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -226,16 +246,20 @@ impl Shard {
     }
 }
 
-/// Whether shards serve requests. Lies apart from the cursor, so that a thread with a shard need not read the cursor.
+/// Whether shards serve requests. Lies apart from the cursor, so that a thread with a shard need
+/// not read the cursor.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
-    /// Set when contention is detected, and cleared under exclusive access. A hint: to take a slot from the cursor or from
-    /// a shard is always right. Where it is not set under exclusive access, every shard is used up.
+    /// Set when contention is detected, and cleared under exclusive access. A hint: to take a slot
+    /// from the cursor or from a shard is always right. Where it is not set under exclusive access,
+    /// every shard is used up.
     active: AtomicBool,
-    /// Not 0 if shards were active in this epoch or in the one before. Contention is then detected sooner.
+    /// Not 0 if shards were active in this epoch or in the one before. Contention is then detected
+    /// sooner.
     recently_active: u8,
-    /// Whether the cursor is at the end and every shard was found used up after that. No refill is begun any more, and a
-    /// used-up shard is not extended. So every shard stays used up until the next exclusive access.
+    /// Whether the cursor is at the end and every shard was found used up after that. No refill is
+    /// begun any more, and a used-up shard is not extended. So every shard stays used up until the
+    /// next exclusive access.
     drained: AtomicBool,
     /// Whether every request is served by the cursor, although the arena may have shards.
     disabled: bool,
@@ -273,7 +297,8 @@ impl ShardMode {
         self.disabled = true;
     }
 
-    /// Forgets that there was contention, and returns whether there was. Where shards are forced they stay active.
+    /// Forgets that there was contention, and returns whether there was. Where shards are forced
+    /// they stay active.
     pub(crate) fn deactivate(&mut self, has_shards: bool) -> bool {
         let was = self.active.read_mut();
         if was {
@@ -329,7 +354,8 @@ pub(crate) struct Shards<'a> {
     pub(crate) mode: &'a ShardMode,
     /// The number of slots of the arena.
     capacity: usize,
-    /// The longest run. The same at every call, because it decides where the run of a pending refill ends.
+    /// The longest run. The same at every call, because it decides where the run of a pending
+    /// refill ends.
     longest: usize,
 }
 
@@ -371,10 +397,12 @@ impl<'a> Shards<'a> {
 
     /// Takes one slot from any shard. Looks at each once, at that of this thread first.
     ///
-    /// The caller has read the cursor at the end with Acquire (E4), and no refill was pending or it is complete.
+    /// The caller has read the cursor at the end with Acquire (E4), and no refill was pending or it
+    /// is complete.
     #[inline]
     pub(crate) fn steal_at_end(&self) -> Option<usize> {
-        // Relaxed, and the store below: once it is true it stays true, and nothing else is concluded from it.
+        // Relaxed, and the store below: once it is true it stays true, and nothing else is
+        // concluded from it.
         if self.mode.drained.load(Ordering::Relaxed) {
             return None;
         }
@@ -393,7 +421,8 @@ impl<'a> Shards<'a> {
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// The refill of this thread's shard with that run, and the word of a cursor that was advanced over the run.
+    /// The refill of this thread's shard with that run, and the word of a cursor that was advanced
+    /// over the run.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
@@ -411,8 +440,8 @@ impl<'a> Shards<'a> {
         self.shards[refill.shard].install(&refill.run);
     }
 
-    /// The number of slots in shards or in a pending refill, if the cursor holds this word. Exact if no other call is in
-    /// progress.
+    /// The number of slots in shards or in a pending refill, if the cursor holds this word. Exact
+    /// if no other call is in progress.
     pub(crate) fn count(&self, word: Word) -> usize {
         let pending = self.pending(word);
         let rests = self.shards.iter().map(Shard::rest).enumerate().map(|(index, rest)| match &pending {

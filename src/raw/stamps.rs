@@ -1,18 +1,20 @@
 //! What is said of a slot: epoch and kind in one byte beside the values.
 //!
-//! Below the cursor "owned" is the default and needs no word. A stamp marks what is not: a published slot, a vacant
-//! one, and the two ends of a run that is open in a handle. Zero was never said by anybody, so zeroed memory is an
-//! arena in which nothing was said; a stamp of an earlier epoch says nothing either.
+//! Below the cursor "owned" is the default and needs no word. A stamp marks what is not: a
+//! published slot, a vacant one, and the two ends of a run that is open in a handle. Zero was never
+//! said by anybody, so zeroed memory is an arena in which nothing was said; a stamp of an earlier
+//! epoch says nothing either.
 //!
 //! # Orderings
 //!
-//! - `E1 publish -> get`: [`Stamps::publish`] (Release) after the value is written; [`Stamps::is_published`] (Acquire)
-//!   before it is read.
-//! - `E2 give back -> hand out`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after its owner's last
-//!   access; [`Stamps::claim_vacant`] (Acquire) before its next owner's first. (The other half of E2 is in `cursor.rs`.)
+//! - `E1 publish -> get`: [`Stamps::publish`] (Release) after the value is written;
+//!   [`Stamps::is_published`] (Acquire) before it is read.
+//! - `E2 give back -> hand out`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release)
+//!   after its owner's last access; [`Stamps::claim_vacant`] (Acquire) before its next owner's
+//!   first. (The other half of E2 is in `cursor.rs`.)
 //!
-//! All else is Relaxed: what it says is for who has `&mut` of the arena, and was synchronised by getting it. To others a
-//! mark only means "neither published nor vacant".
+//! All else is Relaxed: what it says is for who has `&mut` of the arena, and was synchronised by
+//! getting it. To others a mark only means "neither published nor vacant".
 
 #![forbid(unsafe_code)]
 
@@ -40,7 +42,8 @@ impl Stamp {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamps<'a> {
     stamps: &'a [Stamp],
-    /// That of the clock, which cannot change while this lives. A copy, so that a loop need not load it again and again.
+    /// That of the clock, which cannot change while this lives. A copy, so that a loop need not
+    /// load it again and again.
     epoch: Epoch,
     stamped: &'a AtomicBool,
 }
@@ -85,8 +88,9 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Lets every thread read the value of this slot, which the caller owns and has written. The caller has opened a
-    /// run in this epoch, or called [`note_stamped`](Self::note_stamped). `mark` is `Published` or `PublishedBeforeRun`.
+    /// Lets every thread read the value of this slot, which the caller owns and has written. The
+    /// caller has opened a run in this epoch, or called [`note_stamped`](Self::note_stamped).
+    /// `mark` is `Published` or `PublishedBeforeRun`.
     #[inline]
     pub(crate) fn publish(self, index: usize, mark: Mark) {
         debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
@@ -98,8 +102,8 @@ impl<'a> Stamps<'a> {
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note_stamped();
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the erasing of our
-        // stamps, come before those of the next owner.
+        // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the
+        // erasing of our stamps, come before those of the next owner.
         self.set(index, vacant, Ordering::Release);
     }
 
@@ -108,9 +112,11 @@ impl<'a> Stamps<'a> {
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its strength.
+        // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its
+        // strength.
         stamp.load(Ordering::Relaxed) == vacant
-            // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is somebody else's.
+            // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is
+            // somebody else's.
             && stamp.compare_exchange(vacant, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
@@ -145,30 +151,33 @@ impl<'a> Stamps<'a> {
         self.clear(run.end - 1);
     }
 
-    /// Whether the slot was vacant in that epoch, which is this one or the one before it. For who has `&mut` of the arena,
-    /// and parts it among workers of his.
+    /// Whether the slot was vacant in that epoch, which is this one or the one before it. For who
+    /// has `&mut` of the arena, and parts it among workers of his.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
-        // Relaxed: nobody writes a stamp meanwhile, and what was written before came with the `&mut`.
+        // Relaxed: nobody writes a stamp meanwhile, and what was written before came with the
+        // `&mut`.
         epoch.mark_of(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Mark::Vacant)
     }
 
     /// Takes back what was said of a slot that the caller owns.
     #[inline]
     pub(crate) fn clear(self, index: usize) {
-        // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps by E2.
+        // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps
+        // by E2.
         self.set(index, 0, Ordering::Relaxed);
     }
 
     #[inline]
     fn mark(self, index: usize, mark: Mark) {
-        // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not vacant".
+        // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not
+        // vacant".
         self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
-    /// An index beyond the end, which no caller has, does nothing: a panic here would make every caller in a hot loop
-    /// keep its state where unwinding finds it.
+    /// An index beyond the end, which no caller has, does nothing: a panic here would make every
+    /// caller in a hot loop keep its state where unwinding finds it.
     #[inline(always)]
     fn set(self, index: usize, stamp: u8, ordering: Ordering) {
         debug_assert!(index < self.len());
@@ -180,7 +189,8 @@ impl<'a> Stamps<'a> {
     /// Remembers that stamps were written in this epoch.
     #[inline]
     pub(crate) fn note_stamped(self) {
-        // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after the first store.
+        // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after
+        // the first store.
         if !self.stamped.load(Ordering::Relaxed) {
             self.stamped.store(true, Ordering::Relaxed);
         }
@@ -216,7 +226,8 @@ impl<'a> StampsMut<'a> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// A bound on the slots that were stamped since the epoch last wrapped, if the cursor stands at `bound`.
+    /// A bound on the slots that were stamped since the epoch last wrapped, if the cursor stands at
+    /// `bound`.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
@@ -249,11 +260,12 @@ impl<'a> StampsMut<'a> {
         self.clock.history.written = self.clock.history.written.max(written);
     }
 
-    /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an index at or above which nothing
-    /// was said in it.
+    /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an
+    /// index at or above which nothing was said in it.
     ///
-    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the highest that was written
-    /// since the last time are gone through. What the ending epoch said is still there afterwards, for who drops its values.
+    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the
+    /// highest that was written since the last time are gone through. What the ending epoch said is
+    /// still there afterwards, for who drops its values.
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {

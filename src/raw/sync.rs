@@ -1,8 +1,9 @@
-//! The one switch between the atomics of `core`, of `portable-atomic` and of loom, and what they do not share.
+//! The one switch between the atomics of `core`, of `portable-atomic` and of loom, and what they do
+//! not share.
 //!
-//! Nobody else names any of the three. Those of `portable-atomic` are made like those of `core`. Loom's are registered
-//! with the model when they are made: they have no `const fn new` and zeroed memory is not one of them. Both differences
-//! end here.
+//! Nobody else names any of the three. Those of `portable-atomic` are made like those of `core`.
+//! Loom's are registered with the model when they are made: they have no `const fn new` and zeroed
+//! memory is not one of them. Both differences end here.
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -12,7 +13,8 @@ pub(crate) use core::sync::atomic::AtomicU64;
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
-// Only where the target has them: made from smaller ones they would lock, and an interrupt would wait for ever.
+// Only where the target has them: made from smaller ones they would lock, and an interrupt would
+// wait for ever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
@@ -33,7 +35,8 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Declares a `static` that every arena of the process shares; under loom, every arena of one execution of a model.
+/// Declares a `static` that every arena of the process shares; under loom, every arena of one
+/// execution of a model.
 #[cfg(target_has_atomic = "64")]
 macro_rules! process_wide {
     ($(#[$meta:meta])* static $name:ident: $atomic:ty = $new:expr;) => {
@@ -98,8 +101,8 @@ impl AtomicMut for AtomicBool {
     }
 }
 
-/// What loom sees of a slot: whoever writes or reads the slot's value says so here. Nothing without loom, which sees
-/// only accesses that go through its own cells.
+/// What loom sees of a slot: whoever writes or reads the slot's value says so here. Nothing without
+/// loom, which sees only accesses that go through its own cells.
 #[derive(Debug)]
 pub(crate) struct AccessTracker {
     #[cfg(all(test, loom))]
@@ -129,10 +132,12 @@ impl AccessTracker {
     }
 }
 
-/// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its neighbours.
+/// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its
+/// neighbours.
 ///
-/// 128 bytes on x86-64, AArch64 and POWER, where the prefetcher fetches lines in pairs or lines are that long; 32 on
-/// small ARM and MIPS cores; 64 elsewhere (the table is that of `crossbeam-utils`, shortened).
+/// 128 bytes on x86-64, AArch64 and POWER, where the prefetcher fetches lines in pairs or lines are
+/// that long; 32 on small ARM and MIPS cores; 64 elsewhere (the table is that of `crossbeam-utils`,
+/// shortened).
 #[derive(Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "powerpc64"), repr(align(128)))]
 #[cfg_attr(any(target_arch = "arm", target_arch = "mips"), repr(align(32)))]

@@ -1,20 +1,22 @@
 //! An exclusive number for each living thread, as long as there are enough.
 //!
-//! A thread that has one writes its stripe of a counter with a load and a store, because no other thread writes it. The
-//! number is returned when the thread ends, and a later thread inherits it, together with the shard and the stripe.
+//! A thread that has one writes its stripe of a counter with a load and a store, because no other
+//! thread writes it. The number is returned when the thread ends, and a later thread inherits it,
+//! together with the shard and the stripe.
 //!
 //! # Orderings
 //!
-//! Returning a number (Release) happens before taking it again (Acquire). Between them stand only read-modify-writes of
-//! the set, so the release sequence is not broken. What the earlier thread stored in its stripes is therefore visible to
-//! the later one.
+//! Returning a number (Release) happens before taking it again (Acquire). Between them stand only
+//! read-modify-writes of the set, so the release sequence is not broken. What the earlier thread
+//! stored in its stripes is therefore visible to the later one.
 
 #![forbid(unsafe_code)]
 
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
-/// Whether arenas have few shards and short runs, and use them from the first slot on. For tests: with `forced`, shards
-/// serve single slots from runs of two; with `runs`, they also serve runs of up to four slots.
+/// Whether arenas have few shards and short runs, and use them from the first slot on. For tests:
+/// with `forced`, shards serve single slots from runs of two; with `runs`, they also serve runs of
+/// up to four slots.
 pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
 
 /// Whether there are few of everything, so that tests and models reach every case.
@@ -47,7 +49,8 @@ impl IdSet {
             if id >= EXCLUSIVE_IDS {
                 return None;
             }
-            // Acquire: pairs with the Release in `put_back`: what the last thread with this number stored is visible.
+            // Acquire: pairs with the Release in `put_back`: what the last thread with this number
+            // stored is visible.
             match self.0.compare_exchange_weak(taken, taken | 1 << id, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(id),
                 Err(now) => taken = now,
@@ -80,7 +83,8 @@ mod current {
     static SHARED: AtomicUsize = AtomicUsize::new(0);
 
     std::thread_local! {
-        /// Has no destructor, so that reading it costs one load and later destructors of the thread may still do so.
+        /// Has no destructor, so that reading it costs one load and later destructors of the thread
+        /// may still do so.
         static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
     }
@@ -91,14 +95,16 @@ mod current {
     impl Drop for ReturnAtExit {
         fn drop(&mut self) {
             if let Some(id) = self.0.get() {
-                // First: a later destructor of this thread may still allocate, and must not use the number.
+                // First: a later destructor of this thread may still allocate, and must not use the
+                // number.
                 let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS));
                 IDS.put_back(id);
             }
         }
     }
 
-    /// Returns the id of this thread: an exclusive number below `EXCLUSIVE_IDS`, or any other value if it has none.
+    /// Returns the id of this thread: an exclusive number below `EXCLUSIVE_IDS`, or any other value
+    /// if it has none.
     #[inline]
     pub(crate) fn thread_id() -> usize {
         match ID.try_with(Cell::get) {
@@ -110,7 +116,8 @@ mod current {
 
     #[cold]
     fn assign() -> usize {
-        // The destructor is registered before the number is taken. Where it has run already, no number may be taken.
+        // The destructor is registered before the number is taken. Where it has run already, no
+        // number may be taken.
         let exclusive = RETURNED.try_with(|returned| {
             returned.0.set(IDS.take());
             returned.0.get()
@@ -129,7 +136,8 @@ mod current {
         use std::sync::Barrier;
         use std::thread;
 
-        /// Living threads never have the same exclusive number, and ended ones leave theirs to others.
+        /// Living threads never have the same exclusive number, and ended ones leave theirs to
+        /// others.
         #[test]
         fn living_threads_have_different_numbers() {
             for _ in 0..3 {
@@ -161,8 +169,8 @@ mod current {
             struct Late(Cell<bool>);
             impl Drop for Late {
                 fn drop(&mut self) {
-                    // Destructors run in an order that is not specified, so both cases are right; what must not happen
-                    // is an exclusive number that was returned.
+                    // Destructors run in an order that is not specified, so both cases are right;
+                    // what must not happen is an exclusive number that was returned.
                     let returned = RETURNED.try_with(|returned| returned.0.get()).is_err();
                     assert!(!returned || thread_id() >= EXCLUSIVE_IDS);
                 }

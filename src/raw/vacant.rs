@@ -1,30 +1,33 @@
-//! Vacant slots: below the cursor, without a value and without an owner. They are marked by their stamps, counted here,
-//! and claimed again when the cursor and the shards cannot serve a request.
+//! Vacant slots: below the cursor, without a value and without an owner. They are marked by their
+//! stamps, counted here, and claimed again when the cursor and the shards cannot serve a request.
 //!
 //! # Why a vacant slot is not overlooked
 //!
-//! Slots are counted before they are marked, and claimed before they are uncounted. So no count is ever below the number
-//! of slots that are marked, and a search may skip what is counted as 0: the whole arena, or a block of the summary.
+//! Slots are counted before they are marked, and claimed before they are uncounted. So no count is
+//! ever below the number of slots that are marked, and a search may skip what is counted as 0: the
+//! whole arena, or a block of the summary.
 //!
-//! A search for one slot looks at every slot once. A slot that was vacant when the search began, and is not when its turn
-//! comes, was taken by another thread. There are two exceptions. A rest that is *retired* from a shard becomes vacant
-//! although it was free before, and a search for a run *puts back* what it has claimed if it does not get the whole run. A
-//! search can look at the shard after the former and pass the stamp before the latter. Therefore both increment `changes`
+//! A search for one slot looks at every slot once. A slot that was vacant when the search began,
+//! and is not when its turn comes, was taken by another thread. There are two exceptions. A rest
+//! that is *retired* from a shard becomes vacant although it was free before, and a search for a
+//! run *puts back* what it has claimed if it does not get the whole run. A search can look at the
+//! shard after the former and pass the stamp before the latter. Therefore both increment `changes`
 //! afterwards, and a request for one slot that fails looks again if that counter has changed.
 //!
-//! A search for a run claims upwards, within windows that it has seen vacant, and does not start again at the first slot.
-//! Of two searches that meet, the one that claimed the higher slots first is ahead of the other, which gives way. If both
-//! are refused and retry, one of them succeeds.
+//! A search for a run claims upwards, within windows that it has seen vacant, and does not start
+//! again at the first slot. Of two searches that meet, the one that claimed the higher slots first
+//! is ahead of the other, which gives way. If both are refused and retry, one of them succeeds.
 //!
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
-//! - `E5 count → uncount`, for the number of blocks with vacant slots: [`VacantSlots::add`] increments it before it counts
-//!   slots of a block (Release in `Summary::add`). A thread that decrements it has found the block counted (Acquire in
-//!   `Summary::add`), or has emptied it (Acquire in `Summary::subtract`). So each decrement comes after the increment that
-//!   it undoes, and the number is never too low.
-//! - `changes`: incremented (Release) after the stamps were marked; read (Acquire) before a request for one slot looks for
-//!   the first time. A request that reads the increment sees the marks.
+//! - `E5 count → uncount`, for the number of blocks with vacant slots: [`VacantSlots::add`]
+//!   increments it before it counts slots of a block (Release in `Summary::add`). A thread that
+//!   decrements it has found the block counted (Acquire in `Summary::add`), or has emptied it
+//!   (Acquire in `Summary::subtract`). So each decrement comes after the increment that it undoes,
+//!   and the number is never too low.
+//! - `changes`: incremented (Release) after the stamps were marked; read (Acquire) before a request
+//!   for one slot looks for the first time. A request that reads the increment sees the marks.
 
 #![forbid(unsafe_code)]
 
@@ -67,12 +70,13 @@ impl VacantSlots {
 
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
-        // Relaxed: a thread that knows that a return is complete is ordered after its count (coherence). The slot itself is
-        // handed over by its stamp.
+        // Relaxed: a thread that knows that a return is complete is ordered after its count
+        // (coherence). The slot itself is handed over by its stamp.
         self.blocks.load(Ordering::Relaxed) == 0
     }
 
-    /// The number of vacant slots, all of which are below `bound`. Exact if no other call is in progress.
+    /// The number of vacant slots, all of which are below `bound`. Exact if no other call is in
+    /// progress.
     ///
     /// O(1) if there are none, otherwise linear in the number of blocks below `bound`.
     #[inline]
@@ -93,8 +97,8 @@ impl VacantSlots {
     /// Reads `changes`, before a request for one slot looks for it or after it has failed.
     #[inline]
     pub(crate) fn changes(&self) -> usize {
-        // Acquire: pairs with the Release in `note_change`: the slots that became vacant are seen. What is looked at next
-        // is not looked at before.
+        // Acquire: pairs with the Release in `note_change`: the slots that became vacant are seen.
+        // What is looked at next is not looked at before.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -150,8 +154,8 @@ impl VacantSlots {
 
     /// Claims one vacant slot. Returns `None` if each was seen taken.
     ///
-    /// Starts where this thread returned or found a slot the last time. Linear in the number of blocks, and in a block's
-    /// length for each that is counted as having a vacant slot.
+    /// Starts where this thread returned or found a slot the last time. Linear in the number of
+    /// blocks, and in a block's length for each that is counted as having a vacant slot.
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         if self.is_none() {
@@ -179,8 +183,8 @@ impl VacantSlots {
 
     /// Claims a run of `n` vacant slots side by side. Returns `None` if none was found.
     ///
-    /// Linear in the number of blocks and in the slots of those with a vacant slot. Two searches at the same time may both
-    /// fail where either alone would succeed.
+    /// Linear in the number of blocks and in the slots of those with a vacant slot. Two searches at
+    /// the same time may both fail where either alone would succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while !self.is_none() {

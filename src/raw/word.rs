@@ -1,7 +1,8 @@
 //! The packed word of the cursor. Pure functions.
 //!
-//! From the lowest bit on: the next slot; whether shards are active; the shard of a pending refill plus one, or 0; the low
-//! bits of where the run of that refill starts. In an arena without shards the whole word is the next slot.
+//! From the lowest bit on: the next slot; whether shards are active; the shard of a pending refill
+//! plus one, or 0; the low bits of where the run of that refill starts. In an arena without shards
+//! the whole word is the next slot.
 
 #![forbid(unsafe_code)]
 
@@ -13,8 +14,8 @@ const START_BITS: u32 = 64 - START_SHIFT;
 
 const ACTIVE: u64 = 1 << NEXT_BITS;
 
-/// The largest capacity for which a word can be packed: half of the room for the next slot, so that the cursor can stand
-/// past the end. 0 where a word is too small.
+/// The largest capacity for which a word can be packed: half of the room for the next slot, so that
+/// the cursor can stand past the end. 0 where a word is too small.
 pub(crate) const MAX_PACKED_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
 
 /// The most shards that a word can name.
@@ -59,9 +60,10 @@ impl Word {
 
     /// The shard of the pending refill, and where its run starts.
     ///
-    /// The run starts as far below the next slot as it is long, and one more for each addition since the refill was begun.
-    /// A thread that adds meets the pending refill, and adds again only after the refill is complete. So there are at most
-    /// as many additions as threads, and the low bits tell eight million starts apart.
+    /// The run starts as far below the next slot as it is long, and one more for each addition
+    /// since the refill was begun. A thread that adds meets the pending refill, and adds again only
+    /// after the refill is complete. So there are at most as many additions as threads, and the low
+    /// bits tell eight million starts apart.
     #[inline]
     pub(crate) fn pending(self) -> Option<(usize, usize)> {
         if !self.has_pending() {
@@ -73,13 +75,15 @@ impl Word {
         Some((shard, next - below as usize))
     }
 
-    /// The word of a cursor at `next`, with shards active or not as here, and without a pending refill.
+    /// The word of a cursor at `next`, with shards active or not as here, and without a pending
+    /// refill.
     #[inline]
     pub(crate) fn with_next(self, next: usize) -> Self {
         Word { raw: if self.is_active() { next | active_bit() } else { next }, ..self }
     }
 
-    /// The word of a cursor that was just advanced over the slots `start..end`, which are for that shard.
+    /// The word of a cursor that was just advanced over the slots `start..end`, which are for that
+    /// shard.
     #[inline]
     pub(crate) fn with_pending(self, shard: usize, start: usize, end: usize) -> Self {
         debug_assert!(self.packed);

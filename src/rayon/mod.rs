@@ -246,7 +246,8 @@ impl<T> Iterator for Given<'_, T> {
 
 impl<T> Drop for Given<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: as in `next`. This iterator is dropped, so no code accesses the values afterwards.
+        // SAFETY: as in `next`. This iterator is dropped, so no code accesses the values
+        // afterwards.
         unsafe { drop_each(|| self.0.next().map(|(_, slot)| slot)) };
     }
 }

@@ -40,8 +40,8 @@ impl<T> Borrowed<'_, T> {
         let Some(slots) = capacity.checked_mul(size_of::<T>()) else { return None };
         let Some(packed) = slots.checked_add(capacity) else { return None };
         let Some(untailed) = packed.checked_add(padding) else { return None };
-        // `new` sets aside the tail for the capacity that it would reach without one. That capacity is larger by the slots
-        // that fit in a tail, of which there are less than twice its size.
+        // `new` sets aside the tail for the capacity that it would reach without one. That capacity
+        // is larger by the slots that fit in a tail, of which there are less than twice its size.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -72,9 +72,10 @@ impl<'m, T> Borrowed<'m, T> {
                 None
             }
         };
-        // The capacity of the first `len` bytes. `most` slots and their stamps leave fewer than `size + 1` bytes unused.
-        // Aligning the slots takes fewer than `align_of::<T>()` bytes, which is at most `size` unless `size` is 0. So
-        // `most - 1` slots fit if `most` slots do not.
+        // The capacity of the first `len` bytes. `most` slots and their stamps leave fewer than
+        // `size + 1` bytes unused. Aligning the slots takes fewer than `align_of::<T>()` bytes,
+        // which is at most `size` unless `size` is 0. So `most - 1` slots fit if `most` slots do
+        // not.
         let capacity_of = |len: usize| {
             let most = len / (size + 1);
             let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
@@ -104,9 +105,9 @@ impl<'m, T> Borrowed<'m, T> {
         let header = if len == bytes.len() {
             Header::new()
         } else {
-            // SAFETY: within the slice, which is not at address zero. The bytes from `len` on are as many as
-            // `tail_size(largest)`, which is at least that of a smaller capacity. They hold neither slots nor stamps, and
-            // are zeroed here.
+            // SAFETY: within the slice, which is not at address zero. The bytes from `len` on are
+            // as many as `tail_size(largest)`, which is at least that of a smaller capacity. They
+            // hold neither slots nor stamps, and are zeroed here.
             unsafe {
                 let tail = base.add(len);
                 tail.write_bytes(0, bytes.len() - len);

@@ -146,7 +146,8 @@ impl RawMemory {
     }
 }
 
-/// Whether an arena of that capacity on the heap or in a mapping has a tail. In tests of shards and in models each has one.
+/// Whether an arena of that capacity on the heap or in a mapping has a tail. In tests of shards and
+/// in models each has one.
 ///
 /// Not at capacities beyond every address space, which are refused for their stamps.
 fn has_tail(capacity: usize) -> bool {
@@ -154,7 +155,8 @@ fn has_tail(capacity: usize) -> bool {
     (smallest..usize::MAX / 4).contains(&capacity)
 }
 
-/// The size of the *tail* of an arena of that capacity: its shards and its summary, and what it takes to align them.
+/// The size of the *tail* of an arena of that capacity: its shards and its summary, and what it
+/// takes to align them.
 ///
 /// Depends only on the target, so that `in_bytes` yields the same capacity whatever the features.
 const fn tail_size(capacity: usize) -> usize {
@@ -162,9 +164,11 @@ const fn tail_size(capacity: usize) -> usize {
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
 }
 
-/// The layout of what an arena has beside its slots: the stamps, then the tail if there is one. All zeros is new.
+/// The layout of what an arena has beside its slots: the stamps, then the tail if there is one. All
+/// zeros is new.
 ///
-/// Aligned as stamps are. The tail is aligned within, because an allocator would have to clear aligned memory by hand.
+/// Aligned as stamps are. The tail is aligned within, because an allocator would have to clear
+/// aligned memory by hand.
 fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_tail(capacity) {
@@ -177,8 +181,8 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
 ///
 /// # Safety
 ///
-/// `stamps` points to new memory with the layout for that capacity, which belongs to the header alone as long as that is
-/// used.
+/// `stamps` points to new memory with the layout for that capacity, which belongs to the header
+/// alone as long as that is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_tail(capacity) {
@@ -192,7 +196,8 @@ unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
 ///
 /// # Safety
 ///
-/// `tail` points to `tail_size(capacity)` bytes of zeros, which belong to the header alone as long as that is used.
+/// `tail` points to `tail_size(capacity)` bytes of zeros, which belong to the header alone as long
+/// as that is used.
 #[cfg(any(feature = "alloc", not(all(test, loom))))]
 unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
     // SAFETY: less than the alignment, for which `tail_size` has room.
@@ -209,7 +214,8 @@ unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
     }
     // Threads have ids only with std.
     let shards = (has_space && cfg!(feature = "std")).then_some(shards);
-    // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the caller).
+    // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the
+    // caller).
     unsafe { Header::with_tail(shards, Some(summary)) }
 }
 
