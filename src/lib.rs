@@ -139,6 +139,7 @@ extern crate std;
 
 // Bottom-up: a module imports only from modules above it.
 mod error;
+mod on_drop;
 mod raw;
 mod storage;
 mod iter;

@@ -18,6 +18,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::arena::AtomicArena;
 use crate::error::CapacityError;
+use crate::on_drop::OnDrop;
 use crate::storage::{Heap, Storage};
 
 /// Lends a fixed number of arenas, each to one holder at a time.
@@ -283,17 +284,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     ///
     /// The caller owns the seat, and never uses it or its arena again.
     unsafe fn bring_back(&self, seat: usize) {
-        /// Returns the seat even if dropping a value panics. The arena is empty then, too.
-        struct GiveUp<'p>(&'p AtomicArena<()>, usize);
-
-        impl Drop for GiveUp<'_> {
-            fn drop(&mut self) {
-                let seats = self.0.view();
-                seats.give_back(self.1..self.1 + 1, self.1);
-            }
-        }
-
-        let _give_up = GiveUp(&self.seats, seat);
+        // The seat is returned even if dropping a value panics. The arena is empty then, too.
+        let _return_seat = OnDrop::new(self.seats.view(), |seats| seats.give_back(seat..seat + 1, seat));
         // SAFETY: the caller owns the seat, and thereby the arena, until the seat is returned. This
         // reference ends before that.
         unsafe { &mut *self.arenas[seat].get() }.reset();

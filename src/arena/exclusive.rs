@@ -3,6 +3,7 @@
 use super::AtomicArena;
 use crate::error::IndexError;
 use crate::iter::{Drain, IntoIter, Iter, IterMut};
+use crate::on_drop::OnDrop;
 use crate::raw::epoch::Mark;
 use crate::storage::Storage;
 
@@ -311,16 +312,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert!(arena.is_empty());
     /// ```
     pub fn reset_zeroed(&mut self) {
-        /// Zeroes the slots even if dropping a value panics.
-        struct Zero<'a, T, S: Storage<T>>(&'a mut AtomicArena<T, S>);
-
-        impl<T, S: Storage<T>> Drop for Zero<'_, T, S> {
-            fn drop(&mut self) {
-                self.0.storage.view_mut().zero();
-            }
-        }
-
-        Zero(self).0.reset();
+        // The slots are zeroed even if dropping a value panics.
+        OnDrop::new(self, |arena| arena.storage.view_mut().zero()).reset();
     }
 }
 

@@ -2,10 +2,10 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem;
 
 use crate::arena::{AtomicArena, MappedArena};
 use crate::error::MapError;
+use crate::on_drop::OnDrop;
 use crate::storage::{HugePages, MapOptions, Mapped};
 
 /// Arenas in memory mapped from the operating system.
@@ -75,27 +75,15 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// # }
     /// ```
     pub fn reset_decommit(&mut self) -> Result<(), MapError> {
-        /// Returns the pages even if dropping a value panics.
-        struct Decommit<'a, T>(&'a mut AtomicArena<T, Mapped<T>>);
-
-        impl<T> Decommit<'_, T> {
-            fn finish(self) -> Result<(), MapError> {
-                let decommitted = self.0.storage_mut().decommit();
-                mem::forget(self);
-                decommitted
-            }
+        let mut decommitted = Ok(());
+        {
+            // The pages are returned even if dropping a value panics. The error is then lost.
+            let mut arena = OnDrop::new(&mut *self, |arena| {
+                decommitted = arena.storage_mut().decommit();
+            });
+            arena.reset();
         }
-
-        impl<T> Drop for Decommit<'_, T> {
-            fn drop(&mut self) {
-                // The error cannot be reported, because the thread is unwinding.
-                let _ = self.0.storage_mut().decommit();
-            }
-        }
-
-        let decommit = Decommit(self);
-        decommit.0.reset();
-        decommit.finish()
+        decommitted
     }
 
     /// Returns the kind of huge pages that the arena has, or `None` if it has none.

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::epoch::Epoch;
-#[cfg(target_has_atomic = "64")]
 use super::generation::Generation;
 use super::sync::{AtomicBool, const_fn};
 
@@ -19,7 +18,6 @@ pub(crate) struct Clock {
     pub(super) stamped_bound: usize,
     /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of
     /// other arenas.)
-    #[cfg(target_has_atomic = "64")]
     pub(crate) generation: Generation,
     pub(crate) history: History,
 }
@@ -41,8 +39,7 @@ impl Clock {
                 epoch: Epoch::FIRST,
                 stamped: AtomicBool::new(false),
                 stamped_bound: 0,
-                #[cfg(target_has_atomic = "64")]
-                generation: Generation::new(),
+                                generation: Generation::new(),
                 history: History { epochs: 0, written: 0 },
             }
         }

@@ -4,7 +4,7 @@
 // Bottom-up: a file may use only files above it.
 pub(crate) mod sync;
 pub(crate) mod epoch;
-#[cfg(target_has_atomic = "64")]
+#[cfg_attr(not(target_has_atomic = "64"), path = "no_generation.rs")]
 pub(crate) mod generation;
 pub(crate) mod clock;
 pub(crate) mod stamps;

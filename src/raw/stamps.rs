@@ -285,7 +285,6 @@ impl<'a> StampsMut<'a> {
             self.clock.stamped.write_mut(false);
         }
         self.clock.history.epochs += 1;
-        #[cfg(target_has_atomic = "64")]
         self.clock.generation.end();
         let ended = self.clock.epoch;
         self.clock.epoch = ended.next();

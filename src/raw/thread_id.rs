@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "std", test))]
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
 /// Whether arenas have few shards and short runs, and use them from the first slot on. For tests:
@@ -28,19 +29,19 @@ pub(crate) const TINY: bool = FORCED || cfg!(all(test, loom));
 pub(crate) const EXCLUSIVE_IDS: usize = if TINY { 2 } else { 32 };
 
 /// The numbers that are taken, one bit for each.
+#[cfg(any(feature = "std", test))]
 #[derive(Debug)]
 pub(crate) struct IdSet(AtomicUsize);
 
+#[cfg(any(feature = "std", test))]
 impl IdSet {
     const_fn! {
-        #[cfg(any(feature = "std", test))]
         pub(crate) fn new() -> Self {
             IdSet(AtomicUsize::new(0))
         }
     }
 
     /// Takes the lowest free number. Returns `None` if all are taken.
-    #[cfg(any(feature = "std", test))]
     pub(crate) fn take(&self) -> Option<usize> {
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut taken = self.0.load(Ordering::Relaxed);
@@ -59,7 +60,6 @@ impl IdSet {
     }
 
     /// Returns a number. The caller never uses it again.
-    #[cfg(any(feature = "std", test))]
     pub(crate) fn put_back(&self, id: usize) {
         // Release: pairs with the Acquire in `take`.
         self.0.fetch_and(!(1 << id), Ordering::Release);

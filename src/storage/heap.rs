@@ -6,8 +6,6 @@ use alloc::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use alloc::vec::Vec;
 use core::fmt;
 #[cfg(feature = "alloc")]
-use core::marker::PhantomData;
-#[cfg(feature = "alloc")]
 use core::mem::ManuallyDrop;
 #[cfg(feature = "alloc")]
 use core::ptr::NonNull;
@@ -17,6 +15,8 @@ use super::{Memory, Storage, metadata_layout, sealed};
 use super::{RawMemory, header};
 #[cfg(feature = "alloc")]
 use crate::error::CapacityError;
+#[cfg(feature = "alloc")]
+use crate::on_drop::OnDrop;
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
 #[cfg(feature = "alloc")]
@@ -130,28 +130,22 @@ unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
 /// `Heap::<T>::new` has created the memory, and it is not used afterwards.
 #[cfg(feature = "alloc")]
 unsafe fn destroy<T>(memory: &mut RawMemory) {
-    /// Frees the memory even if dropping a value panics.
-    struct Free<'a, T>(&'a mut RawMemory, PhantomData<T>);
-
-    impl<T> Drop for Free<'_, T> {
-        fn drop(&mut self) {
-            let capacity = self.0.capacity;
-            // SAFETY: `Heap::<T>::new` has allocated the slots with this layout, which it has found
-            // valid, unless they are zero-sized. It has allocated the stamps for this capacity.
-            unsafe {
-                let slots = capacity * size_of::<T>();
-                if slots != 0 {
-                    let layout = Layout::from_size_align_unchecked(slots, align_of::<T>());
-                    dealloc(self.0.slots.as_ptr(), layout);
-                }
-                free_state(self.0.stamps, capacity);
+    // The memory is freed even if dropping a value panics.
+    let mut memory = OnDrop::new(memory, |memory| {
+        let capacity = memory.capacity;
+        // SAFETY: `Heap::<T>::new` has allocated the slots with this layout, which it has found
+        // valid, unless they are zero-sized. It has allocated the stamps for this capacity.
+        unsafe {
+            let slots = capacity * size_of::<T>();
+            if slots != 0 {
+                let layout = Layout::from_size_align_unchecked(slots, align_of::<T>());
+                dealloc(memory.slots.as_ptr(), layout);
             }
+            free_state(memory.stamps, capacity);
         }
-    }
-
-    let free = Free::<T>(memory, PhantomData);
+    });
     // SAFETY: the memory was created for `T` (the caller).
-    unsafe { free.0.drop_values::<T>() };
+    unsafe { memory.drop_values::<T>() };
 }
 
 impl<T> fmt::Debug for Heap<T> {
