@@ -1,4 +1,5 @@
-//! No start-up code, no C library: what is not in the program itself does not link.
+//! Links without start-up code and without a C library, so that a program that needs them fails to
+//! link.
 
 fn main() {
     for arg in ["-nostartfiles", "-nostdlib", "-static", "-no-pie"] {

@@ -260,6 +260,7 @@ fn new_reports_the_reason() {
 fn try_new_reports_the_reason() {
     let refused = |arenas, capacity| ArenaPool::<u64>::try_new(arenas, capacity).unwrap_err();
     assert_eq!(refused(0, 1), CapacityError::Zero);
+    assert!(refused(0, 1).to_string().ends_with("a pool needs at least one arena"));
     assert_eq!(refused(1, 0), CapacityError::Zero);
     assert_eq!(refused(1, usize::MAX), CapacityError::TooLarge { capacity: usize::MAX, slot_size: 8 });
     let slot_size = size_of::<AtomicArena<u64>>();
@@ -276,6 +277,8 @@ fn try_new_survives_every_refusal_of_the_allocator() {
     for granted in 0..needed {
         let (refused, meter) = short_of_memory(granted, || ArenaPool::<u64>::try_new(3, 5).unwrap_err());
         assert!(matches!(refused, CapacityError::OutOfMemory { .. }), "{refused:?}");
+        // The table of arenas may have been refused, so the text must not advise fewer slots.
+        assert!(refused.to_string().ends_with("request a smaller arena or pool"), "{refused}");
         assert_eq!(meter.returns, granted, "granted memory is freed");
     }
     assert!(short_of_memory(needed, || ArenaPool::<u64>::try_new(3, 5)).0.is_ok());

@@ -1,4 +1,4 @@
-//! `Cell` is `Send`, so an arena of them may be shared; what lends `&Cell` may not be, nor may a handle.
+//! An arena of `Cell` is `Sync`, but methods that lend `&Cell` are refused, and so are handles.
 use std::cell::Cell;
 
 use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, Values};

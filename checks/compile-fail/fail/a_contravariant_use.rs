@@ -1,4 +1,4 @@
-//! Nor does a type for short references serve as one for long ones: what is read would outlive what it points to.
+//! A type for short references is not one for long ones: a value read from it would dangle.
 use atomicarena::{AtomicArena, Iter, Key, Local, ParDrain, ParIntoIter, ParIter, Reservation};
 
 type Text = &'static str;

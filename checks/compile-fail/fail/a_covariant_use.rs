@@ -1,4 +1,4 @@
-//! Whatever takes values in is invariant: with `&'short str` in the type, one could be put among the `&'static str`.
+//! Types that store values are invariant, or a short `&str` could get among the `&'static str`.
 use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Mapped, ParDrain, ParIntoIter, Reservation, StaticArena};
 
 type Text = &'static str;

@@ -1,5 +1,5 @@
-//! An inline arena holds its values, and so its `Drop` names their type: on the stack they cannot refer to each other,
-//! even if they have nothing to drop.
+//! An inline arena holds its values, so its `Drop` names their type. On the stack they therefore
+//! cannot refer to each other, even if they have nothing to drop.
 use std::cell::Cell;
 
 use atomicarena::StaticArena;

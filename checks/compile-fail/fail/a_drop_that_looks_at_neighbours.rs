@@ -1,4 +1,4 @@
-//! Values may refer to each other only if their `Drop` cannot follow: the neighbour may have been dropped before.
+//! Values may refer to each other only if no `Drop` follows a reference to a dropped neighbour.
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 

@@ -1,4 +1,4 @@
-//! A handle that drops values asks as much of them as the arena does.
+//! A handle that drops values requires as much of them as the arena does.
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ fn an_owned_guard_of_a_pool() {
     a.next.set(Some(a));
 }
 
-// Its values are dropped with the pool.
+// The pool drops its values.
 fn a_leaked_guard_of_a_pool() {
     let pool = ArenaPool::new(1, 2);
     let arena = Box::leak(Box::new(pool.checkout().unwrap())); //~ E0597

@@ -1,4 +1,4 @@
-//! `finish` and `publish` take the reservation: what was published cannot be written to any more.
+//! `finish` and `publish` consume the reservation. Published values cannot be written any more.
 use atomicarena::AtomicArena;
 
 fn pushed_after_finish(arena: &AtomicArena<u32>) {

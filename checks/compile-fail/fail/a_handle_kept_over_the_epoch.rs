@@ -1,4 +1,4 @@
-//! No `Reservation`, `Local` or iterator is left when an epoch ends.
+//! No `Reservation`, `Local` or iterator outlives an epoch.
 use atomicarena::AtomicArena;
 
 fn reservation_over_reset(mut arena: AtomicArena<u32>) {
@@ -13,7 +13,7 @@ fn reservation_over_drain(mut arena: AtomicArena<u32>) {
     run.publish();
 }
 
-// Not used again, but dropped: the drop gives slots back.
+// It is not used again, but dropped. The drop returns slots.
 fn reservation_dropped_after_reset(mut arena: AtomicArena<u32>) {
     let _run = arena.reserve(2).unwrap();
     arena.reset(); //~ E0502

@@ -26,7 +26,7 @@ fn drain<'a>() -> Drain<'a, u32> {
     arena.drain() //~ E0515
 }
 
-// Nothing uses the handle again, but its drop touches the arena.
+// The handle is not used again, but its drop accesses the arena.
 fn dropped_after_the_arena() {
     let _local;
     let arena = AtomicArena::<u32>::with_capacity(1);

@@ -1,4 +1,4 @@
-//! `MutexGuard` is `Sync` and not `Send`: what moves values between threads refuses it, and so does what is shared.
+//! `MutexGuard` is `Sync` but not `Send`, so it cannot be moved to another thread in any way.
 use std::sync::MutexGuard;
 
 use atomicarena::{

@@ -1,4 +1,4 @@
-//! Workers are threads: what is lent to them must be `Sync`, what is moved to them must be `Send`.
+//! Workers are threads: values lent to them must be `Sync`, values moved to them must be `Send`.
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::MutexGuard;

@@ -1,4 +1,4 @@
-//! Pool and guards take values in, so they are invariant.
+//! Pool and guards store values, so they are invariant.
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};
 
 type Text = &'static str;

@@ -1,4 +1,4 @@
-//! A pool moves its arenas from holder to holder, so neither it nor a guard changes threads where an arena may not.
+//! A pool moves arenas between holders, so pool and guard are `Send` only if the arenas are.
 use std::rc::Rc;
 use std::sync::MutexGuard;
 

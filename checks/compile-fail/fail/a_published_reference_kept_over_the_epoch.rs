@@ -1,4 +1,4 @@
-//! What `publish`, `get` and `iter` lend does not outlive what ends the epoch, or what lends the arena out exclusively.
+//! References from `publish`, `get` and `iter` end with the epoch, and before any exclusive use.
 use atomicarena::AtomicArena;
 
 fn published_over_reset(mut arena: AtomicArena<u32>) -> u32 {
@@ -49,7 +49,7 @@ fn indexed_over_reset(mut arena: AtomicArena<u32>) -> u32 {
     *value
 }
 
-fn keyed_over_get_many_mut(mut arena: AtomicArena<u32>) -> u32 {
+fn keyed_over_get_disjoint_mut(mut arena: AtomicArena<u32>) -> u32 {
     let (key, value) = arena.publish_keyed(1).unwrap();
     let [same] = arena.get_disjoint_mut([key.index()]).unwrap(); //~ E0502
     *same = 2;

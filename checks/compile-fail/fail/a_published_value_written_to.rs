@@ -1,4 +1,4 @@
-//! Whoever publishes keeps `&T`, as everybody else.
+//! The publisher keeps `&T`, like every other reader.
 use atomicarena::AtomicArena;
 
 fn by_the_publisher(arena: &AtomicArena<u32>) {

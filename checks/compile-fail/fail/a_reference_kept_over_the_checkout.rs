@@ -1,4 +1,4 @@
-//! What a checked-out arena lends does not outlive the guard, nor the guard its pool.
+//! References into a checked-out arena do not outlive the guard, and the guard not its pool.
 use std::sync::Arc;
 
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};

@@ -1,4 +1,4 @@
-//! What an arena lends dies with it at the latest.
+//! References into an arena do not outlive it.
 use atomicarena::{AtomicArena, StaticArena};
 
 fn owned<'a>() -> &'a mut u32 {
@@ -36,7 +36,7 @@ fn read_after() -> u32 {
     *value
 }
 
-// As that of `std`.
+// It resembles that of `std`.
 fn spawn(_: impl FnOnce() + Send + 'static) {}
 
 fn in_a_thread() {

@@ -1,4 +1,4 @@
-//! `&Cell` is neither `Send` nor `Sync`, so nothing that holds one is either.
+//! `&Cell` is neither `Send` nor `Sync`, so no type that contains one is.
 use std::cell::Cell;
 
 use atomicarena::{

@@ -1,4 +1,4 @@
-//! A reservation that nobody looks at gives its slots back at once, which nobody wants.
+//! An unused reservation returns its slots at once, which is probably a mistake.
 #![deny(unused_must_use)]
 use atomicarena::AtomicArena;
 

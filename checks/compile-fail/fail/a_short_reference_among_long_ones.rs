@@ -1,4 +1,4 @@
-//! What an invariant type is for: the arena outlives the string that is put in.
+//! The purpose of invariance: the arena outlives the string that would be stored.
 use atomicarena::{AtomicArena, Local, Reservation};
 
 fn put<'s>(arena: &AtomicArena<&'s str>, text: &'s str) {

@@ -1,4 +1,4 @@
-//! Room for no slot at all is found when the program is compiled.
+//! A capacity of 0 is refused at compile time.
 use atomicarena::StaticArena;
 
 static NONE: StaticArena<u8, 0> = StaticArena::new(); //~~ E0080

@@ -1,4 +1,4 @@
-//! `Storage` is sealed: nobody else says where the bytes are.
+//! `Storage` is sealed, so no other crate can implement it.
 use atomicarena::{Heap, Storage};
 
 struct Mine;
@@ -7,7 +7,7 @@ unsafe impl Storage<u8> for Mine {} //~ E0046 E0277
 
 struct Value;
 
-// Nor of other values, for a storage that there is.
+// The same for an existing storage and other values.
 unsafe impl Storage<Value> for Heap<u8> {} //~ E0046 E0277
 
 fn main() {}

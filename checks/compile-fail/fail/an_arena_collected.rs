@@ -1,4 +1,4 @@
-//! What cannot say that the arena is full is not there: neither `FromIterator` nor `Extend`; nor does an index write.
+//! `FromIterator`, `Extend` and `IndexMut` are missing, because they could not report a full arena.
 use atomicarena::{AtomicArena, Reservation, StaticArena};
 
 fn collected() -> AtomicArena<u8> {

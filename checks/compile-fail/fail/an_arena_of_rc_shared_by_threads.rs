@@ -1,4 +1,4 @@
-//! An arena moves values from thread to thread, so one of `Rc` cannot be shared, not even to be filled.
+//! An arena moves values between threads, so one of `Rc` cannot be shared, not even to fill it.
 use std::rc::Rc;
 use std::thread;
 

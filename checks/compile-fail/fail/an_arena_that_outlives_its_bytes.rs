@@ -1,4 +1,4 @@
-//! An arena in borrowed bytes touches them when it is dropped: until then they are neither gone nor anybody else's.
+//! The drop of an arena in borrowed bytes accesses them. They must be alive and unused until then.
 use std::mem::MaybeUninit;
 
 use atomicarena::AtomicArena;

@@ -1,4 +1,4 @@
-//! What an arena lent dies when it is moved, dropped, replaced or turned into its values.
+//! References into an arena end before it is moved, dropped, replaced or turned into its values.
 use atomicarena::{AtomicArena, StaticArena};
 
 fn moved() {

@@ -1,4 +1,4 @@
-//! What `alloc` and its family return does not outlive what ends the epoch, or what lends the arena out exclusively.
+//! References from the `alloc` methods end with the epoch, and before any exclusive use.
 use atomicarena::{AtomicArena, Key, Mapped};
 
 fn over_reset(mut arena: AtomicArena<u32>) {
@@ -61,13 +61,13 @@ fn over_compact(mut arena: AtomicArena<u32>) {
     all[0] = 1;
 }
 
-fn over_release(mut arena: AtomicArena<u32, Mapped<u32>>) {
+fn over_reset_decommit(mut arena: AtomicArena<u32, Mapped<u32>>) {
     let value = arena.alloc(1).unwrap();
-    arena.release().unwrap(); //~ E0502
+    arena.reset_decommit().unwrap(); //~ E0502
     *value = 2;
 }
 
-fn over_get_many_mut(mut arena: AtomicArena<u32>) {
+fn over_get_disjoint_mut(mut arena: AtomicArena<u32>) {
     let value = arena.alloc_try_with(|| Ok::<_, ()>(1)).unwrap().unwrap();
     let all = arena.get_disjoint_mut([0]); //~ E0502
     *value = 2;

@@ -1,4 +1,4 @@
-//! `&mut T` goes to one thread.
+//! A `&mut T` goes to one thread.
 use atomicarena::AtomicArena;
 
 fn in_two_threads(_: impl FnOnce() + Send, _: impl FnOnce() + Send) {}

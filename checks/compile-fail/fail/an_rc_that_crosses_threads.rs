@@ -1,4 +1,4 @@
-//! `Rc` is neither `Send` nor `Sync`, so nothing that holds one is either.
+//! `Rc` is neither `Send` nor `Sync`, so no type that contains one is.
 use std::rc::Rc;
 
 use atomicarena::{

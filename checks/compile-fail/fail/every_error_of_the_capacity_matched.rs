@@ -1,4 +1,4 @@
-//! `CapacityError` may grow.
+//! `CapacityError` may get more variants.
 use atomicarena::CapacityError;
 
 fn explain(error: CapacityError) -> &'static str {

@@ -1,4 +1,4 @@
-//! What seals `Storage` cannot be named, nor can what its hidden methods return.
+//! The seal of `Storage` cannot be named, nor can the types that its hidden methods return.
 use atomicarena::storage::sealed::Sealed; //~ E0603
 
 fn main() {}

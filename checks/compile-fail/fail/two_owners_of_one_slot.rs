@@ -1,4 +1,4 @@
-//! No two `&mut` to one slot, nor `&mut` beside `&`.
+//! There are no two `&mut` to one slot, and no `&mut` beside `&`.
 use atomicarena::AtomicArena;
 
 fn get_mut_twice(mut arena: AtomicArena<u32>) {

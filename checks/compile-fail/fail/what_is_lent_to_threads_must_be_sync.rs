@@ -1,4 +1,4 @@
-//! What lends `&T` to whoever asks wants `T: Sync`: `Cell` is not, although an arena of them may be shared.
+//! Methods that lend `&T` to any thread require `T: Sync`, which `Cell` is not.
 use std::cell::Cell;
 
 use atomicarena::{AtomicArena, Key, Local, Reservation};

@@ -1,4 +1,4 @@
-//! `set_len` believes its caller, so it is `unsafe`.
+//! `set_len` trusts its caller, so it is `unsafe`.
 use atomicarena::AtomicArena;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What workers have filled is lent like anything else, and what takes values in is invariant.
+//! A slice that workers filled is lent like any other, and types that store values are invariant.
 use atomicarena::{AtomicArena, ParIterMut};
 
 fn shorter<'a, 's>(long: ParIterMut<'a, &'static str>) -> ParIterMut<'a, &'s str> {

@@ -1,5 +1,5 @@
-//! Values may refer to each other, in cycles, as long as their drop cannot look: on the heap, in borrowed bytes, in a
-//! mapping, in a `static`.
+//! Values may refer to each other in cycles if their drop cannot follow a reference: on the heap,
+//! in borrowed bytes, in a mapping, in a `static`.
 use std::cell::{Cell, OnceCell};
 use std::mem::MaybeUninit;
 
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use atomicarena::{AtomicArena, StaticArena};
 
 struct Node<'a> {
-    // Has something to drop, but nothing that could look at a neighbour.
+    // It needs drop, but its drop cannot access a neighbour.
     name: String,
     next: Cell<Option<&'a Node<'a>>>,
     first: OnceCell<&'a Node<'a>>,
@@ -51,7 +51,7 @@ fn in_a_mapping() {
     assert_eq!(a.next.get().unwrap().name, "a");
 }
 
-/// Published, so that every thread may follow.
+/// The node is published, so that every thread may follow it.
 struct Shared {
     next: OnceLock<&'static Shared>,
 }

@@ -1,4 +1,4 @@
-//! An arena in a `static` lends `&'static mut`, for values that need not be `Sync`.
+//! An arena in a `static` lends `&'static mut`, even to values that are not `Sync`.
 use std::cell::Cell;
 use std::thread;
 

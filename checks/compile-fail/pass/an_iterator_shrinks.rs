@@ -1,4 +1,5 @@
-//! What only lends is covariant: an iterator over long references serves as one over short ones.
+//! Types that only lend are covariant: an iterator over long references is also one over short
+//! ones.
 use atomicarena::{AtomicArena, Iter};
 
 fn same<'a, 's>(long: Iter<'a, &'static str>, short: Iter<'a, &'s str>) -> [Iter<'a, &'s str>; 2] {

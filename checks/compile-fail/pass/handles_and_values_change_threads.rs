@@ -1,4 +1,4 @@
-//! Handles, iterators and the arena itself go to another thread if the values may.
+//! Handles, iterators and the arena itself can move to another thread if the values can.
 use std::cell::Cell;
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! Threads fill the arena, and what they own is gathered and used when they have ended: `T` is `Send` and not `Sync`.
+//! Threads fill the arena, and their owned references are collected and used after the join. `T` is
+//! `Send` but not `Sync`.
 use std::cell::Cell;
 use std::thread;
 

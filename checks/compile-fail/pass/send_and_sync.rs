@@ -1,5 +1,5 @@
-//! Every `Send` and `Sync` that there is: with plain values, with `Cell` (`Send` alone), with `MutexGuard` (`Sync`
-//! alone).
+//! All impls of `Send` and `Sync`, with plain values, with `Cell` (only `Send`), and with
+//! `MutexGuard` (only `Sync`).
 use std::cell::Cell;
 use std::sync::MutexGuard;
 
@@ -100,7 +100,7 @@ fn sync_alone() {
     sync::<ParDrain<'static, G>>();
 }
 
-/// Holds no value.
+/// These types hold no value.
 fn whatever_it_is() {
     send::<Key<*mut u8>>();
     sync::<Key<*mut u8>>();

@@ -1,4 +1,4 @@
-//! A value with a `Drop` of its own may refer to what is dropped after the arena.
+//! A value that implements `Drop` may refer to a value that is dropped after the arena.
 use std::cell::Cell;
 
 use atomicarena::{AtomicArena, StaticArena};

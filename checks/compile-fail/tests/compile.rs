@@ -1,12 +1,14 @@
 //! What the compiler must refuse (`fail/`) and accept (`pass/`).
 //!
-//! In a file of `fail/` every line that must be refused ends in `//~` and the codes of its errors, or `//~ error` where
-//! the error has none; `//~~` where the compiler points into the library instead. `each_marked_line_is_refused` asks the
-//! compiler at hand, whichever it is, and wants these errors and no others.
+//! In `fail/`, every line that must be refused ends in `//~` and the codes of its errors, or in
+//! `//~ error` if the error has no code. `//~~` marks an error that the compiler reports inside the
+//! library. `each_marked_line_is_refused` calls the present compiler, of any version, and expects
+//! exactly these errors.
 //!
-//! `the_messages_are_as_committed` also compares what is said, with the `.stderr` beside the file. There is none where the
-//! compiler would tell of private fields. The rest depends on the compiler, so it is skipped on any other than
-//! [`MESSAGES_OF`]. To write them anew, and then look at each (an empty one is a beginning):
+//! `the_messages_are_as_committed` also compares the messages with the `.stderr` beside the file.
+//! There is no such file if a message mentions private fields. The messages depend on the compiler,
+//! so this test is skipped with any other compiler than [`MESSAGES_OF`]. To write new messages, and
+//! then inspect each (an empty file is a start):
 //! `TRYBUILD=overwrite cargo test --manifest-path checks/compile-fail/Cargo.toml`.
 
 use std::collections::BTreeSet;
@@ -27,14 +29,14 @@ fn compiler() -> Command {
     Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
-/// Where we may leave files: beside our own executable.
+/// Returns a folder for temporary files, beside the executable of this test.
 fn scratch() -> PathBuf {
     let scratch = env::current_exe().unwrap().with_file_name("compile-fail");
     fs::create_dir_all(&scratch).unwrap();
     scratch
 }
 
-/// The folder of the library, built for the compiler at hand.
+/// Builds the library with the present compiler, and returns its folder.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
@@ -72,7 +74,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The lines that must be refused, each with the code of an error: empty if it has none. Line 0 is not in this file.
+/// The lines that must be refused, each with the code of an error, which is empty if it has none.
+/// Line 0 is outside the file.
 fn marked(text: &str) -> BTreeSet<(usize, String)> {
     let marks = text.lines().enumerate().flat_map(|(at, line)| {
         let (at, codes) = match (line.split_once("//~ "), line.split_once("//~~ ")) {
@@ -85,7 +88,8 @@ fn marked(text: &str) -> BTreeSet<(usize, String)> {
     marks.collect()
 }
 
-/// The same, from what the compiler says: `file:line:column: error[code]: message`, or without a place.
+/// The same lines, from the messages of the compiler: `file:line:column: error[code]: message`, or
+/// without a position.
 fn refused(file: &Path, messages: &str) -> BTreeSet<(usize, String)> {
     let errors = messages.lines().filter_map(|message| {
         let (place, error) = match message.strip_prefix("error") {
@@ -95,7 +99,7 @@ fn refused(file: &Path, messages: &str) -> BTreeSet<(usize, String)> {
         let line =
             place.strip_prefix(&*file.to_string_lossy()).map_or(Some(0), |at| at.split(':').nth(1)?.parse().ok());
         let code = error.strip_prefix('[').and_then(|rest| Some(rest.split_once(']')?.0)).unwrap_or("");
-        // The last line, "aborting due to 3 previous errors", is about the others.
+        // The last line, "aborting due to 3 previous errors", is a summary.
         (!error.starts_with(": aborting")).then(|| (line.unwrap_or(0), code.into()))
     });
     errors.collect()

@@ -1,4 +1,4 @@
-//! A program out of a fuzzer's bytes. `cargo fuzz fmt` prints it as operations.
+//! Turns the bytes of a fuzzer into a program. `cargo fuzz fmt` prints it as operations.
 
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
 

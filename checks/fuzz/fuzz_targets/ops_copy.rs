@@ -1,8 +1,8 @@
-//! Programs on an arena of values without drop glue: here a reset leaves all to the epoch.
+//! Programs on an arena whose values need no drop, so that a reset only begins a new epoch.
 #![no_main]
 
 mod input;
-// Each target uses a part of it.
+// Each target uses a part of this module.
 #[allow(dead_code, unused_imports)]
 #[path = "../../../tests/it/oracle/mod.rs"]
 mod oracle;

@@ -1,8 +1,8 @@
-//! Programs on an arena of values that count their drops, and that panic when told to.
+//! Programs on an arena of values that count their drops, and that panic in planned drops.
 #![no_main]
 
 mod input;
-// Each target uses a part of it.
+// Each target uses a part of this module.
 #[allow(dead_code, unused_imports)]
 #[path = "../../../tests/it/oracle/mod.rs"]
 mod oracle;

@@ -1,2 +1,3 @@
-//! No code of its own: `cargo test` runs the examples of the page below, with the crates from which they come.
+//! This package has no code of its own. `cargo test` runs the examples of the page below, with the
+//! crates that they compare.
 #![doc = include_str!("../../../docs/migrating.md")]

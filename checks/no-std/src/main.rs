@@ -1,7 +1,8 @@
-//! A program without std, without alloc and without a C library that fills a `static` arena, for x86-64 Linux.
+//! A program without std, without alloc and without a C library that fills a `static` arena, for
+//! x86-64 Linux.
 //!
-//! Exits with 0 when all is as it should be, with the number of the first check that is not, or with 101 after a panic.
-//! `checks/no-std/run` builds and runs it.
+//! It exits with 0 if all checks succeed, with the number of the first failed check, or with 101
+//! after a panic. `checks/no-std/run` builds and runs it.
 
 #![no_std]
 #![no_main]
@@ -12,14 +13,14 @@ use core::mem::MaybeUninit;
 
 use atomicarena::{AtomicArena, StaticArena};
 
-/// In zeroed memory that the program's file has no bytes for.
+/// An arena in zeroed memory, which takes no bytes in the program file.
 static EVENTS: StaticArena<u64, 64> = StaticArena::new();
 
-/// As from a section of the linker's.
+/// An arena in bytes, as from a section of a linker script.
 static mut POOL: [MaybeUninit<u8>; 100] = [MaybeUninit::uninit(); 100];
 
 fn run() -> i32 {
-    // Checks are numbered from 1 in the order in which they come.
+    // Checks are numbered from 1, in their order.
     let mut check = 0;
     macro_rules! check {
         ($($what:tt)*) => {{
@@ -39,29 +40,29 @@ fn run() -> i32 {
     check!(EVENTS.get(1) == Some(&9));
     check!(EVENTS.alloc_slice_copy(&[1, 2, 3]).is_ok_and(|slice| *slice == [1, 2, 3]));
 
-    // A run of which a part goes back, and one thread's run of slots.
+    // A run of which a part is returned, and the run of a `Local`.
     let Ok(mut run) = EVENTS.reserve(20) else { return 100 };
-    check!(run.fill(0..5) == 5);
+    check!(run.fill_from_iter(0..5) == 5);
     check!(run.publish().1.len() == 5 && EVENTS.count() == 10);
     let mut local = EVENTS.local();
     check!(local.publish(11).is_ok());
     drop(local);
     check!(EVENTS.iter().map(|(_index, value)| *value).sum::<u64>() == 9 + 10 + 11);
 
-    // Full is an ordinary error, which gives the value back.
+    // A full arena is an ordinary error, which returns the value.
     while EVENTS.alloc(1).is_ok() {}
     check!(EVENTS.publish(5).is_err_and(|full| full.into_inner() == 5) && EVENTS.is_full());
 
-    // Memory of one's own; with `&mut`, too.
+    // Memory of the program, also with `&mut`.
     let pool = &raw mut POOL;
-    // SAFETY: nobody else names it, and this function runs once.
+    // SAFETY: no other code names it, and this function runs once.
     let Ok(mut arena) = AtomicArena::<u32, _>::in_bytes(unsafe { &mut *pool }) else { return 100 };
     check!(arena.capacity() >= 19);
     check!(arena.fill_with(|index| index as u32).len() == arena.capacity());
     arena.reset();
     check!(arena.is_empty() && arena.alloc_from_iter(0..3).is_ok());
 
-    // On the stack, dropped like any value.
+    // An arena on the stack, dropped like any value.
     let mut on_the_stack = StaticArena::<_, 2>::new();
     check!(on_the_stack.alloc([0u8; 3]).is_ok() && on_the_stack.drain().count() == 1);
     0
