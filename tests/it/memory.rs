@@ -9,6 +9,8 @@ use std::mem::MaybeUninit;
 
 use atomicarena::{AtomicArena, CapacityError};
 
+use crate::payload::{SMALLEST_WITH_TAIL, size_with_tail, tail_size};
+
 /// Returns how many slots fit in `len` bytes from address `base`, by trying every number.
 fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
     let fits = |slots: usize| {
@@ -83,11 +85,11 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
 
-/// At every distance from a border, and with no more waste than alignment, shards and summary explain.
+/// At every distance from a border, and with no more waste than alignment and shards explain.
 fn bytes_are_enough<T>() {
     use atomicarena::BorrowedArena;
     let capacities: &[usize] =
-        if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 65, 999, 2047, 2048, 3000, 9000] };
+        if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 999, 1023, 1024, 2047, 2048, 3000, 9000] };
     for &capacity in capacities {
         let bytes = BorrowedArena::<T>::bytes_for(capacity);
         let mut area = vec![MaybeUninit::uninit(); bytes + 64];
@@ -96,9 +98,47 @@ fn bytes_are_enough<T>() {
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
         }
         let least = capacity * (size_of::<T>() + 1);
-        // The summary has a word for each 1,024 slots. Some words may be for slots that would fit without it.
-        let tail = if capacity < 2048 { 0 } else { 33 * 128 + 8 * (capacity / 1024 + 12) };
+        // The summary has room for the slots that would fit in the place of the tail.
+        let tail = if capacity < SMALLEST_WITH_TAIL { 0 } else { size_with_tail(capacity) + 128 };
         assert!((least..least + align_of::<T>() + tail).contains(&bytes), "{bytes} bytes for {capacity} slots");
+    }
+}
+
+/// From a certain length on there is room for shards and a summary. The capacity at a length does
+/// not depend on the features.
+#[test]
+fn bytes_around_the_smallest_capacity_with_a_tail() {
+    const SLOTS: usize = SMALLEST_WITH_TAIL;
+    let expected = |len: usize| {
+        let tailed = (len - len.min(size_with_tail(len / 2))) / 2;
+        if tailed >= SLOTS { tailed } else { (len / 2).min(SLOTS - 1) }
+    };
+    let first = 2 * SLOTS + size_with_tail(SLOTS);
+    let step = if cfg!(miri) { 1_000 } else { 1 };
+    let lengths = (2 * SLOTS - 4..2 * SLOTS).chain((2 * SLOTS..first + 200).step_by(step)).chain([first + 10_000]);
+    let mut area = vec![MaybeUninit::new(0xa5); first + 10_001];
+    for (at, len) in lengths.enumerate() {
+        let (bytes, behind) = area[at % 2..].split_at_mut(len);
+        let mut arena = AtomicArena::<u8, _>::in_bytes(bytes).unwrap();
+        assert_eq!(arena.capacity(), expected(len), "{len} bytes");
+        let stats = arena.stats();
+        let tail = if arena.capacity() < SLOTS { 0 } else { size_with_tail(arena.capacity()) };
+        assert_eq!(stats.bytes, size_of_val(&arena) + 2 * arena.capacity() + tail);
+        assert!(2 * arena.capacity() + tail <= len);
+        if len % 64 == 0 {
+            // Every slot is usable, and slots that were returned are found again.
+            let holes: Vec<_> = (0..SLOTS / 2).map(|_| arena.reserve(1).unwrap()).collect();
+            arena.alloc_slice_copy(&vec![1; arena.remaining()]).unwrap();
+            drop(holes);
+            let found = (0..=SLOTS).take_while(|_| arena.alloc(2).is_ok()).count();
+            assert_eq!(found, SLOTS / 2);
+            arena.publish_all();
+            assert!(arena.iter().map(|(index, _)| index).eq(0..arena.capacity()));
+        }
+        drop(arena);
+        // SAFETY: the bytes were initialised, and lie outside the arena.
+        assert!(behind.iter().all(|byte| unsafe { byte.assume_init() } == 0xa5), "{len} bytes");
+        area.fill(MaybeUninit::new(0xa5));
     }
 }
 
@@ -197,8 +237,7 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
 fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
     use atomicarena::StaticArena;
     type Arena = StaticArena<usize, 50>;
-    // Under Miri, reading a byte that was not written is an error, whatever it is.
-    for byte in (0..=u8::MAX).step_by(if cfg!(miri) { 100 } else { 1 }) {
+    for byte in 0..=u8::MAX {
         let used: Vec<_> = (0..4)
             .map(|_| {
                 let mut used = Box::<Arena>::new_uninit();
@@ -263,12 +302,9 @@ mod mapped {
     #[test]
     fn prefaulting_reports_its_progress() {
         let mut said = Vec::new();
-        let total = 9 * (5 << 20);
+        let all = 9 * (5 << 20) + super::tail_size(5 << 20);
         let arena = AtomicArena::<u64, _>::mapped(5 << 20).on_prefault(|done, of| said.push((done, of))).build();
         assert_eq!(arena.unwrap().capacity(), 5 << 20);
-        // The total includes a part that does not grow with the capacity.
-        let all = said[0].1;
-        assert!((total..total + (8 << 10)).contains(&all));
         assert_eq!(said, [(16 << 20, all), (32 << 20, all), (all, all)]);
     }
 
@@ -332,6 +368,7 @@ mod mapped {
         use nix::unistd::{Uid, setuid};
 
         use crate::allocations::metered;
+        use crate::payload::tail_size;
 
         const MIB: usize = 1 << 20;
 
@@ -393,11 +430,12 @@ mod mapped {
             in_child("address_space_is_refused", || {
                 let limit = ((number("/proc/self/status", "VmSize") << 10) + 64 * MIB).try_into().unwrap();
                 setrlimit(Resource::RLIMIT_AS, limit, limit).unwrap();
+                let all = 9 * MANY + tail_size(MANY);
                 for builder in [AtomicArena::<u64, _>::mapped(MANY), AtomicArena::mapped(MANY).allow_fallback(true)] {
                     let error = builder.build().unwrap_err();
                     let MapError::AddressSpace { bytes, os_error } = error else { panic!("{error}") };
-                    assert_eq!((bytes, os_error), (9 * MANY, Some(nix::errno::Errno::ENOMEM as i32)));
-                    assert!(error.to_string().contains(&format!("{} bytes of address space", 9 * MANY)), "{error}");
+                    assert_eq!((bytes, os_error), (all, Some(nix::errno::Errno::ENOMEM as i32)));
+                    assert!(error.to_string().contains(&format!("{all} bytes of address space")), "{error}");
                 }
                 let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
                 assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
@@ -443,7 +481,8 @@ mod mapped {
             let builder = || AtomicArena::<u64, _>::mapped(MANY).huge_pages(HugePages::Explicit);
             let error = builder().build().unwrap_err();
             let MapError::ExplicitHugePages { bytes, os_error } = error else { panic!("{error}") };
-            assert_eq!((bytes, os_error.is_some()), ((9 * MANY).next_multiple_of(2 * MIB), true));
+            let all = 9 * MANY + tail_size(MANY);
+            assert_eq!((bytes, os_error.is_some()), (all.next_multiple_of(2 * MIB), true));
             assert!(error.to_string().contains("vm.nr_hugepages"), "{error}");
             let arena = builder().allow_fallback(true).build().unwrap();
             assert_eq!((arena.huge_pages(), arena.alloc(1).is_ok()), (None, true));

@@ -110,6 +110,31 @@ pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(2) } else { n }
 }
 
+/// The smallest capacity with a tail: shards and a summary, behind the stamps.
+pub(crate) const SMALLEST_WITH_TAIL: usize = 2_048;
+
+/// The size of the tail of an arena on the heap or in a mapping, in bytes. If shards are forced,
+/// every such arena has a tail.
+pub(crate) fn tail_size(capacity: usize) -> usize {
+    let smallest = if SHARDS_FORCED { 1 } else { SMALLEST_WITH_TAIL };
+    if capacity < smallest { 0 } else { size_with_tail(capacity) }
+}
+
+/// The size of a tail for that capacity, whether or not the arena has one.
+pub(crate) fn size_with_tail(capacity: usize) -> usize {
+    const CACHE_LINE: usize = 128;
+    const SLOTS_PER_WORD: usize = 1 << 10;
+    let longest = if cfg!(target_pointer_width = "64") { 1 << 33 } else { 0 };
+    let shards = if capacity > longest {
+        0
+    } else if SHARDS_FORCED {
+        2
+    } else {
+        32
+    };
+    CACHE_LINE - 1 + shards * CACHE_LINE + capacity.div_ceil(SLOTS_PER_WORD) * size_of::<usize>()
+}
+
 /// Allocates single slots until one is refused, and returns their number.
 pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
     // One more than the capacity: an arena that never refuses must not hang the test.

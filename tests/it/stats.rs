@@ -6,7 +6,7 @@ use std::thread;
 use atomicarena::{AtomicArena, StaticArena};
 
 use crate::allocations::metered;
-use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, scaled};
+use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, scaled, tail_size};
 
 #[test]
 fn stats_count_taken_slots_vacant_slots_and_handles() {
@@ -146,11 +146,15 @@ fn the_bytes_of_a_heap_arena_are_those_requested() {
         let (stats, (used, again)) = (arena.stats(), metered(|| arena.stats()));
         assert_eq!(stats.bytes, meter.plain_bytes + meter.zeroed_bytes + size_of_val(&arena));
         assert_eq!(stats.overhead, stats.bytes - capacity * size_of::<T>());
+        assert_eq!(stats.overhead, size_of_val(&arena) + capacity + tail_size(capacity));
         assert_eq!((used, again.requests), (stats, 0));
     }
     check::<u64>(1_000);
     check::<[u8; 3]>(17);
     check::<()>(9);
+    check::<u8>(2_047);
+    check::<u8>(2_048);
+    check::<u8>(10_000);
     #[repr(align(64))]
     struct Aligned(#[expect(dead_code)] u8);
     check::<Aligned>(5);
