@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use atomicarena::{AtomicArena, Storage};
 
-pub(crate) use crate::oracle::SHARDS_FORCED;
+pub(crate) use crate::oracle::{FORCED_RUN, SHARDS_FORCED};
 
 /// Counts how often each of its values is dropped.
 ///
@@ -105,9 +105,10 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Returns the position of the cursor after one thread has taken `n` single slots of a new heap
-/// arena. If shards are forced, slots come in runs of two.
+/// arena, which has room for them and for what a shard holds. If shards are forced, slots come in
+/// runs.
 pub(crate) fn cursor_after(n: usize) -> usize {
-    if SHARDS_FORCED { n.next_multiple_of(2) } else { n }
+    if SHARDS_FORCED { n.next_multiple_of(FORCED_RUN) } else { n }
 }
 
 /// The smallest capacity with a tail: shards and a summary, behind the stamps.

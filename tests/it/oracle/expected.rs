@@ -2,9 +2,6 @@
 
 use std::ops::Range;
 
-/// The number of slots that a shard takes from the cursor if shards are forced.
-const SHARD: usize = 2;
-
 /// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Slot {
@@ -25,8 +22,25 @@ pub(crate) enum Slot {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Run(Range<usize>),
-    /// One of the vacant slots. The contract does not say which one.
-    SomeVacant,
+    /// So many vacant slots, side by side. The contract does not say which.
+    SomeVacant(usize),
+}
+
+impl Place {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Place::Run(run) => run.len(),
+            Place::SomeVacant(len) => *len,
+        }
+    }
+}
+
+/// What became of a place that was returned.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Returned {
+    Known,
+    /// So many slots, which are unknown, may have extended the shard or may have become vacant.
+    Unclear(usize),
 }
 
 #[derive(Debug)]
@@ -34,20 +48,21 @@ pub(crate) struct Oracle {
     pub(crate) slots: Vec<Slot>,
     /// The cursor. All slots that were handed out are below it.
     pub(crate) bound: usize,
-    /// Whether single slots come from a shard, two at a time. There is one thread, so there is one
-    /// shard.
-    has_shard: bool,
-    /// The rest of the shard. It is directly below the position of the cursor at the last refill.
+    /// The longest run with which the shard is refilled, or 0 without a shard. There is one thread,
+    /// so there is one shard.
+    refill: usize,
+    /// The rest of the shard.
     shard: Range<usize>,
-    /// Whether a slot was requested from the shard since the last exclusive access. If so, the
-    /// cursor only rises, and returned slots become vacant.
-    in_use: bool,
-    /// The number of vacant slots that a call or a `Local` has taken without showing which.
-    hidden: usize,
+    /// Whether the shard has served a request since the last exclusive access. If so, the cursor
+    /// only rises, and returned slots extend the shard or become vacant.
+    active: bool,
+    /// The lengths of the runs of vacant slots that a call or a `Local` has taken without showing
+    /// which.
+    hidden: Vec<usize>,
     /// Runs whose handle was leaked since the last exclusive access.
     leaked_runs: Vec<Range<usize>>,
-    /// The number of hidden slots that were in such a handle.
-    leaked_vacant: usize,
+    /// The number of hidden runs that were in such a handle.
+    leaked_hidden: usize,
     /// Leaked values.
     pub(crate) leaked: usize,
     /// Values in reservations.
@@ -65,16 +80,16 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn new(capacity: usize, has_shard: bool) -> Self {
+    pub(crate) fn new(capacity: usize, refill: usize) -> Self {
         Oracle {
             slots: vec![Slot::Free; capacity],
             bound: 0,
-            has_shard,
+            refill,
             shard: 0..0,
-            in_use: false,
-            hidden: 0,
+            active: false,
+            hidden: Vec::new(),
             leaked_runs: Vec::new(),
-            leaked_vacant: 0,
+            leaked_hidden: 0,
             leaked: 0,
             reserved: 0,
             written: vec![false; capacity],
@@ -103,7 +118,7 @@ impl Oracle {
 
     /// The number of vacant slots that can be allocated.
     pub(crate) fn vacant(&self) -> usize {
-        self.slots.iter().filter(|&&slot| slot == Slot::Vacant).count() - self.hidden
+        self.slots.iter().filter(|&&slot| slot == Slot::Vacant).count() - self.hidden.iter().sum::<usize>()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -147,21 +162,13 @@ impl Oracle {
     // ---- taking and returning slots, shared
 
     pub(crate) fn take_one(&mut self) -> Option<Place> {
-        if self.has_shard && self.shard.is_empty() {
-            self.in_use = true;
-            self.shard = self.take_from_cursor(SHARD.min(self.capacity() - self.bound));
-            self.slots[self.shard.clone()].fill(Slot::InShard);
-        } else if !self.has_shard && self.bound < self.capacity() {
-            return Some(Place::Run(self.take_from_cursor(1)));
-        }
-        self.take_below_cursor()
+        self.take_sharded(1).map(Place::Run).ok().or_else(|| self.take_below_cursor())
     }
 
     /// Takes one slot if the cursor has none, or without asking the cursor.
     pub(crate) fn take_below_cursor(&mut self) -> Option<Place> {
-        if let Some(index) = self.shard.next() {
-            self.slots[index] = Slot::Held;
-            return Some(Place::Run(index..index + 1));
+        if let Some(run) = self.take_from_shard(1) {
+            return Some(Place::Run(run));
         }
         if self.vacant() == 0 {
             return None;
@@ -172,28 +179,86 @@ impl Oracle {
             self.slots[first] = Slot::Held;
             return Some(Place::Run(first..first + 1));
         }
-        self.hidden += 1;
-        Some(Place::SomeVacant)
+        self.hidden.push(1);
+        Some(Place::SomeVacant(1))
     }
 
-    /// Takes a run. The error is the number of slots left at the cursor.
-    pub(crate) fn take_run(&mut self, len: usize) -> Result<Place, usize> {
-        let left = self.capacity() - self.bound;
+    /// Takes a run. The error is the number of slots left at the cursor. `served` is what the arena
+    /// has answered. It decides only where the oracle cannot know.
+    pub(crate) fn take_run(&mut self, len: usize, served: bool) -> Result<Place, usize> {
         match len {
             0 => Ok(self.nothing()),
             1 => self.take_one().ok_or(0),
-            _ if len <= left => Ok(Place::Run(self.take_from_cursor(len))),
-            _ => Err(left),
+            _ => self.take_sharded(len).map(Place::Run).or_else(|left| self.take_vacant(len, served).ok_or(left)),
         }
     }
 
-    pub(crate) fn take_up_to(&mut self, len: usize) -> Place {
-        let left = self.capacity() - self.bound;
-        match (len, left) {
-            (0, _) => self.nothing(),
-            (_, 0) => self.take_below_cursor().unwrap_or_else(|| self.nothing()),
-            _ => Place::Run(self.take_from_cursor(len.min(left))),
+    /// Takes a run of `len` slots, or of fewer. `got` is how many the arena has returned. It
+    /// decides only where the oracle cannot know.
+    pub(crate) fn take_up_to(&mut self, len: usize, got: usize) -> Place {
+        if len == 0 {
+            return self.nothing();
         }
+        let left = match self.take_sharded(len) {
+            Ok(run) => return Place::Run(run),
+            Err(left) => left,
+        };
+        match self.take_vacant(len, got == len) {
+            Some(place) => place,
+            None if left > 0 => Place::Run(self.take_from_cursor(left)),
+            None => self.take_below_cursor().unwrap_or_else(|| self.nothing()),
+        }
+    }
+
+    /// Takes a run from the shard, which is refilled if the request is short, or from the cursor.
+    /// The error is the number of slots left at the cursor.
+    fn take_sharded(&mut self, len: usize) -> Result<Range<usize>, usize> {
+        if let Some(run) = self.take_from_shard(len) {
+            return Ok(run);
+        }
+        let left = self.capacity() - self.bound;
+        if left < len {
+            return Err(left);
+        }
+        let refill = self.refill.min(left);
+        if len > refill / 2 {
+            return Ok(self.take_from_cursor(len));
+        }
+        self.active = true;
+        if self.shard.end != self.bound {
+            // The rest is too short, and the refill cannot extend it.
+            self.slots[self.shard.clone()].fill(Slot::Vacant);
+            self.shard = self.bound..self.bound;
+        }
+        self.shard.end = self.take_from_cursor(refill).end;
+        self.slots[self.shard.clone()].fill(Slot::InShard);
+        Ok(self.take_from_shard(len).expect("the refill is twice as long"))
+    }
+
+    fn take_from_shard(&mut self, len: usize) -> Option<Range<usize>> {
+        if self.shard.len() < len {
+            return None;
+        }
+        let run = self.shard.start..self.shard.start + len;
+        self.slots[run.clone()].fill(Slot::Held);
+        self.shard.start = run.end;
+        Some(run)
+    }
+
+    /// Takes vacant slots, if so many lie side by side.
+    fn take_vacant(&mut self, len: usize, served: bool) -> Option<Place> {
+        if len > self.vacant() {
+            return None;
+        }
+        let side_by_side = self.slots.split(|&slot| slot != Slot::Vacant).map(<[_]>::len);
+        let fitting: usize = side_by_side.map(|vacant| vacant / len).sum();
+        // Each hidden run may overlap so many of them.
+        let overlapped: usize = self.hidden.iter().map(|hidden| (hidden + 2 * len - 2) / len).sum();
+        let taken = fitting > overlapped || fitting > 0 && served;
+        taken.then(|| {
+            self.hidden.push(len);
+            Place::SomeVacant(len)
+        })
     }
 
     /// An empty run, whose index is the capacity.
@@ -219,26 +284,54 @@ impl Oracle {
                 assert_eq!(first, run.start, "a run begins where the cursor was, or the shard");
                 run
             }
-            Place::SomeVacant => {
-                assert_eq!(self.slots[first], Slot::Vacant, "slot {first} was handed out, but it was not free");
-                self.slots[first] = Slot::Held;
-                self.hidden -= 1;
-                first..first + 1
+            Place::SomeVacant(len) => {
+                let run = first..first + len;
+                for slot in &mut self.slots[run.clone()] {
+                    assert_eq!(*slot, Slot::Vacant, "{run:?} was handed out, but it was not free");
+                    *slot = Slot::Held;
+                }
+                self.show(len);
+                run
             }
         }
     }
 
-    /// If the slot is not known, the cursor tells: it is at `bound` if the slot was the one below
-    /// the cursor.
-    pub(crate) fn give_back(&mut self, place: Place, bound: usize) {
-        match place {
-            Place::Run(run) => self.give_back_run(run),
-            Place::SomeVacant => {
-                self.hidden -= 1;
-                if bound + 1 == self.bound && self.slots[bound] == Slot::Vacant {
-                    self.give_back_run(bound..bound + 1);
-                }
+    /// Records that a hidden run was shown or returned.
+    fn show(&mut self, len: usize) {
+        let at = self.hidden.iter().position(|&hidden| hidden == len).expect("it was hidden");
+        self.hidden.swap_remove(at);
+    }
+
+    /// Returns a place. If the slots are not known, the cursor may tell: it is at `bound`, and so
+    /// many slots below its old position if the slots were those.
+    pub(crate) fn give_back(&mut self, place: Place, bound: usize) -> Returned {
+        let len = match place {
+            Place::Run(run) => {
+                self.give_back_run(run);
+                return Returned::Known;
             }
+            Place::SomeVacant(len) => len,
+        };
+        self.show(len);
+        let are_vacant = |slots: Range<usize>| self.slots[slots].iter().all(|&slot| slot == Slot::Vacant);
+        if bound + len == self.bound && are_vacant(bound..self.bound) {
+            self.give_back_run(bound..self.bound);
+        } else if self.shard.start >= len && !self.shard.is_empty() && are_vacant(self.in_front_of_shard(len)) {
+            return Returned::Unclear(len);
+        }
+        Returned::Known
+    }
+
+    fn in_front_of_shard(&self, len: usize) -> Range<usize> {
+        self.shard.start - len..self.shard.start
+    }
+
+    /// Decides what was unclear. The shard begins at `start`.
+    pub(crate) fn decide(&mut self, len: usize, start: usize) {
+        if start != self.shard.start {
+            let run = self.in_front_of_shard(len);
+            assert_eq!(start, run.start, "the shard is neither as it was nor extended");
+            self.give_back_run(run);
         }
     }
 
@@ -246,10 +339,15 @@ impl Oracle {
         if run.is_empty() {
             return;
         }
-        let at_cursor = run.end == self.bound && !self.in_use;
-        self.slots[run.clone()].fill(if at_cursor { Slot::Free } else { Slot::Vacant });
-        if at_cursor {
+        let slots = &mut self.slots[run.clone()];
+        if run.end == self.bound && !self.active {
+            slots.fill(Slot::Free);
             self.bound = run.start;
+        } else if run.end == self.shard.start && !self.shard.is_empty() {
+            slots.fill(Slot::InShard);
+            self.shard.start = run.start;
+        } else {
+            slots.fill(Slot::Vacant);
         }
     }
 
@@ -263,8 +361,8 @@ impl Oracle {
     pub(crate) fn leak(&mut self, place: Place) {
         match place {
             Place::Run(run) => self.leaked_runs.push(run),
-            // It is unknown which slot this is. It stays hidden, and will be found vacant.
-            Place::SomeVacant => self.leaked_vacant += 1,
+            // It is unknown which slots these are. They stay hidden, and will be found vacant.
+            Place::SomeVacant(_) => self.leaked_hidden += 1,
         }
     }
 
@@ -273,18 +371,18 @@ impl Oracle {
     /// Makes leaked runs and the rest of the shard vacant, and retracts the cursor over the vacant
     /// slots below it.
     pub(crate) fn settle(&mut self) {
-        assert_eq!(self.hidden, self.leaked_vacant);
-        (self.hidden, self.leaked_vacant, self.handles) = (0, 0, 0);
+        assert_eq!(self.hidden.len(), self.leaked_hidden);
+        self.hidden.clear();
+        (self.leaked_hidden, self.handles) = (0, 0);
         for run in std::mem::take(&mut self.leaked_runs) {
             for slot in &mut self.slots[run] {
                 self.leaked += usize::from(matches!(slot, Slot::Owned(_)));
                 *slot = Slot::Vacant;
             }
         }
-        for index in std::mem::take(&mut self.shard) {
-            self.slots[index] = Slot::Vacant;
-        }
-        self.in_use = false;
+        self.slots[self.shard.clone()].fill(Slot::Vacant);
+        self.shard = 0..0;
+        self.active = false;
         while self.bound > 0 && self.slots[self.bound - 1] == Slot::Vacant {
             self.bound -= 1;
             self.slots[self.bound] = Slot::Free;
@@ -309,9 +407,9 @@ impl Oracle {
         }
     }
 
-    /// Takes single slots from the cursor from now on.
+    /// The cursor serves every request from now on.
     pub(crate) fn disable(&mut self) {
         self.settle();
-        self.has_shard = false;
+        self.refill = 0;
     }
 }

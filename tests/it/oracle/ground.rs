@@ -3,7 +3,7 @@
 
 use atomicarena::{AtomicArena, Full, Iter, Reservation, Storage};
 
-use super::expected::{Oracle, Place, Slot};
+use super::expected::{Oracle, Place, Returned, Slot};
 use super::keys::Keys;
 use super::look::numbers as look_at_numbers;
 use super::lying::{Log, LyingIter};
@@ -88,7 +88,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         match (done, place) {
             (Some(Ok(value)), Some(place)) => self.keep_owned(place, value, tag),
             (Some(Err(full)), None) => refused(&full, 1, 0),
-            (None, Some(place)) => self.oracle.give_back(place, arena.index_bound()),
+            (None, Some(place)) => self.give_back(place),
             (got, place) => panic!("alloc_with: {got:?}, and not {place:?}"),
         }
     }
@@ -110,10 +110,10 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             (Some(Ok(Err(failed))), Some(place)) if fails => {
                 assert!(failed.shows(tag));
                 assert_eq!(arena.index_of(&failed), None);
-                self.oracle.give_back(place, arena.index_bound());
+                self.give_back(place);
             }
             (Some(Err(full)), None) => refused(&full, 1, 0),
-            (None, Some(place)) => self.oracle.give_back(place, arena.index_bound()),
+            (None, Some(place)) => self.give_back(place),
             (got, place) => panic!("alloc_try_with: {got:?}, and not {place:?}"),
         }
     }
@@ -170,15 +170,16 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let src = values(&tags);
         let Some(got) = store(self.arena, &src) else { return };
         let got = got.map_err(|full| numbers(&full));
-        let want = self.oracle.take_run(src.len());
+        let want = self.oracle.take_run(src.len(), got.is_ok());
         self.stored(got, want, tags.len(), &tags);
     }
 
     fn slice_clone(&mut self, len: usize, fuse: Option<usize>) {
         let tags = self.oracle.tags(len.min(LONGEST));
         let (arena, src) = (self.arena, values::<T>(&tags));
-        let want = self.oracle.take_run(src.len());
         let done = with_clone_fuse(fuse, || arena.alloc_slice_clone(&src).map_err(|full| numbers(&full)));
+        // A clone that panicked had a slot.
+        let want = self.oracle.take_run(src.len(), done.as_ref().is_none_or(Result::is_ok));
         let panics = T::COUNTED && want.is_ok() && fuse.is_some_and(|at| at < src.len());
         assert_eq!(done.is_none(), panics);
         match done {
@@ -188,12 +189,14 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     }
 
     fn slice_with(&mut self, bulk: Bulk) {
-        let (arena, want) = (self.arena, self.oracle.take_run(bulk.len));
-        let inside = usize::from(want.is_ok() && bulk.len > 0);
-        self.oracle.handles += inside;
+        let arena = self.arena;
+        let mut want = None;
         let mut tags = Vec::new();
         let make = |i| {
             assert_eq!(i, tags.len());
+            if i == 0 {
+                want = Some(self.begin_fill(bulk.len));
+            }
             if i == bulk.at {
                 self.act(bulk.act);
             }
@@ -201,7 +204,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             T::new(tags[i])
         };
         let done = catch(|| arena.alloc_slice_with(bulk.len, make).map_err(|full| numbers(&full)));
-        self.oracle.handles -= inside;
+        let want = self.end_fill(bulk.len, want, &done);
         match done {
             Some(got) => {
                 assert_eq!(tags.len(), if want.is_ok() { bulk.len } else { 0 });
@@ -212,10 +215,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     }
 
     fn lying_iter(&mut self, bulk: Bulk) {
-        let (arena, want) = (self.arena, self.oracle.take_run(bulk.len));
-        let inside = usize::from(want.is_ok() && bulk.len > 0);
-        self.oracle.handles += inside;
-        let mut log = Log::default();
+        let arena = self.arena;
+        let mut log = Log { fills: Some(bulk.len), ..Log::default() };
         let iter =
             LyingIter { ground: self, log: &mut log, says: bulk.len, has: bulk.given, at: bulk.at, act: bulk.act };
         let done = catch(|| {
@@ -227,7 +228,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
                 numbers
             })
         });
-        self.oracle.handles -= inside;
+        let want = self.end_fill(bulk.len, log.place.take(), &done);
         assert_eq!(log.asked_len.get(), 1, "the length is read once");
         match (done, want) {
             (Some(Ok(slice)), Ok(place)) => {
@@ -243,10 +244,32 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
+    /// Called when user code is called for the first of `len` values: the slots are taken.
+    pub(super) fn begin_fill(&mut self, len: usize) -> Place {
+        self.oracle.handles += 1;
+        self.oracle.take_run(len, true).expect("user code was called, and there was no room")
+    }
+
+    /// Called after the values were made, or if none was requested.
+    fn end_fill<R, E>(
+        &mut self,
+        len: usize,
+        begun: Option<Place>,
+        done: &Option<Result<R, E>>,
+    ) -> Result<Place, usize> {
+        match begun {
+            Some(place) => {
+                self.oracle.handles -= 1;
+                Ok(place)
+            }
+            None => self.oracle.take_run(len, done.as_ref().is_some_and(Result::is_ok)),
+        }
+    }
+
     fn array<const N: usize>(&mut self) {
         let tags = self.oracle.tags(N);
         let got = self.arena.alloc_array::<N>(std::array::from_fn(|i| T::new(tags[i])));
-        let want = self.oracle.take_run(N);
+        let want = self.oracle.take_run(N, got.is_ok());
         let got = got.map(|array| &mut array[..]).map_err(|full| many_came_back(full, &tags));
         self.stored(got, want, tags.len(), &tags);
     }
@@ -254,7 +277,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn vec(&mut self, len: usize) {
         let tags = self.oracle.tags(len.min(LONGEST));
         let got = self.arena.alloc_vec(values(&tags));
-        let want = self.oracle.take_run(tags.len());
+        let want = self.oracle.take_run(tags.len(), got.is_ok());
         let got = got.map_err(|full| many_came_back(full, &tags));
         self.stored(got, want, tags.len(), &tags);
     }
@@ -262,10 +285,21 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn prefix_clone(&mut self, len: usize, fuse: Option<usize>) {
         let tags = self.oracle.tags(len.min(LONGEST));
         let (arena, src) = (self.arena, values::<T>(&tags));
-        let left = self.oracle.capacity() - self.oracle.bound;
-        let fits = if left == 0 { self.oracle.free_below_cursor().min(1) } else { left }.min(src.len());
-        let place = self.oracle.take_up_to(src.len());
+        let before = self.oracle.bound;
         let done = with_clone_fuse(fuse, || arena.alloc_prefix_clone(&src));
+        let got = match &done {
+            Some(slice) => slice.len(),
+            // The slots were returned, so the length is not known. If the oracle does not know it
+            // either, the cursor tells, which does not return to where it was if it has served.
+            None if arena.index_bound() == before => src.len(),
+            None => arena.index_bound() - before,
+        };
+        let place = self.oracle.take_up_to(src.len(), got);
+        let fits = place.len();
+        if let (None, Place::SomeVacant(_)) = (&done, &place) {
+            // Or it was served by the cursor after all.
+            self.oracle.highest = self.oracle.highest.max(self.oracle.capacity().min(before + src.len()));
+        }
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
         match done {
             Some(slice) => self.keep_slice(place, slice, &tags[..fits]),
@@ -294,7 +328,19 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         if let Place::Run(run) = &place {
             self.oracle.written[run.start..run.start + made].fill(true);
         }
-        self.oracle.give_back(place, self.arena.index_bound());
+        self.give_back(place);
+    }
+
+    /// Records that a place was returned.
+    pub(super) fn give_back(&mut self, place: Place) {
+        if let Returned::Unclear(len) = self.oracle.give_back(place, self.arena.index_bound()) {
+            // The shard serves the next request, which shows where the shard begins.
+            let run = self.arena.reserve(1).expect("the shard has a slot");
+            self.oracle.decide(len, run.first_index());
+            let place = self.oracle.take_one().unwrap();
+            let slots = self.oracle.resolve(place, run.first_index());
+            self.end_unfilled(slots, run);
+        }
     }
 
     // ---- user code
@@ -419,7 +465,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn keep_slice(&mut self, place: Place, slice: &'a mut [T], tags: &[u32]) {
         assert_eq!(slice.len(), tags.len());
         let Some(first) = slice.first() else {
-            return self.oracle.give_back(place, self.arena.index_bound());
+            return self.give_back(place);
         };
         let first = self.arena.index_of(first).expect("it lies in a slot");
         let run = self.oracle.resolve(place, first);

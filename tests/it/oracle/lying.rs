@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use atomicarena::Storage;
 
+use super::expected::Place;
 use super::ground::Ground;
 use super::op::Act;
 use super::value::Value;
@@ -12,6 +13,9 @@ use super::value::Value;
 /// The calls that the iterator received, and the values that it yielded.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
+    /// The number of slots that are taken before the first call, if they are taken for the values.
+    pub(crate) fills: Option<usize>,
+    pub(crate) place: Option<Place>,
     pub(crate) calls: usize,
     pub(crate) asked_len: Cell<usize>,
     pub(crate) tags: Vec<u32>,
@@ -34,6 +38,9 @@ impl<T: Value, S: Storage<T>> Iterator for LyingIter<'_, '_, '_, T, S> {
 
     fn next(&mut self) -> Option<T> {
         self.log.calls += 1;
+        if let Some(len) = self.log.fills.take() {
+            self.log.place = Some(self.ground.begin_fill(len));
+        }
         if self.log.calls == self.at + 1 {
             self.ground.act(self.act);
         }

@@ -6,15 +6,19 @@
 //! requests fail and with which numbers, which values are visible, and how many values are alive.
 //! So each value is dropped exactly once, unless a leaked handle leaked it. When a program takes
 //! every free slot one by one, exactly those slots must be available. The contract leaves two
-//! things open, which the oracle learns from the results: which vacant slot is taken (it must have
-//! been vacant), and the length of a run of a `Local` (at most its share).
+//! things open, which the oracle learns from the results: which vacant slots are taken (they must
+//! have been vacant, and side by side), and the length of a run of a `Local` (at most its share).
+//!
+//! A request for several slots is refused only if neither the cursor, nor the shard, nor the vacant
+//! slots have so many side by side. As long as user code or a `Local` holds vacant slots without
+//! showing which, the oracle accepts both answers if either may be right.
 //!
 //! Keys are kept over all epochs, together with some keys of other arenas. After every step each
 //! key must find its own value or none.
 //!
-//! If shards are forced, single slots come from a shard, two at a time. Returned slots then become
-//! vacant, and a run may be refused although enough slots remain. Only one thread runs, so the
-//! oracle knows which slots are in the shard, and its numbers stay exact.
+//! If shards are forced, short requests are served by a shard. Returned slots then extend the rest
+//! of the shard, or become vacant. Only one thread runs, so the oracle knows which slots are in the
+//! shard, and its numbers stay exact.
 //!
 //! User code misbehaves as the program says: closures, iterators, clones and drops panic, closures
 //! and iterators use the arena that calls them, and iterators report a wrong length.
@@ -44,23 +48,36 @@ use op::{Alone, Op};
 use shared::Shared;
 pub(crate) use value::{Counted, Plain, Value};
 
-/// Whether every heap arena and every mapped arena has two active shards from the first slot on,
-/// with runs of two slots.
-pub(crate) const SHARDS_FORCED: bool = cfg!(all(shards = "forced", target_pointer_width = "64"));
+/// The longest run of a shard if shards are forced, and 0 otherwise.
+///
+/// Every heap arena and every mapped arena then has two active shards from the first slot on. A
+/// shard serves requests of up to half of its run.
+pub(crate) const FORCED_RUN: usize = if cfg!(not(target_pointer_width = "64")) {
+    0
+} else if cfg!(shards = "forced") {
+    2
+} else if cfg!(shards = "runs") {
+    8
+} else {
+    0
+};
+
+/// Whether shards are forced.
+pub(crate) const SHARDS_FORCED: bool = FORCED_RUN > 0;
 
 /// Runs a program on a heap arena.
 pub(crate) fn run<T: Value>(program: &Program) {
-    run_in(AtomicArena::<T>::with_capacity(program.capacity), program, SHARDS_FORCED, slots_into_vec);
+    run_in(AtomicArena::<T>::with_capacity(program.capacity), program, FORCED_RUN, slots_into_vec);
 }
 
 /// Runs a program on a heap arena that is `in_order` from the beginning.
 pub(crate) fn run_in_order<T: Value>(program: &Program) {
-    run_in(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program, false, slots_into_vec);
+    run_in(AtomicArena::<T>::with_capacity(program.capacity).in_order(), program, 0, slots_into_vec);
 }
 
 /// Runs a program on the given arena, which is empty and has no shards.
 pub(crate) fn run_on<T: Value, S: Storage<T>>(arena: AtomicArena<T, S>, program: &Program) {
-    run_in(arena, program, false, |arena, _| arena.into_iter().collect());
+    run_in(arena, program, 0, |arena, _| arena.into_iter().collect());
 }
 
 fn slots_into_vec<T>(arena: AtomicArena<T>, boxed: bool) -> Vec<T> {
@@ -76,11 +93,11 @@ fn slots_into_vec<T>(arena: AtomicArena<T>, boxed: bool) -> Vec<T> {
 fn run_in<T: Value, S: Storage<T>>(
     mut arena: AtomicArena<T, S>,
     program: &Program,
-    has_shards: bool,
+    refill: usize,
     into_vec: IntoVec<T, S>,
 ) {
     value::begin();
-    let mut oracle = Oracle::new(arena.capacity(), has_shards);
+    let mut oracle = Oracle::new(arena.capacity(), refill);
     let mut ops = program.ops.iter();
     let mut keys = Keys::new();
     loop {

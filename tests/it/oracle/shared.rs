@@ -95,9 +95,13 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
     fn reserve(&mut self, handle: usize, len: usize, up_to: bool) {
         self.end_run(handle, EndRun::Finish);
         let ground = &mut self.ground;
-        let (got, want) = match up_to {
-            true => (Ok(ground.arena.reserve_up_to(len)), Ok(ground.oracle.take_up_to(len))),
-            false => (ground.arena.reserve(len), ground.oracle.take_run(len)),
+        let got = match up_to {
+            true => Ok(ground.arena.reserve_up_to(len)),
+            false => ground.arena.reserve(len),
+        };
+        let want = match (&got, up_to) {
+            (Ok(reservation), true) => Ok(ground.oracle.take_up_to(len, reservation.capacity())),
+            (got, _) => ground.oracle.take_run(len, got.is_ok()),
         };
         match (got, want) {
             (Ok(reservation), Ok(place)) => {
@@ -208,7 +212,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Place::Run(run) => Place::Run(next..run.end),
             vacant => vacant,
         };
-        ground.oracle.give_back(unused, ground.arena.index_bound());
+        ground.give_back(unused);
     }
 }
 
@@ -380,7 +384,7 @@ impl Known {
         }
         self.next = match &self.run {
             Place::Run(run) => run.start,
-            Place::SomeVacant => 0,
+            Place::SomeVacant(_) => 0,
         };
     }
 
@@ -388,8 +392,8 @@ impl Known {
     fn next_is(&mut self, oracle: &mut Oracle, index: usize) {
         match &self.run {
             Place::Run(_) => assert_eq!(index, self.next),
-            Place::SomeVacant => {
-                self.run = Place::Run(oracle.resolve(Place::SomeVacant, index));
+            Place::SomeVacant(len) => {
+                self.run = Place::Run(oracle.resolve(Place::SomeVacant(*len), index));
                 self.next = index;
             }
         }
