@@ -1,4 +1,4 @@
-//! The current epoch of an arena, and what is known of earlier ones.
+//! The current epoch of an arena, and what is known about earlier epochs.
 
 #![forbid(unsafe_code)]
 
@@ -6,29 +6,29 @@ use super::epoch::Epoch;
 use super::generation::Generation;
 use super::sync::{AtomicBool, const_fn};
 
-/// The present epoch, and what is known about the stamps that were written so far.
+/// The current epoch, and bounds on the stamps that were written so far.
 #[derive(Debug)]
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
-    /// Whether a stamp was written in this epoch. Set by the first who writes one, so that an arena
-    /// that only hands out owned values never has its stamps touched, not even when the epoch
-    /// wraps.
+    /// Whether a stamp was written in this epoch. The first thread that writes a stamp sets it. In
+    /// an arena that only hands out owned values it stays `false`, and the stamps are never
+    /// touched, not even when the epoch wraps.
     pub(super) stamped: AtomicBool,
-    /// No slot at or above it has a stamp of an earlier epoch.
+    /// No slot at or above this index has a stamp of an earlier epoch.
     pub(super) stamped_bound: usize,
-    /// What the keys of this epoch know it by. (Its byte comes back after a wrap, and is that of
-    /// other arenas.)
+    /// Identifies this epoch in keys. (`epoch` cannot, because it recurs after a wrap, and other
+    /// arenas have the same ones.)
     pub(crate) generation: Generation,
     pub(crate) history: History,
 }
 
-/// What is remembered of earlier epochs, for who wants to know. Nothing depends on it.
+/// Statistics on earlier epochs. The algorithm does not depend on them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct History {
-    /// How many have ended.
+    /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// No slot at or above it was written to before the last time that all were zeroed, or their
-    /// pages given back.
+    /// No slot at or above this index was written to before the slots were last zeroed or their
+    /// pages last decommitted.
     pub(crate) written: usize,
 }
 

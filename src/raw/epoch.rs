@@ -1,31 +1,33 @@
-//! The state byte of a slot: which mark it says in which epoch. Pure functions.
+//! The stamp of a slot: one byte that encodes a mark and the epoch in which it is valid. Pure
+//! functions.
 
 #![forbid(unsafe_code)]
 
-/// What a stamp says of its slot.
+/// What a stamp means in its epoch. A slot without a stamp of the current epoch has no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Holds a value that every thread may read, until the epoch ends.
+    /// The slot holds a value that every thread may read until the epoch ends.
     Published,
-    /// As `Published`; and the slot behind it begins an open run, unless that one is published
-    /// itself. So a handle that publishes one value after another writes one stamp for each.
+    /// Like `Published`. In addition, an open run starts at the next slot, unless that slot is
+    /// published, too. Thanks to this mark, a handle that publishes one value after another writes
+    /// only one stamp per value.
     PublishedBeforeRun,
-    /// Below the cursor, without a value and without an owner.
+    /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,
     /// The first slot of an open run of two or more.
     RunStart,
-    /// The last slot of an open run. Alone, without a `RunStart` or an `PublishedBeforeRun` that it
-    /// ends, it is an open run of one.
+    /// The last slot of an open run. An open run of one slot has no `RunStart`.
     RunEnd,
 }
 
 const MARKS: [Mark; 5] = [Mark::Published, Mark::PublishedBeforeRun, Mark::Vacant, Mark::RunStart, Mark::RunEnd];
 
-/// How many epochs a byte can tell apart: 255 stamps that are not zero, shared by the marks.
+/// The number of epochs that a byte can distinguish. The 255 values other than zero are divided
+/// among the marks.
 pub(super) const EPOCHS: u8 = u8::MAX / MARKS.len() as u8;
 
-/// What lies between two resets. Holds the stamp that precedes its own: those of the first epoch
-/// begin at 1.
+/// The time between two resets. Contains the largest stamp below those of this epoch, which is 0
+/// for the first epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u8);
 
@@ -37,19 +39,20 @@ impl Epoch {
         Epoch(self.0 + MARKS.len() as u8)
     }
 
-    /// A number for the epoch that is not 0.
+    /// Returns a number that identifies the epoch and is not 0.
     #[inline]
     pub(super) fn tag(self) -> usize {
         usize::from(self.0) + 1
     }
 
+    /// Returns the stamp that stands for `mark` in this epoch.
     #[inline]
     pub(super) fn stamp(self, mark: Mark) -> u8 {
         self.0 + 1 + mark as u8
     }
 
-    /// The kind that `stamp` says in this epoch: `None` for zero and for the stamps of other
-    /// epochs.
+    /// Returns the mark that `stamp` stands for in this epoch. Returns `None` for zero and for
+    /// stamps of other epochs.
     #[inline]
     pub(super) fn mark_of(self, stamp: u8) -> Option<Mark> {
         MARKS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()

@@ -1,17 +1,20 @@
-//! A number for an epoch that no other epoch has, of any arena in the process: what a key knows its
-//! epoch by. Drawn when the first key of the epoch is made, so an arena without keys draws none.
+//! Generations: a number for each epoch that no other epoch of any arena in the process has. A key
+//! contains the generation of its epoch. The number is drawn when the first key of the epoch is
+//! made, so an arena without keys draws none.
 //!
 //! # Orderings
 //!
-//! All is Relaxed: a number leads nobody to a value. Whoever finds that his key's number is that of
-//! the epoch still reads the slot on the strength of its stamp (E1, in `stamp.rs`). What is relied
-//! on is coherence, the order of each atomic by itself:
+//! Every operation is Relaxed, because no value is read on the strength of a generation. A thread
+//! whose key has the current generation then reads the stamp, and reads the value only if the
+//! stamp says that it is published (E1, in `stamps.rs`). Coherence, the modification order of each
+//! atomic by itself, gives the rest:
 //!
-//! - *A key is good for whoever it was handed to*, because making it read or wrote the number,
-//!   which then stays as it is until the epoch ends: who comes after that reads the same.
-//! - *The number of an epoch that has ended is not found again*, because the end erased it under
-//!   `&mut` of the arena, and who has `&` afterwards comes after that. No epoch gets it later: the
-//!   counter only goes up.
+//! - *A key is valid in every thread that it is passed to.* Making the key has read or written the
+//!   generation, which does not change until the epoch ends. A thread that was passed the key is
+//!   ordered after that, so it reads the same generation.
+//! - *The generation of an ended epoch is not found again.* The end of the epoch cleared it under
+//!   exclusive access, and every later `&` of the arena is ordered after that. No later epoch
+//!   draws the same number, because the counter only increases.
 
 #![forbid(unsafe_code)]
 
@@ -20,11 +23,11 @@ use core::num::NonZeroU64;
 use crate::raw::sync::{AtomicMut, AtomicU64, Ordering, const_fn, process_wide};
 
 process_wide! {
-    /// The number that is drawn next; 0 before the first.
+    /// The number that is drawn next, or 0 before the first is drawn.
     static NEXT: AtomicU64 = AtomicU64::new(0);
 }
 
-/// The number of the present epoch of an arena, or 0 when none was drawn yet.
+/// The number of the current epoch of an arena, or 0 if none was drawn yet.
 #[derive(Debug)]
 pub(crate) struct Generation(AtomicU64);
 
@@ -35,56 +38,56 @@ impl Generation {
         }
     }
 
-    /// Whether this is the number of the present epoch.
+    /// Returns whether this is the number of the current epoch.
     #[inline]
     pub(crate) fn is(&self, number: NonZeroU64) -> bool {
         // Relaxed: coherence is enough, see above.
         self.0.load(Ordering::Relaxed) == number.get()
     }
 
-    /// The number of the present epoch, which is drawn if it was not yet.
+    /// Returns the number of the current epoch, and draws one if there is none yet.
     #[inline]
     pub(crate) fn get_or_draw(&self) -> NonZeroU64 {
-        // Relaxed: either the number, which does not change any more, or a reason to look again
-        // with an exchange.
+        // Relaxed: a number other than 0 does not change any more, and 0 is confirmed by an
+        // exchange.
         NonZeroU64::new(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| self.draw(draw_from(&NEXT)))
     }
 
-    /// Makes `drawn` the number of this epoch, unless another thread was first: then it is
-    /// nobody's.
+    /// Makes `drawn` the number of this epoch, unless another thread was first. In that case
+    /// returns the number of the other thread, and `drawn` is never used.
     #[cold]
     fn draw(&self, drawn: NonZeroU64) -> NonZeroU64 {
-        // Relaxed, both: see above. An exchange, because keys may already carry the number of who
-        // was first.
+        // Relaxed, both: see above. Not a store, because keys may already contain the number of the
+        // thread that was first.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
-            Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // the exchange fails on what is not 0
+            Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // never 0, because the exchange has failed
         }
     }
 
-    /// The epoch ends: no key is of the next one yet.
+    /// Ends the epoch. The next one has no number yet.
     #[inline]
     pub(crate) fn end(&mut self) {
         self.0.write_mut(0);
     }
 }
 
-/// A number that was not drawn before.
+/// Draws a number that was not drawn before.
 fn draw_from(next: &AtomicU64) -> NonZeroU64 {
-    // Relaxed, all: numbers must differ, which the atomicity of the addition gives, and nothing
-    // else is said by them.
+    // Relaxed, all: the numbers must only differ, which the atomicity of the addition ensures.
     if next.load(Ordering::Relaxed) == 0 {
-        // Where another was first, his beginning stands, and the addition comes after it.
+        // If another thread was first, its start counts. In either case the addition comes later in
+        // the modification order.
         let _ = next.compare_exchange(0, beginning(), Ordering::Relaxed, Ordering::Relaxed);
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
-    // At least 2^63 numbers follow any beginning. At one a nanosecond they last for 292 years.
-    // (Then 0 is drawn, or they begin anew.)
+    // At least 2^63 numbers follow any start. At one per nanosecond they last for 292 years. (Then 0
+    // is drawn, or numbers recur.)
     NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
 }
 
-/// Where the numbers of this process begin. At random where keys can leave it, so that those of
-/// another process, which may come back instead, are not those of this one.
+/// Returns the first number of this process. It is random if keys can leave the process, so that
+/// this process does not accept the keys of another one.
 fn beginning() -> u64 {
     #[cfg(all(feature = "serde", feature = "std", not(all(test, loom))))]
     {
@@ -110,7 +113,7 @@ mod tests {
     #[cfg(all(feature = "serde", feature = "std"))]
     #[test]
     fn processes_begin_at_different_numbers() {
-        // As likely to be equal as two of 2^63.
+        // They are equal with a probability of 1 in 2^63.
         assert_ne!(beginning(), beginning());
     }
 

@@ -1,9 +1,9 @@
-//! The one switch between the atomics of `core`, of `portable-atomic` and of loom, and what they do
-//! not share.
+//! The only switch between the atomics of `core`, of `portable-atomic` and of loom.
 //!
-//! Nobody else names any of the three. Those of `portable-atomic` are made like those of `core`.
-//! Loom's are registered with the model when they are made: they have no `const fn new` and zeroed
-//! memory is not one of them. Both differences end here.
+//! No other file names any of the three. Atomics of `portable-atomic` are created like those of
+//! `core`. Atomics of loom are registered with the model when they are created. So their `new` is
+//! not a `const fn`, and zeroed memory is not a valid atomic. This file hides the first difference.
+//! Code that relies on zeroed memory has a second branch for loom.
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -13,8 +13,8 @@ pub(crate) use core::sync::atomic::AtomicU64;
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
-// Only where the target has them: made from smaller ones they would lock, and an interrupt would
-// wait for ever.
+// Only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them with a lock,
+// and an interrupt handler could wait for that lock forever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
@@ -22,7 +22,7 @@ pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
 use core::ops::{Deref, DerefMut};
 
-/// Declares a `const fn`; a plain `fn` under loom.
+/// Declares a `const fn`, or a plain `fn` under loom.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         $(#[$meta])*
@@ -35,8 +35,8 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Declares a `static` that every arena of the process shares; under loom, every arena of one
-/// execution of a model.
+/// Declares a `static` that all arenas of the process share. Under loom, all arenas of one execution
+/// of a model share it.
 #[cfg(target_has_atomic = "64")]
 macro_rules! process_wide {
     ($(#[$meta:meta])* static $name:ident: $atomic:ty = $new:expr;) => {
@@ -53,7 +53,7 @@ macro_rules! process_wide {
 #[cfg(target_has_atomic = "64")]
 pub(crate) use process_wide;
 
-/// Plain reads and writes for whoever has the atomic to himself.
+/// Plain reads and writes under exclusive access to the atomic.
 pub(crate) trait AtomicMut {
     type Value;
     fn read_mut(&mut self) -> Self::Value;
@@ -89,7 +89,7 @@ exclusive!(AtomicU8 => u8, AtomicUsize => usize);
 #[cfg(target_has_atomic = "64")]
 exclusive!(AtomicU64 => u64);
 
-/// Loom's lacks `with_mut`.
+/// The `AtomicBool` of loom has no `with_mut`.
 #[cfg(all(test, loom))]
 impl AtomicMut for AtomicBool {
     type Value = bool;
@@ -101,8 +101,8 @@ impl AtomicMut for AtomicBool {
     }
 }
 
-/// What loom sees of a slot: whoever writes or reads the slot's value says so here. Nothing without
-/// loom, which sees only accesses that go through its own cells.
+/// Represents the value of a slot in loom, which only sees accesses to its own cells. Code that
+/// accesses the value of a slot reports the access here. Empty without loom.
 #[derive(Debug)]
 pub(crate) struct AccessTracker {
     #[cfg(all(test, loom))]
@@ -132,12 +132,12 @@ impl AccessTracker {
     }
 }
 
-/// Keeps a value on cache lines of its own, so that writing it does not slow down who reads its
-/// neighbours.
+/// Keeps a value on cache lines of its own, so that a thread that writes it does not slow down
+/// threads that read its neighbours.
 ///
-/// 128 bytes on x86-64, AArch64 and POWER, where the prefetcher fetches lines in pairs or lines are
-/// that long; 32 on small ARM and MIPS cores; 64 elsewhere (the table is that of `crossbeam-utils`,
-/// shortened).
+/// The alignment is 128 bytes on x86-64, AArch64 and POWER, where lines are that long or the
+/// prefetcher fetches them in pairs. It is 32 bytes on small ARM and MIPS cores, and 64 bytes
+/// elsewhere. (This is a shorter form of the table in `crossbeam-utils`.)
 #[derive(Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "powerpc64"), repr(align(128)))]
 #[cfg_attr(any(target_arch = "arm", target_arch = "mips"), repr(align(32)))]
