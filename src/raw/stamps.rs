@@ -1,20 +1,21 @@
-//! What is said of a slot: epoch and kind in one byte beside the values.
+//! Stamps: the state of each slot, in one byte stored beside the values.
 //!
-//! Below the cursor "owned" is the default and needs no word. A stamp marks what is not: a
-//! published slot, a vacant one, and the two ends of a run that is open in a handle. Zero was never
-//! said by anybody, so zeroed memory is an arena in which nothing was said; a stamp of an earlier
-//! epoch says nothing either.
+//! Below the cursor, "owned" is the default and needs no stamp. A stamp marks a slot that is
+//! published, a slot that is vacant, or one of the two ends of a run that is open in a handle. Zero
+//! is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier epoch
+//! is stale and means nothing.
 //!
 //! # Orderings
 //!
-//! - `E1 publish -> get`: [`Stamps::publish`] (Release) after the value is written;
-//!   [`Stamps::is_published`] (Acquire) before it is read.
-//! - `E2 give back -> hand out`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release)
-//!   after its owner's last access; [`Stamps::claim_vacant`] (Acquire) before its next owner's
-//!   first. (The other half of E2 is in `cursor.rs`.)
+//! - `E1 publish → get`: [`Stamps::publish`] (Release) after the value is written, and
+//!   [`Stamps::is_published`] (Acquire) before the value is read.
+//! - `E2 return → reuse`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after the
+//!   old owner's last access, and [`Stamps::claim_vacant`] (Acquire) before the new owner's first
+//!   access. (`cursor.rs` and `shards.rs` contain the other parts of E2.)
 //!
-//! All else is Relaxed: what it says is for who has `&mut` of the arena, and was synchronised by
-//! getting it. To others a mark only means "neither published nor vacant".
+//! All other operations are Relaxed. The run marks are read under exclusive access, which is
+//! ordered after every write of them. To other threads such a mark only means "neither published
+//! nor vacant".
 
 #![forbid(unsafe_code)]
 
@@ -24,26 +25,27 @@ use super::clock::Clock;
 use super::epoch::{Epoch, Mark};
 use super::sync::{AccessTracker, AtomicBool, AtomicMut, AtomicU8, Ordering, const_fn};
 
-/// The stamp of one slot: a byte. (And, for loom, the trace of the slot.)
+/// The stamp of one slot, which is one byte. For loom, it also contains the slot's tracker.
 #[cfg_attr(not(all(test, loom)), repr(transparent))]
 #[derive(Debug)]
 pub(crate) struct Stamp(AtomicU8, AccessTracker);
 
 impl Stamp {
     const_fn! {
-        /// Says nothing. All bits zero, so zeroed memory is as good (but not for loom).
+        /// Creates a stamp without a mark. All its bits are zero, so zeroed memory will do as well,
+        /// except under loom.
         pub(crate) fn new() -> Self {
             Stamp(AtomicU8::new(0), AccessTracker::new())
         }
     }
 }
 
-/// The stamps of an arena, shared.
+/// The stamps of a shared arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamps<'a> {
     stamps: &'a [Stamp],
-    /// That of the clock, which cannot change while this lives. A copy, so that a loop need not
-    /// load it again and again.
+    /// The epoch of the clock, which cannot change while the arena is shared. A copy, so that loops
+    /// need not load it each time.
     epoch: Epoch,
     stamped: &'a AtomicBool,
 }
@@ -54,13 +56,13 @@ impl<'a> Stamps<'a> {
         Stamps { stamps, epoch: clock.epoch, stamped: &clock.stamped }
     }
 
-    /// The first argument of [`new`](Self::new).
+    /// Returns the first argument of [`new`](Self::new).
     #[inline]
     pub(crate) fn as_slice(self) -> &'a [Stamp] {
         self.stamps
     }
 
-    /// Those of the first slots alone.
+    /// Returns the stamps of the slots below `bound`.
     #[inline]
     pub(crate) fn up_to(self, bound: usize) -> Self {
         Stamps { stamps: &self.stamps[..bound], ..self }
@@ -71,16 +73,18 @@ impl<'a> Stamps<'a> {
         self.stamps.len()
     }
 
-    /// Whether the value of this slot may be read. `false` beyond the end.
+    /// Returns whether the value of this slot may be read. Returns `false` beyond the end.
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
-        // `Published` and `PublishedBeforeRun` are neighbours.
+        // `Published` and `PublishedBeforeRun` are the two lowest marks, so one comparison tests for
+        // both.
         let (published, marks) = (self.epoch.stamp(Mark::Published), Mark::Vacant as u8);
-        // Acquire: E1, pairs with the Release in `publish`: whoever sees the stamp sees the value.
+        // Acquire: E1, pairs with the Release in `publish`: a thread that sees the stamp sees the
+        // value.
         self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < marks)
     }
 
-    /// Tells the models of an access to the slot itself. Nothing without loom.
+    /// Reports an access to the value of the slot to loom. Does nothing without loom.
     #[inline(always)]
     pub(crate) fn track(self, index: usize, access: impl Fn(&AccessTracker)) {
         if cfg!(all(test, loom)) {
@@ -88,39 +92,39 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Lets every thread read the value of this slot, which the caller owns and has written. The
-    /// caller has opened a run in this epoch, or called [`note_stamped`](Self::note_stamped).
-    /// `mark` is `Published` or `PublishedBeforeRun`.
+    /// Publishes the value of this slot, which the caller owns and has written. `mark` is
+    /// `Published` or `PublishedBeforeRun`. The caller has opened a run in this epoch, or has called
+    /// [`note_stamped`](Self::note_stamped).
     #[inline]
     pub(crate) fn publish(self, index: usize, mark: Mark) {
         debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
-        // Release: E1, pairs with the Acquire in `is_published`: the value was written before.
+        // Release: E1, pairs with the Acquire in `is_published`: writing the value happens before
+        // reading it.
         self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
-    /// Gives up a slot below the cursor, which the caller owned.
+    /// Marks a slot below the cursor vacant. The caller owns it, and no longer does afterwards.
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note_stamped();
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Release: E2, pairs with the Acquire in `claim_vacant`: our accesses to the slot, and the
-        // erasing of our stamps, come before those of the next owner.
+        // Release: E2, pairs with the Acquire in `claim_vacant`: the caller's accesses to the slot
+        // and to its stamp happen before those of the next owner.
         self.set(index, vacant, Ordering::Release);
     }
 
-    /// Takes the slot if it is vacant; then it is the caller's.
+    /// Claims the slot if it is vacant. Returns whether the caller owns it now.
     #[inline]
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Relaxed: a glance that spares the exchange where it must fail; nothing is read on its
-        // strength.
+        // Relaxed: a guess that the exchange confirms. It saves the exchange if that would fail.
         stamp.load(Ordering::Relaxed) == vacant
-            // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: the slot is
-            // somebody else's.
+            // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: another
+            // thread has claimed the slot.
             && stamp.compare_exchange(vacant, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Whether the slot was seen vacant. Another thread may claim it at any time.
+    /// Returns whether the slot is vacant. Another thread may claim it at any time.
     #[inline]
     pub(crate) fn is_vacant(self, index: usize) -> bool {
         // Relaxed: a guess, which `claim_vacant` confirms.
@@ -132,7 +136,7 @@ impl<'a> Stamps<'a> {
         self.epoch
     }
 
-    /// Marks the ends of a run that its handle may leak. The caller owns the run.
+    /// Writes the run marks of a run whose handle may be leaked. The caller owns the run.
     #[inline]
     pub(crate) fn open(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
@@ -143,7 +147,7 @@ impl<'a> Stamps<'a> {
         self.mark(run.end - 1, Mark::RunEnd);
     }
 
-    /// Erases the marks at the ends of an open run.
+    /// Clears the run marks of an open run.
     #[inline]
     pub(crate) fn close(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
@@ -151,33 +155,32 @@ impl<'a> Stamps<'a> {
         self.clear(run.end - 1);
     }
 
-    /// Whether the slot was vacant in that epoch, which is this one or the one before it. For who
-    /// has `&mut` of the arena, and parts it among workers of his.
+    /// Returns whether the slot was vacant in `epoch`, which is the current epoch or the previous
+    /// one. For workers that share the stamps while one caller has exclusive access to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
-        // Relaxed: nobody writes a stamp meanwhile, and what was written before came with the
-        // `&mut`.
+        // Relaxed: no thread writes a stamp meanwhile, and earlier writes happen before the
+        // exclusive access.
         epoch.mark_of(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Mark::Vacant)
     }
 
-    /// Takes back what was said of a slot that the caller owns.
+    /// Clears the stamp of a slot that the caller owns.
     #[inline]
     pub(crate) fn clear(self, index: usize) {
-        // Relaxed: read by who has `&mut` of the arena, and ordered before the next owner's stamps
-        // by E2.
+        // Relaxed: read under exclusive access. E2 orders it before the stamps of the next owner.
         self.set(index, 0, Ordering::Relaxed);
     }
 
     #[inline]
     fn mark(self, index: usize, mark: Mark) {
-        // Relaxed: read by who has `&mut` of the arena; to others it only means "not published, not
-        // vacant".
+        // Relaxed: read under exclusive access. To other threads it only means "neither published
+        // nor vacant".
         self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
-    /// An index beyond the end, which no caller has, does nothing: a panic here would make every
-    /// caller in a hot loop keep its state where unwinding finds it.
+    /// Does nothing if the index is beyond the end, which no caller passes. A panic instead would
+    /// force callers in hot loops to keep their state in memory, where unwinding finds it.
     #[inline(always)]
     fn set(self, index: usize, stamp: u8, ordering: Ordering) {
         debug_assert!(index < self.len());
@@ -186,18 +189,18 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Remembers that stamps were written in this epoch.
+    /// Notes that stamps are written in this epoch.
     #[inline]
     pub(crate) fn note_stamped(self) {
-        // Relaxed, both: read by who has `&mut` of the arena. The load keeps the line shared after
-        // the first store.
+        // Relaxed, both: read under exclusive access. The load keeps the cache line shared after the
+        // first store.
         if !self.stamped.load(Ordering::Relaxed) {
             self.stamped.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// The stamps of an arena that nobody else can touch.
+/// The stamps of an arena under exclusive access.
 #[derive(Debug)]
 pub(crate) struct StampsMut<'a> {
     stamps: &'a mut [Stamp],
@@ -220,25 +223,25 @@ impl<'a> StampsMut<'a> {
         self.clock.epoch
     }
 
-    /// The stamps as a shared arena has them.
+    /// Returns the stamps as those of a shared arena.
     #[inline]
     pub(crate) fn as_shared(&self) -> Stamps<'_> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// A bound on the slots that were stamped since the epoch last wrapped, if the cursor stands at
+    /// Returns a bound on the slots that were stamped since the epoch last wrapped. The cursor is at
     /// `bound`.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
 
-    /// What was said of the slot in this epoch.
+    /// Returns the mark of the slot in the current epoch.
     #[inline]
     pub(crate) fn mark_of(&mut self, index: usize) -> Option<Mark> {
         self.mark_in(self.clock.epoch, index)
     }
 
-    /// What was said of the slot in that epoch, which is this one or the one before it.
+    /// Returns the mark of the slot in `epoch`, which is the current epoch or the previous one.
     #[inline]
     pub(crate) fn mark_in(&mut self, epoch: Epoch, index: usize) -> Option<Mark> {
         epoch.mark_of(self.stamps[index].0.read_mut())
@@ -255,24 +258,25 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// The slots are zeroed, and were written to below `written`.
+    /// Remembers in the statistics that the slots below `written` were written to. They are about to
+    /// be zeroed.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }
 
-    /// Ends the epoch, which makes every stamp and every key stale, and returns it. `bound` is an
-    /// index at or above which nothing was said in it.
+    /// Ends the epoch and returns it. Every stamp and every key becomes stale. No slot at or above
+    /// `bound` has a stamp of the ending epoch.
     ///
-    /// Constant, but once in `EPOCHS - 1` calls, when the epoch wraps: then the stamps up to the
-    /// highest that was written since the last time are gone through. What the ending epoch said is
-    /// still there afterwards, for who drops its values.
+    /// O(1), except that once in `EPOCHS - 1` calls the epoch wraps. That call is linear in the
+    /// highest slot that was stamped since the previous wrap. The marks of the ended epoch can still
+    /// be read with [`mark_in`](Self::mark_in), by a caller that drops its values.
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {
             let bound = if stamped { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound };
             for stamp in &mut self.stamps[..bound] {
                 let byte = stamp.0.read_mut();
-                // Untouched pages are read, not written: they stay the operating system's.
+                // Untouched pages are read and not written, so they still use no memory.
                 if byte != 0 {
                     stamp.0.write_mut(Epoch::LAST.mark_of(byte).map_or(0, |mark| Epoch::FIRST.stamp(mark)));
                 }
