@@ -1,4 +1,4 @@
-//! An arena that nobody else can touch, without the question where its bytes come from.
+//! An arena in any kind of memory, under exclusive access.
 
 use core::marker::PhantomData;
 use core::mem::needs_drop;
@@ -10,7 +10,7 @@ use crate::raw::epoch::{Epoch, Mark};
 use crate::raw::settle::MetadataMut;
 use crate::raw::stamps::Stamp;
 
-/// An arena that nobody else can touch.
+/// An arena under exclusive access. Equivalent to `&mut AtomicArena<T, S>` for any `S`.
 #[derive(Debug)]
 pub struct ArenaMut<'a, T> {
     pub(crate) meta: MetadataMut<'a>,
@@ -21,21 +21,21 @@ pub struct ArenaMut<'a, T> {
 impl<'a, T> ArenaMut<'a, T> {
     /// # Safety
     ///
-    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new); and for `'a` the slots are
-    /// accessed through this view alone.
+    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new). In addition, for `'a` the
+    /// slots are accessed only through this `ArenaMut` and what it lends.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
         ArenaMut { meta: header.metadata_mut(stamps), slots, marker: PhantomData }
     }
 
-    /// Where the slot is.
+    /// Returns the address of the slot.
     #[inline]
     pub(crate) fn slot(&self, index: usize) -> *mut T {
         debug_assert!(index <= self.meta.capacity());
         self.slots.as_ptr().wrapping_add(index)
     }
 
-    /// The end of what was handed out.
+    /// Returns the end of the slots that were handed out.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
         self.meta.bound()
@@ -46,35 +46,36 @@ impl<'a, T> ArenaMut<'a, T> {
         self.meta.settle();
     }
 
-    /// Whether the slot holds a value. The arena must be settled.
+    /// Returns whether the slot holds a value. The arena must be settled.
     #[inline]
     pub(crate) fn holds(&mut self, index: usize) -> bool {
         index < self.bound() && self.meta.stamps.mark_of(index) != Some(Mark::Vacant)
     }
 
-    /// The slots that hold a value. Leaked runs are settled first.
+    /// Settles the arena and returns the slots that hold a value.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
         Live { slots: 0..self.bound(), vacant: self.meta.vacant(), epoch: self.meta.stamps.epoch() }
     }
 
-    /// Begins a new epoch, in which the arena is empty, and returns the old one. What the slots
-    /// hold is forgotten, not dropped.
+    /// Ends the epoch and returns it. The arena is empty in the new one. The values are forgotten,
+    /// not dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
         self.meta.restart()
     }
 
-    /// Begins a new epoch, in which the arena is empty, and returns the slots that held a value in
-    /// the old one, which are the caller's to drop or to move out before anything is stored.
+    /// Ends the epoch and returns the slots that held a value in it. The arena is empty in the new
+    /// one. The caller owns these values, and may drop them or move them out until a new value is
+    /// stored.
     pub(crate) fn take(&mut self) -> Live {
         let live = self.live();
         Live { epoch: self.restart(), ..live }
     }
 
-    /// Fills every free slot with what `f` makes of its index. The arena must be settled.
+    /// Fills every free slot with the result of `f` for its index. The arena must be settled.
     #[inline]
     pub(crate) fn fill(&mut self, mut f: impl FnMut(usize) -> T) {
-        /// Keeps the cursor in a register while the loop runs, and stores it even when `f` panics.
+        /// Keeps the cursor in a register while the loop runs, and stores it even if `f` panics.
         struct Filled<'f, 'a> {
             next: usize,
             meta: &'f mut MetadataMut<'a>,
@@ -92,8 +93,8 @@ impl<'a, T> ArenaMut<'a, T> {
             for index in 0..next {
                 if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
-                    // SAFETY: the slot is vacant, so it holds no value, and it is ours as the arena
-                    // is.
+                    // SAFETY: the slot is vacant, so it holds no value. The access to the arena is
+                    // exclusive.
                     unsafe { self.slot(index).write(value) };
                     self.meta.occupy(index..index + 1);
                 }
@@ -103,17 +104,17 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: above the cursor and below the end: the slot holds no value, and is ours as
-            // the arena is.
+            // SAFETY: the slot is below the end, and at the cursor, so it holds no value. The access
+            // to the arena is exclusive.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
     }
 
-    /// Moves the values down over the vacant slots, and begins a new epoch, in which all of them
+    /// Moves the values down over the vacant slots, and ends the epoch. In the new one all values
     /// are owned.
     ///
-    /// RunState no foreign code: values are moved, not dropped.
+    /// Calls no user code, because values are moved and not dropped.
     pub(crate) fn compact(&mut self) {
         self.settle();
         let end = self.bound();
@@ -124,10 +125,11 @@ impl<'a, T> ArenaMut<'a, T> {
             while next < end {
                 let run = next..self.next_vacant(next, end);
                 if filled != run.start {
-                    // SAFETY: the slots of the run hold values, and `run.len()` slots from `filled`
-                    // on do not, or are of the run itself: all below them were moved further down,
-                    // or are vacant. All are ours as the arena is, and the values that stay behind
-                    // above `filled` are not looked at again: the new epoch begins below them.
+                    // SAFETY: the slots of the run hold values. The `run.len()` slots from `filled`
+                    // on hold none, or belong to the run: every value between `filled` and the run
+                    // was moved down, and the other slots there are vacant. The access to the arena
+                    // is exclusive. The copies that stay behind are at or above the cursor of the
+                    // new epoch, where no slot counts as holding a value.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();
@@ -138,25 +140,26 @@ impl<'a, T> ArenaMut<'a, T> {
         self.meta.move_cursor(filled);
     }
 
-    /// The first vacant slot at or above `index`, or `end`.
+    /// Returns the first vacant slot at or above `index`, or `end` if there is none below `end`.
     fn next_vacant(&mut self, index: usize, end: usize) -> usize {
         (index..end).find(|&index| self.meta.stamps.mark_of(index) == Some(Mark::Vacant)).unwrap_or(end)
     }
 
-    /// The slots below the cursor.
+    /// Returns the slots below the cursor as a slice.
     ///
     /// # Safety
     ///
     /// Each of them holds a value.
     #[inline]
     pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
-        // SAFETY: the slots hold values (the caller), are contiguous, are in one allocation of at
-        // most `isize::MAX` bytes, and nobody else can touch them for `'a` (`ArenaMut::new`).
+        // SAFETY: the slots hold values (the caller). They are contiguous and in one allocation, so
+        // they take at most `isize::MAX` bytes. For `'a` they are accessed only through this
+        // `ArenaMut` (`ArenaMut::new`), which this method consumes.
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
-    /// Zeroes every byte of a slot that was written since the last time, with writes that no
-    /// compiler may leave out.
+    /// Zeroes every byte of the slots that was written since the last call. The writes are volatile,
+    /// so that the compiler keeps them. The arena must be empty.
     pub(crate) fn zero(&mut self) {
         let written = self.meta.take_written();
         self.meta.stamps.remember_written(written);
@@ -166,23 +169,24 @@ impl<'a, T> ArenaMut<'a, T> {
         let words = (bytes - head) / size_of::<usize>();
         let tail = head + words * size_of::<usize>();
         for byte in (0..head).chain(tail..bytes) {
-            // SAFETY: within the slots that were written, which are nobody's now: the arena is
-            // empty and ours alone.
+            // SAFETY: within the slots. The arena is empty, so no slot holds a value. The access to
+            // the arena is exclusive.
             unsafe { slots.add(byte).write_volatile(0) };
         }
         for word in 0..words {
-            // SAFETY: as above; aligned, since `head` is the offset to the first aligned address.
+            // SAFETY: as above. The address is aligned, because `head` is the offset of the first
+            // aligned one.
             unsafe { slots.add(head).cast::<usize>().add(word).write_volatile(0) };
         }
     }
 }
 
-/// The slots of an epoch that hold a value, and that were not yet gone through. Their stamps say
-/// which do; the count of the vacant ones only tells how many values are left.
+/// The slots of an epoch that hold a value, without those that the iteration has passed. The stamps
+/// tell which slots these are. The count of vacant slots only gives their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     slots: Range<usize>,
-    /// How many of them are vacant.
+    /// The number of vacant slots among them.
     vacant: usize,
     epoch: Epoch,
 }
@@ -215,27 +219,27 @@ impl Live {
         !vacant
     }
 
-    /// The slots, of which those that were not vacant in that epoch hold a value.
+    /// Returns the slots and the epoch. Those that were not vacant in that epoch hold a value.
     #[cfg(feature = "rayon")]
     pub(crate) fn into_parts(self) -> (Range<usize>, Epoch) {
         (self.slots, self.epoch)
     }
 
-    /// How many values are left.
+    /// Returns the number of values that are left.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.vacant
     }
 
-    /// Drops the values that are left. If one panics the others are dropped all the same; a second
-    /// panic aborts.
+    /// Drops the values that are left. If dropping a value panics, the other values are still
+    /// dropped. A second panic aborts.
     ///
     /// # Safety
     ///
-    /// The slots are the caller's (see [`ArenaMut::take`]).
+    /// The caller owns the values (see [`ArenaMut::take`]).
     pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ArenaMut<'_, T>) {
-        // SAFETY: each slot that `next` returns holds a value, which is the caller's, and `next`
-        // never returns it again.
+        // SAFETY: each slot that `next` returns holds a value, which the caller owns. `next` never
+        // returns it again.
         unsafe { drop_each(|| self.next(view).map(|index| view.slot(index))) };
     }
 }

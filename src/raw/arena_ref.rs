@@ -1,8 +1,7 @@
-//! A shared arena without the question where its bytes come from. (The exclusive one is in
-//! `view_mut.rs`.)
+//! A shared arena in any kind of memory. (`arena_mut.rs` is its exclusive counterpart.)
 //!
-//! Handles and iterators hold a view, so that they need not name the storage. What turns a number
-//! of a slot into memory is here and in the handles that own a run.
+//! Handles and iterators hold an [`ArenaRef`], so they need not name the storage. Only this file,
+//! `arena_mut.rs`, and the handles that own a run turn the number of a slot into an address.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -21,20 +20,20 @@ use crate::raw::stamps::{Stamp, Stamps, StampsMut};
 use crate::raw::summary::{BLOCK, Summary};
 use crate::raw::sync::{AccessTracker, AtomicUsize, const_fn};
 
-/// What an arena holds beside its stamps and slots.
+/// The state of an arena apart from its stamps and slots.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
     pub(crate) mode: ShardMode,
-    /// The first of `SHARDS` shards, where there are any.
+    /// The first of `SHARDS` shards, if the arena has any.
     shards: Option<NonNull<Shard>>,
-    /// The first word of the summary, where there is one. It has a word for each `BLOCK` slots.
+    /// The first word of the summary, if the arena has one. There is a word for each `BLOCK` slots.
     summary: Option<NonNull<AtomicUsize>>,
     pub(crate) clock: Clock,
 }
 
-// SAFETY: the shards and the summary belong to the header alone, as if they were in it, and consist
-// of atomics.
+// SAFETY: the shards and the summary consist of atomics, and belong to the header alone, as if they
+// were fields.
 unsafe impl Send for Header {}
 // SAFETY: as above.
 unsafe impl Sync for Header {}
@@ -46,12 +45,16 @@ impl Header {
         }
     }
 
+    /// Creates the header of an arena with shards, with a summary, or with both.
+    ///
     /// # Safety
     ///
-    /// `shards`, if any, points to `SHARDS` shards, and `summary`, if any, to
-    /// `capacity.div_ceil(BLOCK)` words for the capacity of the arena. Both are aligned and new
-    /// (each word 0), stay in place, and are accessed through the header alone as long as a
-    /// reference to the arena is made from it.
+    /// - `shards`, if any, points to `SHARDS` shards.
+    /// - `summary`, if any, points to `capacity.div_ceil(BLOCK)` words, where `capacity` is that of
+    ///   the arena.
+    /// - Both are aligned, and all their words are 0.
+    /// - As long as references to the arena are made from the header, both stay in place and are
+    ///   accessed only through the header.
     #[cfg(any(feature = "alloc", not(all(test, loom))))]
     pub(crate) unsafe fn with_tail(shards: Option<NonNull<Shard>>, summary: Option<NonNull<AtomicUsize>>) -> Self {
         let mut header = Header { shards, summary, ..Self::new() };
@@ -61,18 +64,18 @@ impl Header {
 
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
-        // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us
-        // exists.
+        // SAFETY: there are `SHARDS` shards (`with_tail`), and no `&mut` of the header exists while
+        // it is borrowed.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
-    /// What the algorithm knows of the arena. `slot_size` is in bytes.
+    /// Returns what the algorithm knows about the arena. `slot_size` is in bytes.
     #[inline]
     fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
         let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
         let summary = self.summary.map_or(&[][..], |words| {
-            // SAFETY: there are as many (`with_tail`), and while we are borrowed no `&mut` of us
-            // exists.
+            // SAFETY: there are that many words (`with_tail`), and no `&mut` of the header exists
+            // while it is borrowed.
             unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
         });
         Metadata {
@@ -82,16 +85,16 @@ impl Header {
         }
     }
 
-    /// The same under exclusive access.
+    /// Returns what the algorithm knows about the arena, under exclusive access.
     #[inline]
     pub(crate) fn metadata_mut<'a>(&'a mut self, stamps: &'a mut [Stamp]) -> MetadataMut<'a> {
         let shards = match self.shards {
-            // SAFETY: as in `shard_slice`, and we are borrowed exclusively.
+            // SAFETY: as in `shard_slice`, and the header is borrowed exclusively.
             Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
         let summary = match self.summary {
-            // SAFETY: as in `metadata`, and we are borrowed exclusively.
+            // SAFETY: as in `metadata`, and the header is borrowed exclusively.
             Some(words) => unsafe { core::slice::from_raw_parts_mut(words.as_ptr(), stamps.len().div_ceil(BLOCK)) },
             None => &mut [],
         };
@@ -99,19 +102,19 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// What is remembered when the memory of the arena becomes new.
+    /// Returns the statistics, which outlive this header if the memory of the arena is replaced.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
     }
 }
 
-/// A shared arena. As good as `&AtomicArena<T, S>`, for any `S`.
+/// A shared arena. Equivalent to `&AtomicArena<T, S>` for any `S`.
 #[derive(Debug)]
 pub struct ArenaRef<'a, T> {
     header: &'a Header,
     stamps: Stamps<'a>,
-    /// The first of as many slots as there are stamps. They stay where they are for `'a`.
+    /// The first slot. There are as many slots as stamps, and they do not move for `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
 }
@@ -129,18 +132,21 @@ impl<'a, T> ArenaRef<'a, T> {
     /// # Safety
     ///
     /// For `'a`:
-    /// - `slots` points to `stamps.len()` slots for `T`, valid for reads and writes, that do not
-    ///   move, and that are accessed only through views of these same `header`, `stamps` and
-    ///   `slots`;
-    /// - a slot below the cursor holds a `T` as the invariants of the stamps say.
+    ///
+    /// - `slots` points to `stamps.len()` slots for `T` in one allocation. They are valid for reads
+    ///   and writes and do not move.
+    /// - The slots are accessed only through an `ArenaRef` or `ArenaMut` of the same `header`,
+    ///   `stamps` and `slots`, and through what these lend.
+    /// - Each published slot holds a `T`. Under exclusive access, so does each slot below the cursor
+    ///   that is neither vacant nor in an open run.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
         ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
-    /// What [`new`](Self::new) was given. For a function that is not inlined: each part travels in
-    /// a register, where the view itself would travel as a pointer, and tie whoever holds it to
-    /// memory.
+    /// Returns the arguments of [`new`](Self::new). For calls of functions that are not inlined: the
+    /// parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces the
+    /// caller to keep it in memory.
     #[inline]
     pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
         (self.header, self.stamps.as_slice(), self.slots)
@@ -166,30 +172,30 @@ impl<'a, T> ArenaRef<'a, T> {
         self.header.history()
     }
 
-    /// What the algorithm knows of the arena.
+    /// Returns what the algorithm knows about the arena.
     #[inline]
     pub(crate) fn metadata(self) -> Metadata<'a> {
         self.header.metadata(self.stamps.as_slice(), size_of::<T>())
     }
 
-    /// Counts a handle that will have an open run, and may be leaked.
+    /// Counts a handle that will have an open run and may be leaked.
     #[inline]
     pub(crate) fn handle_opened(self) {
         self.cursor().handles().opened(self.header.shard_slice());
     }
 
-    /// Uncounts a handle, which has no open run any more.
+    /// Uncounts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn handle_closed(self) {
         self.cursor().handles().closed(self.header.shard_slice());
     }
 
-    /// The number of handles that are open or were leaked.
+    /// Returns the number of handles that are open or were leaked.
     pub(crate) fn open_handles(self) -> usize {
         self.cursor().handles().sum(self.header.shard_slice())
     }
 
-    /// A view of the first slots alone, to read from.
+    /// Returns the arena without the slots at or above `bound`, for reading only.
     #[inline]
     pub(crate) fn up_to(self, bound: usize) -> Self {
         ArenaRef { stamps: self.stamps.up_to(bound), ..self }
@@ -220,18 +226,18 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().bound(&self.metadata())
     }
 
-    /// Where the slot is. Making the pointer is harmless; who uses it must own the slot, or have
-    /// seen it published.
+    /// Returns the address of the slot. Code that dereferences it must own the slot or have seen it
+    /// published.
     #[inline]
     pub(crate) fn slot(self, index: usize) -> *mut T {
         debug_assert!(index <= self.capacity());
         self.slots.as_ptr().wrapping_add(index)
     }
 
-    /// Takes a slot to fill it.
+    /// Takes one slot, which the caller is to fill.
     #[inline]
     pub(crate) fn take_one(self) -> Option<SlotGuard<'a, T>> {
-        /// Not inlined, and given only what it needs. So the caller keeps little in registers.
+        /// Not inlined, and passed only what it needs, so that the fast path needs few registers.
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
@@ -253,7 +259,7 @@ impl<'a, T> ArenaRef<'a, T> {
         Some(SlotGuard { view: self, index })
     }
 
-    /// Takes a run of `len` slots. The error is how many were left at the cursor.
+    /// Takes a run of `len` slots. The error is the number of slots that were left at the cursor.
     #[inline]
     pub(crate) fn take_run(self, len: usize) -> Result<Range<usize>, usize> {
         /// Not inlined, as in `take_one`.
@@ -281,16 +287,16 @@ impl<'a, T> ArenaRef<'a, T> {
         }
     }
 
-    /// Takes a run of `len` slots, or of fewer if no place has that many side by side. The run is
-    /// empty if no slot is free.
+    /// Takes a run of `len` slots, or of fewer if no place has that many side by side (see
+    /// [`Cursor::take_up_to`]). The run is empty if no slot is free.
     #[inline]
     pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
         let taken = if len == 0 { None } else { self.cursor().take_up_to(&self.metadata(), len) };
         taken.unwrap_or(self.capacity()..self.capacity())
     }
 
-    /// Takes a run for a handle: from the cursor (see [`Cursor::advance`]), or else one slot from
-    /// anywhere.
+    /// Takes a run for a handle from the cursor (see [`Cursor::advance`]), or otherwise one slot
+    /// from any place.
     #[inline]
     pub(crate) fn take_for_handle(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
         let meta = self.metadata();
@@ -299,8 +305,8 @@ impl<'a, T> ArenaRef<'a, T> {
             .map_or_else(|refused| self.cursor().take_one_after(&meta, &refused).map(|index| index..index + 1), Some)
     }
 
-    /// Returns a run that the caller owns, without stamps. Its slots below `written` may have been
-    /// written to.
+    /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Those below
+    /// `written` may have been written to.
     #[inline]
     pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
@@ -326,35 +332,39 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().activate_shards(&self.metadata().shards);
     }
 
-    /// Stores a value in a slot, and lends it out.
+    /// Stores a value in a slot and returns a mutable reference to it.
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value, and passes on the only way to it, for `'a`.
+    /// The caller owns the slot, which holds no value. From now on the slot is reached only through
+    /// the returned reference, for `'a`.
     #[inline]
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
-        // SAFETY: ours alone (the caller). It is not handed out again before the epoch ends, which
-        // takes `&mut` of the arena and so outlasts `'a`.
+        // SAFETY: the caller owns the slot, and reaches it only through this reference. The slot is
+        // not handed out again before the epoch ends. Ending it requires `&mut` of the arena, which
+        // cannot exist during `'a`.
         unsafe { &mut *self.write(index, value) }
     }
 
-    /// Stores a value in a slot, and lets everybody read it. `mark` is one of those that say so.
+    /// Stores a value in a slot and publishes it. `mark` is `Published` or `PublishedBeforeRun`.
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or notes
-    /// that it stamps.
+    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or has
+    /// called [`Stamps::note_stamped`].
     #[inline]
     pub(crate) unsafe fn publish(self, index: usize, value: T, mark: Mark) -> &'a T {
-        // SAFETY: the caller's.
+        // SAFETY: the caller owns the slot, which holds no value.
         let slot = unsafe { self.write(index, value) };
         self.stamps().publish(index, mark);
-        // SAFETY: nobody writes to a published value before the epoch ends, which takes `&mut` of
-        // the arena and so outlasts `'a`. No `&mut` was made of it on the way: the next reader's
-        // reference would end one.
+        // SAFETY: the slot holds a value. No thread writes to a published value before the epoch
+        // ends. Ending it requires `&mut` of the arena, which cannot exist during `'a`. The pointer
+        // comes from no `&mut T`, which the reference of another reader would invalidate.
         unsafe { &*slot }
     }
 
+    /// Stores a value in a slot and returns its address.
+    ///
     /// # Safety
     ///
     /// The caller owns the slot, which holds no value.
@@ -362,49 +372,59 @@ impl<'a, T> ArenaRef<'a, T> {
     unsafe fn write(self, index: usize, value: T) -> *mut T {
         self.stamps().track(index, AccessTracker::write);
         let slot = self.slot(index);
-        // SAFETY: within the slots, and the caller's alone.
+        // SAFETY: the caller owns the slot, so it is below the capacity, and no other thread
+        // accesses it.
         unsafe { slot.write(value) };
         slot
     }
 
-    /// The published value of the slot.
+    /// Returns the published value of the slot, if there is one.
     #[inline]
     pub(crate) fn get(self, index: usize) -> Option<&'a T> {
         if !self.stamps().is_published(index) {
             return None;
         }
         self.stamps().track(index, AccessTracker::read);
-        // SAFETY: a stamp was found, so `index` is below the capacity. The slot is published, so a
-        // value was written before (E1), and nobody writes to it, moves it or drops it before the
-        // epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
+        // SAFETY: the slot has a stamp, so `index` is below the capacity. It is published, so
+        // writing its value happened before (E1). No thread writes to the value, moves it or drops
+        // it before the epoch ends. Ending it requires `&mut` of the arena, which cannot exist
+        // during `'a`.
         Some(unsafe { self.slots.add(index).as_ref() })
     }
 
+    /// Returns the values of a run as a slice.
+    ///
     /// # Safety
     ///
-    /// Every slot of `run` is published, or the caller owns it and it holds a value that nobody
-    /// else refers to mutably for `'a`.
+    /// Every slot of `run` is published, or the caller owns it and it holds a value to which there
+    /// is no mutable reference for `'a`.
     #[inline]
     pub(crate) unsafe fn slice(self, run: Range<usize>) -> &'a [T] {
-        // SAFETY: the slots hold values (the caller), are contiguous, and are in one allocation of
-        // at most `isize::MAX` bytes (`ArenaRef::new`); they are not mutated for `'a` (the caller).
+        // SAFETY: the slots hold values, which are not mutated for `'a` (the caller). They are
+        // contiguous and in one allocation (`ArenaRef::new`), so they take at most `isize::MAX`
+        // bytes.
         unsafe { core::slice::from_raw_parts(self.slot(run.start), run.len()) }
     }
 
+    /// Returns the values of a run as a mutable slice.
+    ///
     /// # Safety
     ///
-    /// The caller owns every slot of `run`, each holds a value, and the caller passes on the only
-    /// way to them, for `'a`.
+    /// The caller owns every slot of `run`, and each holds a value. From now on the slots are
+    /// reached only through the returned slice, for `'a`.
     #[inline]
     pub(crate) unsafe fn slice_mut(self, run: Range<usize>) -> &'a mut [T] {
-        // SAFETY: as in `slice`, and nobody else refers to the values for `'a` (the caller).
+        // SAFETY: as in `slice`. For `'a` the values are reached only through this slice (the
+        // caller).
         unsafe { core::slice::from_raw_parts_mut(self.slot(run.start), run.len()) }
     }
 }
 
-/// A slot that was taken and not yet filled. Dropped, it goes back, which answers a panic in the
-/// code that was to make the value. Needs no mark: it never leaves the call that took it, so while
-/// it lives nobody has `&mut`.
+/// A slot that was taken and is not filled yet.
+///
+/// If the code that makes the value panics, dropping the guard returns the slot. The slot needs no
+/// run mark: the guard never leaves the call that took the slot, and during that call no thread has
+/// exclusive access.
 pub(crate) struct SlotGuard<'a, T> {
     view: ArenaRef<'a, T>,
     index: usize,
@@ -423,23 +443,23 @@ impl<'a, T> SlotGuard<'a, T> {
         index..index + 1
     }
 
-    /// Stores the value, which then belongs to the caller.
+    /// Stores the value and returns a mutable reference to it.
     #[inline]
     pub(crate) fn fill(self, value: T) -> &'a mut T {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
-        // SAFETY: the slot was taken, so it is ours alone and holds no value; we pass on the only
-        // way to it.
+        // SAFETY: the guard owns the slot, which holds no value. The guard is gone, so only the
+        // returned reference reaches the slot.
         unsafe { view.fill(index, value) }
     }
 
-    /// Stores the value, and lets everybody read it.
+    /// Stores the value, publishes it, and returns its index and a reference to it.
     #[inline]
     pub(crate) fn publish(self, value: T) -> (usize, &'a T) {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
         view.stamps().note_stamped();
-        // SAFETY: the slot was taken, so it is ours alone and holds no value.
+        // SAFETY: the guard owns the slot, which holds no value. `note_stamped` was called.
         (index, unsafe { view.publish(index, value, Mark::Published) })
     }
 }
@@ -448,7 +468,7 @@ impl<T> Drop for SlotGuard<'_, T> {
     #[cold]
     fn drop(&mut self) {
         let run = self.index..self.index + 1;
-        // The value may have been under construction in place.
+        // The value may have been written in part, because the compiler may construct it in place.
         self.view.give_back(run.clone(), run.end);
     }
 }
