@@ -104,8 +104,8 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: the slot is below the end, and at the cursor, so it holds no value. The access
-            // to the arena is exclusive.
+            // SAFETY: the slot is below the end, and at the cursor, so it holds no value. The
+            // access to the arena is exclusive.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
@@ -158,8 +158,8 @@ impl<'a, T> ArenaMut<'a, T> {
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
-    /// Zeroes every byte of the slots that was written since the last call. The writes are volatile,
-    /// so that the compiler keeps them. The arena must be empty.
+    /// Zeroes every byte of the slots that was written since the last call. The writes are
+    /// volatile, so that the compiler keeps them. The arena must be empty.
     pub(crate) fn zero(&mut self) {
         let written = self.meta.take_written();
         self.meta.stamps.remember_written(written);

@@ -137,16 +137,16 @@ impl<'a, T> ArenaRef<'a, T> {
     ///   and writes and do not move.
     /// - The slots are accessed only through an `ArenaRef` or `ArenaMut` of the same `header`,
     ///   `stamps` and `slots`, and through what these lend.
-    /// - Each published slot holds a `T`. Under exclusive access, so does each slot below the cursor
-    ///   that is neither vacant nor in an open run.
+    /// - Each published slot holds a `T`. Under exclusive access, so does each slot below the
+    ///   cursor that is neither vacant nor in an open run.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
         ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
-    /// Returns the arguments of [`new`](Self::new). For calls of functions that are not inlined: the
-    /// parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces the
-    /// caller to keep it in memory.
+    /// Returns the arguments of [`new`](Self::new). For calls of functions that are not inlined:
+    /// the parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces
+    /// the caller to keep it in memory.
     #[inline]
     pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
         (self.header, self.stamps.as_slice(), self.slots)

@@ -39,7 +39,7 @@ impl Clock {
                 epoch: Epoch::FIRST,
                 stamped: AtomicBool::new(false),
                 stamped_bound: 0,
-                                generation: Generation::new(),
+                generation: Generation::new(),
                 history: History { epochs: 0, written: 0 },
             }
         }

@@ -81,8 +81,8 @@ fn draw_from(next: &AtomicU64) -> NonZeroU64 {
         let _ = next.compare_exchange(0, beginning(), Ordering::Relaxed, Ordering::Relaxed);
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
-    // At least 2^63 numbers follow any start. At one per nanosecond they last for 292 years. (Then 0
-    // is drawn, or numbers recur.)
+    // At least 2^63 numbers follow any start. At one per nanosecond they last for 292 years. (Then
+    // 0 is drawn, or numbers recur.)
     NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
 }
 

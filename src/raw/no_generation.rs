@@ -1,4 +1,4 @@
-//! Epochs without numbers, where the target has no 64-bit atomics. There are no keys then.
+//! The generation of an epoch on targets without 64-bit atomics, which have no keys.
 
 #![forbid(unsafe_code)]
 

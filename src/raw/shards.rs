@@ -1,59 +1,62 @@
 //! Shards: runs of slots from which any thread can take, for threads that would contend for the
 //! cursor.
 //!
-//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as far as there
-//! are enough shards, and advances the cursor only when its shard cannot serve the request. What no
-//! thread has taken belongs to nobody: a thread that finds the cursor at the end steals from any
+//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as long as there
+//! are enough shards. It advances the cursor only when its shard cannot serve the request. The
+//! slots in a shard have no owner, so a thread that finds the cursor at the end may steal from any
 //! shard.
 //!
 //! # Why every free slot can be found
 //!
 //! A run passes from the cursor into a shard by two exchanges. Between them the refill is
-//! *pending*, and the cursor's own word says so: beside the next slot it names the shard and where
-//! the run starts (its end follows). A thread that reads a pending refill *helps*: it installs the
-//! run in its shard before it goes on. So at every moment each free slot is at or above the cursor,
-//! in a pending refill, in a shard, or vacant, and a request for one slot looks in each of these
-//! places.
+//! *pending*, and the word of the cursor records it: beside the next slot, the word contains the
+//! shard and the start of the run. (The end of the run follows from its start.) A thread that reads
+//! a pending refill *helps*: it installs the run in its shard before it continues. So at every
+//! moment each free slot is at or above the cursor, in a pending refill, in a shard, or vacant. A
+//! request for one slot looks in each of these places.
 //!
 //! # Why no run is lost or installed twice
 //!
-//! While shards are active, which a bit of the cursor's word says, **the cursor is never
-//! retracted**. What is returned extends a shard or becomes vacant. Hence no word below the end,
-//! and no word with a pending refill, occurs twice. A delayed exchange that expects one of them
-//! fails.
+//! While shards are active, **the cursor is never retracted**. (A bit of the cursor's word tells
+//! that they are active.) Returned slots extend a shard or become vacant. Hence no word below the
+//! end, and no word with a pending refill, occurs twice. A delayed exchange that expects one of
+//! them fails.
 //!
-//! **The end of a shard never decreases.** Taking moves its start up. A returned run moves its
-//! start down, and only if the shard is not used up. Installing moves its end up. Hence the word of
-//! a used-up shard does not recur either, once a run was installed. (The word of a shard with slots
-//! may recur. This is harmless: taking from it is right whenever the word is what the exchange
-//! expects, because the word says all there is to know of the shard.)
+//! **The end of a shard never decreases.** Taking moves the start up. A returned run moves the
+//! start down, but only if the shard is not used up. Installing moves the end up. Hence the word of
+//! a used-up shard does not recur once a run was installed. (The word of a shard with slots may
+//! recur. This is harmless, because the word is the whole state of the shard: taking is correct
+//! whenever the word is what the exchange expects.)
 //!
-//! - A refill is begun only for a shard that was used up, or whose rest ended at the cursor,
-//!   *after* the cursor was read. If a run had been installed since, the cursor would have moved,
-//!   and the exchange that begins the refill would fail. A used-up shard stays used up until the
-//!   refill is installed, because a return does not extend it. A rest that ends at the cursor keeps
-//!   its end.
-//! - A run is installed if the shard is used up and its last run ended below the end of this one,
-//!   or if its rest ends where the run starts. Otherwise another thread has installed it, since
-//!   ends only increase.
-//! - The exchange that clears a pending refill from the cursor names that refill, whose word does
-//!   not recur.
+//! - *Begin.* A thread reads the cursor, and begins a refill only if it *then* finds that its shard
+//!   is used up, or that the rest ends at the cursor. If a run was installed in the meantime, the
+//!   cursor has moved, and the exchange that begins the refill fails. A used-up shard stays used up
+//!   until the refill is installed, because a return does not extend it. A rest that ends at the
+//!   cursor keeps its end.
+//! - *Install.* A run is installed if the rest ends where the run starts, or if the shard is used
+//!   up and its last run ended below the end of this one. In any other case another thread has
+//!   installed the run already, because ends only increase.
+//! - *Clear.* The exchange that clears a pending refill from the cursor expects a word that names
+//!   this refill. Such a word does not recur.
 //!
 //! A thread that begins or helps a refill returns only after the cursor no longer names it. Hence
 //! no refill is pending under exclusive access.
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, through a shard: [`Shard::extend_down`] (Release), or the Release of a
-//!   return to the cursor and the Acquire of the thread that advances it or meets the pending
-//!   refill, followed by E3.
-//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read; [`Shard::take`]
-//!   and [`Shard::retire`] (Acquire) before the new owner's first access. Between them stand only
-//!   read-modify-writes of the shard's word.
-//! - `E4 advance → look`, in `cursor.rs` and `refill.rs`: a thread that finds the cursor at the end
-//!   must find the shards as they were when it got there. A thread that finds a pending refill must
-//!   find the shard as the thread saw it that began the refill. The exchanges that begin a refill
-//!   and that clear it are Release. The load of the cursor before shards are looked at is Acquire.
+//! - `E2 return → reuse`, through a shard. Either [`Shard::extend_down`] (Release) is followed by
+//!   [`Shard::take`] or [`Shard::retire`] (Acquire). Or the slots were returned at the cursor
+//!   (Release), and the thread that begins or helps the refill has read the cursor (Acquire). E3
+//!   continues this edge.
+//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read, and
+//!   [`Shard::take`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
+//!   write in between is a read-modify-write of the shard's word, so the release sequence is not
+//!   broken.
+//! - `E4 advance → look`, in `cursor.rs` and `refill.rs`. A thread that finds the cursor at the end
+//!   must see the shards as they were when the cursor got there. A thread that finds a pending
+//!   refill must see the shard as the thread that began the refill saw it. Therefore the exchanges
+//!   that begin a refill and that clear it are Release, and a thread that looks at shards has read
+//!   the cursor with Acquire.
 
 #![forbid(unsafe_code)]
 
@@ -63,7 +66,7 @@ use super::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, con
 use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id};
 use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
 
-/// The number of shards of an arena that has any: one for each exclusive thread number.
+/// The number of shards of an arena that has shards: one for each exclusive thread number.
 pub(crate) const SHARDS: usize = EXCLUSIVE_IDS;
 
 /// The longest run of a refill, in bytes and in slots.
@@ -76,20 +79,20 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes at most this fraction of what is left at the cursor, and at least one slot. A
-/// larger part in a small arena, where runs would be so short that refills would contend.
+/// A refill takes at most one part in `RUN_FRACTION` of what is left at the cursor, and at least
+/// one slot. In a small arena the part is larger, because refills of very short runs would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 8 };
 
-/// Below this capacity an arena is small.
+/// An arena with less than this capacity is small.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
-/// The smallest capacity with shards and a summary. They take 4 KiB, and the runs of a smaller
-/// arena would be short.
+/// The smallest capacity of an arena with shards and a summary. Shards take 4 KiB, and in a smaller
+/// arena the runs would be short.
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
-/// The word of a shard, from the lowest bit on: how many slots are left; the first of them, or the
-/// end of the last run.
+/// The word of a shard contains, from the lowest bit on, the number of slots that are left, and the
+/// first of them. If none is left, the second part is the end of the last run.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
@@ -98,12 +101,13 @@ const MAX_EXTENDED: usize = MAX_LEN / 2;
 
 const _: () = assert!(SHARDS <= MAX_SHARDS && MAX_RUN + MAX_EXTENDED <= MAX_LEN);
 
-/// Whether the cursor's word has room for a pending refill in an arena of that capacity.
+/// Returns whether the word of the cursor has room for a pending refill in an arena with this
+/// capacity.
 pub(crate) const fn can_have_shards(capacity: usize) -> bool {
     capacity <= MAX_PACKED_CAPACITY
 }
 
-/// The cache line of a shard. All bits zero is a new one.
+/// A shard, on a cache line of its own. A zeroed shard is a valid new one.
 #[derive(Debug)]
 pub(crate) struct Shard(CachePadded<ShardState>);
 
@@ -112,10 +116,10 @@ struct ShardState {
     /// The rest of the last run that was installed.
     rest: AtomicUsize,
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
-    /// that of this shard.
+    /// the index of this shard.
     handles: AtomicUsize,
-    /// Where searches for a vacant slot start. Any slot will do. The last one that was returned is
-    /// a good guess.
+    /// Where searches for a single vacant slot start. Any value is correct. The last slot that was
+    /// returned or found is a good guess.
     search_start: AtomicUsize,
 }
 
@@ -131,11 +135,11 @@ impl Shard {
         }
     }
 
-    /// Takes `n` slots, at least one, and returns the first. Returns `None` if fewer are left.
+    /// Takes `n` slots and returns the first. Returns `None` if fewer are left. `n` is not 0.
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms. If too few are left, E4 says
-        // how recent that is.
+        // Relaxed, and on failure: a guess that the exchange confirms. If too few slots are left,
+        // E4 determines how recent this value is.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
             // The start moves up by `n`, and `n` fewer are left.
@@ -162,14 +166,15 @@ impl Shard {
         rest.start << LEN_BITS | rest.len()
     }
 
-    /// The slots that are left. If none is, an empty range at the end of the last run.
+    /// Returns the slots that are left. If none is left, returns an empty range at the end of the
+    /// last run.
     #[inline]
     pub(crate) fn rest(&self) -> Range<usize> {
         // Relaxed: an estimate, or a guess that an exchange confirms.
         Self::unpack(self.0.rest.load(Ordering::Relaxed))
     }
 
-    /// Takes all slots that are left, if they are still these.
+    /// Takes all slots that are left, if they are still those of `rest`. Returns whether they were.
     pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
         let used_up = rest.end..rest.end;
         // Acquire: E3 and E2, as in `take`. Relaxed on failure: read anew.
@@ -179,8 +184,8 @@ impl Shard {
 
     /// Installs the run of a pending refill of this shard, unless another thread has done so.
     pub(crate) fn install(&self, run: &Range<usize>) {
-        // Relaxed, and on failure: at least as recent as what the thread saw that began the refill.
-        // That thread began it with a Release, which the caller has acquired.
+        // Relaxed, and on failure: at least as recent as what the thread that began the refill saw
+        // (E4). The caller is that thread, or has read the cursor with Acquire.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
@@ -201,16 +206,16 @@ impl Shard {
         }
     }
 
-    /// Puts a run that the caller owns in front of the rest, if it ends where the rest starts and
-    /// the shard is not used up.
+    /// Puts a run that the caller owns in front of the rest, if the run ends where the rest starts
+    /// and the shard is not used up. Returns whether that was done.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
-            // Not a used-up shard: a refill that was begun for it would find it neither used up nor
-            // with its end.
+            // A used-up shard must stay used up: a pending refill for it could not be installed if
+            // it had slots that do not end where the run starts.
             if rest.is_empty() || rest.start != run.end || rest.len() + run.len() > MAX_EXTENDED {
                 return false;
             }
@@ -224,7 +229,7 @@ impl Shard {
         }
     }
 
-    /// Takes all slots that are left. The shard is then like a new one.
+    /// Takes all slots that are left, and makes the shard like a new one.
     pub(crate) fn close_mut(&mut self) -> Range<usize> {
         let rest = Self::unpack(self.0.rest.read_mut());
         self.0.rest.write_mut(0);
@@ -246,22 +251,22 @@ impl Shard {
     }
 }
 
-/// Whether shards serve requests. Lies apart from the cursor, so that a thread with a shard need
-/// not read the cursor.
+/// Whether shards serve requests. On another cache line than the cursor, so that a thread that
+/// takes from its shard need not read the line of the cursor.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
-    /// Set when contention is detected, and cleared under exclusive access. A hint: to take a slot
-    /// from the cursor or from a shard is always right. Where it is not set under exclusive access,
-    /// every shard is used up.
+    /// Set when contention is detected, and cleared under exclusive access. While the arena is
+    /// shared it is only a hint, because a slot may be taken from the cursor or from a shard at any
+    /// time. If it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
-    /// Not 0 if shards were active in this epoch or in the one before. Contention is then detected
-    /// sooner.
+    /// Not 0 if shards were active recently. Contention is then detected sooner. Set to 2 when
+    /// shards are deactivated, and decremented at the end of each epoch.
     recently_active: u8,
-    /// Whether the cursor is at the end and every shard was found used up after that. No refill is
-    /// begun any more, and a used-up shard is not extended. So every shard stays used up until the
-    /// next exclusive access.
+    /// Whether the cursor has reached the end, and every shard was found used up after that. Then
+    /// no refill is begun any more, and a return does not extend a used-up shard. So every shard
+    /// stays used up until the next exclusive access.
     drained: AtomicBool,
-    /// Whether every request is served by the cursor, although the arena may have shards.
+    /// Whether shards are never activated, although the arena may have some. See `in_order`.
     disabled: bool,
 }
 
@@ -283,6 +288,7 @@ impl ShardMode {
         self.active.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether shards were active recently, before the last exclusive access.
     pub(crate) fn was_active(&self) -> bool {
         self.recently_active != 0
     }
@@ -291,14 +297,14 @@ impl ShardMode {
         self.disabled
     }
 
-    /// From now on every request is served by the cursor.
+    /// Makes the cursor serve every request from now on.
     pub(crate) fn disable(&mut self) {
         self.active.write_mut(false);
         self.disabled = true;
     }
 
-    /// Forgets that there was contention, and returns whether there was. Where shards are forced
-    /// they stay active.
+    /// Deactivates shards until contention is detected again. Returns whether they were active.
+    /// Where shards are forced, they stay active.
     pub(crate) fn deactivate(&mut self, has_shards: bool) -> bool {
         let was = self.active.read_mut();
         if was {
@@ -309,58 +315,58 @@ impl ShardMode {
         was
     }
 
-    /// Does the same at the end of an epoch.
+    /// Deactivates shards at the end of an epoch. Returns whether they were active.
     pub(crate) fn end_epoch(&mut self, has_shards: bool) -> bool {
         self.recently_active = self.recently_active.saturating_sub(1);
         self.deactivate(has_shards)
     }
 }
 
-/// The shard of this thread, if there are shards.
+/// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
     shards.get(own_index())
 }
 
-/// Takes `n` slots from the shard of this thread.
+/// Takes `n` slots from the shard of this thread, and returns the first.
 #[inline]
 pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
     own(shards)?.take(n)
 }
 
-/// The shard of this thread, if no other living thread has the same number.
+/// Returns the shard of this thread, if there are shards and the thread has an exclusive number.
 #[inline]
 pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
     shards.get(thread_id())
 }
 
-/// The index of the shard of this thread.
+/// Returns the index of the shard of this thread.
 #[inline]
 pub(crate) fn own_index() -> usize {
     thread_id() % SHARDS
 }
 
-/// A pending refill: the shard that it is for, and the run.
+/// A pending refill: a shard, and the run that is to be installed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingRefill {
     shard: usize,
     run: Range<usize>,
 }
 
-/// The shards of an arena, `SHARDS` or none.
+/// The shards of an arena. There are `SHARDS` or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shards<'a> {
     shards: &'a [Shard],
     pub(crate) mode: &'a ShardMode,
     /// The number of slots of the arena.
     capacity: usize,
-    /// The longest run. The same at every call, because it decides where the run of a pending
-    /// refill ends.
+    /// The longest run of a refill, in slots. The same in every thread, because the end of a
+    /// pending run is computed from it.
     longest: usize,
 }
 
 impl<'a> Shards<'a> {
-    /// `slot_size` is in bytes.
+    /// Returns the shards of an arena. `slot_size` is in bytes.
     #[inline]
     pub(crate) fn new(shards: &'a [Shard], mode: &'a ShardMode, capacity: usize, slot_size: usize) -> Self {
         let longest = if slot_size <= RUN_BYTES / MAX_RUN { MAX_RUN } else { RUN_BYTES.div_ceil(slot_size) };
@@ -377,32 +383,32 @@ impl<'a> Shards<'a> {
         self.shards
     }
 
-    /// Whether no slot is left in any shard, if no refill is pending.
+    /// Returns whether every shard is used up. No refill may be pending.
     pub(crate) fn are_used_up(&self) -> bool {
         // Relaxed: as in `steal_at_end`.
         self.mode.drained.load(Ordering::Relaxed) || self.shards.iter().all(|shard| shard.rest().is_empty())
     }
 
-    /// The shard of this thread, if there are shards.
+    /// Returns the shard of this thread, if there are shards.
     #[inline]
     pub(crate) fn own(&self) -> Option<&'a Shard> {
         own(self.shards)
     }
 
-    /// Interprets what the cursor holds.
+    /// Interprets a value of the cursor.
     #[inline]
     pub(crate) fn word(&self, raw: usize) -> Word {
         Word::new(raw, !self.shards.is_empty())
     }
 
-    /// Takes one slot from any shard. Looks at each once, at that of this thread first.
+    /// Takes one slot from any shard. Looks at each shard once, first at that of this thread.
     ///
-    /// The caller has read the cursor at the end with Acquire (E4), and no refill was pending or it
-    /// is complete.
+    /// The caller has read the cursor with Acquire and found it at the end (E4). If a refill was
+    /// pending, it is complete.
     #[inline]
     pub(crate) fn steal_at_end(&self) -> Option<usize> {
-        // Relaxed, and the store below: once it is true it stays true, and nothing else is
-        // concluded from it.
+        // Relaxed, and the store below: once set it stays set while the arena is shared, and it
+        // says nothing about other memory.
         if self.mode.drained.load(Ordering::Relaxed) {
             return None;
         }
@@ -414,21 +420,21 @@ impl<'a> Shards<'a> {
         stolen
     }
 
-    /// The run that a refill takes if the cursor is at `start`, below the end.
+    /// Returns the run that a refill takes if the cursor is at `start`, which is below the end.
     #[inline]
     pub(crate) fn run_at(&self, start: usize) -> Range<usize> {
         let fraction = if self.capacity < SMALL_CAPACITY { SMALL_RUN_FRACTION } else { RUN_FRACTION };
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// The refill of this thread's shard with that run, and the word of a cursor that was advanced
-    /// over the run.
+    /// Returns a refill of this thread's shard with `run`, and the word by which the cursor,
+    /// advanced over the run, records it.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
     }
 
-    /// The refill that is pending according to this word.
+    /// Returns the refill that is pending according to this word.
     #[inline]
     pub(crate) fn pending(&self, word: Word) -> Option<PendingRefill> {
         let (shard, start) = word.pending()?;
@@ -440,8 +446,8 @@ impl<'a> Shards<'a> {
         self.shards[refill.shard].install(&refill.run);
     }
 
-    /// The number of slots in shards or in a pending refill, if the cursor holds this word. Exact
-    /// if no other call is in progress.
+    /// Returns the number of slots in shards or in a pending refill. `word` is that of the cursor.
+    /// Exact if no other call is in progress.
     pub(crate) fn count(&self, word: Word) -> usize {
         let pending = self.pending(word);
         let rests = self.shards.iter().map(Shard::rest).enumerate().map(|(index, rest)| match &pending {

@@ -2,8 +2,8 @@
 //!
 //! Below the cursor, "owned" is the default and needs no stamp. A stamp marks a slot that is
 //! published, a slot that is vacant, or one of the two ends of a run that is open in a handle. Zero
-//! is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier epoch
-//! is stale and means nothing.
+//! is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier
+//! epoch is stale and means nothing.
 //!
 //! # Orderings
 //!
@@ -76,8 +76,8 @@ impl<'a> Stamps<'a> {
     /// Returns whether the value of this slot may be read. Returns `false` beyond the end.
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
-        // `Published` and `PublishedBeforeRun` are the two lowest marks, so one comparison tests for
-        // both.
+        // `Published` and `PublishedBeforeRun` are the two lowest marks, so one comparison tests
+        // for both.
         let (published, marks) = (self.epoch.stamp(Mark::Published), Mark::Vacant as u8);
         // Acquire: E1, pairs with the Release in `publish`: a thread that sees the stamp sees the
         // value.
@@ -93,8 +93,8 @@ impl<'a> Stamps<'a> {
     }
 
     /// Publishes the value of this slot, which the caller owns and has written. `mark` is
-    /// `Published` or `PublishedBeforeRun`. The caller has opened a run in this epoch, or has called
-    /// [`note_stamped`](Self::note_stamped).
+    /// `Published` or `PublishedBeforeRun`. The caller has opened a run in this epoch, or has
+    /// called [`note_stamped`](Self::note_stamped).
     #[inline]
     pub(crate) fn publish(self, index: usize, mark: Mark) {
         debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
@@ -192,8 +192,8 @@ impl<'a> Stamps<'a> {
     /// Notes that stamps are written in this epoch.
     #[inline]
     pub(crate) fn note_stamped(self) {
-        // Relaxed, both: read under exclusive access. The load keeps the cache line shared after the
-        // first store.
+        // Relaxed, both: read under exclusive access. The load keeps the cache line shared after
+        // the first store.
         if !self.stamped.load(Ordering::Relaxed) {
             self.stamped.store(true, Ordering::Relaxed);
         }
@@ -229,8 +229,8 @@ impl<'a> StampsMut<'a> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// Returns a bound on the slots that were stamped since the epoch last wrapped. The cursor is at
-    /// `bound`.
+    /// Returns a bound on the slots that were stamped since the epoch last wrapped. The cursor is
+    /// at `bound`.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
@@ -258,8 +258,8 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Remembers in the statistics that the slots below `written` were written to. They are about to
-    /// be zeroed.
+    /// Remembers in the statistics that the slots below `written` were written to. They are about
+    /// to be zeroed.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }
@@ -268,8 +268,8 @@ impl<'a> StampsMut<'a> {
     /// `bound` has a stamp of the ending epoch.
     ///
     /// O(1), except that once in `EPOCHS - 1` calls the epoch wraps. That call is linear in the
-    /// highest slot that was stamped since the previous wrap. The marks of the ended epoch can still
-    /// be read with [`mark_in`](Self::mark_in), by a caller that drops its values.
+    /// highest slot that was stamped since the previous wrap. The marks of the ended epoch can
+    /// still be read with [`mark_in`](Self::mark_in), by a caller that drops its values.
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {

@@ -13,8 +13,8 @@ pub(crate) use core::sync::atomic::AtomicU64;
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
-// Only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them with a lock,
-// and an interrupt handler could wait for that lock forever.
+// Only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them with a
+// lock, and an interrupt handler could wait for that lock forever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
@@ -35,8 +35,8 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Declares a `static` that all arenas of the process share. Under loom, all arenas of one execution
-/// of a model share it.
+/// Declares a `static` that all arenas of the process share. Under loom, all arenas of one
+/// execution of a model share it.
 #[cfg(target_has_atomic = "64")]
 macro_rules! process_wide {
     ($(#[$meta:meta])* static $name:ident: $atomic:ty = $new:expr;) => {
