@@ -110,7 +110,7 @@ fn into_boxed_slice_frees_the_unused_slots() {
     arena = AtomicArena::with_capacity(2);
     arena.fill_default();
     let (boxed, meter) = metered(|| arena.into_boxed_slice());
-    assert_eq!((boxed.len(), meter.requests), (2, 0), "full: nothing to give back");
+    assert_eq!((boxed.len(), meter.requests), (2, 0), "full: nothing to free");
 }
 
 #[test]

@@ -337,7 +337,7 @@ fn publish_publishes_the_whole_run() {
     let (first, slice) = run.publish();
     assert_eq!((first, slice), (cursor_after(1), &[10, 11, 12][..]));
     assert_eq!(arena.get_slice(first..first + 3), Some(&[10, 11, 12][..]));
-    assert_eq!(arena.get_slice(first..first + 4), None, "the slot that went back is not published");
+    assert_eq!(arena.get_slice(first..first + 4), None, "the returned slot is not published");
     assert_eq!(arena.iter().collect::<Vec<_>>(), [(first, &10), (first + 1, &11), (first + 2, &12)]);
     assert_room(&arena, 4, || 0);
     assert_eq!(arena.get(first + 3), None);

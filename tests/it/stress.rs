@@ -379,7 +379,7 @@ fn refused_bulk(arena: &AtomicArena<usize>) {
     }
 }
 
-fn refused_bulk_hurts_nobody(rounds: usize) {
+fn refused_bulk_takes_nothing(rounds: usize) {
     let capacity = 64;
     let mut arena = AtomicArena::with_capacity(capacity);
     for _ in 0..rounds {
@@ -412,13 +412,13 @@ fn refused_bulk_hurts_nobody(rounds: usize) {
 
 #[test]
 fn refused_bulk_requests_take_no_slot_from_others() {
-    refused_bulk_hurts_nobody(scaled(400, 2));
+    refused_bulk_takes_nothing(scaled(400, 2));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
 fn refused_bulk_requests_take_no_slot_from_others_for_long() {
-    refused_bulk_hurts_nobody(100 * long());
+    refused_bulk_takes_nothing(100 * long());
 }
 
 /// Refuses many requests at once, so that the cursor is past the end as often as possible, and then
@@ -524,7 +524,7 @@ fn bulk_published_values_are_visible_to_all_for_long() {
 // ---- returning slots
 
 /// Takes slots and returns them in every way there is, and keeps none.
-fn take_and_give_back(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut Dice) {
+fn take_and_return(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut Dice) {
     let slots = |run: &Reservation<'_, usize>| run.first_index()..run.first_index() + run.capacity();
     let enter = |run: &Reservation<'_, usize>| {
         for owned in &owners[slots(run)] {
@@ -561,7 +561,7 @@ fn all_comes_back(rounds: usize) {
             together(|thread| {
                 let mut dice = Dice::new((round * THREADS + thread) as u64 + 1);
                 for _ in 0..scaled(200, 5) {
-                    take_and_give_back(&arena, &owners, &mut dice);
+                    take_and_return(&arena, &owners, &mut dice);
                 }
             });
             assert!(arena.is_empty());

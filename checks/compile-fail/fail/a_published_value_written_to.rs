@@ -11,7 +11,7 @@ fn by_a_reader(arena: &AtomicArena<u32>) {
     *value = 2; //~ E0594
 }
 
-fn by_who_meets_it(arena: &AtomicArena<u32>) {
+fn by_iteration(arena: &AtomicArena<u32>) {
     for (_, value) in arena {
         *value = 2; //~ E0594
     }

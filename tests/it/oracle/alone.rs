@@ -86,16 +86,16 @@ fn get_keyed<T: Value, S: Storage<T>>(
 
 fn get_many<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, many: Many) {
     match many.len {
-        0 => so_many::<T, S, 0>(arena, oracle, many),
-        1 => so_many::<T, S, 1>(arena, oracle, many),
-        2 => so_many::<T, S, 2>(arena, oracle, many),
-        3 => so_many::<T, S, 3>(arena, oracle, many),
-        4 => so_many::<T, S, 4>(arena, oracle, many),
-        _ => so_many::<T, S, 7>(arena, oracle, many),
+        0 => get_array::<T, S, 0>(arena, oracle, many),
+        1 => get_array::<T, S, 1>(arena, oracle, many),
+        2 => get_array::<T, S, 2>(arena, oracle, many),
+        3 => get_array::<T, S, 3>(arena, oracle, many),
+        4 => get_array::<T, S, 4>(arena, oracle, many),
+        _ => get_array::<T, S, 7>(arena, oracle, many),
     }
 }
 
-fn so_many<T: Value, S: Storage<T>, const N: usize>(
+fn get_array<T: Value, S: Storage<T>, const N: usize>(
     arena: &mut AtomicArena<T, S>,
     oracle: &mut Oracle,
     Many { first, step, held, .. }: Many,

@@ -44,7 +44,7 @@ fn a_full_batch_takes_no_more() {
 }
 
 #[test]
-fn when_nothing_comes_the_slots_go_back() {
+fn without_datagrams_the_slots_are_returned() {
     let (wire, arena, mut room) = (Wire::new(QUEUE).unwrap(), AtomicArena::<Packet>::with_capacity(40), Duration::ZERO);
     let mut batch = &arena;
     assert!(matches!(batch.receive(&wire.receiver, &mut room).unwrap(), Received::Quiet));
