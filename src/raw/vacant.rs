@@ -23,7 +23,7 @@
 //! get a slot of the window, it puts back what it holds and continues above that slot. It never
 //! starts again at the first slot. So a search holds only slots below the one that it claims next.
 //! If another search holds that one, the other search is ahead, and the slots that this one puts
-//! back do not hold it up. Hence two searches do not refuse each other for ever. If both are
+//! back do not hold it up. Hence two searches do not refuse each other forever. If both are
 //! refused and both retry, one of them succeeds.
 //!
 //! # Orderings
