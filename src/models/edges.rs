@@ -1,4 +1,5 @@
-//! E1 and E2: what is published or returned happens before what is done with it next.
+//! E1 and E2: publishing a value happens before reading it, and returning a slot happens before its
+//! reuse.
 
 use super::*;
 
@@ -58,7 +59,7 @@ fn e1_local_to_get() {
     });
 }
 
-// E2 give back -> hand out.
+// E2 return → reuse.
 
 #[test]
 fn e2_by_the_cursor_to_a_single() {
@@ -124,7 +125,7 @@ fn e2_to_the_stamp_of_the_next_owner() {
         let going = Held::new(&ground, 2).give_back();
         let got = ground.publish();
         going.join().unwrap();
-        // The marks that the run's owner erased must not come after the stamp.
+        // The owner of the run cleared its marks. That must happen before the stamp is written.
         assert!(got.is_none_or(|index| ground.get(index)));
         ground.assert_exact(usize::from(got.is_some()));
     });

@@ -8,7 +8,7 @@ fn two_give_backs_meet() {
         let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
         going.into_iter().for_each(|going| going.join().unwrap());
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
-        // Whatever the order: with `&mut` the arena is whole again.
+        // In every order, the whole arena is free under exclusive access.
         assert_eq!(ground.arena.as_mut_slice(), Some(&mut [][..]));
         assert!(ground.alloc_run(2).is_some());
     });
@@ -41,7 +41,8 @@ fn a_refused_single_beside_a_give_back() {
 fn a_late_refusal_beside_a_give_back() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
-        // History the end, while the run goes back and another takes from it.
+        // This request reads a cursor past the end, while the run is returned and another thread
+        // takes from it.
         let other = spawn(&ground, Ground::alloc);
         let going = held.give_back();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
@@ -58,7 +59,7 @@ fn a_run_goes_back_to_the_cursor_beside_those_who_are_refused() {
         let other = spawn(&ground, Ground::alloc);
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
         going.join().unwrap();
-        // However far past the end the cursor stood.
+        // It does so from any value of the cursor past the end.
         assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "what came back serves no run");
     });
 }
@@ -68,7 +69,7 @@ fn the_cursor_is_set_back_beside_a_give_back() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!((ground.alloc(), ground.alloc()), (None, None));
-        // Farther past the end than it may stay.
+        // These additions take the cursor farther past the end than `OVERSHOOT_LIMIT`.
         let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
         held.give_back().join().unwrap();
         assert!(other.join().unwrap() <= 1);
@@ -84,7 +85,8 @@ fn a_panic_in_a_closure_gives_the_slot_back_beside_a_single() {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
         });
         let got = ground.alloc();
-        // Either the closure ran, and panicked, or it came back because the slot was taken.
+        // Either the closure ran and panicked, or it was returned because the other thread had
+        // taken the slot.
         assert!(other.join().unwrap().unwrap_or(true));
         ground.assert_exact(usize::from(got.is_some()));
     });
@@ -110,10 +112,10 @@ fn local_refill_against_local_drop() {
 fn a_leaked_local_is_settled() {
     explore(8, |ground| {
         let other = spawn(&ground, |ground| {
-            let mut local = ground.local(4); // one slot of the run stays unused
+            let mut local = ground.local(4); // one slot of its run stays unused
             local.alloc(0).unwrap();
             local.publish(1).unwrap();
-            local.alloc(2).unwrap(); // in the run that is leaked
+            local.alloc(2).unwrap(); // lies in the run that is leaked
             mem::forget(local);
         });
         assert!(ground.alloc().is_some());

@@ -1,4 +1,4 @@
-//! Keys.
+//! Keys: two first keys of an epoch, and E1 through a key.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Where several protocols meet.
+//! Several protocols at the same time.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn the_vacant_slots_below_the_hint_are_found() {
     explore(4, |ground| {
         let (a, _, b, _) = (ground.reserve(1), ground.alloc(), ground.reserve(1), ground.alloc());
         drop(a);
-        drop(b); // the mode
+        drop(b); // the search starts here
         let other = spawn(&ground, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
@@ -189,7 +189,7 @@ fn e1_survives_the_second_stamp_of_a_local() {
             let mut local = ground.local(4);
             local.publish_with(|index| ground.write_value(index)).unwrap();
             local.alloc(0).unwrap();
-            local.publish_with(|index| ground.write_value(index)).unwrap(); // says `Published` of the first again
+            local.publish_with(|index| ground.write_value(index)).unwrap(); // writes `Published` to the first stamp again
         });
         for index in [0, 2] {
             ground.get(index);

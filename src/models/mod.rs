@@ -4,10 +4,11 @@
 //! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib
 //! ```
 //!
-//! Loom sees only what goes through its own cells, and a slot does not. So the shipping code tells a cell beside the
-//! slot when it stores a value, and when it lends a published one (`sync::AccessTracker`); and beside each slot stands a second
-//! cell, for what the owners and the readers do with the reference they got. An edge that is missing, or a slot with two
-//! owners, is an access that loom finds unordered. What must hold whatever the order is asserted after the join.
+//! Loom sees only accesses to its own cells, and the value of a slot is not such a cell. Therefore
+//! each slot has two cells. The shipping code accesses the first when it stores a value or lends a
+//! published one (`sync::AccessTracker`). The models access the second when they use the reference
+//! that they got. If an edge is missing, or a slot has two owners, loom finds two accesses that are
+//! not ordered. What must hold in every interleaving is asserted after the threads are joined.
 
 mod edges;
 mod exact;
@@ -26,13 +27,13 @@ use std::vec::Vec;
 use crate::raw::thread_id::set_thread_id;
 use crate::{AtomicArena, Key, Local, Reservation};
 
-/// An arena, and a cell beside each slot.
+/// An arena, and a cell for each slot.
 struct Ground {
     arena: AtomicArena<u32>,
     cells: Vec<UnsafeCell<()>>,
 }
 
-/// Explores `model` on an arena of that capacity.
+/// Explores `model` on an arena with that capacity.
 fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
@@ -40,7 +41,7 @@ fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static)
     });
 }
 
-/// As `explore`, but single slots are taken from shards, of which there are two, in runs of two.
+/// Like `explore`, but with active shards. There are two, and a refill takes two slots.
 fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore(capacity, move |ground| {
         ground.arena.view().activate_shards();
@@ -48,7 +49,8 @@ fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + '
     });
 }
 
-/// RunState in a thread whose shard is `shard`. (That of the first thread is 0.)
+/// Runs in a thread whose number, and so its shard, is `shard`. (The first thread has no number of
+/// its own and uses shard 0.)
 fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     spawn(ground, move |ground| {
         set_thread_id(shard);
@@ -72,7 +74,7 @@ impl Ground {
         self.cells[index].with(|_| ());
     }
 
-    /// Allocates, and says which slot it got.
+    /// Allocates one slot and returns its index.
     fn alloc(&self) -> Option<usize> {
         let index = self.arena.index_of(self.arena.alloc(0).ok()?).unwrap();
         self.write(index);
@@ -111,7 +113,8 @@ impl Ground {
         self.arena.local_with_batch(NonZeroUsize::new(batch).unwrap())
     }
 
-    /// No slot is lost and none is had twice: `held` hold values, and every other can be had, one by one.
+    /// Asserts that no slot is lost and none has two owners: `held` slots hold values, and all
+    /// others can be allocated one by one.
     fn assert_exact(&self, held: usize) {
         let capacity = self.arena.capacity();
         assert_eq!((self.arena.count(), self.arena.remaining()), (held, capacity - held));
@@ -121,8 +124,8 @@ impl Ground {
     }
 }
 
-/// Has a run of that many slots held on behalf of a thread that gives it back. (A reservation borrows the arena, which
-/// a thread of loom cannot.)
+/// A run of slots that another thread is going to return. (A `Reservation` borrows the arena, but a
+/// thread of loom cannot borrow.)
 struct Held {
     ground: Arc<Ground>,
     run: Option<Reservation<'static, u32>>,
@@ -132,13 +135,13 @@ impl Held {
     fn new(ground: &Arc<Ground>, n: usize) -> Held {
         let run = ground.reserve(n);
         (run.first_index()..run.first_index() + n).for_each(|index| ground.write(index));
-        // SAFETY: `run` borrows from the arena in `ground`, which stays where it is and lives while we do; we drop the
-        // run first.
+        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `give_back`, which
+        // every model calls, drops the run before `ground`.
         let run = unsafe { mem::transmute::<Reservation<'_, u32>, Reservation<'static, u32>>(run) };
         Held { ground: ground.clone(), run: Some(run) }
     }
 
-    /// Uses the slots once more, and gives them back in another thread.
+    /// Uses the slots once more and returns them, in another thread.
     fn give_back(mut self) -> JoinHandle<()> {
         thread::spawn(move || {
             let run = self.run.take().unwrap();

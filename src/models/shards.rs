@@ -15,7 +15,7 @@ fn shards_single_against_single_in_one_shard() {
 #[test]
 fn shards_a_pending_refill_is_in_sight() {
     explore_shards(2, |ground| {
-        // One run is all there is, and it is on its way to one of the two shards.
+        // There is only one run, and a refill moves it to one of the two shards.
         let other = spawn_on(&ground, 1, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
@@ -30,7 +30,7 @@ fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
             ground.arena.view().activate_shards();
             ground.alloc()
         });
-        // Does not know of shards, perhaps.
+        // May not see that shards are active.
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
         ground.assert_exact(2);
@@ -115,7 +115,7 @@ fn shards_against_a_local() {
     });
 }
 
-// A run goes back to the cursor only as long as shards are not in use.
+// A run is returned at the cursor only as long as shards are not active.
 
 #[test]
 fn shards_e2_give_back_to_a_shard() {
@@ -128,7 +128,8 @@ fn shards_e2_give_back_to_a_shard() {
     });
 }
 
-/// The other thread opens the shard, or does so first.
+/// The other thread activates shards and takes from `shard`. The first thread takes from shard 0 or
+/// from the cursor.
 fn shards_e2_give_back_to_a_shard_beside(shard: usize) {
     explore(2, move |ground| {
         let going = Held::new(&ground, 2).give_back();
@@ -221,7 +222,7 @@ fn shards_what_is_left_in_them_is_settled() {
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
-        // Nothing is left in them after a reset either, before which something was.
+        // After a reset nothing is left in them either, although something was left before it.
         assert_eq!(activate_and_alloc(ground, 1), 1);
         ground.arena.reset();
         ground.arena.view().activate_shards();
@@ -230,8 +231,8 @@ fn shards_what_is_left_in_them_is_settled() {
     });
 }
 
-/// Has `held` values from shards, which are then settled: the cursor says no longer that they are in use, and stands where the
-/// first free slot is.
+/// Like `explore_shards`, but `held` values were allocated and the arena was settled before. Shards
+/// are no longer active, and the cursor is at the first free slot.
 fn explore_settled_shards(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_shards(capacity, move |mut ground| {
         assert_eq!(alloc_times(&ground, held), held);
@@ -256,21 +257,21 @@ fn shards_that_were_settled_come_into_use_beside_a_run_that_goes_back() {
         if let Ok(run) = ground.arena.reserve(2) {
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
         }
-        // Who began while the run was held may miss it.
+        // A request that began while the run was held may miss it.
         let got = alloc_times(&ground, 1) + other.join().unwrap();
         assert!(got >= 1);
         ground.assert_exact(1 + got);
     });
 }
 
-// Shards come into use beside those who do not know of it.
+// Shards are activated while another thread does not see that yet.
 
 fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
     ground.arena.view().activate_shards();
     alloc_times(ground, times)
 }
 
-/// Allocates so often, and says how often there was a slot.
+/// Allocates `times` times, and returns how many times there was a slot.
 fn alloc_times(ground: &Ground, times: usize) -> usize {
     (0..times).filter_map(|_| ground.alloc()).count()
 }

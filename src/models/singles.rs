@@ -1,4 +1,4 @@
-//! One slot is handed out once, and no request is refused while a slot is free.
+//! Each slot is handed out once, and no request is refused while a slot is free.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn bulk_against_bulk() {
     });
 }
 
-// No spurious full.
+// No spurious `Full`.
 
 #[test]
 fn a_bulk_request_that_cannot_fit_hurts_nobody() {
@@ -102,7 +102,7 @@ fn a_refusal_leaves_no_trace() {
         let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
         assert_eq!(others.map(|other| other.join().unwrap()), [None, None]);
         held.give_back().join().unwrap();
-        // The run went back to the cursor, not to the vacant slots: it serves a run.
+        // The run was returned at the cursor and did not become vacant, so it serves a run.
         assert!(ground.alloc_run(2).is_some());
     });
 }
@@ -117,7 +117,7 @@ fn the_count_never_falls_below_zero() {
         let going = held.give_back();
         let other = spawn(&ground, Ground::alloc);
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
-        // One slot holds a value all the time.
+        // One slot holds a value the whole time.
         assert!((1..=2).contains(&got) && ground.arena.remaining() <= 2);
         going.join().unwrap();
         ground.assert_exact(1 + got);

@@ -1,40 +1,40 @@
-//! The cursor, and which slots a request is served. Knows no values: only numbers of slots, and
-//! their stamps.
+//! The cursor, and the order in which a request looks for slots.
 //!
-//! The cursor separates the slots that were handed out (below) from those that were not in this
-//! epoch (at and above). One slot is taken by an addition, a run by a compare-and-swap that moves
-//! the cursor only if the run fits. Slots that are returned retract the cursor if they end there.
-//! Otherwise they become vacant, and serve requests when the cursor is at the end (`vacant.rs`).
-//! Under contention requests are served by shards (`shards.rs`, `refill.rs`).
+//! The cursor separates the slots that were handed out in this epoch (below) from those that were
+//! not (at and above). One slot is taken by an addition. A run is taken by a compare-and-swap that
+//! advances the cursor only if the run fits. Returned slots that end at the cursor retract it.
+//! Other returned slots become vacant, and serve requests that the cursor cannot serve
+//! (`vacant.rs`). Under contention, shards serve requests (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
 //! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
-//! - An addition below the end gives the slot at the cursor to the thread that added. So does the
-//!   exchange that takes a run, for slots that were at or above the cursor.
-//! - An addition at or past the end gives nothing, and is not undone. A cursor past the end is
+//! - An addition below the end gives the slot that was at the cursor to the thread that added. The
+//!   exchange that takes a run gives slots that were at or above the cursor.
+//! - An addition at or past the end gives nothing and is not undone. A cursor past the end is
 //!   equivalent to one at the end. To rule out overflow, a thread that reads a value
 //!   `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
-//! - A return exchanges the end of its run for the start. A run that ends at the end of the arena
-//!   is returned from wherever past it the cursor stands. That the cursor may have moved and come
-//!   back meanwhile (ABA) is harmless: it says now that nothing above the run has an owner, and the
-//!   run belonged to the caller all the time. No thread undoes an addition, which could later
-//!   retract the cursor below a slot with an owner.
-//! - A vacant slot is below the cursor, and its stamp passes from one owner to the next by a
-//!   compare-and-swap.
-//! - Under exclusive access the cursor is retracted over vacant slots, advanced over slots that
-//!   were just filled, and set to 0 when the epoch ends, which takes every slot from its owner.
+//! - A return replaces the end of its run by the start. If the run ends at the end of the arena,
+//!   the cursor may have any value past it. That the cursor may have moved and come back in between
+//!   (ABA) is harmless: no slot at or above the end of the run has an owner now, and the caller has
+//!   owned the run all the time.
+//! - No thread undoes an addition. The subtraction could come after a return, and retract the
+//!   cursor below a slot with an owner.
+//! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
+//! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
+//!   were just filled. When the epoch ends, it is set to 0, and no slot has an owner any more.
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` (Release) after the old
-//!   owner's last access; the addition in [`Cursor::take_fast`] and the compare-and-swaps that take
-//!   a run (Acquire) before the new owner's first access. Between them stand only
-//!   read-modify-writes of the cursor, so the release sequence is not broken. (`stamps.rs` and
-//!   `shards.rs` hold the other parts of E2, `shards.rs` defines E3 and E4.)
+//! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` or `return_fast`
+//!   (Release) after the old owner's last access, and the addition in [`Cursor::take_fast`] or the
+//!   compare-and-swap that takes a run (Acquire) before the new owner's first access. While the
+//!   arena is shared, every write of the cursor is a read-modify-write, so the release sequence is
+//!   not broken. (`stamps.rs` and `shards.rs` contain the other parts of E2. `shards.rs` defines E3
+//!   and E4.)
 //!
-//! Everything else is Relaxed, because no value is read on the strength of a count.
+//! Everything else is Relaxed, because no value is read on the strength of a count or a bound.
 
 #![forbid(unsafe_code)]
 
@@ -47,52 +47,56 @@ use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
-/// How far past the end the cursor may stand before it is reset to the end. Any number will do that
-/// leaves room above the capacity for it and for every thread (the stamps alone bound the capacity
-/// to `isize::MAX`), and is seldom reached.
+/// How far past the end the cursor may be before it is reset to the end. The number is arbitrary,
+/// as long as it is seldom reached, and it and one addition of each thread fit above the capacity.
+/// (The stamps bound the capacity by `isize::MAX`.)
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
 
-/// A thread that takes a slot whose number is a multiple of this looks for contention. A power of
-/// two. Smaller in small arenas, because the slots before detection would be a large part of them.
+/// A thread that takes a slot whose index is a multiple of this looks for contention. A power of
+/// two. It is smaller in small arenas, where the slots that are taken before detection would
+/// otherwise be a large part of the arena.
 const SAMPLE_INTERVAL: usize = 64;
 const SMALL_SAMPLE_INTERVAL: usize = 32;
 
-/// The shared state of an arena beside its stamps and shards.
+/// The shared state of an arena apart from its stamps, summary and shards.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none. Where there are shards,
-    /// the word also names a pending refill (see `word.rs`).
+    /// The slot that is handed out next. At or past the end there is none. In an arena with shards,
+    /// the word also contains whether shards are active, and a pending refill (see `word.rs`).
     ///
-    /// Invariant: no slot at or above it has an owner or a stamp of this epoch.
+    /// Invariant: no slot at or above the next one has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
-    /// What changes with runs and handles. On a line apart from `next`.
+    /// What changes less often. On another cache line than `next`.
     pub(super) runs: CachePadded<RunState>,
 }
 
 #[derive(Debug)]
 pub(super) struct RunState {
     pub(super) vacant: VacantSlots,
-    /// Not zero under exclusive access: a handle was leaked.
+    /// The number of open handles. If it is not zero under exclusive access, a handle was leaked.
     pub(super) handles: HandleCount,
-    /// No slot at or above both this and the cursor was written since the slots were last zeroed.
+    /// No slot at or above both this index and the cursor was written to since the slots were last
+    /// zeroed.
     pub(super) written: AtomicUsize,
-    /// What was last seen of contention: see `refill.rs`.
+    /// The last observations of contention (see `refill.rs`).
     pub(super) last_sample: AtomicUsize,
 }
 
-/// What the fast path found.
+/// The result of [`Cursor::take_fast`].
 pub(crate) enum FastPath {
+    /// The slot was taken.
     Taken(usize),
-    /// Taken, and [`Cursor::detect_contention`] must look at it.
+    /// The slot was taken, and the caller calls [`Cursor::detect_contention`].
     Sampled(usize),
     /// No slot is free.
     Full,
-    /// [`Cursor::take_slow`] must decide, given the cursor's word if one was added to it.
+    /// The caller calls [`Cursor::take_slow`] with this argument: the value of the cursor before
+    /// the addition, or `None` if the fast path did not add.
     Slow(Option<usize>),
 }
 
-/// Why the cursor did not serve a request: how many slots were left there, and its word, read with
-/// Acquire.
+/// A refusal by the cursor: the number of slots that were left there, and the word of the cursor,
+/// which was read with Acquire.
 pub(crate) struct Refused {
     pub(crate) left: usize,
     pub(super) word: Word,
@@ -118,48 +122,49 @@ impl Cursor {
         &self.runs.handles
     }
 
-    /// A bound on the slots that were written since they were last zeroed, but for those below the
-    /// cursor.
+    /// Returns a bound on the slots at or above the cursor that were written to since the slots
+    /// were last zeroed.
     pub(crate) fn written(&self) -> usize {
         // Relaxed: an estimate.
         self.runs.written.load(Ordering::Relaxed)
     }
 
-    /// The end of what was handed out: every slot with an owner or a value is below it.
+    /// Returns the end of the slots that were handed out. Every slot with an owner or a value is
+    /// below it.
     #[inline]
     pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: only an index. A slot is read on the strength of its stamp.
+        // Relaxed: a bound. No value is read on the strength of it.
         meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
-    /// The number of slots that hold a value or have an owner. Exact if no other call is in
+    /// Returns the number of slots that hold a value or have an owner. Exact if no other call is in
     /// progress.
+    ///
+    /// Reads each shard if shards are active, and is linear in the number of blocks below the
+    /// cursor if a slot is vacant. Otherwise O(1).
     #[inline]
     pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: an estimate. The parts are not read at one instant, so their difference may
-        // never have been true. It is kept from wrapping.
+        // Relaxed: an estimate. The parts are read at different times, so the difference is
+        // saturating.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         let in_shards = if word.is_active() { meta.shards.count(word) } else { 0 };
         let bound = word.next().min(meta.capacity());
         bound.saturating_sub(self.runs.vacant.count(meta.summary, bound) + in_shards)
     }
 
-    /// Whether no slot is free. Exact if no other call is in progress.
+    /// Returns whether no slot is free. Exact if no other call is in progress.
     #[inline]
     pub(crate) fn is_full(&self, meta: &Metadata<'_>) -> bool {
-        // Relaxed: an estimate. The common case first: that slots are left at the cursor costs one
-        // load to see.
+        // Relaxed: an estimate. One load is enough in the common case that slots are left at the
+        // cursor.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         word.next() >= meta.capacity()
             && self.runs.vacant.is_none()
             && !(word.is_active() && (word.has_pending() || !meta.shards.are_used_up()))
     }
 
-    /// Takes a slot on the fast path: from the cursor, or from the shard of this thread. `end` is
-    /// the capacity.
-    ///
-    /// At or past the end the addition is not undone: what the other threads then read is
-    /// equivalent.
+    /// Takes a slot on the fast path: from the cursor or, if shards are active, from the shard of
+    /// this thread. `end` is the capacity.
     #[inline]
     pub(crate) fn take_fast<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> FastPath {
         if mode.is_active() {
@@ -167,21 +172,21 @@ impl Cursor {
         }
         let interval = if end < SMALL_CAPACITY { SMALL_SAMPLE_INTERVAL } else { SAMPLE_INTERVAL };
         // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before.
-        // E4, pairs with the Release in `take_sharded` and `help_refill`: if this is the end,
-        // shards are looked at.
+        // E4, pairs with the Release in `take_sharded` and `help_refill`: at the end, the caller
+        // looks at shards.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end {
             if word & (interval - 1) != 0 { FastPath::Taken(word) } else { FastPath::Sampled(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Not if shards are active: then the word is far past the end.
+            // Shards are not active, because with their bit the word would be far past the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
         }
     }
 
-    /// Takes a slot where the fast path did not. Returns `None` if no slot is free. `raw` is what
-    /// the cursor was, at or past the end, if one was added to it.
+    /// Takes a slot on the slow path. Returns `None` if no slot is free. `raw` is the value of the
+    /// cursor before the addition of the fast path, if it added.
     #[inline]
     pub(crate) fn take_slow(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
         match raw {
@@ -205,7 +210,7 @@ impl Cursor {
             self.clamp_to_end(meta);
         }
         if next % SAMPLE_INTERVAL == 0 && !meta.shards.is_empty() {
-            // Once shards are active, claims of vacant slots spare the addition.
+            // Once shards are active, threads that claim vacant slots do not add to the cursor.
             self.detect_contention(meta.shards.mode);
         }
         self.steal_or_claim(meta, word)
@@ -213,8 +218,8 @@ impl Cursor {
 
     /// Resets a cursor that is far past the end to the end.
     ///
-    /// Each other thread can make the compare-exchange fail at most once, by an addition: its next
-    /// call enters this function too, or finds the cursor reset.
+    /// Each other thread can make the compare-exchange fail at most once, by an addition. After
+    /// that it calls this function itself, or finds the cursor reset.
     #[cold]
     fn clamp_to_end(&self, meta: &Metadata<'_>) {
         let end = meta.capacity();
@@ -226,11 +231,11 @@ impl Cursor {
         });
     }
 
-    /// Takes a slot where none is left at the cursor: from any shard, or a vacant one. `word` is
-    /// that of the cursor at the end, read with Acquire. A refill that it names is complete.
+    /// Takes a slot when none is left at the cursor: one from any shard, or a vacant one. `word` is
+    /// that of a cursor at the end, read with Acquire. If it names a refill, that is complete.
     ///
-    /// Lock-free: the search is repeated if another thread has made slots vacant that were free
-    /// before.
+    /// Lock-free: the search is repeated if, in the meantime, another thread has made slots vacant
+    /// that were free before.
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         let vacant = &self.runs.vacant;
@@ -247,10 +252,10 @@ impl Cursor {
         }
     }
 
-    /// Takes a run from the cursor, for a handle or on the fast path. `want` is given the first
-    /// slot at the cursor and how many are left there, which is at least one, and returns how many
-    /// to take. It may be called several times. The request is refused if `want` returns 0 or if
-    /// nothing is left.
+    /// Takes a run from the cursor for a handle. `want` is called with the slot at the cursor and
+    /// the number of slots that are left there, which is not 0. It returns how many of them to
+    /// take. It may be called several times. The request is refused if no slot is left or if `want`
+    /// returns 0.
     #[inline]
     pub(crate) fn advance(
         &self,
@@ -258,7 +263,7 @@ impl Cursor {
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, Refused> {
         // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be
-        // pending, and after a refusal shards are looked at.
+        // pending, and after a refusal the caller looks at shards.
         let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
         loop {
             if let Some(refill) = meta.shards.pending(word) {
@@ -289,9 +294,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots on the fast path, and returns the first: from the cursor, or from
-    /// the shard of this thread. `end` is the capacity. The error is whether an exchange failed, in
-    /// which case there may be contention.
+    /// Takes a run of `len` slots on the fast path and returns the first: from the cursor or, if
+    /// shards are active, from the shard of this thread. `end` is the capacity. The error is
+    /// whether another thread has made an exchange fail, which is a sign of contention.
     #[inline]
     pub(crate) fn take_run_fast<'l>(
         &self,
@@ -305,7 +310,7 @@ impl Cursor {
         }
         // Relaxed: a guess that the exchange confirms.
         let start = self.next.load(Ordering::Relaxed);
-        // Not if shards are active or a refill is pending: then the word is far past the end.
+        // If shards are active or a refill is pending, the word is far past the end.
         if start > end || len > end - start {
             return Err(false);
         }
@@ -315,8 +320,7 @@ impl Cursor {
         taken.map_err(|now| now != start)
     }
 
-    /// Takes a run where the fast path did not. The error is how many slots were left at the
-    /// cursor.
+    /// Takes a run on the slow path. The error is the number of slots that were left at the cursor.
     pub(crate) fn take_run_slow(
         &self,
         meta: &Metadata<'_>,
@@ -332,8 +336,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots, at least one. If no place has that many side by side, takes what
-    /// is left at the cursor, or else one slot from anywhere. Returns `None` if no slot is free.
+    /// Takes a run of `len` slots, or a shorter one if no place has that many side by side: all
+    /// slots that are left at the cursor or, if none is left there, one slot from any place.
+    /// Returns `None` if no slot is free. `len` is not 0.
     pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize) -> Option<Range<usize>> {
         loop {
             let refused = match self.take_sharded(meta, len) {
@@ -359,33 +364,33 @@ impl Cursor {
         }
     }
 
-    /// Takes one slot for a handle that the cursor has refused.
+    /// Takes one slot from any place, for a handle that the cursor has refused.
     pub(crate) fn take_one_after(&self, meta: &Metadata<'_>, refused: &Refused) -> Option<usize> {
         self.steal_or_claim(meta, refused.word)
     }
 
-    /// Claims a vacant slot, `None` if each was seen taken. For callers that prefer vacant slots to
-    /// those at the cursor.
+    /// Claims a vacant slot. Returns `None` if the search finds none. For callers that prefer
+    /// vacant slots to those at the cursor.
     #[cfg(feature = "pool")]
     pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)
     }
 
-    /// Notes that slots below `written` may have been written to, before a run that starts at
-    /// `start` is returned.
+    /// Notes that slots below `written` may have been written to. Called before a run that starts
+    /// at `start` is returned.
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
-        // Relaxed, both: read under exclusive access. The load spares the exchange where it would
-        // change nothing. Also for a run that becomes vacant: its next owner may return it by the
-        // cursor without having written to it.
+        // Relaxed, both: read under exclusive access. The load saves the exchange where that would
+        // change nothing. A run that becomes vacant is included, because its next owner may return
+        // it at the cursor without having written to it.
         if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
     }
 
-    /// Returns a run that the caller owns, not empty and without stamps, on the fast path: if the
-    /// cursor is at its end, or the rest of the caller's shard starts there. Returns whether that
-    /// was done.
+    /// Returns a run on the fast path: to the cursor if the run ends there or, if shards are
+    /// active, to the shard of this thread if its rest starts there. The caller owns the run, which
+    /// is not empty and has no stamps. The result is whether the run was returned.
     #[inline]
     pub(crate) fn return_fast<'l>(
         &self,
@@ -400,7 +405,7 @@ impl Cursor {
         self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Returns a run where the fast path did not.
+    /// Returns a run on the slow path.
     pub(crate) fn return_slow(&self, meta: &Metadata<'_>, run: Range<usize>) {
         let own = shards::own(meta.shards.as_slice());
         if !self.retract(meta, &run) && !own.is_some_and(|shard| shard.extend_down(&run)) {
@@ -408,15 +413,15 @@ impl Cursor {
         }
     }
 
-    /// Retracts the cursor from the end of a run that the caller owns to its start, unless it
-    /// stands elsewhere or shards are active.
+    /// Retracts the cursor from the end of a run that the caller owns to its start. Does nothing if
+    /// the cursor is elsewhere or shards are active. Returns whether the cursor was retracted.
     fn retract(&self, meta: &Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`,
         // `take_sharded` and `take_up_to`: the caller's accesses happen before those of the next
-        // owner. Relaxed on failure: only a number.
+        // owner. Relaxed on failure: read anew.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
-            // Past the end is equivalent to the end.
+            // A cursor past the end is equivalent to one at the end.
             if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {
                 return false;
             }

@@ -1,17 +1,20 @@
-//! The count of handles that have an open run, or may have one: a handle that was leaked is counted
-//! until the next exclusive access, which finds from the count that there are runs to reclaim.
+//! The count of handles that have or may have an open run. A leaked handle stays counted until the
+//! next exclusive access, which learns from the count that there are runs to reclaim.
 //!
-//! The count is striped. A thread with an exclusive number updates the stripe in its shard with a
-//! load and a store, because it is the only writer. All other threads share one stripe and update
-//! it atomically. A handle may be closed on another stripe than it was opened on, so only the
-//! wrapping sum has a meaning. Each counted handle owns, or has used, a slot of its own in this
-//! epoch. So there are at most as many as slots, and the sum does not wrap.
+//! The count is striped. A thread with an exclusive number updates the stripe in its shard by a
+//! load and a store, because no other thread writes that stripe. All other threads share one stripe
+//! and update it atomically. A handle may be closed on another stripe than it was opened on, so
+//! only the wrapping sum is meaningful. Each counted handle owns or has used a slot of its own in
+//! this epoch. So there are at most as many handles as slots, and the sum does not wrap.
+//!
+//! A signal handler on the same thread could run between the load and the store, and its update
+//! would be lost. Therefore handles are not async-signal-safe.
 //!
 //! # Orderings
 //!
-//! All is Relaxed. The count is needed under exclusive access only, which is ordered after every
-//! handle by what granted it. A stripe that passes from one thread to another is handed over with
-//! the number (`thread_id.rs`).
+//! Every operation is Relaxed. The count matters only under exclusive access, which is ordered
+//! after all operations on handles. When a stripe passes to another thread, so does the thread
+//! number, which orders their accesses (`thread_id.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -20,11 +23,11 @@ use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
 pub(crate) struct HandleCount {
-    /// Whether a handle was opened since the sum was last found to be 0 under exclusive access,
-    /// which is thereby spared the stripes.
+    /// Whether a handle was opened since the stripes were last read under exclusive access. If not,
+    /// exclusive access need not read them.
     any: AtomicBool,
-    /// The stripe of all threads without an exclusive number, or of all threads if there are no
-    /// shards.
+    /// The stripe of all threads without an exclusive number. In an arena without shards, that of
+    /// all threads.
     shared: AtomicUsize,
 }
 
@@ -35,7 +38,7 @@ impl HandleCount {
         }
     }
 
-    /// Counts a handle. Until [`closed`](Self::closed) it may be leaked.
+    /// Counts a handle.
     #[inline]
     pub(crate) fn opened(&self, shards: &[Shard]) {
         self.add(shards, 1);
@@ -45,7 +48,7 @@ impl HandleCount {
         }
     }
 
-    /// Uncounts a handle, which has no open run and never will.
+    /// Uncounts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
         self.add(shards, usize::MAX);
@@ -65,8 +68,8 @@ impl HandleCount {
         }
     }
 
-    /// The number of open handles. Exact if no other call is in progress. Otherwise it may be off
-    /// by the handles that are being opened and closed.
+    /// Returns the number of open handles. Exact if no other call is in progress. Otherwise it may
+    /// be off by the handles that are being opened and closed.
     pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
         // Relaxed: an estimate.
         let stripes = shards.iter().map(|shard| shard.handles().load(Ordering::Relaxed));
@@ -74,8 +77,7 @@ impl HandleCount {
         if sum as isize > 0 { sum } else { 0 }
     }
 
-    /// Whether a handle is open under exclusive access, that is, was leaked. Afterwards none is
-    /// counted.
+    /// Returns whether a handle was leaked, and uncounts all handles.
     #[inline]
     pub(crate) fn take_leaked(&mut self, shards: &mut [Shard]) -> bool {
         self.any.read_mut() && self.take_sum(shards) != 0

@@ -1,4 +1,4 @@
-//! What the algorithm knows of a shared arena beside its cursor: everything except the values.
+//! What the algorithm knows about a shared arena, apart from its cursor.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ pub(crate) struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
-    /// The capacity of the arena.
+    /// Returns the capacity of the arena.
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.stamps.len()

@@ -1,5 +1,5 @@
-//! The slow paths of shards: refill, help a pending refill, and detect contention. `shards.rs` says
-//! why they are right.
+//! The slow paths of shards: detecting contention, refilling a shard, and helping a pending refill.
+//! `shards.rs` explains why they are correct.
 
 #![forbid(unsafe_code)]
 
@@ -10,29 +10,31 @@ use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
-/// Shards are activated when a sampled slot went to another thread than the one before it, this
-/// many times in a row. Of two threads that contend for the cursor, each takes the sampled slot
-/// equally often. So that happens after about 30 samples.
+/// If this many sampled slots in a row went to another thread than the sample before, there may be
+/// contention. When two threads contend for the cursor, each takes half of the samples, so this
+/// happens after about 30 samples.
 const CONTENDED_SAMPLES: usize = 4;
 
-/// Shards are activated when this many compare-exchanges of the cursor have failed because another
-/// thread moved it.
+/// If this many compare-exchanges of the cursor have failed because another thread moved it, shards
+/// are activated.
 const CONTENDED_EXCHANGES: usize = 16;
 
-/// How often a thread reads the cursor to see whether other threads are moving it.
+/// The number of times that a thread reads the cursor to find out whether other threads move it.
 const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
 
-/// The layout of `last_sample`, from the lowest bit on: how often in a row a sample was another
-/// thread's; how many exchanges have failed; the id of the thread that was sampled last, plus one.
+/// `last_sample` contains, from the lowest bit on, the number of samples in a row that went to
+/// another thread than the one before, the number of failed exchanges, and the id of the last
+/// sampled thread plus one.
 const EXCHANGE_SHIFT: u32 = 4;
 const THREAD_SHIFT: u32 = 12;
 
 impl Cursor {
-    /// Looks for contention among threads that take single slots, at a sampled slot.
+    /// Records that this thread has taken a sampled slot, and activates shards if there is
+    /// contention.
     ///
-    /// Threads that take turns do not contend, however short the turns are. So before shards are
-    /// activated, the cursor is watched for a moment, in which it stands still unless another
-    /// thread is adding to it.
+    /// Threads that take turns do not contend, however short the turns are. Therefore the thread
+    /// watches the cursor for a moment before it activates shards. The cursor moves only if another
+    /// thread advances it at the same time.
     ///
     /// The arena must have shards.
     #[cold]
@@ -40,7 +42,7 @@ impl Cursor {
         if mode.is_disabled() {
             return;
         }
-        // Relaxed, all: a heuristic.
+        // Relaxed, both: a heuristic.
         let seen = self.runs.last_sample.load(Ordering::Relaxed);
         let me = thread_id().wrapping_add(1) << THREAD_SHIFT;
         let same_thread = seen >> THREAD_SHIFT << THREAD_SHIFT == me || seen >> THREAD_SHIFT == 0;
@@ -58,6 +60,7 @@ impl Cursor {
         }
     }
 
+    /// Returns whether another thread moves the cursor while this one watches it.
     #[cold]
     fn is_moving(&self) -> bool {
         // Relaxed: a heuristic.
@@ -65,13 +68,14 @@ impl Cursor {
         (0..WATCHED_LOADS).any(|_| self.next.load(Ordering::Relaxed) != start)
     }
 
-    /// Counts a compare-exchange that failed because another thread has moved the cursor.
+    /// Counts a compare-exchange that failed because another thread moved the cursor, and activates
+    /// shards after several.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
         if is_empty || mode.is_disabled() {
             return;
         }
-        // Relaxed, both: a heuristic, in which an increment may be lost.
+        // Relaxed, both: a heuristic. An increment may be lost.
         let seen = self.runs.last_sample.load(Ordering::Relaxed) + (1 << EXCHANGE_SHIFT);
         if seen >> EXCHANGE_SHIFT & ((1 << (THREAD_SHIFT - EXCHANGE_SHIFT)) - 1) >= CONTENDED_EXCHANGES {
             return self.activate(mode);
@@ -82,25 +86,30 @@ impl Cursor {
     /// Makes shards serve requests from now on.
     fn activate(&self, mode: &ShardMode) {
         mode.activate();
-        // Relaxed: what matters is that the word differs, see `retract`.
+        // Relaxed: all that matters is that the word differs from the one that `retract` expects. A
+        // read-modify-write does not end a release sequence.
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 
-    /// Takes `n` slots where the fast path did not: from the shard of this thread, which is
-    /// refilled if the request is short, or from the cursor. Refuses only if fewer were left at the
-    /// cursor, and after that fewer in the shard.
+    /// Takes `n` slots from the shard of this thread or from the cursor, and returns the first. If
+    /// shards are active and the request is short, the shard is refilled.
+    ///
+    /// Refuses only if fewer than `n` slots were left at the cursor, and after that fewer in the
+    /// shard.
     pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
         let shards = &meta.shards;
         let own = shards.own();
         loop {
             // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
-            // before. E4, pairs with the Release below and in `help_refill`: shards are looked at.
+            // before. E4, pairs with the Release below and in `help_refill`: the shard is looked at
+            // next.
             let word = shards.word(self.next.load(Ordering::Acquire));
             if let Some(refill) = shards.pending(word) {
                 self.help_refill(shards, word, &refill);
                 continue;
             }
-            // Not before the cursor was read: a run that is installed after this advances it.
+            // After the cursor was read, so that the exchange below fails if a run is installed
+            // after this look at the shard.
             if let Some(start) = own.and_then(|shard| shard.take(n)) {
                 return Ok(start);
             }
@@ -112,7 +121,7 @@ impl Cursor {
             let run = shards.run_at(start);
             let shard = own.filter(|_| shards.mode.is_active() && n <= run.len() / 2);
             let Some(shard) = shard else {
-                // A long request, or no shards. The rest of the shard stays.
+                // The request is long, or shards are not in use. The rest stays in the shard.
                 let moved = word.with_next(start + n).raw();
                 // Acquire: E2, as in `advance`. Relaxed on failure: read anew.
                 if self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Relaxed).is_ok() {
@@ -122,24 +131,24 @@ impl Cursor {
             };
             if !word.is_active() {
                 // Another thread is about to set the bit. Or shards are forced, and this is the
-                // first request that they serve.
+                // first request on the slow path.
                 self.activate(shards.mode);
                 continue;
             }
             let rest = shard.rest();
             if !rest.is_empty() && rest.end != start {
-                // Too short, and a refill cannot extend it. If it ends above `start`, it was
-                // installed since the cursor was read.
+                // The rest is too short, and a refill cannot extend it. (If it ends above `start`,
+                // it was installed after the cursor was read, and the loop starts anew.)
                 if rest.end < start && shard.retire(&rest) {
                     self.runs.vacant.add_retired(meta, rest);
                 }
                 continue;
             }
             let (moved, refill) = shards.begin_refill(word, run);
-            // Release: E4, pairs with the Acquire of a thread that reads the pending refill. That
-            // thread then sees what this one saw of the shard. Relaxed on failure: read anew. E2
-            // needs no Acquire here: while shards are active no word below the end occurs twice, so
-            // what is exchanged is what was read above.
+            // Release: E4, pairs with the Acquire of a thread that reads the pending refill, which
+            // must see the shard as this thread saw it. E2 needs no Acquire here: while shards are
+            // active no word below the end occurs twice, so the exchange replaces the very value
+            // that was read above with Acquire. Relaxed on failure: read anew.
             let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
             if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);
@@ -147,19 +156,19 @@ impl Cursor {
         }
     }
 
-    /// Installs a pending refill, and clears the cursor of it. `word` named it and was read with
-    /// Acquire.
+    /// Installs a pending refill and clears it from the cursor. `word` names it, and was read with
+    /// Acquire or written by this thread.
     ///
-    /// Returns only after the cursor no longer names that refill. The exchange is repeated if
-    /// another thread has added one meanwhile, which then helps, too. So each other thread can make
-    /// it fail once.
+    /// Returns only after the cursor no longer names the refill. The exchange is repeated if
+    /// another thread has added to the cursor in the meantime. That thread then helps, too, so each
+    /// other thread can make the exchange fail at most once.
     pub(super) fn help_refill(&self, shards: &Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {
             let cleared = word.with_next(word.next()).raw();
-            // Release: E4, pairs with the Acquire of a thread that looks at shards because of what
-            // the cursor says: the run is installed. Relaxed on failure: it only says whether
-            // another thread has done this.
+            // Release: E4, pairs with the Acquire of a thread that reads the cursor and then looks
+            // at shards, and must find the run installed. Relaxed on failure: the value only tells
+            // whether another thread has cleared the refill.
             match self.next.compare_exchange(word.raw(), cleared, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => word = shards.word(now),
@@ -186,8 +195,8 @@ mod tests {
 
     const SLOTS: usize = 4_096;
 
-    /// Takes slots from a cursor, one thread after another, this many each. Returns whether shards
-    /// were activated.
+    /// Takes slots from a cursor by one thread after another. `turns` contains how many each thread
+    /// takes. Returns whether shards were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
         let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());

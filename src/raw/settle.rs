@@ -31,7 +31,7 @@ impl MetadataMut<'_> {
         Word::new(self.cursor.next.read_mut(), !self.shards.is_empty())
     }
 
-    /// The end of what was handed out.
+    /// Returns the end of the slots that were handed out.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
         let word = self.word();
@@ -39,45 +39,45 @@ impl MetadataMut<'_> {
         word.next().min(self.capacity())
     }
 
-    /// Moves the cursor to `next`: every slot below it holds a value or is vacant. Shards must not
-    /// be active.
+    /// Moves the cursor to `next`. Every slot below `next` must hold a value or be vacant, and
+    /// every shard must be used up.
     #[inline]
     pub(crate) fn move_cursor(&mut self, next: usize) {
         self.cursor.next.write_mut(next);
     }
 
-    /// The number of slots that are marked vacant. Linear in the number of blocks of the summary if
-    /// there are any.
+    /// Returns the number of vacant slots. Linear in the number of blocks of the summary if there
+    /// are vacant slots, otherwise O(1).
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
         let bound = self.bound();
         self.cursor.runs.vacant.count(Summary::new(self.summary, self.stamps.epoch()), bound)
     }
 
-    /// Whether a slot is marked vacant.
+    /// Returns whether a slot is vacant.
     #[inline]
     pub(crate) fn has_vacant(&self) -> bool {
         !self.cursor.runs.vacant.is_none()
     }
 
-    /// Runs `f` with the cursor and what a shared arena knows. Vacant slots are counted by the same
-    /// code as there.
+    /// Calls `f` with the cursor and the metadata of a shared arena, so that vacant slots are
+    /// counted by the same code under exclusive access.
     fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
-        // Neither the length of a run nor the capacity matters for what is done with it here.
+        // The slot size only determines the length of refills, and `f` begins none.
         let shards = Shards::new(self.shards, self.mode, stamps.len(), 1);
         f(self.cursor, &Metadata { stamps, summary, shards })
     }
 
-    /// Makes a run below the cursor vacant.
+    /// Makes a run below the cursor vacant. The run may be empty.
     fn vacate(&mut self, run: core::ops::Range<usize>) {
         if !run.is_empty() {
             self.with_shared(|cursor, meta| cursor.runs.vacant.add(meta, run));
         }
     }
 
-    /// Clears the marks of vacant slots, which are no longer counted.
+    /// Clears the marks of vacant slots, and uncounts them.
     pub(crate) fn occupy(&mut self, run: core::ops::Range<usize>) {
         run.clone().for_each(|index| self.stamps.clear(index));
         if !run.is_empty() {
@@ -85,7 +85,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns the end of what was written since the slots were last zeroed, and forgets it.
+    /// Returns the end of the slots that were written to since they were last zeroed, and sets it
+    /// to 0.
     pub(crate) fn take_written(&mut self) -> usize {
         self.note_written();
         let written = self.cursor.runs.written.read_mut();
@@ -100,12 +101,13 @@ impl MetadataMut<'_> {
         self.cursor.runs.written.write_mut(written);
     }
 
-    /// Reclaims leaked runs, makes the rests of shards vacant, and retracts the cursor over the
-    /// vacant slots that adjoin it. Afterwards a slot below the cursor holds a value unless it is
-    /// marked vacant, and the slot just below the cursor holds one.
+    /// Settles the arena: makes the rests of shards vacant, reclaims leaked runs, and retracts the
+    /// cursor over the vacant slots directly below it. Afterwards each slot below the cursor either
+    /// holds a value or is vacant, and the one directly below the cursor holds a value.
     ///
-    /// Linear in what was handed out if a handle was leaked since the last time, and in the rests
-    /// of shards if shards are active. Otherwise O(1), amortised.
+    /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
+    /// Linear in the rests of the shards if shards are active. Otherwise O(1) amortised, because
+    /// the cursor is retracted only over slots that were returned.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.word().is_active() {
@@ -120,8 +122,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Makes the rests of all shards vacant. Shards are inactive until contention is detected
-    /// again, so this is not done by every method with exclusive access.
+    /// Makes the rests of all shards vacant. Seldom needed, because the caller also deactivates
+    /// shards until contention is detected again.
     #[cold]
     fn close_shards(&mut self) {
         for index in 0..self.shards.len() {
@@ -133,10 +135,11 @@ impl MetadataMut<'_> {
         self.cursor.runs.last_sample.write_mut(0);
     }
 
+    /// Makes the slots of every open run vacant.
     #[cold]
     fn reclaim_leaked(&mut self) {
         let bound = self.bound();
-        // The run that is being read, from its start on, if it is open.
+        // The start of the open run in which `index` lies, if any.
         let mut open: Option<usize> = None;
         for index in 0..bound {
             let mark = self.stamps.mark_of(index);
@@ -151,7 +154,8 @@ impl MetadataMut<'_> {
                 }
                 Some(Mark::PublishedBeforeRun) => {
                     self.stamps.mark(index, Mark::Published);
-                    // Where the run is published up to its end, it is not open any more.
+                    // If every slot of the run up to its end was published, the run is not open any
+                    // more.
                     open = (index + 1 < bound && self.is_open_after(index)).then_some(index + 1);
                     false
                 }
@@ -168,11 +172,13 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Whether the slot behind a `PublishedBeforeRun` belongs to the run that it precedes.
+    /// Returns whether an open run starts at the slot after `index`, which is marked
+    /// `PublishedBeforeRun`.
     fn is_open_after(&mut self, index: usize) -> bool {
         !matches!(self.stamps.mark_of(index + 1), Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant))
     }
 
+    /// Retracts the cursor over the vacant slots directly below it.
     #[cold]
     fn retract_over_vacant(&mut self) {
         self.note_written();
@@ -193,7 +199,7 @@ impl MetadataMut<'_> {
         let wraps = self.stamps.epoch() == Epoch::LAST;
         let ended = self.stamps.end_epoch(bound);
         if wraps {
-            // The tags of the summary are about to recur.
+            // The tags in the summary are about to recur.
             let blocks = stamped.div_ceil(BLOCK).min(self.summary.len());
             summary::clear(&mut self.summary[..blocks]);
         }
@@ -208,7 +214,7 @@ impl MetadataMut<'_> {
         ended
     }
 
-    /// From now on every request is served by the cursor.
+    /// Makes the cursor serve every request from now on.
     pub(crate) fn disable_shards(&mut self) {
         self.settle();
         self.mode.disable();
@@ -222,7 +228,7 @@ mod tests {
     use crate::raw::stamps::Stamp;
 
     /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which
-    /// slots are vacant, and where the cursor stands.
+    /// slots are vacant, and the cursor.
     fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());
@@ -262,13 +268,13 @@ mod tests {
 
     #[test]
     fn values_published_from_a_leaked_run_stay_and_so_do_those_owned_before_it() {
-        // Owned, published; behind it the leaked rest; then the slots of others.
+        // An owned value, a published one, the leaked rest after it, and slots of other owners.
         let (vacant, _) = settled([None, B, None, E, None, P, None]);
         assert_eq!(vacant, [false, false, true, true, false, false, false]);
-        // One value published after another up to the end of the run, which is then no longer open.
+        // Every slot of a run was published, so the run is no longer open.
         let (vacant, _) = settled([B, B, P, None]);
         assert_eq!(vacant, [false; 4]);
-        // A rest of one slot.
+        // The leaked rest is one slot.
         let (vacant, _) = settled([B, E, None]);
         assert_eq!(vacant, [false, true, false]);
     }

@@ -1,19 +1,19 @@
-//! A summary of the stamps: for each block of slots, how many of them are vacant. A search skips
-//! the blocks with none.
+//! The summary of the stamps: for each block of slots, the number of vacant ones. A search skips
+//! the blocks that have none.
 //!
-//! Each block has a word with its count, and with the epoch in which the count was made. A count of
-//! another epoch is 0, so ending an epoch need not touch the summary.
+//! The word of a block contains its count and the epoch to which the count belongs. A count of
+//! another epoch means 0, so ending an epoch need not touch the summary.
 //!
-//! **A count is never too low.** Vacant slots are counted before they are marked, and claimed
-//! before they are uncounted. So a block with a vacant slot is not skipped.
+//! **A count is never too low.** Slots are counted before they are marked vacant, and claimed
+//! before they are uncounted. So a search never skips a block with a vacant slot.
 
 #![forbid(unsafe_code)]
 
 use super::epoch::Epoch;
 use super::sync::{AtomicMut, AtomicUsize, Ordering};
 
-/// The number of slots of a block. A word of 8 bytes for each is less than 1 % of what the stamps
-/// take.
+/// The number of slots of a block. A word of 8 bytes for each block takes less than 1 % of the size
+/// of the stamps.
 pub(crate) const BLOCK: usize = if cfg!(all(test, loom)) { 4 } else { 1 << 10 };
 
 const COUNT_BITS: u32 = 12;
@@ -21,7 +21,7 @@ const COUNT: usize = (1 << COUNT_BITS) - 1;
 
 const _: () = assert!(BLOCK <= COUNT);
 
-/// The summary of an arena: a word for each block, or none.
+/// The summary of an arena: a word for each block, or none at all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Summary<'a> {
     words: &'a [AtomicUsize],
@@ -39,29 +39,28 @@ impl<'a> Summary<'a> {
         self.words.is_empty()
     }
 
-    /// The count in a word, which is 0 if the word is of another epoch.
+    /// Returns the count in a word, or 0 if the word belongs to another epoch.
     #[inline]
     fn count_in(self, word: usize) -> usize {
         if word >> COUNT_BITS == self.epoch.tag() { word & COUNT } else { 0 }
     }
 
-    /// Whether a slot of the block may be vacant.
+    /// Returns whether a slot of the block may be vacant.
     #[inline]
     pub(crate) fn may_be_vacant(self, block: usize) -> bool {
-        // Relaxed: a slot that was vacant before the search began was counted before that
-        // (coherence). The slot itself is handed over by its stamp.
+        // Relaxed: if a return happens before the search, so does its count, and coherence is
+        // enough. E2 for the slot is an edge of its stamp.
         self.count_in(self.words[block].load(Ordering::Relaxed)) != 0
     }
 
-    /// The number of vacant slots in the first `blocks` blocks. Exact if no other call is in
-    /// progress.
+    /// Returns the number of vacant slots in the first `blocks` blocks. Exact if no other call is
+    /// in progress.
     pub(crate) fn sum(self, blocks: usize) -> usize {
         // Relaxed: an estimate.
         self.words[..blocks].iter().map(|word| self.count_in(word.load(Ordering::Relaxed))).sum()
     }
 
-    /// Counts `n` more slots of the block, before they are marked vacant. Returns how many were
-    /// counted before.
+    /// Counts `n` slots of the block, before they are marked vacant. Returns the previous count.
     pub(crate) fn add(self, block: usize, n: usize) -> usize {
         let tag = self.epoch.tag() << COUNT_BITS;
         // Relaxed, and on failure: a guess that the exchange confirms.
@@ -69,8 +68,9 @@ impl<'a> Summary<'a> {
         loop {
             let before = self.count_in(word);
             let after = tag | (before + n);
-            // Release: E5, after the increment of the number of blocks. Acquire: E5, before the
-            // caller's decrement, if the block was counted before.
+            // Release: E5, the caller's increment of the number of blocks happens before a
+            // decrement that undoes it. Acquire: E5, if the block had a count, the increment for it
+            // happens before the caller's decrement.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return before,
                 Err(now) => word = now,
@@ -78,19 +78,18 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Uncounts `n` slots of the block, which the caller has claimed. Returns how many are counted
-    /// still.
+    /// Uncounts `n` slots of the block, which the caller has claimed. Returns the new count.
     pub(crate) fn subtract(self, block: usize, n: usize) -> usize {
-        // Acquire: E5, before the caller's decrement of the number of blocks, if the block is not
-        // counted any more.
+        // Acquire: E5, if the new count is 0, the increment of the number of blocks happens before
+        // the caller's decrement.
         self.count_in(self.words[block].fetch_sub(n, Ordering::Acquire)) - n
     }
 }
 
-/// Forgets every count. For the end of the last epoch, after which tags recur.
+/// Clears every count. Called at the end of the last epoch, after which tags recur.
 pub(crate) fn clear(words: &mut [AtomicUsize]) {
     for word in words {
-        // Untouched pages are read, not written: they stay the operating system's.
+        // Untouched pages are read and not written, so they still use no memory.
         if word.read_mut() != 0 {
             word.write_mut(0);
         }

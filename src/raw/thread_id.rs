@@ -1,34 +1,35 @@
-//! An exclusive number for each living thread, as long as there are enough.
+//! Thread numbers. Each living thread has an exclusive one, as long as there are enough.
 //!
-//! A thread that has one writes its stripe of a counter with a load and a store, because no other
-//! thread writes it. The number is returned when the thread ends, and a later thread inherits it,
-//! together with the shard and the stripe.
+//! A thread with an exclusive number writes its stripe of a counter by a load and a store, because
+//! no other thread writes that stripe. The number is returned when the thread ends. A later thread
+//! inherits the number, and with it the shard and the stripe.
 //!
 //! # Orderings
 //!
-//! Returning a number (Release) happens before taking it again (Acquire). Between them stand only
-//! read-modify-writes of the set, so the release sequence is not broken. What the earlier thread
-//! stored in its stripes is therefore visible to the later one.
+//! Returning a number (Release) happens before taking it again (Acquire). Every write of the set is
+//! a read-modify-write, so the release sequence is not broken. The later thread therefore sees what
+//! the earlier one stored in its stripes.
 
 #![forbid(unsafe_code)]
 
 #[cfg(any(feature = "std", test))]
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
-/// Whether arenas have few shards and short runs, and use them from the first slot on. For tests:
-/// with `forced`, shards serve single slots from runs of two; with `runs`, they also serve runs of
-/// up to four slots.
+/// Whether shards are active from the first slot on, in every arena that has room for them. For
+/// tests. With `forced`, a refill takes at most two slots, so shards serve only single slots. With
+/// `runs`, a refill takes at most eight slots, so shards also serve runs.
 pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
 
-/// Whether there are few of everything, so that tests and models reach every case.
+/// Whether there are few shards and short runs, so that tests and models reach every case.
 pub(crate) const TINY: bool = FORCED || cfg!(all(test, loom));
 
 /// The number of threads that can have an exclusive number at the same time.
 ///
-/// A thread id below it is exclusive. Any other id means that the thread has no number of its own.
+/// A thread id below this is exclusive. Any other id means that the thread has no number of its
+/// own.
 pub(crate) const EXCLUSIVE_IDS: usize = if TINY { 2 } else { 32 };
 
-/// The numbers that are taken, one bit for each.
+/// The set of numbers that are taken, with one bit for each.
 #[cfg(any(feature = "std", test))]
 #[derive(Debug)]
 pub(crate) struct IdSet(AtomicUsize);
@@ -50,8 +51,8 @@ impl IdSet {
             if id >= EXCLUSIVE_IDS {
                 return None;
             }
-            // Acquire: pairs with the Release in `put_back`: what the last thread with this number
-            // stored is visible.
+            // Acquire: pairs with the Release in `put_back`: this thread sees what the previous
+            // thread with this number stored.
             match self.0.compare_exchange_weak(taken, taken | 1 << id, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(id),
                 Err(now) => taken = now,
@@ -83,8 +84,8 @@ mod current {
     static SHARED: AtomicUsize = AtomicUsize::new(0);
 
     std::thread_local! {
-        /// Has no destructor, so that reading it costs one load and later destructors of the thread
-        /// may still do so.
+        /// Has no destructor. So reading it costs one load, and other destructors of the thread may
+        /// still read it.
         static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
     }
@@ -95,8 +96,8 @@ mod current {
     impl Drop for ReturnAtExit {
         fn drop(&mut self) {
             if let Some(id) = self.0.get() {
-                // First: a later destructor of this thread may still allocate, and must not use the
-                // number.
+                // Before the number is returned, because a later destructor of this thread may
+                // still allocate, and must not use the number.
                 let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS));
                 IDS.put_back(id);
             }
@@ -116,8 +117,8 @@ mod current {
 
     #[cold]
     fn assign() -> usize {
-        // The destructor is registered before the number is taken. Where it has run already, no
-        // number may be taken.
+        // `try_with` registers the destructor before the number is taken. If the destructor has run
+        // already, `try_with` fails and no number is taken, because nothing would return it.
         let exclusive = RETURNED.try_with(|returned| {
             returned.0.set(IDS.take());
             returned.0.get()
@@ -136,8 +137,8 @@ mod current {
         use std::sync::Barrier;
         use std::thread;
 
-        /// Living threads never have the same exclusive number, and ended ones leave theirs to
-        /// others.
+        /// Living threads never have the same exclusive number, and later threads inherit the
+        /// numbers of ended ones.
         #[test]
         fn living_threads_have_different_numbers() {
             for _ in 0..3 {
@@ -169,8 +170,8 @@ mod current {
             struct Late(Cell<bool>);
             impl Drop for Late {
                 fn drop(&mut self) {
-                    // Destructors run in an order that is not specified, so both cases are right;
-                    // what must not happen is an exclusive number that was returned.
+                    // Destructors run in an unspecified order, so either case is correct. The
+                    // thread must not use an exclusive number that it has returned.
                     let returned = RETURNED.try_with(|returned| returned.0.get()).is_err();
                     assert!(!returned || thread_id() >= EXCLUSIVE_IDS);
                 }
@@ -192,7 +193,7 @@ mod current {
     }
 }
 
-/// Without threads that can be told apart, none has a number.
+/// Returns an id that is not exclusive. Without std, threads cannot be told apart.
 #[cfg(all(not(feature = "std"), not(all(test, loom))))]
 #[inline]
 pub(crate) fn thread_id() -> usize {
@@ -212,7 +213,7 @@ mod models {
         static ID: Cell<usize> = Cell::new(EXCLUSIVE_IDS);
     }
 
-    /// Returns what `set_thread_id` was given. Otherwise the thread has no number.
+    /// Returns the argument of the last `set_thread_id`. Before the first, the id is not exclusive.
     pub(crate) fn thread_id() -> usize {
         ID.with(Cell::get)
     }

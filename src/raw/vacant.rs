@@ -1,33 +1,42 @@
-//! Vacant slots: below the cursor, without a value and without an owner. They are marked by their
-//! stamps, counted here, and claimed again when the cursor and the shards cannot serve a request.
+//! Vacant slots: below the cursor, without a value and without an owner. Their stamps mark them,
+//! and this file counts them. They serve requests that the cursor and the shards cannot serve.
 //!
-//! # Why a vacant slot is not overlooked
+//! # Why no vacant slot is overlooked
 //!
-//! Slots are counted before they are marked, and claimed before they are uncounted. So no count is
-//! ever below the number of slots that are marked, and a search may skip what is counted as 0: the
-//! whole arena, or a block of the summary.
+//! Slots are counted before they are marked, and claimed before they are uncounted. So a count is
+//! never less than the number of marked slots, and a search may skip whatever is counted as 0: a
+//! block of the summary, or the whole arena.
 //!
-//! A search for one slot looks at every slot once. A slot that was vacant when the search began,
-//! and is not when its turn comes, was taken by another thread. There are two exceptions. A rest
-//! that is *retired* from a shard becomes vacant although it was free before, and a search for a
-//! run *puts back* what it has claimed if it does not get the whole run. A search can look at the
-//! shard after the former and pass the stamp before the latter. Therefore both increment `changes`
-//! afterwards, and a request for one slot that fails looks again if that counter has changed.
+//! A search for one slot looks at every slot once. If a slot was vacant when the search began, and
+//! is not vacant when the search reaches it, another thread has claimed it. Nevertheless the slot
+//! may be free again, or may have been free in another place, in two cases:
 //!
-//! A search for a run claims upwards, within windows that it has seen vacant, and does not start
-//! again at the first slot. Of two searches that meet, the one that claimed the higher slots first
-//! is ahead of the other, which gives way. If both are refused and retry, one of them succeeds.
+//! - A rest that is *retired* passes from a shard to the vacant slots. The search may have passed
+//!   its stamps before they were marked, and may have looked at the shard after it was emptied.
+//! - A search for a run *puts back* the slots that it has claimed if it does not get the whole run.
+//!   The search for one slot may have passed them while they were claimed.
+//!
+//! Therefore both increment `changes` afterwards. A request for one slot that finds nothing looks
+//! again if that counter has changed since it began to look.
+//!
+//! A search for a run claims slots upwards, within a window that it has seen vacant. If it does not
+//! get a slot of the window, it puts back what it holds and continues above that slot. It never
+//! starts again at the first slot. So a search holds only slots below the one that it claims next.
+//! If another search holds that one, the other search is ahead, and the slots that this one puts
+//! back do not hold it up. Hence two searches do not refuse each other forever. If both are
+//! refused and both retry, one of them succeeds.
 //!
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
 //! - `E5 count → uncount`, for the number of blocks with vacant slots: [`VacantSlots::add`]
 //!   increments it before it counts slots of a block (Release in `Summary::add`). A thread that
-//!   decrements it has found the block counted (Acquire in `Summary::add`), or has emptied it
-//!   (Acquire in `Summary::subtract`). So each decrement comes after the increment that it undoes,
-//!   and the number is never too low.
-//! - `changes`: incremented (Release) after the stamps were marked; read (Acquire) before a request
-//!   for one slot looks for the first time. A request that reads the increment sees the marks.
+//!   decrements it has found the block counted already (Acquire in `Summary::add`), or has
+//!   uncounted the last slot of the block (Acquire in `Summary::subtract`). So each increment
+//!   happens before the decrement that undoes it, and the number is never too low.
+//! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
+//!   request for one slot looks at shards and stamps. A request that reads the increment sees the
+//!   marks.
 
 #![forbid(unsafe_code)]
 
@@ -38,19 +47,21 @@ use super::shards::{SHARDS, Shard, own_index};
 use super::summary::{BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
+/// The counts of vacant slots, and where to search for them.
 #[derive(Debug)]
 pub(crate) struct VacantSlots {
-    /// The number of blocks with a vacant slot; or of vacant slots, where there is no summary.
+    /// The number of blocks with a vacant slot or, in an arena without a summary, the number of
+    /// vacant slots.
     ///
-    /// Invariant: 0 only if no slot is marked vacant.
+    /// Invariant: if it is 0, no slot is marked vacant.
     blocks: AtomicUsize,
-    /// As `search_start` of a shard, for arenas without shards.
+    /// The `search_start` of all threads, in an arena without shards.
     search_start: AtomicUsize,
-    /// How often slots became vacant that were free before.
+    /// The number of times that slots became vacant which were free before.
     changes: AtomicUsize,
 }
 
-/// The parts of a range of slots that lie in one block each.
+/// Cuts a range of slots at the ends of blocks. Yields each block with its part of the range.
 fn by_block(range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
     let parts = blocks.map(move |block| (block, range.start.max(block * BLOCK)..range.end.min((block + 1) * BLOCK)));
@@ -70,15 +81,16 @@ impl VacantSlots {
 
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
-        // Relaxed: a thread that knows that a return is complete is ordered after its count
-        // (coherence). The slot itself is handed over by its stamp.
+        // Relaxed: if a return happens before this load, so does its count, and coherence is
+        // enough. E2 for the slot is an edge of its stamp.
         self.blocks.load(Ordering::Relaxed) == 0
     }
 
-    /// The number of vacant slots, all of which are below `bound`. Exact if no other call is in
-    /// progress.
+    /// Returns the number of vacant slots, all of which are below `bound`. Exact if no other call
+    /// is in progress.
     ///
-    /// O(1) if there are none, otherwise linear in the number of blocks below `bound`.
+    /// O(1) if there are none, or if there is no summary. Otherwise linear in the number of blocks
+    /// below `bound`.
     #[inline]
     pub(crate) fn count(&self, summary: Summary<'_>, bound: usize) -> usize {
         // Relaxed: an estimate.
@@ -94,11 +106,12 @@ impl VacantSlots {
         meta.shards.own().map_or(&self.search_start, Shard::search_start)
     }
 
-    /// Reads `changes`, before a request for one slot looks for it or after it has failed.
+    /// Reads the counter of changes. A request for one slot does so before it looks at shards and
+    /// stamps, and again after it has found nothing.
     #[inline]
     pub(crate) fn changes(&self) -> usize {
-        // Acquire: pairs with the Release in `note_change`: the slots that became vacant are seen.
-        // What is looked at next is not looked at before.
+        // Acquire: pairs with the Release in `note_change`: the caller sees the marks of the slots
+        // that became vacant. Also, the loads of the search are not reordered before this one.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -107,14 +120,14 @@ impl VacantSlots {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Makes a run vacant that the caller owns.
+    /// Makes a run that the caller owns vacant.
     #[cold]
     pub(crate) fn add(&self, meta: &Metadata<'_>, run: Range<usize>) {
         // Relaxed: a guess.
         self.own_search_start(meta).store(run.start + 1, Ordering::Relaxed);
         for (block, part) in by_block(run) {
             if meta.summary.is_empty() {
-                // Relaxed: read by `is_none`.
+                // Relaxed: see `is_none`.
                 self.blocks.fetch_add(part.len(), Ordering::Relaxed);
             } else {
                 // Relaxed: E5, ordered by the Release in `Summary::add`.
@@ -130,7 +143,7 @@ impl VacantSlots {
         }
     }
 
-    /// Makes the rest of a shard vacant, which the caller has retired.
+    /// Makes a rest that the caller has retired vacant.
     pub(crate) fn add_retired(&self, meta: &Metadata<'_>, rest: Range<usize>) {
         self.add(meta, rest);
         self.note_change();
@@ -144,7 +157,7 @@ impl VacantSlots {
     /// Uncounts `n` slots of one block.
     #[inline]
     fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) {
-        // Relaxed, both: as in `add`. E5, ordered by the Acquire in `Summary::subtract`.
+        // Relaxed, both: as in `add`, and E5, ordered by the Acquire in `Summary::subtract`.
         if meta.summary.is_empty() {
             self.blocks.fetch_sub(n, Ordering::Relaxed);
         } else if meta.summary.subtract(block, n) == 0 {
@@ -152,10 +165,11 @@ impl VacantSlots {
         }
     }
 
-    /// Claims one vacant slot. Returns `None` if each was seen taken.
+    /// Claims one vacant slot. Returns `None` if the search finds none.
     ///
-    /// Starts where this thread returned or found a slot the last time. Linear in the number of
-    /// blocks, and in a block's length for each that is counted as having a vacant slot.
+    /// The search starts where this thread last returned or found a slot. It is linear in the
+    /// number of blocks, plus the length of a block for each block that is counted as having a
+    /// vacant slot.
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         if self.is_none() {
@@ -181,10 +195,11 @@ impl VacantSlots {
         Some(index)
     }
 
-    /// Claims a run of `n` vacant slots side by side. Returns `None` if none was found.
+    /// Claims a run of `n` vacant slots side by side. Returns `None` if the search finds none.
     ///
-    /// Linear in the number of blocks and in the slots of those with a vacant slot. Two searches at
-    /// the same time may both fail where either alone would succeed.
+    /// Linear in the number of blocks, plus the length of a block for each block that is counted as
+    /// having a vacant slot. Two searches at the same time may both fail where either alone would
+    /// succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while !self.is_none() {
@@ -193,7 +208,7 @@ impl VacantSlots {
                 self.uncount(meta, window.clone());
                 return Some(window);
             };
-            // Still counted, so marking them is enough.
+            // The slots are still counted, so it is enough to mark them.
             (window.start..taken).for_each(|index| meta.stamps.mark_vacant(index));
             self.note_change();
             from = taken + 1;
@@ -201,14 +216,14 @@ impl VacantSlots {
         None
     }
 
-    /// Forgets all vacant slots, whose stamps no longer count.
+    /// Forgets all vacant slots. Their stamps are stale.
     #[inline]
     pub(crate) fn clear_mut(&mut self) {
         self.blocks.write_mut(0);
     }
 }
 
-/// The first `n` slots side by side, at or above `from`, that are seen vacant.
+/// Returns the lowest `n` slots side by side, at or above `from`, that it sees vacant.
 fn find_window(meta: &Metadata<'_>, from: usize, n: usize) -> Option<Range<usize>> {
     let mut start = from;
     for (block, part) in by_block(from..meta.capacity()) {

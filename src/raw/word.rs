@@ -1,8 +1,12 @@
-//! The packed word of the cursor. Pure functions.
+//! The word of the cursor. Pure functions.
 //!
-//! From the lowest bit on: the next slot; whether shards are active; the shard of a pending refill
-//! plus one, or 0; the low bits of where the run of that refill starts. In an arena without shards
-//! the whole word is the next slot.
+//! In an arena without shards the whole word is the next slot. In an arena with shards the word is
+//! packed. From the lowest bit on it contains:
+//!
+//! - the next slot (34 bits);
+//! - whether shards are active (1 bit);
+//! - the shard of the pending refill plus one, or 0 if no refill is pending (6 bits);
+//! - the low bits of the start of the pending run (23 bits).
 
 #![forbid(unsafe_code)]
 
@@ -14,14 +18,14 @@ const START_BITS: u32 = 64 - START_SHIFT;
 
 const ACTIVE: u64 = 1 << NEXT_BITS;
 
-/// The largest capacity for which a word can be packed: half of the room for the next slot, so that
-/// the cursor can stand past the end. 0 where a word is too small.
+/// The largest capacity for which a word can be packed. It uses half of the room for the next slot,
+/// so that the cursor can be past the end. 0 if a word has too few bits.
 pub(crate) const MAX_PACKED_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
 
-/// The most shards that a word can name.
+/// The largest number of shards that a word can name.
 pub(crate) const MAX_SHARDS: usize = (1 << SHARD_BITS) - 1;
 
-/// A value of the cursor.
+/// A value of the cursor, and how to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
     raw: usize,
@@ -29,7 +33,7 @@ pub(crate) struct Word {
 }
 
 impl Word {
-    /// Interprets what the cursor holds. `packed` says whether the arena has shards.
+    /// Interprets a value of the cursor. `packed` is whether the arena has shards.
     #[inline]
     pub(crate) fn new(raw: usize, packed: bool) -> Self {
         Word { raw, packed }
@@ -40,30 +44,30 @@ impl Word {
         self.raw
     }
 
-    /// The slot that is handed out next. It may be past the end.
+    /// Returns the slot that is handed out next. It may be past the end.
     #[inline]
     pub(crate) fn next(self) -> usize {
         if self.packed { (self.raw as u64 & (ACTIVE - 1)) as usize } else { self.raw }
     }
 
-    /// Whether shards are active. If not, every shard is used up.
+    /// Returns whether shards are active. If not, every shard is used up.
     #[inline]
     pub(crate) fn is_active(self) -> bool {
         self.packed && self.raw as u64 & ACTIVE != 0
     }
 
-    /// Whether a refill is pending.
+    /// Returns whether a refill is pending.
     #[inline]
     pub(crate) fn has_pending(self) -> bool {
         self.packed && self.raw as u64 >> SHARD_SHIFT != 0
     }
 
-    /// The shard of the pending refill, and where its run starts.
+    /// Returns the shard of the pending refill, and the start of its run.
     ///
-    /// The run starts as far below the next slot as it is long, and one more for each addition
-    /// since the refill was begun. A thread that adds meets the pending refill, and adds again only
-    /// after the refill is complete. So there are at most as many additions as threads, and the low
-    /// bits tell eight million starts apart.
+    /// The low bits of the start are enough. Between the start and the next slot there are only the
+    /// run itself and one slot for each addition since the refill was begun. A thread that adds
+    /// finds the pending refill, and adds again only after the refill is complete. So there are at
+    /// most as many additions as threads, and the low bits distinguish 8 million starts.
     #[inline]
     pub(crate) fn pending(self) -> Option<(usize, usize)> {
         if !self.has_pending() {
@@ -75,15 +79,15 @@ impl Word {
         Some((shard, next - below as usize))
     }
 
-    /// The word of a cursor at `next`, with shards active or not as here, and without a pending
-    /// refill.
+    /// Returns the word of a cursor at `next` without a pending refill. Shards are active if they
+    /// are in this word.
     #[inline]
     pub(crate) fn with_next(self, next: usize) -> Self {
         Word { raw: if self.is_active() { next | active_bit() } else { next }, ..self }
     }
 
-    /// The word of a cursor that was just advanced over the slots `start..end`, which are for that
-    /// shard.
+    /// Returns the word of a cursor that was just advanced over the slots `start..end`, and in
+    /// which a refill of `shard` with these slots is pending. Shards are active.
     #[inline]
     pub(crate) fn with_pending(self, shard: usize, start: usize, end: usize) -> Self {
         debug_assert!(self.packed);
@@ -92,7 +96,7 @@ impl Word {
     }
 }
 
-/// The bit of a packed word that says that shards are active.
+/// Returns the bit of a packed word that is set if shards are active.
 pub(crate) const fn active_bit() -> usize {
     ACTIVE as usize
 }
