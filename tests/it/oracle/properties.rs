@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::mem::MaybeUninit;
 
+use super::op::{Act, Bulk, End, EndRun, Method, Op};
 use super::{Counted, Plain, Program, Value, run, run_in_order, run_on};
 
 /// The number of operations in a program, at most.
@@ -72,4 +73,23 @@ fn programs_on_borrowed_bytes_agree_with_the_oracle() {
     }
     check(250, on::<Counted>);
     check(250, on::<Plain>);
+}
+
+/// A call takes vacant slots in front of the shard, does not show them, and returns them. Random
+/// programs seldom do so.
+#[test]
+fn hidden_slots_return_to_the_shard_or_become_vacant() {
+    let reserve = |handle, len| Op::Reserve { handle, len, up_to: false };
+    let end = |handle| Op::EndRun(handle, EndRun::Drop(None));
+    let panics = Op::Bulk(Bulk { method: Method::With, len: 4, given: 4, at: 2, act: Act::Panic });
+    // The first runs use up what the shard has, so that those that are returned become vacant. The
+    // last refill leaves three slots in the shard, and none at the cursor.
+    for returned in [&[1][..], &[0, 1], &[1, 0], &[0]] {
+        let returned = returned.iter().map(|&handle| end(handle));
+        let before = [reserve(0, 4), reserve(1, 4)].into_iter().chain(returned);
+        let ops = before.chain([reserve(2, 1), end(2), panics, reserve(2, 4), panics]).collect();
+        let program = Program { capacity: 11, ops, end: End::Drop { fuse: None } };
+        run::<Counted>(&program);
+        run::<Plain>(&program);
+    }
 }
