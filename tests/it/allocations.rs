@@ -7,7 +7,7 @@ use std::ptr;
 
 use atomicarena::{AtomicArena, CapacityError};
 
-use crate::payload::punch_holes;
+use crate::payload::{punch_holes, scaled};
 
 /// The allocator requests of one thread. Tests on other threads are not counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -267,7 +267,7 @@ fn exclusive_methods_request_no_memory() {
 fn reset_requests_no_memory_and_frees_none() {
     let mut arena = AtomicArena::with_capacity(20);
     let (_, meter) = metered(|| {
-        for round in 0..600 {
+        for round in 0..scaled(600, 60) {
             arena.publish(round).unwrap();
             arena.alloc_slice_copy(&[1; 4]).unwrap();
             if round % 10 == 0 { arena.reset_zeroed() } else { arena.reset() }

@@ -7,7 +7,7 @@ use std::thread;
 use atomicarena::AtomicArena;
 
 use crate::allocations::metered;
-use crate::payload::{Ledger, punch_holes};
+use crate::payload::{Ledger, punch_holes, scaled};
 
 #[test]
 fn into_vec_reuses_the_slots() {
@@ -104,7 +104,7 @@ fn leaked_values_are_not_in_the_vector() {
 
 #[test]
 fn into_boxed_slice_frees_the_unused_slots() {
-    let mut arena = AtomicArena::with_capacity(1000);
+    let mut arena = AtomicArena::with_capacity(scaled(1000, 100));
     arena.alloc_slice_copy(&[1_u64, 2, 3]).unwrap();
     assert_eq!(*arena.into_boxed_slice(), [1, 2, 3]);
     arena = AtomicArena::with_capacity(2);

@@ -193,7 +193,7 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
 
 #[test]
 fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
-    const SLOTS: usize = scaled(2_000, 64);
+    const SLOTS: usize = scaled(2_000, 24);
     // The bulk thread works in round `begun - 1`. The other thread has ended the rounds below
     // `ended`.
     let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));

@@ -236,7 +236,7 @@ fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
     use End::*;
     let ends = [Leaked, Finished, HalfFinished, Published, Dropped];
     let kinds: Vec<_> = (1..=3).flat_map(|len| ends.map(|end| (len, end))).collect();
-    let step = scaled(1, 37);
+    let step = scaled(1, 293);
     for row in (0..kinds.len().pow(3)).step_by(step) {
         let n = kinds.len();
         f([kinds[row % n], kinds[row / n % n], kinds[row / n / n]]);
@@ -324,7 +324,7 @@ fn invariant_06_the_state_is_one_byte_per_slot() {
 fn invariant_07_reset_leaves_a_usable_empty_arena_in_every_epoch() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
         let mut arena = AtomicArena::with_capacity(8);
-        for epoch in 0..scaled(600, 150) {
+        for epoch in 0..scaled(600, 110) {
             assert_eq!(arena.publish(make()).ok().unwrap().0, 0);
             let vacant = arena.reserve(1).unwrap();
             mem::forget(arena.reserve(2).unwrap());
@@ -344,10 +344,11 @@ fn invariant_07_reset_leaves_a_usable_empty_arena_in_every_epoch() {
 
 #[test]
 fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
+    const CAPACITY: usize = scaled(1024, 128);
     for publish_each in [2, 3, 5, usize::MAX] {
-        for used in 0..20 {
+        for used in (0..20).step_by(scaled(1, 3)) {
             let ledger = Ledger::new();
-            let mut arena = AtomicArena::with_capacity(1024);
+            let mut arena = AtomicArena::with_capacity(CAPACITY);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
             // The start of the current run: after a refill, or after a published value.
             let mut run = 0;
@@ -365,7 +366,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             }
             mem::forget(local);
             assert!(arena.iter_mut().map(|(_, v)| v.id).eq(0..run), "{publish_each} {used}");
-            assert_eq!((arena.count(), arena.remaining()), (run, 1024 - run));
+            assert_eq!((arena.count(), arena.remaining()), (run, CAPACITY - run));
             drop(arena);
             assert!(ledger.alive().into_iter().eq(run..used), "{publish_each} {used}");
         }
@@ -374,7 +375,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
 
 #[test]
 fn invariant_09_runs_shrink_towards_the_end() {
-    for (capacity, before_a_refusal) in [(16, 4), (1000, 500)] {
+    for (capacity, before_a_refusal) in [(16, 4), (scaled(1000, 200), scaled(500, 100))] {
         let arena = AtomicArena::with_capacity(capacity);
         let mut locals = [(); 4].map(|()| arena.local());
         let mut got = [0; 4];

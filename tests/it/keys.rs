@@ -303,7 +303,7 @@ fn a_new_arena_at_the_same_address_has_other_keys() {
 fn threads_that_race_for_the_first_key_get_one_epoch() {
     let mut arena = AtomicArena::with_capacity(8);
     let mut stale = Vec::new();
-    for _ in 0..scaled(200, 5) {
+    for _ in 0..scaled(200, 2) {
         let keys: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
                 .map(|n| {

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use atomicarena::{AtomicArena, CapacityError};
 
-use crate::payload::{SMALLEST_WITH_TAIL, size_with_tail, tail_size};
+use crate::payload::{SMALLEST_WITH_TAIL, scaled, size_with_tail};
 
 /// Returns how many slots fit in `len` bytes from address `base`, by trying every number.
 fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
@@ -25,11 +25,12 @@ fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
 /// has as many slots as fit, and that it writes nothing outside the range.
 fn every_stretch<T: Copy + PartialEq + Sync>(value: T) {
     #[repr(align(64))]
-    struct Area([MaybeUninit<u8>; 256]);
-    let longest = if cfg!(miri) { 40 } else { 160 };
-    for first in 0..17 {
-        for len in 0..longest {
-            let mut area = Area([MaybeUninit::new(0xa5); 256]);
+    struct Area([MaybeUninit<u8>; SIZE]);
+    const SIZE: usize = scaled(256, 64);
+    let step = scaled(1, 3);
+    for first in (0..17).step_by(step) {
+        for len in (0..scaled(160, 40)).step_by(step) {
+            let mut area = Area([MaybeUninit::new(0xa5); SIZE]);
             let base = area.0[first..].as_ptr().addr();
             let slots = most_slots(base, len, size_of::<T>(), align_of::<T>());
             match AtomicArena::<T, _>::in_bytes(&mut area.0[first..first + len]) {
@@ -302,7 +303,7 @@ mod mapped {
     #[test]
     fn prefaulting_reports_its_progress() {
         let mut said = Vec::new();
-        let all = 9 * (5 << 20) + super::tail_size(5 << 20);
+        let all = 9 * (5 << 20) + crate::payload::tail_size(5 << 20);
         let arena = AtomicArena::<u64, _>::mapped(5 << 20).on_prefault(|done, of| said.push((done, of))).build();
         assert_eq!(arena.unwrap().capacity(), 5 << 20);
         assert_eq!(said, [(16 << 20, all), (32 << 20, all), (all, all)]);

@@ -61,7 +61,7 @@ fn as_many_arenas_are_touched_as_are_checked_out_at_once() {
     let mut seen = Vec::new();
     let mut held: [_; 3] = std::array::from_fn(|_| pool.checkout());
     let mut dice = Dice::new(1);
-    for _ in 0..200 {
+    for _ in 0..scaled(200, 40) {
         seen.extend(held.iter().flatten().map(|arena| &raw const **arena));
         let (back, out) = (dice.roll(3), dice.roll(3));
         held[back] = None;
@@ -362,7 +362,7 @@ const THREADS: usize = 4;
 
 #[test]
 fn no_two_threads_hold_one_arena() {
-    let rounds = scaled(20_000, 40);
+    let rounds = scaled(20_000, 8);
     for arenas in [1, THREADS - 1, THREADS + 1] {
         let pool = Arc::new(ArenaPool::<usize>::new(arenas, 8));
         let refused = AtomicUsize::new(0);

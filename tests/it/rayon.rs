@@ -225,10 +225,10 @@ fn a_run_is_filled_in_order() {
     let workers = Mutex::new(BTreeSet::new());
     let squares = (0..n).into_par_iter().with_max_len(10).map(|place| {
         workers.lock().unwrap().insert(rayon::current_thread_index());
-        place * place
+        place.wrapping_mul(place)
     });
     let run = among_workers(|| arena.alloc_from_par_iter(squares)).unwrap();
-    assert!(run.iter().copied().eq((0..n).map(|place| place * place)));
+    assert!(run.iter().copied().eq((0..n).map(|place| place.wrapping_mul(place))));
     run[0] = 5;
     assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "by the workers alone");
     assert!(arena.is_full());

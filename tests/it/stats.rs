@@ -58,7 +58,7 @@ fn the_high_water_mark_survives_every_way_to_empty_the_arena() {
             arena.reset();
         },
     ];
-    for round in 0..scaled(120, 8) {
+    for round in 0..scaled(120, 4) {
         let len = (round * 37) % 60 + round / 4;
         arena.alloc_slice_with(len, |_| 1).unwrap();
         high = high.max(len);
@@ -203,13 +203,13 @@ fn stats_may_be_read_while_others_allocate() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                for i in 0..scaled(2_000, 20) {
+                for i in 0..scaled(2_000, 8) {
                     drop(arena.reserve_up_to(i % 5));
                     _ = arena.alloc_try_with(|| if i % 40 == 0 { Ok(i) } else { Err(()) });
                 }
             });
         }
-        for _ in 0..scaled(2_000, 20) {
+        for _ in 0..scaled(2_000, 8) {
             let stats = arena.stats();
             assert!(
                 stats.count <= 64 && stats.vacant <= 64 && stats.high_water <= 64 && stats.handles <= 2,

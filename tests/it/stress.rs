@@ -17,7 +17,7 @@ use crate::payload::{Dice, Writers, assert_room, scaled};
 const THREADS: usize = scaled(4, 3);
 
 /// The greatest number of values that one thread creates in one round.
-const MADE: usize = 2_000;
+const MADE: usize = scaled(2_000, 300);
 
 /// The number of rounds of a long variant.
 fn long() -> usize {

@@ -9,6 +9,7 @@ use std::thread;
 use atomicarena::{AtomicArena, Storage};
 
 use crate::payload::{Dice, Ledger, Writers, assert_room, cursor_after, punch_holes, scaled};
+use crate::shards::HAS_SHARDS;
 
 const THREADS: usize = 4;
 
@@ -486,14 +487,15 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bo
     turns.eq(first..first + 12 * TURN)
 }
 
-const TURN: usize = 65;
-const SLOTS_OF_TURNS: usize = 20_000;
+/// Shards are activated in an arena of this size by turns of this length, except under Miri (see `shards.rs`).
+const TURN: usize = scaled(65, 5);
+const SLOTS_OF_TURNS: usize = scaled(20_000, 240);
 
 #[test]
 fn in_order_holds_after_every_end_of_an_epoch() {
     // Without `in_order`, slots are not handed out in order.
     let spread = !turns_are_in_order(&AtomicArena::with_capacity(SLOTS_OF_TURNS));
-    assert_eq!(spread, cfg!(all(feature = "std", target_pointer_width = "64")));
+    assert_eq!(spread, HAS_SHARDS);
 
     let mut arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
     assert_eq!(turns_are_in_order(&arena), !spread);
