@@ -14,16 +14,14 @@ use std::thread;
 
 use atomicarena::{AtomicArena, Storage};
 
-use crate::payload::{Counted, Ledger, SHARDS_FORCED, SMALLEST_WITH_TAIL, Writers, assert_room, panic_of, scaled};
-
-/// Whether arenas that are large enough have shards.
-const ARE_SHARDS: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
+use crate::payload::{Counted, Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, scaled};
 
 /// Whether an arena of `LARGE` slots has shards.
-pub(crate) const HAS_SHARDS: bool = ARE_SHARDS && (SHARDS_FORCED || !cfg!(miri));
+pub(crate) const HAS_SHARDS: bool =
+    cfg!(all(feature = "std", target_pointer_width = "64")) && (SHARDS_FORCED || !cfg!(miri));
 
 /// Large enough for shards, except under Miri, where the cost of each call is linear in the capacity.
-/// There the tests need forced shards to use any, except the one in an arena that just has them.
+/// There only forced shards are tested.
 const LARGE: usize = scaled(if SHARDS_FORCED { 2_000 } else { 20_000 }, 160);
 
 /// A small part of `LARGE`.
@@ -195,25 +193,22 @@ fn activate_shards<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, make: impl
 where
     AtomicArena<T, S>: Sync,
 {
-    activate_shards_by(TURN, &|| assert!(arena.alloc(make()).is_ok()));
+    activate_shards_by(&|| assert!(arena.alloc(make()).is_ok()));
 }
 
-/// Does the same as `activate_shards`, in turns of `len` slots. `store` takes one slot.
-fn activate_shards_by(len: usize, store: &(dyn Fn() + Sync)) {
+/// Does the same as `activate_shards`. `store` takes one slot.
+fn activate_shards_by(store: &(dyn Fn() + Sync)) {
     let turn = |thread: usize, round: usize| {
         if round % 2 == thread {
-            (0..len).for_each(|_| store());
+            (0..TURN).for_each(|_| store());
         }
     };
     in_step(2, 8, &[&turn], |_| ());
     store();
 }
 
-/// The number of slots in a turn in which contention is detected.
-const DETECTED: usize = 64;
-
 /// The number of slots in a turn of `activate_shards`.
-const TURN: usize = scaled(DETECTED, 6);
+const TURN: usize = scaled(64, 6);
 
 /// The number of slots that `activate_shards` takes.
 const TAKEN: usize = 8 * TURN + 1;
@@ -238,14 +233,6 @@ fn shards_are_activated_when_threads_take_slots_in_turn() {
         assert_eq!(arena.index_bound(), LARGE);
         arena.reset();
     }
-}
-
-#[test]
-fn shards_are_activated_in_an_arena_that_just_has_them() {
-    let arena = AtomicArena::with_capacity(SMALLEST_WITH_TAIL);
-    activate_shards_by(DETECTED, &|| assert!(arena.alloc(7).is_ok()));
-    assert_eq!(arena.count(), 8 * DETECTED + 1);
-    assert_eq!(unused_in_shards(&arena) > 0, ARE_SHARDS);
 }
 
 #[test]
@@ -473,7 +460,7 @@ impl<'l> Used<'l> {
         assert!(published.iter().all(|value| values.contains(value)));
         // The shards are inactive now.
         let values = Mutex::new(values);
-        activate_shards_by(TURN, &|| {
+        activate_shards_by(&|| {
             let value = arena.alloc(ledger.value()).unwrap();
             values.lock().unwrap().push((arena.index_of(value).unwrap(), value.id));
         });
