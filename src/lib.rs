@@ -132,6 +132,10 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
+// The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, for which 16 bits have no room.
+#[cfg(target_pointer_width = "16")]
+compile_error!("atomicarena needs a `usize` of at least 32 bits");
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]
