@@ -50,7 +50,13 @@ use super::word::Word;
 /// How far past the end the cursor may be before it is reset to the end. The number is arbitrary,
 /// as long as it is seldom reached, and it and one addition of each thread fit above the capacity.
 /// (The stamps bound the capacity by `isize::MAX`.)
-const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) { 1 } else { 1 << 16 };
+const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
+    1
+} else if cfg!(all(test, miri)) {
+    100
+} else {
+    1 << 16
+};
 
 /// A thread that takes a slot whose index is a multiple of this looks for contention. A power of
 /// two. It is smaller in small arenas, where the slots that are taken before detection would
