@@ -22,7 +22,7 @@ pub(crate) enum Slot {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Run(Range<usize>),
-    /// So many vacant slots, side by side. The contract does not say which.
+    /// A number of contiguous vacant slots. The contract does not say which.
     SomeVacant(usize),
 }
 
@@ -39,7 +39,7 @@ impl Place {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Returned {
     Known,
-    /// So many slots, which are unknown, may have extended the shard or may have become vacant.
+    /// A number of unknown slots may have extended the shard or may have become vacant.
     Unclear(usize),
 }
 
@@ -245,14 +245,14 @@ impl Oracle {
         Some(run)
     }
 
-    /// Takes vacant slots, if so many lie side by side.
+    /// Takes `len` vacant slots, if that many are contiguous.
     fn take_vacant(&mut self, len: usize, served: bool) -> Option<Place> {
         if len > self.vacant() {
             return None;
         }
         let side_by_side = self.slots.split(|&slot| slot != Slot::Vacant).map(<[_]>::len);
         let fitting: usize = side_by_side.map(|vacant| vacant / len).sum();
-        // Each hidden run may overlap so many of them.
+        // The number of runs that hidden runs may overlap.
         let overlapped: usize = self.hidden.iter().map(|hidden| (hidden + 2 * len - 2) / len).sum();
         let taken = fitting > overlapped || fitting > 0 && served;
         taken.then(|| {
@@ -304,10 +304,10 @@ impl Oracle {
 
     /// Returns a place. If the slots are not known, the cursor may tell: it is at `bound`, and so
     /// many slots below its old position if the slots were those.
-    pub(crate) fn give_back(&mut self, place: Place, bound: usize) -> Returned {
+    pub(crate) fn return_place(&mut self, place: Place, bound: usize) -> Returned {
         let len = match place {
             Place::Run(run) => {
-                self.give_back_run(run);
+                self.return_run(run);
                 return Returned::Known;
             }
             Place::SomeVacant(len) => len,
@@ -315,7 +315,7 @@ impl Oracle {
         self.show(len);
         let are_vacant = |slots: Range<usize>| self.slots[slots].iter().all(|&slot| slot == Slot::Vacant);
         if bound + len == self.bound && are_vacant(bound..self.bound) {
-            self.give_back_run(bound..self.bound);
+            self.return_run(bound..self.bound);
         } else if self.shard.start >= len && !self.shard.is_empty() && are_vacant(self.in_front_of_shard(len)) {
             return Returned::Unclear(len);
         }
@@ -331,11 +331,11 @@ impl Oracle {
         if start != self.shard.start {
             let run = self.in_front_of_shard(len);
             assert_eq!(start, run.start, "the shard is neither as it was nor extended");
-            self.give_back_run(run);
+            self.return_run(run);
         }
     }
 
-    pub(crate) fn give_back_run(&mut self, run: Range<usize>) {
+    pub(crate) fn return_run(&mut self, run: Range<usize>) {
         if run.is_empty() {
             return;
         }

@@ -88,7 +88,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         match (done, place) {
             (Some(Ok(value)), Some(place)) => self.keep_owned(place, value, tag),
             (Some(Err(full)), None) => refused(&full, 1, 0),
-            (None, Some(place)) => self.give_back(place),
+            (None, Some(place)) => self.return_place(place),
             (got, place) => panic!("alloc_with: {got:?}, and not {place:?}"),
         }
     }
@@ -110,10 +110,10 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             (Some(Ok(Err(failed))), Some(place)) if fails => {
                 assert!(failed.shows(tag));
                 assert_eq!(arena.index_of(&failed), None);
-                self.give_back(place);
+                self.return_place(place);
             }
             (Some(Err(full)), None) => refused(&full, 1, 0),
-            (None, Some(place)) => self.give_back(place),
+            (None, Some(place)) => self.return_place(place),
             (got, place) => panic!("alloc_try_with: {got:?}, and not {place:?}"),
         }
     }
@@ -134,7 +134,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
                 assert!(place.is_none());
                 refused(&full, 1, 0);
             }
-            (None, Some(run)) => self.oracle.give_back_run(run),
+            (None, Some(run)) => self.oracle.return_run(run),
             (got, run) => panic!("publish_with: {got:?}, and not {run:?}"),
         }
     }
@@ -328,12 +328,12 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         if let Place::Run(run) = &place {
             self.oracle.written[run.start..run.start + made].fill(true);
         }
-        self.give_back(place);
+        self.return_place(place);
     }
 
     /// Records that a place was returned.
-    pub(super) fn give_back(&mut self, place: Place) {
-        if let Returned::Unclear(len) = self.oracle.give_back(place, self.arena.index_bound()) {
+    pub(super) fn return_place(&mut self, place: Place) {
+        if let Returned::Unclear(len) = self.oracle.return_place(place, self.arena.index_bound()) {
             // The shard serves the next request, which shows where the shard begins.
             let run = self.arena.reserve(1).expect("the shard has a slot");
             self.oracle.decide(len, run.first_index());
@@ -407,8 +407,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         refused(&self.arena.reserve(1).unwrap_err(), 1, 0);
         assert!(self.oracle.take_one().is_none() && self.arena.is_full());
         match probe {
-            Probe::GiveBack => runs.into_iter().for_each(|(run, it)| self.end_unfilled(run, it)),
-            Probe::GiveBackReversed => runs.into_iter().rev().for_each(|(run, it)| self.end_unfilled(run, it)),
+            Probe::Return => runs.into_iter().for_each(|(run, it)| self.end_unfilled(run, it)),
+            Probe::ReturnReversed => runs.into_iter().rev().for_each(|(run, it)| self.end_unfilled(run, it)),
             Probe::Holes => {
                 for (run, it) in runs {
                     match run.start % 2 {
@@ -423,7 +423,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     fn end_unfilled(&mut self, run: std::ops::Range<usize>, reservation: Reservation<'a, T>) {
         drop(reservation);
-        self.oracle.give_back_run(run);
+        self.oracle.return_run(run);
     }
 
     fn end_published(&mut self, run: std::ops::Range<usize>, mut reservation: Reservation<'a, T>) {
@@ -465,14 +465,14 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     fn keep_slice(&mut self, place: Place, slice: &'a mut [T], tags: &[u32]) {
         assert_eq!(slice.len(), tags.len());
         let Some(first) = slice.first() else {
-            return self.give_back(place);
+            return self.return_place(place);
         };
         let first = self.arena.index_of(first).expect("it lies in a slot");
         let run = self.oracle.resolve(place, first);
         for (i, (value, &tag)) in slice.iter_mut().zip(tags).enumerate() {
             self.put_owned(first + i, value, tag);
         }
-        self.oracle.give_back_run(first + tags.len()..run.end);
+        self.oracle.return_run(first + tags.len()..run.end);
     }
 
     /// Writes to an owned value through the reference of its owner.

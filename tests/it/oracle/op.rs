@@ -138,8 +138,8 @@ pub(crate) enum EndRun {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Probe {
     /// The slots are returned in the order in which they were taken.
-    GiveBack,
-    GiveBackReversed,
+    Return,
+    ReturnReversed,
     /// Every other slot is returned, and the others are published.
     Holes,
     Keep,
@@ -343,7 +343,7 @@ fn end_run(byte: u8) -> EndRun {
 }
 
 fn probe(byte: u8) -> Probe {
-    [Probe::GiveBack, Probe::GiveBackReversed, Probe::Holes, Probe::Keep][usize::from(byte % 4)]
+    [Probe::Return, Probe::ReturnReversed, Probe::Holes, Probe::Keep][usize::from(byte % 4)]
 }
 
 fn alone(kind: u8, b: u8, c: u8) -> Alone {

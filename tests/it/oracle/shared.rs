@@ -148,7 +148,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
                 for (index, (value, &tag)) in slots.clone().zip(slice.iter_mut().zip(&tags)) {
                     ground.put_owned(index, value, tag);
                 }
-                ground.oracle.give_back_run(slots.start + tags.len()..slots.end);
+                ground.oracle.return_run(slots.start + tags.len()..slots.end);
             }
             EndRun::Publish => {
                 let (first, slice) = reservation.publish();
@@ -156,12 +156,12 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
                 for (index, (value, &tag)) in slots.clone().zip(slice.iter().zip(&tags)) {
                     ground.put_published(index, value, tag);
                 }
-                ground.oracle.give_back_run(slots.start + tags.len()..slots.end);
+                ground.oracle.return_run(slots.start + tags.len()..slots.end);
             }
             EndRun::Drop(fuse) => {
                 let done = with_drop_fuse(fuse, || drop(reservation));
                 assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < tags.len()));
-                ground.oracle.give_back_run(slots);
+                ground.oracle.return_run(slots);
             }
             EndRun::Forget => {
                 std::mem::forget(reservation);
@@ -212,7 +212,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Place::Run(run) => Place::Run(next..run.end),
             vacant => vacant,
         };
-        ground.give_back(unused);
+        ground.return_place(unused);
     }
 }
 
