@@ -189,7 +189,7 @@ fn e1_survives_the_second_stamp_of_a_local() {
             let mut local = ground.local(4);
             local.publish_with(|index| ground.write_value(index)).unwrap();
             local.alloc(0).unwrap();
-            local.publish_with(|index| ground.write_value(index)).unwrap(); // writes `Published` to the first stamp again
+            local.publish_with(|index| ground.write_value(index)).unwrap(); // writes the first stamp again
         });
         for index in [0, 2] {
             ground.get(index);

@@ -61,7 +61,7 @@ impl Generation {
         // thread that was first.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
-            Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // never 0, because the exchange has failed
+            Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // never 0: the exchange failed
         }
     }
 
