@@ -171,6 +171,8 @@ pub use arena::{MapBuilder, MappedArena};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use handles::OwnedLocal;
 pub use handles::{Local, Reservation};
 pub use iter::{Drain, IntoIter, Iter, IterMut, Values};
 #[cfg(all(feature = "pool", target_has_atomic = "ptr"))]

@@ -1,26 +1,303 @@
 //! Many values at once: contiguous, all or nothing.
 //!
-//! What runs no foreign code between taking the slots and writing the values copies straight into
-//! its run and writes no stamp. What does run foreign code does so on a [`Reservation`], which
-//! answers panics, and iterators that lie.
+//! Each way to make the values is written once, for every [`Source`] of slots: the arena itself, or
+//! a [`Local`](crate::Local). The values are made in slots that a [`RunGuard`] owns until the last
+//! of them is there.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::ptr;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
+use crate::raw::arena_ref::ArenaRef;
+use crate::raw::sync::AccessTracker;
 use crate::storage::Storage;
 
-impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Copies the slice into a run of slots, which then belongs to the caller.
+/// Where a call takes the slots from that it fills before it returns.
+///
+/// `take_slots` and `take_slots_up_to` hand out contiguous slots, which belong to the call from
+/// then on. Exactly one of the other three methods ends that, and is told which slots they were:
+/// `taken` slots from `start` on.
+pub(crate) trait Source<'a, T>: Sized {
+    fn view(&self) -> ArenaRef<'a, T>;
+
+    /// Takes `len` slots, and returns the first. The error is how many were left at the cursor.
+    fn take_slots(&mut self, len: usize) -> Result<usize, usize>;
+
+    /// Takes at most `len` slots, possibly none. Returns the first, and how many they are.
+    fn take_slots_up_to(&mut self, len: usize) -> (usize, usize);
+
+    /// The first `filled` slots hold owned values. The others are unused.
+    fn keep_slots(&mut self, start: usize, taken: usize, filled: usize);
+
+    /// The first `filled` slots, which are at least one, hold values for every thread. The others
+    /// are unused.
+    fn publish_slots(&mut self, start: usize, taken: usize, filled: usize);
+
+    /// None of the slots holds a value, although all of them may have been written to.
+    fn return_slots(&mut self, start: usize, taken: usize);
+
+    /// Takes `len` slots to fill them. The error is how many were left at the cursor.
+    #[inline(always)]
+    fn guard(mut self, len: usize) -> Result<RunGuard<'a, T, Self>, usize> {
+        let start = self.take_slots(len)?;
+        Ok(RunGuard { source: self, start, taken: len, len: 0, marker: PhantomData })
+    }
+
+    /// Copies the slice.
+    #[inline]
+    fn copied(self, src: &[T]) -> Result<RunGuard<'a, T, Self>, Full<()>>
+    where
+        T: Copy,
+    {
+        match self.guard(src.len()) {
+            // SAFETY: there are as many values, and values that are `Copy` may be moved out any
+            // number of times.
+            Ok(run) => Ok(unsafe { run.move_from(src.as_ptr()) }),
+            Err(left) => Err(Full::new((), src.len(), left)),
+        }
+    }
+
+    /// Clones the slice.
+    #[inline]
+    fn cloned(self, src: &[T]) -> Result<RunGuard<'a, T, Self>, Full<()>>
+    where
+        T: Clone,
+    {
+        self.made_with(src.len(), |place| src[place].clone())
+    }
+
+    /// Stores the results of `make` for 0, 1, 2 and so on.
+    #[inline]
+    fn made_with(self, len: usize, mut make: impl FnMut(usize) -> T) -> Result<RunGuard<'a, T, Self>, Full<()>> {
+        match self.guard(len) {
+            Ok(mut run) => {
+                run.fill(|place| Some(make(place)));
+                Ok(run)
+            }
+            Err(left) => Err(Full::new((), len, left)),
+        }
+    }
+
+    /// Stores the items of an iterator, of which the first `iter.len()` are asked for.
+    #[inline]
+    fn collected<I: ExactSizeIterator<Item = T>>(self, mut iter: I) -> Result<RunGuard<'a, T, Self>, Full<I>> {
+        let len = iter.len();
+        match self.guard(len) {
+            Ok(mut run) => {
+                run.fill(|_| iter.next());
+                // While the guard still owns the values: the `drop` of the iterator is user code,
+                // too.
+                drop(iter);
+                Ok(run)
+            }
+            Err(left) => Err(Full::new(iter, len, left)),
+        }
+    }
+
+    /// Moves the array.
+    #[inline]
+    fn array<const N: usize>(self, values: [T; N]) -> Result<RunGuard<'a, T, Self>, Full<[T; N]>> {
+        match self.guard(N) {
+            Ok(run) => {
+                let values = ManuallyDrop::new(values);
+                // SAFETY: there are `N` values, which nothing else reads or drops any more.
+                Ok(unsafe { run.move_from(values.as_ptr()) })
+            }
+            Err(left) => Err(Full::new(values, N, left)),
+        }
+    }
+
+    /// Moves the values of the vector, and frees its memory.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    fn moved(self, mut values: Vec<T>) -> Result<RunGuard<'a, T, Self>, Full<Vec<T>>> {
+        let len = values.len();
+        match self.guard(len) {
+            Ok(run) => {
+                // SAFETY: 0 is not above any capacity. From here on the values are no longer the
+                // vector's.
+                unsafe { values.set_len(0) };
+                // SAFETY: there are `len` values, which nothing else reads or drops any more.
+                Ok(unsafe { run.move_from(values.as_ptr()) })
+            }
+            Err(left) => Err(Full::new(values, len, left)),
+        }
+    }
+
+    /// Clones as many values from the beginning of the slice as there are slots.
+    #[inline]
+    fn prefix_cloned(mut self, src: &[T]) -> RunGuard<'a, T, Self>
+    where
+        T: Clone,
+    {
+        let (start, taken) = self.take_slots_up_to(src.len());
+        let mut run = RunGuard { source: self, start, taken, len: 0, marker: PhantomData };
+        run.fill(|place| Some(src[place].clone()));
+        run
+    }
+}
+
+impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
+    #[inline]
+    fn view(&self) -> ArenaRef<'a, T> {
+        *self
+    }
+
+    #[inline]
+    fn take_slots(&mut self, len: usize) -> Result<usize, usize> {
+        self.take_run(len).map(|run| run.start)
+    }
+
+    #[inline]
+    fn take_slots_up_to(&mut self, len: usize) -> (usize, usize) {
+        let run = self.take_up_to(len);
+        (run.start, run.len())
+    }
+
+    #[inline]
+    fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
+        // Only the filled slots were written to.
+        self.give_back(start + filled..start + taken, start + filled);
+    }
+
+    #[inline]
+    fn publish_slots(&mut self, start: usize, taken: usize, filled: usize) {
+        self.stamps().note_stamped();
+        self.stamps().publish_run(start, filled);
+        self.keep_slots(start, taken, filled);
+    }
+
+    #[inline]
+    fn return_slots(&mut self, start: usize, taken: usize) {
+        // A value may have been under construction in place, in whichever slot.
+        self.give_back(start..start + taken, start + taken);
+    }
+}
+
+/// Slots that a call has taken, and fills before it returns.
+///
+/// Dropped, it drops the values that were made so far and returns every slot, which answers a panic
+/// in user code. Needs no marks and no count: it never leaves the call that took the slots, so
+/// exclusive access is impossible while it lives.
+pub(crate) struct RunGuard<'a, T, S: Source<'a, T>> {
+    source: S,
+    /// The first slot.
+    start: usize,
+    /// How many slots were taken.
+    taken: usize,
+    /// How many of the slots, from the first, hold a value. Invariant: at most `taken`.
+    len: usize,
+    marker: PhantomData<&'a mut T>,
+}
+
+impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
+    /// Moves values into all slots.
     ///
-    /// Costs one compare-and-swap and a `memcpy`. Lock-free, as [`reserve`](Self::reserve).
+    /// # Safety
+    ///
+    /// `src` points to as many values as there are slots, and the caller may move them out.
+    #[inline]
+    unsafe fn move_from(mut self, src: *const T) -> Self {
+        self.track_writes(0..self.taken);
+        // SAFETY: `src` and the run hold that many values and slots (the caller). They do not
+        // overlap: the slots were just taken, so no value lies in them.
+        unsafe { ptr::copy_nonoverlapping(src, self.source.view().slot(self.start), self.taken) };
+        self.len = self.taken;
+        self
+    }
+
+    /// Stores what `next` returns for 0, 1, 2 and so on, until every slot is filled or `next`
+    /// returns `None`.
+    #[inline]
+    fn fill(&mut self, mut next: impl FnMut(usize) -> Option<T>) {
+        let first = self.source.view().slot(self.start);
+        while self.len < self.taken {
+            let Some(value) = next(self.len) else { break };
+            self.track_writes(self.len..self.len + 1);
+            // SAFETY: the slot is one of ours, and holds no value yet.
+            unsafe { first.add(self.len).write(value) };
+            self.len += 1;
+        }
+    }
+
+    /// Hands the values over to the caller.
+    #[inline]
+    pub(crate) fn finish(self) -> &'a mut [T] {
+        let mut this = ManuallyDrop::new(self);
+        let (start, taken, len) = (this.start, this.taken, this.len);
+        this.source.keep_slots(start, taken, len);
+        // SAFETY: these slots hold values and are ours, and we pass on the only way to them. They
+        // are not handed out again before the epoch ends, which takes exclusive access to the arena
+        // and so outlasts `'a`.
+        unsafe { this.source.view().slice_mut(start..start + len) }
+    }
+
+    /// As `finish`, for a run of `N` slots that are all filled.
+    #[inline]
+    pub(crate) fn finish_array<const N: usize>(self) -> &'a mut [T; N] {
+        debug_assert_eq!(self.len, N);
+        // SAFETY: the slice has `N` values.
+        unsafe { &mut *self.finish().as_mut_ptr().cast() }
+    }
+
+    /// Makes the values readable by every thread. Returns the index of the first, or the capacity
+    /// if there is none.
+    #[inline]
+    pub(crate) fn publish(self) -> (usize, &'a [T]) {
+        let mut this = ManuallyDrop::new(self);
+        let (view, start, taken, len) = (this.source.view(), this.start, this.taken, this.len);
+        if len == 0 {
+            this.source.keep_slots(start, taken, 0);
+            return (view.capacity(), &[]);
+        }
+        this.source.publish_slots(start, taken, len);
+        // SAFETY: every slot of it is published.
+        (start, unsafe { view.slice(start..start + len) })
+    }
+
+    /// As `publish`, for a run of `N` slots that are all filled.
+    #[inline]
+    pub(crate) fn publish_array<const N: usize>(self) -> (usize, &'a [T; N]) {
+        debug_assert_eq!(self.len, N);
+        let (first, values) = self.publish();
+        // SAFETY: the slice has `N` values.
+        (first, unsafe { &*values.as_ptr().cast() })
+    }
+
+    /// Tells the models of accesses to the slots.
+    #[inline(always)]
+    fn track_writes(&self, places: Range<usize>) {
+        if cfg!(all(test, loom)) {
+            let stamps = self.source.view().stamps();
+            places.for_each(|place| stamps.track(self.start + place, AccessTracker::write));
+        }
+    }
+}
+
+impl<'a, T, S: Source<'a, T>> Drop for RunGuard<'a, T, S> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: these slots hold values, which are ours, and which nothing reads again. (A second
+        // panic, in the `drop` of one of them, aborts: we are only dropped while a panic unwinds.)
+        unsafe { ptr::drop_in_place(self.source.view().slice_mut(self.start..self.start + self.len)) };
+        self.source.return_slots(self.start, self.taken);
+    }
+}
+
+impl<T, S: Storage<T>> AtomicArena<T, S> {
+    /// Copies a slice into contiguous slots. The copy belongs to the caller.
+    ///
+    /// Costs one atomic read-modify-write and a `memcpy`. Lock-free, like
+    /// [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// [`Full`] when there is no run of that length. Nothing is touched then.
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -39,25 +316,22 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     where
         T: Copy,
     {
-        match self.view().take_run(src.len()) {
-            // SAFETY: `T: Copy`, so the bytes are as good as the values; the run is ours and of
-            // that length.
-            Ok(run) => Ok(unsafe { self.copy_into(run, src.as_ptr()) }),
-            Err(left) => Err(Full::new((), src.len(), left)),
-        }
+        Ok(self.view().copied(src)?.finish())
     }
 
-    /// Clones the slice into a run of slots, which then belongs to the caller.
+    /// Clones a slice into contiguous slots. The clones belong to the caller.
     ///
-    /// Lock-free, as [`reserve`](Self::reserve), between the calls of `clone`.
+    /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
+    /// Lock-free, like [`reserve`](Self::reserve), except for `clone`.
     ///
     /// # Errors
     ///
-    /// [`Full`] when there is no run of that length. Nothing is cloned then.
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
-    /// When a `clone` does; the clones made until then are dropped, and every slot goes back.
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and every slot is
+    /// returned.
     ///
     /// # Examples
     ///
@@ -68,27 +342,27 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let words = [String::from("one"), String::from("two")];
     /// assert_eq!(arena.alloc_slice_clone(&words).unwrap(), words);
     /// ```
+    #[inline]
     pub fn alloc_slice_clone(&self, src: &[T]) -> Result<&mut [T], Full<()>>
     where
         T: Clone,
     {
-        let mut run = self.reserve(src.len())?;
-        run.fill_from_iter(src.iter().cloned());
-        Ok(run.finish())
+        Ok(self.view().cloned(src)?.finish())
     }
 
-    /// Fills a run of `len` slots with what `f` makes of 0, 1, 2 and so on. The run then belongs to
-    /// the caller.
+    /// Fills `len` contiguous slots with the results of `f` for 0, 1, 2 and so on. The values
+    /// belong to the caller.
     ///
-    /// Lock-free, as [`reserve`](Self::reserve), between the calls of `f`.
+    /// Costs one atomic read-modify-write and the calls of `f`, which may use this arena.
+    /// Lock-free, like [`reserve`](Self::reserve), except for `f`.
     ///
     /// # Errors
     ///
-    /// [`Full`] when there is no run of that length. `f` is not called then.
+    /// Returns [`Full`] if the arena has no run of that length. `f` is not called in that case.
     ///
     /// # Panics
     ///
-    /// When `f` does; the values made until then are dropped, and every slot goes back.
+    /// Panics if `f` panics. The values made so far are dropped, and every slot is returned.
     ///
     /// # Examples
     ///
@@ -101,26 +375,26 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn alloc_slice_with(&self, len: usize, f: impl FnMut(usize) -> T) -> Result<&mut [T], Full<()>> {
-        let mut run = self.reserve(len)?;
-        run.fill_from_iter((0..len).map(f));
-        Ok(run.finish())
+        Ok(self.view().made_with(len, f)?.finish())
     }
 
-    /// Stores what the iterator gives in a run of slots, which then belongs to the caller.
+    /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The length is asked for once, and so many slots are taken. What the iterator would give
-    /// beyond it is not asked for; what is missing gives a shorter slice, and the slots that were
-    /// too many go back.
+    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
+    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter and the other slots are returned.
     ///
-    /// Lock-free, as [`reserve`](Self::reserve), between the calls of `next`.
+    /// Costs one atomic read-modify-write and the calls of `next`, which may use this arena.
+    /// Lock-free, like [`reserve`](Self::reserve), except for the iterator.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the iterator as it was, when there is no run of that length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
     ///
     /// # Panics
     ///
-    /// When the iterator does; what it gave until then is dropped, and every slot goes back.
+    /// Panics if the iterator panics. The items stored so far are dropped, and every slot is
+    /// returned.
     ///
     /// # Examples
     ///
@@ -137,23 +411,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     where
         I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
     {
-        let iter = iter.into_iter();
-        match self.reserve(iter.len()) {
-            Ok(mut run) => {
-                run.fill_from_iter(iter);
-                Ok(run.finish())
-            }
-            Err(full) => Err(Full::new(iter, full.requested(), full.remaining())),
-        }
+        Ok(self.view().collected(iter.into_iter())?.finish())
     }
 
-    /// Moves the array into a run of slots, which then belongs to the caller.
+    /// Moves an array into contiguous slots. The values belong to the caller.
     ///
-    /// Costs one compare-and-swap and a move. Lock-free, as [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write and a move. Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// [`Full`], with the array, when there is no run of that length.
+    /// Returns [`Full`], with the array, if the arena has no run of that length.
     ///
     /// # Examples
     ///
@@ -167,29 +434,18 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn alloc_array<const N: usize>(&self, values: [T; N]) -> Result<&mut [T; N], Full<[T; N]>> {
-        match self.view().take_run(N) {
-            Ok(run) => {
-                let slots = self.view().slot(run.start).cast::<[T; N]>();
-                // SAFETY: the run is ours, of `N` contiguous slots without values, and we pass on
-                // the only way to it.
-                Ok(unsafe {
-                    slots.write(values);
-                    &mut *slots
-                })
-            }
-            Err(left) => Err(Full::new(values, N, left)),
-        }
+        Ok(self.view().array(values)?.finish_array())
     }
 
-    /// Moves the values of the vector into a run of slots, which then belongs to the caller. The
-    /// vector's memory is freed.
+    /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
+    /// values belong to the caller.
     ///
-    /// Costs one compare-and-swap and a `memcpy`; the allocator is called to free. Lock-free, as
-    /// [`reserve`](Self::reserve), but for the allocator.
+    /// Costs one atomic read-modify-write, a `memcpy`, and one call of the allocator, which frees.
+    /// Lock-free, like [`reserve`](Self::reserve), except for the allocator.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the vector, when there is no run of that length.
+    /// Returns [`Full`], with the vector unchanged, if the arena has no run of that length.
     ///
     /// # Examples
     ///
@@ -203,30 +459,23 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(*arena.alloc_vec(more).unwrap_err().into_inner()[0], 3);
     /// ```
     #[cfg(feature = "alloc")]
-    pub fn alloc_vec(&self, mut values: Vec<T>) -> Result<&mut [T], Full<Vec<T>>> {
-        match self.view().take_run(values.len()) {
-            Ok(run) => {
-                // SAFETY: 0 is less than any capacity. From here on the values are no longer the
-                // vector's.
-                unsafe { values.set_len(0) };
-                // SAFETY: so they are ours to move; the run is ours and of that length.
-                Ok(unsafe { self.copy_into(run, values.as_ptr()) })
-            }
-            Err(left) => {
-                let requested = values.len();
-                Err(Full::new(values, requested, left))
-            }
-        }
+    #[inline]
+    pub fn alloc_vec(&self, values: Vec<T>) -> Result<&mut [T], Full<Vec<T>>> {
+        Ok(self.view().moved(values)?.finish())
     }
 
-    /// Clones as much of the slice, from its beginning, as fits in one run of slots, which then
-    /// belongs to the caller. The length of the result says how much that was; it may be 0.
+    /// Clones as much of a slice, from its beginning, as fits in one run of slots. The clones
+    /// belong to the caller.
     ///
-    /// Lock-free, as [`reserve_up_to`](Self::reserve_up_to), between the calls of `clone`.
+    /// The length of the result shows how much that was. It may be 0.
+    ///
+    /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
+    /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
     ///
     /// # Panics
     ///
-    /// When a `clone` does; the clones made until then are dropped, and every slot goes back.
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and every slot is
+    /// returned.
     ///
     /// # Examples
     ///
@@ -238,40 +487,182 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.alloc_prefix_clone(&[3, 4]), [3]);
     /// assert_eq!(arena.alloc_prefix_clone(&[4]), []);
     /// ```
+    #[inline]
     pub fn alloc_prefix_clone(&self, src: &[T]) -> &mut [T]
     where
         T: Clone,
     {
-        let mut run = self.reserve_up_to(src.len());
-        run.fill_from_iter(src.iter().cloned());
-        run.finish()
+        self.view().prefix_cloned(src).finish()
     }
 
-    /// # Safety
+    /// Copies a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
     ///
-    /// - The caller owns the run, and nobody else has a way to it; it passes on the only one.
-    /// - `src` points to `run.len()` values, which the caller may move out.
-    #[inline]
-    unsafe fn copy_into(&self, run: Range<usize>, src: *const T) -> &mut [T] {
-        let view = self.view();
-        // SAFETY: `src` and the run hold that many values and slots (the caller). They do not
-        // overlap: the run was just taken, so no value lies in it. Afterwards each slot of it holds
-        // one.
-        unsafe {
-            ptr::copy_nonoverlapping(src, view.slot(run.start), run.len());
-            view.slice_mut(run)
-        }
-    }
-}
-
-impl<S: Storage<u8>> AtomicArena<u8, S> {
-    /// Copies the string into a run of bytes, which then belongs to the caller.
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity.
     ///
-    /// Costs one compare-and-swap and a `memcpy`. Lock-free, as [`reserve`](Self::reserve).
+    /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
+    /// all of them or nothing.
+    ///
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each value.
+    /// Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// [`Full`] when there is no run of that length. Nothing is touched then.
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let (first, values) = arena.publish_slice_copy(&[5, 6, 7]).unwrap();
+    /// assert_eq!(values, [5, 6, 7]);
+    /// assert_eq!((arena.get(first), arena.get(first + 2)), (Some(&5), Some(&7)));
+    /// assert!(arena.publish_slice_copy(&[8, 9]).is_err());
+    /// ```
+    #[inline]
+    pub fn publish_slice_copy(&self, src: &[T]) -> Result<(usize, &[T]), Full<()>>
+    where
+        T: Copy + Sync,
+    {
+        Ok(self.view().copied(src)?.publish())
+    }
+
+    /// Clones a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
+    ///
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity.
+    ///
+    /// No value is visible before the last has been cloned. After that, other threads may see the
+    /// values appear one by one. [`get_slice`](Self::get_slice) returns all of them or nothing.
+    ///
+    /// Costs one atomic read-modify-write, the calls of `clone`, which may use this arena, and a
+    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for
+    /// `clone`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a call of `clone` panics. The clones made so far are dropped without having been
+    /// visible, and every slot is returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let words = [String::from("one"), String::from("two")];
+    /// let (first, stored) = arena.publish_slice_clone(&words).unwrap();
+    /// assert_eq!(stored, words);
+    /// assert_eq!(arena.get_slice(first..first + 2), Some(stored));
+    /// ```
+    #[inline]
+    pub fn publish_slice_clone(&self, src: &[T]) -> Result<(usize, &[T]), Full<()>>
+    where
+        T: Clone + Sync,
+    {
+        Ok(self.view().cloned(src)?.publish())
+    }
+
+    /// Stores the items of an iterator in contiguous slots, and publishes them: from now on every
+    /// thread can read them.
+    ///
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity, also if it is empty because the iterator yielded nothing.
+    ///
+    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
+    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter and the other slots are returned.
+    ///
+    /// No value is visible before the last has been stored and the iterator has been dropped. After
+    /// that, other threads may see the values appear one by one. [`get_slice`](Self::get_slice)
+    /// returns all of them or nothing.
+    ///
+    /// Costs one atomic read-modify-write, the calls of `next`, which may use this arena, and a
+    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for the
+    /// iterator.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the iterator panics. The items stored so far are dropped without having been
+    /// visible, and every slot is returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let (first, squares) = arena.publish_from_iter((1..4).map(|n| n * n)).unwrap();
+    /// assert_eq!((squares, arena.get(first + 1)), (&[1, 4, 9][..], Some(&4)));
+    /// let mut rest = arena.publish_from_iter([7, 8]).unwrap_err().into_inner();
+    /// assert_eq!(rest.next(), Some(7));
+    /// ```
+    #[inline]
+    pub fn publish_from_iter<I>(&self, iter: I) -> Result<(usize, &[T]), Full<I::IntoIter>>
+    where
+        T: Sync,
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        Ok(self.view().collected(iter.into_iter())?.publish())
+    }
+
+    /// Moves an array into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
+    ///
+    /// Returns the index of the first value, and the array. The index of an empty array is the
+    /// capacity.
+    ///
+    /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
+    /// all of them or nothing.
+    ///
+    /// Costs one atomic read-modify-write, a move, and a store of one byte for each value.
+    /// Lock-free, like [`reserve`](Self::reserve).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the array, if the arena has no run of that length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// let (first, [a, b]) = arena.publish_array(["a", "b"]).unwrap();
+    /// assert_eq!((*a, *b, arena.get(first + 1)), ("a", "b", Some(&"b")));
+    /// assert_eq!(arena.publish_array(["c", "d"]).unwrap_err().into_inner(), ["c", "d"]);
+    /// ```
+    #[inline]
+    pub fn publish_array<const N: usize>(&self, values: [T; N]) -> Result<(usize, &[T; N]), Full<[T; N]>>
+    where
+        T: Sync,
+    {
+        Ok(self.view().array(values)?.publish_array())
+    }
+}
+
+/// Strings.
+impl<S: Storage<u8>> AtomicArena<u8, S> {
+    /// Copies a string into contiguous bytes. The copy belongs to the caller.
+    ///
+    /// Costs one atomic read-modify-write and a `memcpy`. Lock-free, like
+    /// [`reserve`](Self::reserve).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -285,8 +676,41 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// ```
     #[inline]
     pub fn alloc_str(&self, src: &str) -> Result<&mut str, Full<()>> {
-        let bytes = self.alloc_slice_copy(src.as_bytes())?;
         // SAFETY: the bytes of a `str`.
-        Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
+        Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
+    }
+
+    /// Copies a string into contiguous bytes, and publishes it: from now on every thread can read
+    /// the bytes.
+    ///
+    /// Returns the index of the first byte, and the string. The index of an empty string is the
+    /// capacity.
+    ///
+    /// Other threads may see the bytes appear one by one. [`get_slice`](Self::get_slice) returns
+    /// all of them or nothing.
+    ///
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each byte.
+    /// Lock-free, like [`reserve`](Self::reserve).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let names = AtomicArena::with_capacity(8);
+    /// let (first, name) = names.publish_str("Grace").unwrap();
+    /// assert_eq!(name, "Grace");
+    /// assert_eq!(names.get_slice(first..first + 5), Some(&b"Grace"[..]));
+    /// assert!(names.publish_str("Hopper").is_err());
+    /// ```
+    #[inline]
+    pub fn publish_str(&self, src: &str) -> Result<(usize, &str), Full<()>> {
+        let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
+        // SAFETY: the bytes of a `str`.
+        Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }

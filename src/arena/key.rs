@@ -8,6 +8,7 @@ use core::num::NonZeroU64;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
+use crate::raw::arena_ref::ArenaRef;
 use crate::storage::Storage;
 
 /// The index of a published value, valid for one arena and one epoch.
@@ -99,6 +100,12 @@ impl<T> Key<T> {
     #[inline]
     pub fn index(self) -> usize {
         self.index
+    }
+
+    /// The key of a value that is published in this arena.
+    #[inline]
+    pub(crate) fn of(view: ArenaRef<'_, T>, index: usize) -> Self {
+        Key { generation: view.generation().get_or_draw(), index, marker: PhantomData }
     }
 
     #[inline]
@@ -234,7 +241,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a key for a slot that is published.
     #[inline]
     fn keyed(&self, index: usize) -> Key<T> {
-        Key { generation: self.view().generation().get_or_draw(), index, marker: PhantomData }
+        Key::of(self.view(), index)
     }
 }
 

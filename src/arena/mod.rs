@@ -26,6 +26,7 @@ use crate::storage::Mapped;
 use crate::storage::{Borrowed, Inline};
 use crate::storage::{Heap, Storage};
 
+pub(crate) use bulk::Source;
 #[cfg(target_has_atomic = "64")]
 pub use key::Key;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]

@@ -1,5 +1,7 @@
-//! One thread's run of slots, refilled by itself: the fast path of a busy thread.
+//! One thread's run of slots, which refills itself: the fast path of a busy thread.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
@@ -7,35 +9,42 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::arena::AtomicArena;
+#[cfg(target_has_atomic = "64")]
+use crate::arena::Key;
+use crate::arena::Source;
 use crate::error::Full;
+use crate::handles::Reservation;
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::epoch::Mark;
 use crate::raw::stamps::{Stamp, Stamps};
 use crate::storage::Storage;
 
-/// The ceiling of a run in bytes, where the caller sets none in slots. Where two runs meet, one core fetches ahead what
-/// another writes to: with runs of 16 KiB that made two threads a third slower at 64 bytes a value.
+/// The ceiling of a run in bytes, where the caller sets none in slots. Where two runs meet, one
+/// core prefetches what another writes: with runs of 16 KiB that made two threads a third slower at
+/// 64 bytes a value.
 const RUN_BYTES: usize = 64 << 10;
 
-/// A run begins small, and doubles from refill to refill up to its ceiling.
+/// The first run is short, and each is twice as long as the one before, up to the ceiling.
 const FIRST_RUN_BYTES: usize = 512;
 
-/// A run is at most this share of what is left at the cursor, and at least one slot.
+/// A run is at most this fraction of what is left at the cursor, and at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// RunState end at an address that is a multiple of this, so that two threads do not write to one line; or, where slots do
-/// not line up with it, at the last slot that begins before one.
+/// Runs end at an address that is a multiple of this, so that two threads do not write to one cache
+/// line. Where slots do not line up with cache lines, a run ends at the last slot that begins
+/// before one.
 const CACHE_LINE: usize = 64;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// A handle with a run of slots of its own, for a thread that allocates much.
+    /// Returns a handle with a run of slots of its own, for a thread that allocates much.
     ///
-    /// A run is at most 64 KiB, and at most a sixteenth of what is left when it is taken (but at least one slot), so
-    /// that near the end many threads share what is left: `k` handles that take a run one after another take at most
-    /// `1 - (15/16)^k` of it, and a slot each. A handle that then idles keeps its run; others are refused while it
-    /// does, so an arena that is used through `Local`s wants room to spare.
+    /// A run is at most 64 KiB, and at most a sixteenth of what is left when it is taken (but at
+    /// least one slot), so that near the end many threads share what is left: `k` handles that take
+    /// a run one after another take at most `1 - (15/16)^k` of it, and a slot each. A handle that
+    /// then idles keeps its run, and others are refused meanwhile. So an arena that is used through
+    /// `Local`s needs room to spare.
     ///
-    /// Costs one addition to a shared counter; slots are taken when the first value comes.
+    /// Costs nothing: the first run is taken when the first value is stored.
     ///
     /// # Examples
     ///
@@ -66,15 +75,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn local(&self) -> Local<'_, T> {
-        let slots = |bytes: usize| (bytes / size_of::<T>().max(1)).max(1);
-        Local::new(self.view(), slots(FIRST_RUN_BYTES), slots(RUN_BYTES))
+        Local::new(self.view(), OwnRun::default_lengths::<T>())
     }
 
-    /// As [`local`](Self::local), with runs of at most `slots` slots, from the first on.
+    /// Returns a handle like [`local`](Self::local), with runs of at most `slots` slots from the
+    /// first on.
     ///
-    /// A run is still at most a sixteenth of what is left, but at least one slot. A handle keeps less than `slots` from the
-    /// others: an arena of `values + (handles - 1) * slots` slots never refuses one of as many handles before all of them
-    /// together have stored so many values (and nothing else is allocated).
+    /// A run is still at most a sixteenth of what is left, but at least one slot. A handle keeps
+    /// fewer than `slots` from the others: as long as only single values are stored, an arena of
+    /// `values + (handles - 1) * slots` slots refuses none of that many handles before all of them
+    /// together have stored that many values (if nothing else allocates).
     ///
     /// # Examples
     ///
@@ -91,54 +101,345 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn local_with_batch(&self, slots: NonZeroUsize) -> Local<'_, T> {
-        Local::new(self.view(), slots.get(), slots.get())
+        Local::new(self.view(), OwnRun::new(slots.get(), slots.get()))
     }
 }
 
-/// One thread's run of slots, refilled by itself.
+/// One thread's run of slots, which refills itself.
 ///
-/// Its methods take `&mut self`, and yet return references that live as long as the borrow of the arena: they outlive
-/// the handle. An allocation is a bump and a store; only a refill touches what other threads touch.
+/// Its methods take `&mut self`, and yet return references that live as long as the borrow of the
+/// arena: they outlive the handle. They are those of the arena, and each costs a bump of an index
+/// and a store. Only a refill touches memory that other threads use.
 ///
-/// Dropped, it gives its unused slots back, which costs an exchange; or, where others took slots behind them or shards are in
-/// use, a byte for each. Wait-free, but lock-free at the very end of the arena while others are refused. Leaked (`mem::forget`), it leaks the values of its present run, and the
-/// rest of that run until the next call with `&mut` of the arena; nothing else.
+/// # Where the slots come from
 ///
-/// `Send` if `T: Send`: the slots that it holds go with it, and its values were `Send` anyway. Not `Sync`: every thread
-/// makes its own, which is the point of it.
+/// A request is served by the first of these that can serve it:
+///
+/// 1. the rest of the current run;
+/// 2. the current run, extended in place by one atomic read-modify-write, if it ends at the cursor;
+/// 3. a fresh run, if the request fits in half of it, or is for one slot. The rest of the current
+///    run is returned;
+/// 4. the arena, as if there were no handle. The rest of the current run is kept.
+///
+/// So a single `Local` in a new arena hands out the indices 0, 1, 2 and so on, whatever mixture of
+/// values, slices and reservations it is asked for, and leaves a gap only where a reservation
+/// returns slots.
+///
+/// # Dropped and leaked
+///
+/// Dropped, it returns its unused slots. That costs one atomic read-modify-write, or a byte for
+/// each slot if other threads took slots behind them or shards are active. Wait-free, or lock-free
+/// at the very end of the arena while others are refused.
+///
+/// Leaked (`mem::forget`), it leaks the values of its current run, and the rest of that run until
+/// the next exclusive access to the arena. Everything else stays: values of earlier runs, published
+/// values, and reservations.
+///
+/// # Threads
+///
+/// `Send` if `T: Send`, because the slots that it holds go with it, and its values were `Send`
+/// anyway. Not `Sync`: each thread makes its own. An [`OwnedLocal`](crate::OwnedLocal) keeps the
+/// arena alive, and so fits in a struct or a task.
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
-    /// The open run: marked at both ends and ours, unless it is empty. What it holds below `next` are owned values,
-    /// given to the caller.
-    run: Range<usize>,
-    /// Whether what marks its beginning is the value that we have published before it, and not its first slot.
-    behind_published: bool,
-    /// The slot that is filled next. Invariant: `run.start <= next <= run.end`.
-    next: usize,
-    /// How long the next run shall be at the most, in slots, and how long any.
-    batch: usize,
-    ceiling: usize,
-    /// `view` is covariant in `T`; through us a value is put in.
+    run: OwnRun,
+    /// Where the run goes when this is dropped, instead of back to the arena.
+    home: Option<&'a mut OwnRun>,
+    /// `view` is covariant in `T`, but values are put in through us.
     marker: PhantomData<&'a mut T>,
 }
 
 // SAFETY: sends along slots without values, into which `T: Send` may be put from any thread.
 unsafe impl<T: Send> Send for Local<'_, T> {}
 
+/// The run of a `Local`, and how long its next one will be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnRun {
+    /// Where the open run starts. It holds owned values below `next`, which were given to the
+    /// caller.
+    start: usize,
+    /// The slot that is filled next. Invariant: `start <= next <= end`.
+    next: usize,
+    /// Where the run ends. The run is ours, and marked at both ends, unless it is empty.
+    ///
+    /// 0 before the first run, and after a reservation has taken the last slots: then we are not
+    /// counted as a handle.
+    end: usize,
+    /// Whether the mark of its start is that of the value that we published before it, instead of
+    /// one at its first slot.
+    behind_published: bool,
+    /// How long the next run will be at most, in slots.
+    batch: usize,
+    /// How long any run will be at most, in slots.
+    ceiling: usize,
+}
+
+/// Where the slots for a request are that did not fit in the rest of the run.
+enum Room {
+    /// At `next`, in the run. There are that many, which is at least one.
+    Own(usize),
+    /// Outside the run. They belong to the call.
+    Arena(Range<usize>),
+    /// Nowhere. That many are left at the cursor.
+    None(usize),
+}
+
+impl OwnRun {
+    const fn new(batch: usize, ceiling: usize) -> Self {
+        OwnRun { start: 0, next: 0, end: 0, behind_published: false, batch, ceiling }
+    }
+
+    pub(super) fn default_lengths<T>() -> Self {
+        let slots = |bytes: usize| (bytes / size_of::<T>().max(1)).max(1);
+        OwnRun::new(slots(FIRST_RUN_BYTES), slots(RUN_BYTES))
+    }
+
+    pub(super) fn unused(&self) -> Range<usize> {
+        self.next..self.end
+    }
+
+    /// How many slots are unused.
+    #[inline]
+    fn rest(&self) -> usize {
+        self.end - self.next
+    }
+
+    /// Whether `len` slots from `start` on, which belong to the caller, are the next ones of the
+    /// run. `false` for 0.
+    #[inline]
+    fn is_next(&self, start: usize, len: usize) -> bool {
+        // The second is false for slots at the cursor, right behind a run that is used up.
+        start == self.next && self.has_room(len)
+    }
+
+    /// Whether `len` slots fit in the rest of the run. `false` for 0, which takes one comparison
+    /// like this.
+    #[inline]
+    fn has_room(&self, len: usize) -> bool {
+        len.wrapping_sub(1) < self.rest()
+    }
+
+    /// The next `len` slots were filled with published values: lets every thread read them. The run
+    /// is closed up to there and opened again behind, so that a leak of the handle does not take
+    /// along what came before.
+    #[inline]
+    fn publish_next(&mut self, stamps: Stamps<'_>, len: usize) {
+        let first = self.next;
+        let last = self.advance_published(stamps, len);
+        stamps.publish_run(first, last - first);
+        stamps.publish(last, self.mark_before());
+    }
+
+    /// Moves the start of the run behind the next `len` slots, which are about to be published, and
+    /// returns the last of them. Publishing them overwrites the mark of the run's first slot, and
+    /// of its last, if they are among them.
+    #[inline]
+    fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
+        if self.start != self.next {
+            // Owned values lie between. They belong to the caller, and are no longer ours to leak.
+            self.unmark_start(stamps);
+        }
+        self.next += len;
+        self.start = self.next;
+        self.behind_published = true;
+        self.next - 1
+    }
+
+    /// The mark of a value that is published right before the run.
+    #[inline]
+    fn mark_before(&self) -> Mark {
+        if self.start == self.end { Mark::Published } else { Mark::PublishedBeforeRun }
+    }
+
+    /// Erases the mark of the start of the run, which is not empty.
+    #[inline]
+    fn unmark_start(&self, stamps: Stamps<'_>) {
+        if self.behind_published {
+            // Published again, because a reader may find this stamp instead of the first.
+            stamps.publish(self.start - 1, Mark::Published);
+        } else {
+            stamps.clear(self.start);
+        }
+    }
+
+    /// Erases the marks of the run.
+    fn unmark(&self, stamps: Stamps<'_>) {
+        if self.start != self.end {
+            self.unmark_start(stamps);
+            stamps.clear(self.end - 1);
+        }
+    }
+
+    /// Begins with a run that was just taken. The marks of the one before are gone.
+    fn open<T>(&mut self, view: ArenaRef<'_, T>, run: Range<usize>) {
+        if self.end == 0 {
+            view.handle_opened();
+        }
+        view.stamps().open(run.clone());
+        (self.start, self.next, self.end, self.behind_published) = (run.start, run.start, run.end, false);
+        self.batch = self.batch.saturating_mul(2).min(self.ceiling);
+    }
+
+    /// Erases the marks, and returns the unused slots. Afterwards the run is empty.
+    fn retire<T>(&mut self, view: ArenaRef<'_, T>) {
+        self.unmark(view.stamps());
+        // A value may have been under construction in place, in the first of them, when its closure
+        // panicked.
+        view.give_back(self.next..self.end, self.end.min(self.next + 1));
+        (self.start, self.next, self.behind_published) = (self.end, self.end, false);
+    }
+
+    /// How long a run is that a refill takes at `start`, where `left` slots are left.
+    fn refill_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize) -> usize {
+        let len = self.batch.min(left / RUN_FRACTION).max(1);
+        // Back to the last cache line before its end, unless that would leave nothing.
+        let past_line = past_line(view, start + len);
+        if past_line < len { len - past_line } else { len }
+    }
+
+    /// How long a fresh run is for a request for `len` slots: 0 if the request does not fit in half
+    /// of it.
+    fn fresh_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize, len: usize) -> usize {
+        let refill = self.refill_len(view, start, left);
+        if len == 1 || len <= refill / 2 {
+            return refill;
+        }
+        let longest = self.ceiling.min(left / RUN_FRACTION);
+        if len > longest / 2 {
+            return 0;
+        }
+        // Up to the next cache line, as far as the limit allows.
+        (2 * len + before_line(view, start + 2 * len)).min(longest)
+    }
+
+    /// Finds room for a request that does not fit in the rest of the run, for `len` slots, or, if
+    /// `part`, for as many of them as there are.
+    fn make_room<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Room {
+        if len == 0 {
+            return Room::Arena(view.capacity()..view.capacity());
+        }
+        let rest = self.rest();
+        if self.end != 0 {
+            let missing = len - rest;
+            let extended = view.extend_run(self.end, |left| match missing <= left {
+                true => self.refill_len(view, self.end, left).max(missing),
+                false if part => left,
+                false => 0,
+            });
+            if let Some(end) = extended {
+                self.unmark(view.stamps());
+                self.open(view, self.next..end);
+                return Room::Own(self.rest().min(len));
+            }
+        }
+        let fresh = |run: &Self| view.take_fresh_run(|start, left| run.fresh_len(view, start, left, len));
+        if len == 1 {
+            // Always a run, so that no value is left in the open one before it.
+            self.retire(view);
+            let run = fresh(self).or_else(|| Some(view.take_up_to(1)).filter(|run| !run.is_empty()));
+            return match run {
+                Some(run) => {
+                    self.open(view, run);
+                    Room::Own(1)
+                }
+                None => Room::None(0),
+            };
+        }
+        let (bound, end) = (view.bound(), view.capacity());
+        if bound < end && self.fresh_len(view, bound, end - bound, len) != 0 {
+            // Before the fresh run is taken, so that the handle never keeps more than one from the
+            // others.
+            self.retire(view);
+            if let Some(run) = fresh(self) {
+                self.open(view, run);
+                return Room::Own(len);
+            }
+            // Another thread has moved the cursor meanwhile. We count no longer: handles never
+            // outnumber slots.
+            self.end(view);
+        }
+        let run =
+            if part { Some(view.take_up_to(len)).filter(|run| !run.is_empty()).ok_or(0) } else { view.take_run(len) };
+        match run {
+            Ok(run) => Room::Arena(run),
+            Err(_) if part && self.rest() != 0 => Room::Own(self.rest()),
+            Err(_) if part => Room::Arena(view.capacity()..view.capacity()),
+            Err(left) => Room::None(left),
+        }
+    }
+
+    /// Parts the next `len` slots from the run, for a reservation: marks them as an open run and
+    /// counts them as a handle.
+    #[inline]
+    fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
+        let stamps = view.stamps();
+        if self.start != self.next || self.behind_published {
+            // What lies before belongs to the caller, and is no longer ours to leak. A value that
+            // we published there must no longer say that an open run follows: the reservation may
+            // end before we do.
+            self.unmark_start(stamps);
+            stamps.open(self.next..self.end);
+            self.behind_published = false;
+        }
+        if len == self.rest() {
+            // The reservation takes over the marks and the count.
+            *self = OwnRun::new(self.batch, self.ceiling);
+        } else {
+            view.handle_opened();
+            stamps.split(self.next..self.end, self.next + len);
+            self.next += len;
+            self.start = self.next;
+        }
+    }
+
+    /// Ends the run, and no longer counts as a handle.
+    fn end<T>(&mut self, view: ArenaRef<'_, T>) {
+        self.retire(view);
+        if self.end != 0 {
+            view.handle_closed();
+        }
+        *self = OwnRun::new(self.batch, self.ceiling);
+    }
+}
+
+/// How many slots, counted back from `end`, begin in the cache line in which the slot `end` begins.
+fn past_line<T>(view: ArenaRef<'_, T>, end: usize) -> usize {
+    (view.slot(end).addr() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
+}
+
+/// How many slots from `start` on end in the cache line in which the slot `start` begins.
+fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
+    (view.slot(start).addr().wrapping_neg() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
+}
+
 impl<'a, T> Local<'a, T> {
     #[inline]
-    fn new(view: ArenaRef<'a, T>, batch: usize, ceiling: usize) -> Self {
-        view.handle_opened();
-        Local { view, run: 0..0, behind_published: false, next: 0, batch, ceiling, marker: PhantomData }
+    fn new(view: ArenaRef<'a, T>, run: OwnRun) -> Self {
+        Local { view, run, home: None, marker: PhantomData }
+    }
+
+    /// Returns a `Local` that continues with the run of an owned handle, and leaves it there when
+    /// it is dropped.
+    ///
+    /// # Safety
+    ///
+    /// The run is one of this arena, or none.
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    #[inline]
+    pub(super) unsafe fn lent(view: ArenaRef<'a, T>, home: &'a mut OwnRun) -> Self {
+        let none = OwnRun::new(home.batch, home.ceiling);
+        Local { view, run: core::mem::replace(home, none), home: Some(home), marker: PhantomData }
     }
 
     /// Stores a value, which then belongs to the caller.
     ///
-    /// Wait-free while the run lasts; a refill is lock-free, as [`AtomicArena::reserve`].
+    /// Costs a bump of an index and a store; a refill costs one atomic read-modify-write. Wait-free
+    /// while the run lasts. A refill is lock-free, like [`AtomicArena::reserve`].
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, when this handle has no slot and the arena has none. Other handles may hold free ones.
+    /// Returns [`Full`], with the value, if neither this handle nor the arena has a free slot.
+    /// Other handles may hold some.
     ///
     /// # Examples
     ///
@@ -160,17 +461,17 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill(value))
     }
 
-    /// Stores what `make` makes, in place where the compiler can.
+    /// Stores the result of `make`, in place where the compiler can. `make` may use the arena.
     ///
-    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    /// Costs and progress as for [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
-    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    /// Returns [`Full`], with `make`, if neither this handle nor the arena has a free slot.
     ///
     /// # Panics
     ///
-    /// When `make` does; no slot is used then.
+    /// Panics if `make` panics. The slot stays with this handle.
     ///
     /// # Examples
     ///
@@ -191,13 +492,51 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill(make()))
     }
 
-    /// Stores a value, and returns its index and a reference: from now on every thread can read it.
+    /// Stores the result of a `make` that may fail. In that case the slot stays with this handle.
     ///
-    /// Progress as [`alloc`](Self::alloc).
+    /// The outer error is that of the arena, as everywhere in this crate. The inner error is that
+    /// of `make`, which is only called if there is a slot, and may use the arena.
+    ///
+    /// Costs and progress as for [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, as [`alloc`](Self::alloc).
+    /// Returns [`Full`], with `make`, if neither this handle nor the arena has a free slot. Returns
+    /// `Ok(Err(_))`, with the error of `make`, if `make` fails.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `make` panics. The slot stays with this handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::<u32>::with_capacity(1);
+    /// let mut local = arena.local();
+    /// assert!(local.alloc_try_with(|| "seven".parse()).unwrap().is_err());
+    /// assert_eq!(local.alloc_try_with(|| "7".parse()).unwrap(), Ok(&mut 7)); // in the same slot
+    /// assert!(local.alloc_try_with(|| "8".parse()).is_err());
+    /// ```
+    #[inline]
+    pub fn alloc_try_with<F, E>(&mut self, make: F) -> Result<Result<&'a mut T, E>, Full<F>>
+    where
+        F: FnOnce() -> Result<T, E>,
+    {
+        if !self.has_slot() {
+            return Err(Full::new(make, 1, 0));
+        }
+        Ok(make().map(|value| self.fill(value)))
+    }
+
+    /// Stores a value, and returns its index and a reference: from now on every thread can read it.
+    ///
+    /// Costs as [`alloc`](Self::alloc), and one more store. Progress as there.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the value, if neither this handle nor the arena has a free slot.
     ///
     /// # Examples
     ///
@@ -221,17 +560,18 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill_and_publish(value))
     }
 
-    /// Stores what `make` makes of the index that the value will have, and publishes it.
+    /// Stores the result of `make`, which is told the index that the value will have, and publishes
+    /// it. `make` may use the arena.
     ///
-    /// Progress as [`alloc`](Self::alloc), but for `make`.
+    /// Costs and progress as for [`publish`](Self::publish), except for `make`.
     ///
     /// # Errors
     ///
-    /// [`Full`], with `make`, as [`alloc`](Self::alloc).
+    /// Returns [`Full`], with `make`, if neither this handle nor the arena has a free slot.
     ///
     /// # Panics
     ///
-    /// When `make` does; no slot is used then.
+    /// Panics if `make` panics. The slot stays with this handle.
     ///
     /// # Examples
     ///
@@ -252,104 +592,668 @@ impl<'a, T> Local<'a, T> {
         if !self.has_slot() {
             return Err(Full::new(make, 1, 0));
         }
-        let value = make(self.next);
+        let value = make(self.run.next);
         Ok(self.fill_and_publish(value))
+    }
+
+    /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
+    ///
+    /// Costs two more loads. The first key of an epoch costs two atomic read-modify-writes.
+    /// Progress as for [`alloc`](Self::alloc).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the value, if neither this handle nor the arena has a free slot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let mut arena = AtomicArena::with_capacity(1);
+    /// let mut local = arena.local();
+    /// let (key, value) = local.publish_keyed("first").unwrap();
+    /// assert_eq!(arena.get_keyed(key), Some(value));
+    /// assert_eq!(local.publish_keyed("second").unwrap_err().into_inner(), "second");
+    /// drop(local);
+    /// arena.reset();
+    /// assert_eq!(arena.get_keyed(key), None);
+    /// ```
+    #[cfg(target_has_atomic = "64")]
+    #[inline]
+    pub fn publish_keyed(&mut self, value: T) -> Result<(Key<T>, &'a T), Full<T>>
+    where
+        T: Sync,
+    {
+        let (index, value) = self.publish(value)?;
+        Ok((Key::of(self.view, index), value))
+    }
+
+    /// Copies a slice into contiguous slots. The copy belongs to the caller.
+    ///
+    /// Costs a bump of an index and a `memcpy`; a refill, or a request that the arena serves, costs
+    /// one atomic read-modify-write. Wait-free while the slice fits in the rest of the run,
+    /// otherwise lock-free, like [`AtomicArena::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length.
+    /// [`Full::remaining`] is what was left at the cursor. Nothing is changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let mut local = arena.local();
+    /// let slice = local.alloc_slice_copy(&[1, 2, 3]).unwrap();
+    /// drop(local);
+    /// slice[0] = 10;
+    /// assert_eq!(slice, [10, 2, 3]);
+    /// ```
+    #[inline]
+    pub fn alloc_slice_copy(&mut self, src: &[T]) -> Result<&'a mut [T], Full<()>>
+    where
+        T: Copy,
+    {
+        Ok(self.copied(src)?.finish())
+    }
+
+    /// Clones a slice into contiguous slots. The clones belong to the caller.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `clone`,
+    /// which may use the arena.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
+    /// cloned in that case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and their slots are
+    /// unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let words = [String::from("one"), String::from("two")];
+    /// assert_eq!(arena.local().alloc_slice_clone(&words).unwrap(), words);
+    /// ```
+    #[inline]
+    pub fn alloc_slice_clone(&mut self, src: &[T]) -> Result<&'a mut [T], Full<()>>
+    where
+        T: Clone,
+    {
+        Ok(self.cloned(src)?.finish())
+    }
+
+    /// Fills `len` contiguous slots with the results of `f` for 0, 1, 2 and so on. The values
+    /// belong to the caller.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `f`,
+    /// which may use the arena.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. `f` is not
+    /// called in that case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `f` panics. The values made so far are dropped, and their slots are unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// assert_eq!(arena.local().alloc_slice_with(4, |i| i * i).unwrap(), [0, 1, 4, 9]);
+    /// ```
+    #[inline]
+    pub fn alloc_slice_with(&mut self, len: usize, f: impl FnMut(usize) -> T) -> Result<&'a mut [T], Full<()>> {
+        Ok(self.made_with(len, f)?.finish())
+    }
+
+    /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
+    ///
+    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
+    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter, and the other slots are unused again.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for the
+    /// iterator, which may use the arena.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the iterator unchanged, if neither this handle nor the arena has a
+    /// run of that length.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the iterator panics. The items stored so far are dropped, and their slots are
+    /// unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// let mut local = arena.local();
+    /// assert_eq!(local.alloc_from_iter([1, 2]).unwrap(), [1, 2]);
+    /// let mut rest = local.alloc_from_iter([3, 4]).unwrap_err().into_inner();
+    /// assert_eq!(rest.next(), Some(3));
+    /// ```
+    #[inline]
+    pub fn alloc_from_iter<I>(&mut self, iter: I) -> Result<&'a mut [T], Full<I::IntoIter>>
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        Ok(self.collected(iter.into_iter())?.finish())
+    }
+
+    /// Moves an array into contiguous slots. The values belong to the caller.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of that
+    /// length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// let mut local = arena.local();
+    /// let [a, b] = local.alloc_array(["a", "b"]).unwrap();
+    /// assert_eq!((*a, *b), ("a", "b"));
+    /// assert_eq!(local.alloc_array(["c", "d"]).unwrap_err().into_inner(), ["c", "d"]);
+    /// ```
+    #[inline]
+    pub fn alloc_array<const N: usize>(&mut self, values: [T; N]) -> Result<&'a mut [T; N], Full<[T; N]>> {
+        Ok(self.array(values)?.finish_array())
+    }
+
+    /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
+    /// values belong to the caller.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for one call
+    /// of the allocator, which frees.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the vector unchanged, if neither this handle nor the arena has a run
+    /// of that length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let boxed = vec![Box::new(1), Box::new(2)]; // moved, not cloned
+    /// assert_eq!(*arena.local().alloc_vec(boxed).unwrap()[1], 2);
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn alloc_vec(&mut self, values: Vec<T>) -> Result<&'a mut [T], Full<Vec<T>>> {
+        Ok(self.moved(values)?.finish())
+    }
+
+    /// Clones as much of a slice, from its beginning, as fits in one run of slots. The clones
+    /// belong to the caller.
+    ///
+    /// The length of the result shows how much that was. It may be 0. Slots are found as for
+    /// [`reserve_up_to`](Self::reserve_up_to).
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `clone`,
+    /// which may use the arena.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and their slots are
+    /// unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(3);
+    /// let mut local = arena.local();
+    /// assert_eq!(local.alloc_prefix_clone(&[1, 2]), [1, 2]);
+    /// assert_eq!(local.alloc_prefix_clone(&[3, 4]), [3]);
+    /// assert_eq!(local.alloc_prefix_clone(&[4]), []);
+    /// ```
+    #[inline]
+    pub fn alloc_prefix_clone(&mut self, src: &[T]) -> &'a mut [T]
+    where
+        T: Clone,
+    {
+        self.prefix_cloned(src).finish()
+    }
+
+    /// Copies a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
+    ///
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity.
+    ///
+    /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
+    /// returns all of them or nothing.
+    ///
+    /// Costs as [`alloc_slice_copy`](Self::alloc_slice_copy), and a store of one byte for each
+    /// value. Progress as there.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
+    /// changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let (first, values) = arena.local().publish_slice_copy(&[5, 6, 7]).unwrap();
+    /// assert_eq!((values, arena.get(first + 1)), (&[5, 6, 7][..], Some(&6)));
+    /// ```
+    #[inline]
+    pub fn publish_slice_copy(&mut self, src: &[T]) -> Result<(usize, &'a [T]), Full<()>>
+    where
+        T: Copy + Sync,
+    {
+        Ok(self.copied(src)?.publish())
+    }
+
+    /// Clones a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
+    ///
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity.
+    ///
+    /// No value is visible before the last has been cloned. After that, other threads may see the
+    /// values appear one by one. [`get_slice`](AtomicArena::get_slice) returns all of them or
+    /// nothing.
+    ///
+    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy), except for
+    /// `clone`, which may use the arena.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
+    /// cloned in that case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a call of `clone` panics. The clones made so far are dropped without having been
+    /// visible, and their slots are unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let words = [String::from("one"), String::from("two")];
+    /// let (first, stored) = arena.local().publish_slice_clone(&words).unwrap();
+    /// assert_eq!(arena.get_slice(first..first + 2), Some(stored));
+    /// ```
+    #[inline]
+    pub fn publish_slice_clone(&mut self, src: &[T]) -> Result<(usize, &'a [T]), Full<()>>
+    where
+        T: Clone + Sync,
+    {
+        Ok(self.cloned(src)?.publish())
+    }
+
+    /// Stores the items of an iterator in contiguous slots, and publishes them: from now on every
+    /// thread can read them.
+    ///
+    /// Returns the index of the first value, and the slice. The index of an empty slice is the
+    /// capacity, also if it is empty because the iterator yielded nothing.
+    ///
+    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
+    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter, and the other slots are unused again.
+    ///
+    /// No value is visible before the last has been stored and the iterator has been dropped. After
+    /// that, other threads may see the values appear one by one.
+    /// [`get_slice`](AtomicArena::get_slice) returns all of them or nothing.
+    ///
+    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy), except for the
+    /// iterator, which may use the arena.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the iterator unchanged, if neither this handle nor the arena has a
+    /// run of that length.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the iterator panics. The items stored so far are dropped without having been
+    /// visible, and their slots are unused again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let (first, squares) = arena.local().publish_from_iter((1..4).map(|n| n * n)).unwrap();
+    /// assert_eq!((squares, arena.get(first + 1)), (&[1, 4, 9][..], Some(&4)));
+    /// ```
+    #[inline]
+    pub fn publish_from_iter<I>(&mut self, iter: I) -> Result<(usize, &'a [T]), Full<I::IntoIter>>
+    where
+        T: Sync,
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        Ok(self.collected(iter.into_iter())?.publish())
+    }
+
+    /// Moves an array into contiguous slots, and publishes it: from now on every thread can read
+    /// the values.
+    ///
+    /// Returns the index of the first value, and the array. The index of an empty array is the
+    /// capacity.
+    ///
+    /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
+    /// returns all of them or nothing.
+    ///
+    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of that
+    /// length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let (first, [a, b]) = arena.local().publish_array(["a", "b"]).unwrap();
+    /// assert_eq!((*a, *b, arena.get(first + 1)), ("a", "b", Some(&"b")));
+    /// ```
+    #[inline]
+    pub fn publish_array<const N: usize>(&mut self, values: [T; N]) -> Result<(usize, &'a [T; N]), Full<[T; N]>>
+    where
+        T: Sync,
+    {
+        Ok(self.array(values)?.publish_array())
+    }
+
+    /// Takes `n` contiguous slots, to be filled step by step.
+    ///
+    /// The reservation is a handle of its own: it may outlive this one, and each of the two may be
+    /// dropped, finished or leaked without touching the values of the other. Slots that it returns
+    /// do not rejoin this handle's run.
+    ///
+    /// Costs a bump of an index, at most one more handle to count, and two bytes at the ends of
+    /// each of the two runs. A refill, or a request that the arena serves, costs one atomic
+    /// read-modify-write. Wait-free while the reservation fits in the rest of the run, otherwise
+    /// lock-free, like [`AtomicArena::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length.
+    /// [`Full::remaining`] is what was left at the cursor. Nothing is changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let mut local = arena.local();
+    /// let mut run = local.reserve(3).unwrap();
+    /// local.alloc(100).unwrap(); // the handle goes on behind the reservation
+    /// run.fill_from_iter(1..);
+    /// let (first, slice) = run.publish();
+    /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
+    /// ```
+    #[inline]
+    pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
+        if !self.run.has_room(n) {
+            match self.find_room(n, false) {
+                Room::Own(_) => {}
+                // SAFETY: the slots were taken from the arena, or are none.
+                Room::Arena(slots) => return Ok(unsafe { Reservation::new_cold(self.view, slots.start, n) }),
+                Room::None(left) => return Err(Full::new((), n, left)),
+            }
+        }
+        Ok(self.reserve_next(n))
+    }
+
+    /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
+    ///
+    /// If the whole request fits nowhere, takes what is left at the cursor, together with the rest
+    /// of this handle's run if that ends there. If nothing is left at the cursor, takes one slot
+    /// from elsewhere in the arena, or the rest of this handle's run if there is none.
+    ///
+    /// Costs and progress as for [`reserve`](Self::reserve).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(100);
+    /// let mut local = arena.local();
+    /// local.alloc(0).unwrap();
+    /// let mut run = local.reserve_up_to(usize::MAX);
+    /// assert_eq!((run.first_index(), run.capacity()), (1, 99));
+    /// assert_eq!(run.fill_from_iter(1..), 99);
+    /// run.finish();
+    /// assert!(local.reserve_up_to(1).is_full());
+    /// ```
+    #[inline]
+    pub fn reserve_up_to(&mut self, n: usize) -> Reservation<'a, T> {
+        match (&mut *self).take_slots_up_to(n) {
+            (start, len) if self.run.is_next(start, len) => self.reserve_next(len),
+            // SAFETY: the slots were taken from the arena, or are none.
+            (start, len) => unsafe { Reservation::new_cold(self.view, start, len) },
+        }
+    }
+
+    /// Reserves the next `len` slots of the run, which are there.
+    #[inline]
+    fn reserve_next(&mut self, len: usize) -> Reservation<'a, T> {
+        let start = self.run.next;
+        self.run.split_off(self.view, len);
+        // SAFETY: the slots were unused ones of our run, which no longer has them. They are marked
+        // and counted.
+        unsafe { Reservation::from_open(self.view, start, len) }
     }
 
     /// Whether there is a slot to fill, after a refill if need be.
     #[inline]
     fn has_slot(&mut self) -> bool {
-        if self.next != self.run.end {
-            return true;
-        }
-        let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the parts of our view.
-        self.run = unsafe { refill(header, stamps, slots, self.run.clone(), self.behind_published, self.batch) };
-        self.behind_published = false;
-        self.next = self.run.start;
-        self.batch = self.batch.saturating_mul(2).min(self.ceiling);
-        !self.run.is_empty()
+        self.run.next != self.run.end || matches!(self.find_room(1, false), Room::Own(_))
     }
 
     /// Fills the next slot, which is there.
     #[inline]
     fn fill(&mut self, value: T) -> &'a mut T {
-        // SAFETY: the slot is one of our run that was not filled yet; we pass on the only way to it.
-        let value = unsafe { self.view.fill(self.next, value) };
-        self.next += 1;
+        // SAFETY: the slot is one of our run that was not filled yet, and we pass on the only way
+        // to it.
+        let value = unsafe { self.view.fill(self.run.next, value) };
+        self.run.next += 1;
         value
     }
 
-    /// Fills and publishes the next slot, which is there. The run is closed up to it and opened again behind it, so
-    /// that a leak of the handle does not take along what came before.
+    /// Fills and publishes the next slot, which is there.
     #[inline]
     fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
-        let index = self.next;
-        self.next += 1;
-        if self.run.start != index {
-            // Owned values lie between. They are the caller's, and no longer ours to leak.
-            unmark_start(self.view.stamps(), self.run.start, self.behind_published);
-        }
-        self.run.start = self.next;
-        self.behind_published = true;
-        // Overwrites the mark of the run's first slot, or of its last, if one of them stood here.
-        let mark = if self.run.is_empty() { Mark::Published } else { Mark::PublishedBeforeRun };
+        let index = self.run.advance_published(self.view.stamps(), 1);
         // SAFETY: the slot is one of our run that was not filled yet, and the run was opened.
-        (index, unsafe { self.view.publish(index, value, mark) })
+        (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
+    }
+
+    /// Finds room for a request that does not fit in the rest of the run (see
+    /// [`OwnRun::make_room`]).
+    #[inline]
+    fn find_room(&mut self, len: usize, part: bool) -> Room {
+        let (header, stamps, slots) = self.view.into_raw_parts();
+        // SAFETY: the parts of our view.
+        let (run, room) = unsafe { find_room(header, stamps, slots, self.run, len, part) };
+        self.run = run;
+        room
     }
 }
 
-/// Erases the marks of an open run, if there is one.
-fn unmark(stamps: Stamps<'_>, run: Range<usize>, behind_published: bool) {
-    if !run.is_empty() {
-        unmark_start(stamps, run.start, behind_published);
-        stamps.clear(run.end - 1);
+/// Strings.
+impl<'a> Local<'a, u8> {
+    /// Copies a string into contiguous bytes. The copy belongs to the caller.
+    ///
+    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
+    /// changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let names = AtomicArena::with_capacity(1_000);
+    /// let mut local = names.local();
+    /// let name: &str = local.alloc_str("Grace").unwrap();
+    /// assert_eq!(name, "Grace");
+    /// ```
+    #[inline]
+    pub fn alloc_str(&mut self, src: &str) -> Result<&'a mut str, Full<()>> {
+        // SAFETY: the bytes of a `str`.
+        Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
+    }
+
+    /// Copies a string into contiguous bytes, and publishes it: from now on every thread can read
+    /// the bytes.
+    ///
+    /// Returns the index of the first byte, and the string. The index of an empty string is the
+    /// capacity.
+    ///
+    /// Other threads may see the bytes appear one by one. [`get_slice`](AtomicArena::get_slice)
+    /// returns all of them or nothing.
+    ///
+    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
+    /// changed in that case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let names = AtomicArena::with_capacity(1_000);
+    /// let (first, name) = names.local().publish_str("Grace").unwrap();
+    /// assert_eq!(names.get_slice(first..first + 5), Some(name.as_bytes()));
+    /// ```
+    #[inline]
+    pub fn publish_str(&mut self, src: &str) -> Result<(usize, &'a str), Full<()>> {
+        let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
+        // SAFETY: the bytes of a `str`.
+        Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }
 
-/// Erases the mark of the beginning of an open run.
-#[inline]
-fn unmark_start(stamps: Stamps<'_>, start: usize, behind_published: bool) {
-    if behind_published {
-        // Published again, because a reader may find this stamp and not the first.
-        stamps.publish(start - 1, Mark::Published);
-    } else {
-        stamps.clear(start);
+impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
+    #[inline]
+    fn view(&self) -> ArenaRef<'a, T> {
+        self.view
+    }
+
+    #[inline]
+    fn take_slots(&mut self, len: usize) -> Result<usize, usize> {
+        if self.run.has_room(len) {
+            return Ok(self.run.next);
+        }
+        match self.find_room(len, false) {
+            Room::Own(_) => Ok(self.run.next),
+            Room::Arena(slots) => Ok(slots.start),
+            Room::None(left) => Err(left),
+        }
+    }
+
+    #[inline]
+    fn take_slots_up_to(&mut self, len: usize) -> (usize, usize) {
+        if self.run.has_room(len) {
+            return (self.run.next, len);
+        }
+        match self.find_room(len, true) {
+            Room::Own(len) => (self.run.next, len),
+            Room::Arena(slots) => (slots.start, slots.len()),
+            Room::None(_) => (self.view.capacity(), 0),
+        }
+    }
+
+    #[inline]
+    fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
+        if self.run.is_next(start, taken) {
+            self.run.next += filled;
+        } else {
+            self.view.keep_slots(start, taken, filled);
+        }
+    }
+
+    #[inline]
+    fn publish_slots(&mut self, start: usize, taken: usize, filled: usize) {
+        if self.run.is_next(start, taken) {
+            self.run.publish_next(self.view.stamps(), filled);
+        } else {
+            self.view.publish_slots(start, taken, filled);
+        }
+    }
+
+    #[inline]
+    fn return_slots(&mut self, start: usize, taken: usize) {
+        if self.run.is_next(start, taken) {
+            // They stay in the run. Their bytes are remembered at once, so that no field has to
+            // keep the bound.
+            self.view.note_written(start + taken);
+        } else {
+            self.view.return_slots(start, taken);
+        }
     }
 }
 
-/// Ends a run that is used up, and takes another of at most `batch` slots. Empty when the arena is full.
+/// As [`OwnRun::make_room`]. Not inlined, takes the run by value, and returns it: so that a `Local`
+/// in a hot loop stays in registers.
 ///
 /// # Safety
 ///
 /// The first three are the parts of a view.
 #[cold]
 #[inline(never)]
-unsafe fn refill<T>(
+unsafe fn find_room<T>(
     header: &Header,
     stamps: &[Stamp],
     slots: NonNull<T>,
-    used: Range<usize>,
-    behind_published: bool,
-    batch: usize,
-) -> Range<usize> {
+    mut run: OwnRun,
+    len: usize,
+    part: bool,
+) -> (OwnRun, Room) {
     // SAFETY: the parts of a view (the caller).
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
-    unmark(view.stamps(), used, behind_published);
-    let run = view.take_for_handle(|start, left| {
-        let len = batch.min(left / RUN_FRACTION).max(1);
-        // Back to the last boundary before its end, unless that would leave nothing.
-        let past_line =
-            ((view.slot(start).addr() + len * size_of::<T>()) % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0);
-        if past_line < len { len - past_line } else { len }
-    });
-    match run {
-        Some(run) => {
-            view.stamps().open(run.clone());
-            run
-        }
-        None => 0..0,
-    }
+    let room = run.make_room(view, len, part);
+    (run, room)
 }
 
 impl<T> Drop for Local<'_, T> {
@@ -357,35 +1261,36 @@ impl<T> Drop for Local<'_, T> {
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
         // SAFETY: the parts of our view.
-        unsafe { close(header, stamps, slots, self.run.clone(), self.behind_published, self.next) };
+        unsafe { end(header, stamps, slots, self.run, self.home.take()) };
     }
 }
 
-/// Ends the run, gives back its slots from `next` on, and the handle with it.
+/// Leaves the run where it belongs, or ends it, and returns its unused slots and the handle. Not
+/// inlined, and takes the run by value, like `find_room`.
 ///
 /// # Safety
 ///
 /// The first three are the parts of a view.
 #[cold]
 #[inline(never)]
-unsafe fn close<T>(
+pub(super) unsafe fn end<T>(
     header: &Header,
     stamps: &[Stamp],
     slots: NonNull<T>,
-    run: Range<usize>,
-    behind_published: bool,
-    next: usize,
+    mut run: OwnRun,
+    home: Option<&mut OwnRun>,
 ) {
+    if let Some(home) = home {
+        *home = run;
+        return;
+    }
     // SAFETY: the parts of a view (the caller).
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
-    unmark(view.stamps(), run.clone(), behind_published);
-    // A value that panicked may have been under construction in place, in the first of them.
-    view.give_back(next..run.end, run.end.min(next + 1));
-    view.handle_closed();
+    run.end(view);
 }
 
 impl<T> fmt::Debug for Local<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("unused", &(self.next..self.run.end)).finish_non_exhaustive()
+        f.debug_struct("Local").field("unused", &self.run.unused()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,11 @@
 //! Handles own a run of slots: a [`Reservation`] for one slice, a [`Local`] for one thread.
 
-mod local;
 mod reservation;
+mod local;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod owned;
 
 pub use local::Local;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use owned::OwnedLocal;
 pub use reservation::Reservation;

@@ -2,34 +2,40 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::mem::{self, ManuallyDrop, MaybeUninit};
 use core::ops::{Deref, DerefMut, Range};
-use core::ptr;
+use core::ptr::{self, NonNull};
+#[cfg(feature = "std")]
+use std::io;
 
 use crate::arena::AtomicArena;
 use crate::error::Full;
-use crate::raw::arena_ref::ArenaRef;
-use crate::raw::epoch::Mark;
+use crate::on_drop::OnDrop;
+use crate::raw::arena_ref::{ArenaRef, Header};
+use crate::raw::stamps::{Stamp, Stamps};
 use crate::storage::Storage;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Takes `n` slots in one run, to be filled step by step.
+    /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The slots come from the cursor; for `n == 1` from wherever [`alloc`](AtomicArena::alloc) has them. A run of 0 always
-    /// succeeds: it is an empty slice at index `capacity`.
+    /// The slots come from the cursor. For `n == 1` they come from wherever
+    /// [`alloc`](AtomicArena::alloc) takes them. A run of 0 always succeeds: it is an empty slice
+    /// at index `capacity`.
     ///
-    /// Costs a compare-and-swap, two additions to a shared counter, and two bytes at the ends of the run, which are
-    /// written twice. Lock-free: the exchange is repeated when another thread has moved the cursor meanwhile.
+    /// Costs one atomic read-modify-write, the count of one more handle, and two bytes at the ends
+    /// of the run, which are written twice. Lock-free: the read-modify-write is repeated if another
+    /// thread has moved the cursor meanwhile.
     ///
-    /// What is not used goes back to the cursor, if it is still there. Behind somebody else's slots it is marked vacant,
-    /// which takes a byte for each slot, and serves requests for one slot from then on, until somebody has `&mut` of the
-    /// arena. It is so, too, once threads were seen to fight for single slots (see
-    /// [`in_order`](AtomicArena::in_order)): who takes large runs and gives much of them back, in an arena from which many
-    /// threads take single slots, wants one that keeps order.
+    /// Slots that are not filled go back to the cursor if it is still there. Otherwise they are
+    /// marked vacant, which costs a byte for each slot, and serve requests for one slot until the
+    /// next exclusive access to the arena. That is also the case once shards are active (see
+    /// [`in_order`](AtomicArena::in_order)). An arena whose users take large runs and return much
+    /// of them, while many threads take single slots, should keep order.
     ///
     /// # Errors
     ///
-    /// [`Full`] when `n` slots were not left at the cursor (for `n == 1`: as `alloc`). Nothing is touched then.
+    /// Returns [`Full`] if fewer than `n` slots are left at the cursor (for `n == 1`: under the
+    /// conditions of `alloc`). Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -40,7 +46,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// let mut run = arena.reserve(3).unwrap();
     /// run.push(1).unwrap();
     /// run.push(2).unwrap();
-    /// let (first, slice) = run.publish(); // the third slot goes back
+    /// let (first, slice) = run.publish(); // the third slot is returned
     /// assert_eq!((first, slice), (0, &[1, 2][..]));
     /// assert_eq!(arena.remaining(), 2);
     /// assert_eq!(arena.reserve(3).unwrap_err().remaining(), 2);
@@ -48,18 +54,19 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         let view = self.view();
         match view.take_run(n) {
-            // SAFETY: we have just taken the run.
-            Ok(run) => Ok(unsafe { Reservation::new(view, run) }),
+            // SAFETY: the run was just taken.
+            Ok(run) => Ok(unsafe { Reservation::new(view, run.start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
     }
 
-    /// Takes as many slots as are left at the cursor, but at most `n`; or, when none is, one that is left in a shard or vacant.
-    /// May be empty. Costs as [`reserve`](Self::reserve), and on a full arena as [`alloc`](AtomicArena::alloc) there.
+    /// Takes as many contiguous slots as are left at the cursor, but at most `n`. If none is left
+    /// there, takes one slot from a shard or a vacant one. The reservation may be empty.
     ///
-    /// `usize::MAX` is fine: it takes all that is left.
+    /// `usize::MAX` takes everything that is left.
     ///
-    /// Lock-free, as [`reserve`](Self::reserve).
+    /// Costs and progress as for [`reserve`](Self::reserve). On a full arena, costs as for
+    /// [`alloc`](AtomicArena::alloc).
     ///
     /// # Examples
     ///
@@ -77,56 +84,111 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
         let run = view.take_up_to(n);
-        // SAFETY: we have just taken the run, or it is empty.
-        unsafe { Reservation::new(view, run) }
+        // SAFETY: the run was just taken, or is empty.
+        unsafe { Reservation::new(view, run.start, run.len()) }
     }
 }
 
-/// A run of slots that is yours alone: fill it, then [`finish`](Self::finish) or [`publish`](Self::publish) it.
+/// A run of slots that belongs to the caller: it is filled step by step, and then
+/// [`finish`](Self::finish)ed or [`publish`](Self::publish)ed as one slice.
 ///
-/// Dereferences to the slice of what is filled so far. Dropped before, its values are dropped and every slot goes
-/// back: all or nothing. Leaked (`mem::forget`), it leaks its values, and the slots until the next call with `&mut`
-/// of the arena.
+/// Dereferences to the slice of the values stored so far. Dropped, it drops its values and returns
+/// every slot: all or nothing. Leaked (`mem::forget`), it leaks its values, and the slots until the
+/// next exclusive access to the arena.
 ///
-/// Every method is wait-free, but for the code of values: the slots were taken when the reservation was made. Only where
-/// slots at the very end of the arena go back while others are refused, giving them back is lock-free.
+/// Strings are written with `write!`, because a reservation of bytes is a [`fmt::Write`] and, with
+/// the feature `std`, an [`io::Write`](std::io::Write).
 ///
-/// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several threads, reserve it,
-/// and split [`spare_capacity_mut`](Self::spare_capacity_mut); or let each thread reserve its own.
-#[must_use = "dropped, it gives every slot back"]
+/// Every method is wait-free, except for the code of values: the slots were taken when the
+/// reservation was made. Only returning slots at the very end of the arena, while others are
+/// refused, is lock-free.
+///
+/// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several
+/// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
+/// thread reserve its own.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicArena;
+/// use std::fmt::Write;
+///
+/// let arena = AtomicArena::with_capacity(100);
+/// let mut text = arena.reserve_up_to(20);
+/// write!(text, "{} + {}", 1, 2).unwrap();
+/// let (first, bytes) = text.publish(); // the other slots are returned
+/// assert_eq!((first, bytes, arena.count()), (0, &b"1 + 2"[..], 5));
+/// ```
+#[must_use = "dropped, it returns every slot"]
 pub struct Reservation<'a, T> {
     view: ArenaRef<'a, T>,
-    /// The slots that are ours. Marked as an open run at both ends, unless there are none.
-    run: Range<usize>,
-    /// How many of them, from the first, hold a value. Invariant: at most `run.len()`.
+    /// The first slot.
+    start: usize,
+    /// How many slots are ours. They are marked as an open run at both ends, unless there are none.
+    capacity: usize,
+    /// How many of them, from the first, hold a value. Invariant: at most `capacity`.
     len: usize,
     /// How many of them, from the first, may have been written to. Invariant: at least `len`.
     written: usize,
-    /// `view` is covariant in `T`; through us a value is put in.
+    /// `view` is covariant in `T`, but values are put in through us.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the values are ours and are sent along. The arena, to which the slots go back, is `Sync` if `T: Send`.
+// SAFETY: the values are ours and are sent along. The arena, to which the slots are returned, is
+// `Sync` if `T: Send`.
 unsafe impl<T: Send> Send for Reservation<'_, T> {}
 
 impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
-    /// The caller has taken the run from the cursor or from the vacant slots, and passes it on.
+    /// The caller has taken `capacity` slots from `start` on, and passes them on.
     #[inline]
-    pub(crate) unsafe fn new(view: ArenaRef<'a, T>, run: Range<usize>) -> Self {
-        if !run.is_empty() {
+    pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
+        if capacity != 0 {
             view.handle_opened();
-            view.stamps().open(run.clone());
+            view.stamps().open(start..start + capacity);
         }
-        Reservation { view, run, len: 0, written: 0, marker: PhantomData }
+        // SAFETY: the caller's, and the run was marked and counted.
+        unsafe { Self::from_open(view, start, capacity) }
     }
 
-    /// Stores a value behind the last.
+    /// As [`new`](Self::new), in a path that is seldom taken.
+    ///
+    /// # Safety
+    ///
+    /// As for `new`.
+    #[inline]
+    pub(super) unsafe fn new_cold(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
+        /// Not inlined: so that the common path around it is.
+        #[cold]
+        #[inline(never)]
+        fn open(header: &Header, stamps: &[Stamp], run: Range<usize>) {
+            header.handle_opened();
+            Stamps::new(stamps, &header.clock).open(run);
+        }
+
+        if capacity != 0 {
+            let (header, stamps, _) = view.into_raw_parts();
+            open(header, stamps, start..start + capacity);
+        }
+        // SAFETY: the caller's, and the run was marked and counted.
+        unsafe { Self::from_open(view, start, capacity) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new). If the run is not empty, it is marked as an open run and counted
+    /// as a handle.
+    #[inline]
+    pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
+        Reservation { view, start, capacity, len: 0, written: 0, marker: PhantomData }
+    }
+
+    /// Appends a value.
     ///
     /// # Errors
     ///
-    /// [`Full`], with the value, when the run is full.
+    /// Returns [`Full`], with the value, if the reservation is full.
     ///
     /// # Examples
     ///
@@ -143,14 +205,14 @@ impl<'a, T> Reservation<'a, T> {
         if self.is_full() {
             return Err(Full::new(value, 1, 0));
         }
-        // SAFETY: `len < run.len()`, so the slot is ours and holds no value.
-        unsafe { self.view.slot(self.run.start + self.len).write(value) };
+        // SAFETY: `len < capacity`, so the slot is ours and holds no value.
+        unsafe { self.view.slot(self.start + self.len).write(value) };
         self.len += 1;
         self.written = self.written.max(self.len);
         Ok(())
     }
 
-    /// Takes the last value back, `None` when there is none.
+    /// Removes the last value and returns it, or `None` if there is none.
     ///
     /// # Examples
     ///
@@ -165,15 +227,16 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
-        // SAFETY: the slot is ours and held a value until `len` was lowered, so nobody reads it again.
-        Some(unsafe { self.view.slot(self.run.start + self.len).read() })
+        // SAFETY: the slot is ours and held a value until `len` was decreased, so it is never read
+        // again.
+        Some(unsafe { self.view.slot(self.start + self.len).read() })
     }
 
-    /// Drops the values behind the first `len`. Nothing happens when there are no more than that.
+    /// Drops all values except the first `len`. Does nothing if there are no more than that.
     ///
     /// # Panics
     ///
-    /// When the `drop` of a value does; the others are dropped all the same.
+    /// Panics if dropping a value panics. The other values are still dropped.
     ///
     /// # Examples
     ///
@@ -188,20 +251,22 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     pub fn truncate(&mut self, len: usize) {
         if len < self.len {
-            let gone = self.run.start + len..self.run.start + self.len;
+            let gone = self.start + len..self.start + self.len;
             self.len = len;
-            // SAFETY: the slots are ours and held values until `len` was lowered, so nobody looks at them again.
+            // SAFETY: the slots are ours and held values until `len` was decreased, so these are
+            // never read again.
             unsafe { ptr::drop_in_place(self.view.slice_mut(gone)) };
         }
     }
 
-    /// Stores what the iterator gives, as long as there is room, and returns how many values that were.
+    /// Appends the items of an iterator as long as there is room, and returns how many those were.
     ///
-    /// Takes from the iterator only what fits: `fill_from_iter(iter.by_ref())` leaves the rest in it.
+    /// Takes from the iterator only what fits: `fill_from_iter(iter.by_ref())` leaves the rest in
+    /// it.
     ///
     /// # Panics
     ///
-    /// When the iterator does; what it gave until then is kept.
+    /// Panics if the iterator panics. The items stored so far are kept.
     ///
     /// # Examples
     ///
@@ -216,35 +281,99 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn fill_from_iter(&mut self, iter: impl IntoIterator<Item = T>) -> usize {
-        /// Keeps `len` in a register while the loop runs, and stores it even when the iterator panics.
+        /// Keeps `len` in a register while the loop runs, and stores it even if the iterator
+        /// panics.
         struct Filled<'r> {
             len: usize,
-            place: &'r mut usize,
+            home: &'r mut usize,
             written: &'r mut usize,
         }
 
         impl Drop for Filled<'_> {
             #[inline]
             fn drop(&mut self) {
-                *self.place = self.len;
+                *self.home = self.len;
                 *self.written = self.len.max(*self.written);
             }
         }
 
-        let (before, capacity) = (self.len, self.run.len());
-        let first = self.view.slot(self.run.start);
+        let (before, capacity) = (self.len, self.capacity);
+        let first = self.view.slot(self.start);
         let mut iter = iter.into_iter();
-        let mut filled = Filled { len: before, place: &mut self.len, written: &mut self.written };
+        let mut filled = Filled { len: before, home: &mut self.len, written: &mut self.written };
         while filled.len < capacity {
             let Some(value) = iter.next() else { break };
-            // SAFETY: `len < run.len()`, so the slot is ours and holds no value.
+            // SAFETY: `len < capacity`, so the slot is ours and holds no value.
             unsafe { first.add(filled.len).write(value) };
             filled.len += 1;
         }
         filled.len - before
     }
 
-    /// How many values are stored.
+    /// Appends clones of all values of a slice, or none.
+    ///
+    /// An iterator that may stop early is [`fill_from_iter`](Self::fill_from_iter)'s.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Full`] if there is no room for all of them. Nothing is cloned in that case.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a call of `clone` panics. The clones made by this call are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    ///
+    /// let arena = AtomicArena::with_capacity(4);
+    /// let mut run = arena.reserve(3).unwrap();
+    /// run.extend_from_slice(&[1, 2]).unwrap();
+    /// let full = run.extend_from_slice(&[3, 4]).unwrap_err();
+    /// assert_eq!((full.requested(), full.remaining()), (2, 1));
+    /// assert_eq!(*run, [1, 2]);
+    /// ```
+    #[inline]
+    pub fn extend_from_slice(&mut self, src: &[T]) -> Result<(), Full<()>>
+    where
+        T: Clone,
+    {
+        /// Drops the clones if one more panics.
+        struct Clones<'a, T> {
+            view: ArenaRef<'a, T>,
+            made: Range<usize>,
+        }
+
+        impl<T> Drop for Clones<'_, T> {
+            #[inline]
+            fn drop(&mut self) {
+                // SAFETY: these slots hold values that are not part of the reservation yet, and
+                // never read again.
+                unsafe { ptr::drop_in_place(self.view.slice_mut(self.made.clone())) };
+            }
+        }
+
+        let room = self.capacity - self.len;
+        if src.len() > room {
+            return Err(Full::new((), src.len(), room));
+        }
+        let end = self.start + self.len;
+        // A value may be under construction in place when its `clone` panics.
+        self.written = self.written.max(self.len + src.len());
+        let mut clones = Clones { view: self.view, made: end..end };
+        for value in src {
+            // SAFETY: there is room for all of `src` from `end` on. The slot is ours and holds no
+            // value.
+            unsafe { self.view.slot(clones.made.end).write(value.clone()) };
+            clones.made.end += 1;
+        }
+        mem::forget(clones);
+        self.len += src.len();
+        Ok(())
+    }
+
+    /// Returns how many values are stored.
     ///
     /// # Examples
     ///
@@ -261,7 +390,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len
     }
 
-    /// Whether no value is stored.
+    /// Returns whether no value is stored.
     ///
     /// # Examples
     ///
@@ -278,7 +407,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len == 0
     }
 
-    /// How many values fit: the slots of the run.
+    /// Returns how many values fit, which is the number of slots.
     ///
     /// # Examples
     ///
@@ -292,10 +421,10 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.run.len()
+        self.capacity
     }
 
-    /// Whether every slot holds a value; a run of 0 is full.
+    /// Returns whether every slot holds a value. A reservation without slots is full.
     ///
     /// # Examples
     ///
@@ -309,10 +438,11 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.len == self.run.len()
+        self.len == self.capacity
     }
 
-    /// The index of the first slot, and so of the first value. The capacity of the arena for a run of 0.
+    /// Returns the index of the first slot, which is that of the first value. For a reservation
+    /// without slots it is the capacity of the arena.
     ///
     /// # Examples
     ///
@@ -326,10 +456,11 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn first_index(&self) -> usize {
-        self.run.start
+        self.start
     }
 
-    /// The slots behind the values, to be written to directly. [`set_len`](Self::set_len) makes values of them.
+    /// Returns the slots behind the values, to be written directly. [`set_len`](Self::set_len)
+    /// makes values of them.
     ///
     /// # Examples
     ///
@@ -347,9 +478,9 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn spare_capacity_mut(&mut self) -> &mut [MaybeUninit<T>] {
-        let spare = self.run.len() - self.len;
+        let spare = self.capacity - self.len;
         let first = self.as_mut_ptr().wrapping_add(self.len).cast();
-        // SAFETY: the slots from `len` to the end of the run are ours, contiguous, and need not hold values.
+        // SAFETY: the slots from `len` to the end are ours, contiguous, and need not hold values.
         unsafe { core::slice::from_raw_parts_mut(first, spare) }
     }
 
@@ -361,12 +492,13 @@ impl<'a, T> Reservation<'a, T> {
     /// - The slots below `len` hold values.
     #[inline]
     pub unsafe fn set_len(&mut self, len: usize) {
-        debug_assert!(len <= self.run.len());
+        debug_assert!(len <= self.capacity);
         self.len = len;
         self.written = self.written.max(len);
     }
 
-    /// Where the first slot is. Makes no reference, so pointers taken before stay good.
+    /// Returns a pointer to the first slot. Creates no reference, so pointers taken before stay
+    /// valid.
     ///
     /// # Examples
     ///
@@ -381,11 +513,12 @@ impl<'a, T> Reservation<'a, T> {
     /// ```
     #[inline]
     pub fn as_mut_ptr(&mut self) -> *mut T {
-        self.written = self.run.len();
-        self.view.slot(self.run.start)
+        self.written = self.capacity;
+        self.view.slot(self.start)
     }
 
-    /// Hands the values over as one slice that belongs to the caller. The slots that were not filled go back.
+    /// Returns the values as one slice that belongs to the caller. Slots that were not filled are
+    /// returned to the arena.
     ///
     /// # Examples
     ///
@@ -396,22 +529,26 @@ impl<'a, T> Reservation<'a, T> {
     /// let mut run = arena.reserve(3).unwrap();
     /// run.push(1).unwrap();
     /// assert_eq!(run.finish(), [1]);
-    /// assert_eq!(arena.remaining(), 3); // two slots went back
+    /// assert_eq!(arena.remaining(), 3); // two slots were returned
     /// ```
     #[inline]
     pub fn finish(self) -> &'a mut [T] {
-        let (view, filled) = self.close();
-        // SAFETY: the slots hold values and were ours; `close` has ended us without dropping them, and they are not
-        // handed out again before the epoch ends, which takes `&mut` of the arena and so outlasts `'a`.
-        unsafe { view.slice_mut(filled) }
+        let this = ManuallyDrop::new(self);
+        this.close(this.len);
+        // SAFETY: the slots hold values and were ours. We have ended without dropping them, and
+        // they are not handed out again before the epoch ends, which takes exclusive access to the
+        // arena and so outlasts `'a`.
+        unsafe { this.view.slice_mut(this.start..this.start + this.len) }
     }
 
-    /// Lets everybody read the values, and returns the index of the first, and the slice. The slots that were not
-    /// filled go back.
+    /// Publishes the values: from now on every thread can read them. Returns the index of the
+    /// first, and the slice. Slots that were not filled are returned to the arena.
     ///
-    /// Other threads may see the values appear one by one; [`get_slice`](AtomicArena::get_slice) sees all or none.
+    /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
+    /// returns all of them or nothing.
     ///
-    /// What was written before happens before what is done with a reference from `get`, `get_slice` or `iter`.
+    /// Filling the reservation happens before every access through a reference that `get`,
+    /// `get_slice` or `iter` return.
     ///
     /// # Examples
     ///
@@ -429,51 +566,142 @@ impl<'a, T> Reservation<'a, T> {
     where
         T: Sync,
     {
-        let (view, filled) = self.close();
-        for index in filled.clone() {
-            view.stamps().publish(index, Mark::Published);
+        let this = ManuallyDrop::new(self);
+        let (view, filled) = (this.view, this.start..this.start + this.len);
+        if this.is_full() {
+            // The stamps below overwrite both marks.
+            this.uncount();
+        } else {
+            this.close(this.len);
         }
+        view.stamps().publish_run(this.start, this.len);
         // SAFETY: every slot of it is published.
         (filled.start, unsafe { view.slice(filled) })
     }
 
-    /// Ends the reservation: no mark is left, the slots that were not filled have gone back, and those that were
-    /// filled are the caller's.
+    /// Ends the reservation: erases the marks, and returns all slots except the first `len`.
     #[inline]
-    fn close(self) -> (ArenaRef<'a, T>, Range<usize>) {
-        let this = ManuallyDrop::new(self);
-        this.give_back_from(this.len);
-        (this.view, this.run.start..this.run.start + this.len)
+    fn close(&self, len: usize) {
+        let run = self.start..self.start + self.capacity;
+        if !run.is_empty() {
+            self.view.stamps().close(run.clone());
+            self.uncount();
+            self.view.give_back(run.start + len..run.end, run.start + self.written);
+        }
     }
 
-    /// Erases the marks, and gives back the slots from the one numbered `len` on. For who ends the reservation.
+    /// Is no longer counted as a handle.
     #[inline]
-    fn give_back_from(&self, len: usize) {
-        if !self.run.is_empty() {
-            self.view.stamps().close(self.run.clone());
+    fn uncount(&self) {
+        if self.capacity != 0 {
             self.view.handle_closed();
-            let rest = self.run.start + len..self.run.end;
-            self.view.give_back(rest, self.run.start + self.written);
         }
     }
 }
 
-impl<T> Drop for Reservation<'_, T> {
-    fn drop(&mut self) {
-        /// Gives the slots back even when the `drop` of a value panics.
-        struct GiveBack<'r, 'a, T>(&'r Reservation<'a, T>);
-
-        impl<T> Drop for GiveBack<'_, '_, T> {
-            fn drop(&mut self) {
-                self.0.give_back_from(0);
-            }
-        }
-
-        let filled = self.run.start..self.run.start + self.len;
-        let _give_back = GiveBack(self);
-        // SAFETY: the slots hold values, which are ours, and which nobody looks at again.
-        unsafe { ptr::drop_in_place(self.view.slice_mut(filled)) };
+/// Bytes.
+impl Reservation<'_, u8> {
+    /// Appends as many bytes as fit, and returns how many those were.
+    #[inline]
+    fn push_prefix(&mut self, bytes: &[u8]) -> usize {
+        let len = bytes.len().min(self.capacity - self.len);
+        // SAFETY: there are at least `len` bytes on both sides. The slots are ours, and as they
+        // hold no values no reference to them exists, so they do not overlap with `bytes`.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.view.slot(self.start + self.len), len) };
+        self.len += len;
+        self.written = self.written.max(self.len);
+        len
     }
+}
+
+/// Appends text. A string that does not fit is an error, and none of it is appended. (`write!`
+/// passes several strings.)
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicArena;
+/// use std::fmt::Write;
+///
+/// let arena = AtomicArena::with_capacity(8);
+/// let mut text = arena.reserve(8).unwrap();
+/// write!(text, "{}-{}", 12, 34).unwrap();
+/// assert!(text.write_str("5678").is_err());
+/// assert_eq!(text.finish(), b"12-34");
+/// ```
+impl fmt::Write for Reservation<'_, u8> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() > self.capacity - self.len {
+            return Err(fmt::Error);
+        }
+        self.push_prefix(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Appends bytes, as many as fit. Never fails. Writing to a full reservation returns 0, of which
+/// `write_all` makes an error.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicArena;
+/// use std::io::{ErrorKind, Write};
+///
+/// let arena = AtomicArena::with_capacity(8);
+/// let mut bytes = arena.reserve(4).unwrap();
+/// bytes.write_all(&[1, 2, 3]).unwrap();
+/// assert_eq!(bytes.write(&[4, 5]).unwrap(), 1);
+/// assert_eq!(bytes.write_all(&[5]).unwrap_err().kind(), ErrorKind::WriteZero);
+/// assert_eq!(bytes.finish(), [1, 2, 3, 4]);
+/// ```
+#[cfg(feature = "std")]
+impl io::Write for Reservation<'_, u8> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(self.push_prefix(bytes))
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<T> Drop for Reservation<'_, T> {
+    /// Inlined, so that a reservation which is finished where it was made stays in registers.
+    #[inline]
+    fn drop(&mut self) {
+        let (header, stamps, slots) = self.view.into_raw_parts();
+        // SAFETY: the parts of our view and our run, which is never used again.
+        unsafe { abandon(header, stamps, slots, (self.start, self.capacity), self.len, self.written) };
+    }
+}
+
+/// Drops the values of a reservation and returns its slots.
+///
+/// # Safety
+///
+/// The first three are the parts of a view. The others are those of a reservation, which is never
+/// used again.
+#[cold]
+#[inline(never)]
+unsafe fn abandon<T>(
+    header: &Header,
+    stamps: &[Stamp],
+    slots: NonNull<T>,
+    (start, capacity): (usize, usize),
+    len: usize,
+    written: usize,
+) {
+    // SAFETY: the parts of a view (the caller).
+    let view = unsafe { ArenaRef::new(header, stamps, slots) };
+    let run = Reservation { view, start, capacity, len, written, marker: PhantomData };
+    // The slots are returned even if dropping a value panics.
+    let run = OnDrop::new(ManuallyDrop::new(run), |run| run.close(0));
+    // SAFETY: the slots hold values, which are the reservation's, and which are never read again.
+    unsafe { ptr::drop_in_place(view.slice_mut(run.start..run.start + run.len)) };
 }
 
 impl<T> Deref for Reservation<'_, T> {
@@ -482,15 +710,15 @@ impl<T> Deref for Reservation<'_, T> {
     #[inline]
     fn deref(&self) -> &[T] {
         // SAFETY: the first `len` slots hold values, which are ours, and borrowed as we are.
-        unsafe { self.view.slice(self.run.start..self.run.start + self.len) }
+        unsafe { self.view.slice(self.start..self.start + self.len) }
     }
 }
 
 impl<T> DerefMut for Reservation<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`.
-        unsafe { self.view.slice_mut(self.run.start..self.run.start + self.len) }
+        // SAFETY: as in `deref`, and borrowed exclusively.
+        unsafe { self.view.slice_mut(self.start..self.start + self.len) }
     }
 }
 
@@ -510,6 +738,7 @@ impl<T> AsMut<[T]> for Reservation<'_, T> {
 
 impl<T> fmt::Debug for Reservation<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reservation").field("run", &self.run).field("len", &self.len).finish_non_exhaustive()
+        let run = self.start..self.start + self.capacity;
+        f.debug_struct("Reservation").field("run", &run).field("len", &self.len).finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@
 
 mod edges;
 mod exact;
+mod handles;
 mod keys;
 mod meetings;
 mod shards;
@@ -135,6 +136,10 @@ impl Held {
     fn new(ground: &Arc<Ground>, n: usize) -> Held {
         let run = ground.reserve(n);
         (run.first_index()..run.first_index() + n).for_each(|index| ground.write(index));
+        Held::of(ground, run)
+    }
+
+    fn of(ground: &Arc<Ground>, run: Reservation<'_, u32>) -> Held {
         // SAFETY: `run` borrows from the arena in `ground`, which does not move. `give_back`, which
         // every model calls, drops the run before `ground`.
         let run = unsafe { mem::transmute::<Reservation<'_, u32>, Reservation<'static, u32>>(run) };

@@ -62,6 +62,12 @@ impl Header {
         header
     }
 
+    /// Counts a handle that will have an open run, and may be leaked.
+    #[inline]
+    pub(crate) fn handle_opened(&self) {
+        self.cursor.handles().opened(self.shard_slice());
+    }
+
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
         // SAFETY: there are `SHARDS` shards (`with_tail`), and no `&mut` of the header exists while
@@ -181,7 +187,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Counts a handle that will have an open run and may be leaked.
     #[inline]
     pub(crate) fn handle_opened(self) {
-        self.cursor().handles().opened(self.header.shard_slice());
+        self.header.handle_opened();
     }
 
     /// Uncounts a handle that no longer has an open run.
@@ -295,14 +301,23 @@ impl<'a, T> ArenaRef<'a, T> {
         taken.unwrap_or(self.capacity()..self.capacity())
     }
 
-    /// Takes a run for a handle from the cursor (see [`Cursor::advance`]), or otherwise one slot
-    /// from any place.
+    /// Extends a run of the caller at the cursor (see [`Cursor::extend_run`]).
     #[inline]
-    pub(crate) fn take_for_handle(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
-        let meta = self.metadata();
-        self.cursor()
-            .advance(&meta, want)
-            .map_or_else(|refused| self.cursor().take_one_after(&meta, &refused).map(|index| index..index + 1), Some)
+    pub(crate) fn extend_run(self, end: usize, growth: impl FnOnce(usize) -> usize) -> Option<usize> {
+        self.cursor().extend_run(&self.metadata(), end, growth)
+    }
+
+    /// Takes a run for a handle from the cursor (see [`Cursor::advance`]).
+    #[inline]
+    pub(crate) fn take_fresh_run(self, want: impl Fn(usize, usize) -> usize) -> Option<Range<usize>> {
+        self.cursor().advance(&self.metadata(), want).ok()
+    }
+
+    /// Notes that slots below `bound` may have been written to, although they hold no value and were
+    /// not returned.
+    #[inline]
+    pub(crate) fn note_written(self, bound: usize) {
+        self.cursor().note_written(0, bound);
     }
 
     /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Those below

@@ -370,11 +370,6 @@ impl Cursor {
         }
     }
 
-    /// Takes one slot from any place, for a handle that the cursor has refused.
-    pub(crate) fn take_one_after(&self, meta: &Metadata<'_>, refused: &Refused) -> Option<usize> {
-        self.steal_or_claim(meta, refused.word)
-    }
-
     /// Claims a vacant slot. Returns `None` if the search finds none. For callers that prefer
     /// vacant slots to those at the cursor.
     #[cfg(feature = "pool")]

@@ -52,6 +52,7 @@ mod handle_count;
 mod vacant;
 pub(crate) mod cursor;
 mod refill;
+mod extend;
 pub(crate) mod settle;
 pub(crate) mod arena_ref;
 pub(crate) mod arena_mut;

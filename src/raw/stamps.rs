@@ -103,6 +103,21 @@ impl<'a> Stamps<'a> {
         self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
+    /// Publishes the values of `len` slots from `start` on, as [`publish`](Self::publish) does with
+    /// `Published`. One comparison for all of them, and a loop that the compiler can unroll if it
+    /// knows `len`.
+    #[inline]
+    pub(crate) fn publish_run(self, start: usize, len: usize) {
+        debug_assert!(start <= self.len() && len <= self.len() - start);
+        let published = self.epoch.stamp(Mark::Published);
+        if let Some(stamps) = self.stamps.get(start..).and_then(|stamps| stamps.get(..len)) {
+            for stamp in stamps {
+                // Release: E1, as in `publish`.
+                stamp.0.store(published, Ordering::Release);
+            }
+        }
+    }
+
     /// Marks a slot below the cursor vacant. The caller owns it, and no longer does afterwards.
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note_stamped();
@@ -145,6 +160,21 @@ impl<'a> Stamps<'a> {
             self.mark(run.start, Mark::RunStart);
         }
         self.mark(run.end - 1, Mark::RunEnd);
+    }
+
+    /// Marks two open runs where there was one. The second starts at `middle`. `run` is open, and
+    /// neither part is empty.
+    #[inline]
+    pub(crate) fn split(self, run: Range<usize>, middle: usize) {
+        debug_assert!(run.start < middle && middle < run.end);
+        // The other two marks are there already. A run of one slot has only the last.
+        if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
+            // Relaxed: as in `mark`.
+            last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
+            if run.end - middle > 1 {
+                first.0.store(self.epoch.stamp(Mark::RunStart), Ordering::Relaxed);
+            }
+        }
     }
 
     /// Clears the run marks of an open run.
@@ -339,6 +369,29 @@ mod tests {
             stamps.end_epoch(2);
         }
         assert_eq!(stamps.stamps[1].0.read_mut(), 7);
+    }
+
+    #[test]
+    fn a_run_that_was_split_is_marked_like_two() {
+        for (len, middle) in (2..=5).flat_map(|len| (1..len).map(move |middle| (len, middle))) {
+            let (bytes, clock) = ([const { [const { Stamp::new() }; 5] }; 2], Clock::new());
+            let [split, opened] = [0, 1].map(|i| Stamps::new(&bytes[i], &clock));
+            split.open(0..len);
+            split.split(0..len, middle);
+            opened.open(0..middle);
+            opened.open(middle..len);
+            let marks = |i: usize| bytes[i].each_ref().map(|stamp| stamp.0.load(Ordering::Relaxed));
+            assert_eq!(marks(0), marks(1), "{len} slots split at {middle}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_published_slot_by_slot() {
+        let (bytes, clock) = ([const { Stamp::new() }; 4], Clock::new());
+        let stamps = Stamps::new(&bytes, &clock);
+        stamps.publish_run(1, 0);
+        stamps.publish_run(1, 2);
+        assert_eq!([0, 1, 2, 3].map(|index| stamps.is_published(index)), [false, true, true, false]);
     }
 
     #[test]

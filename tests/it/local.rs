@@ -1,12 +1,16 @@
 //! `Local`: a run of slots for one thread, which refills itself.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::mem;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
 
-use atomicarena::{AtomicArena, Local};
+use atomicarena::{AtomicArena, Full, Local, OwnedLocal, Reservation};
 
-use crate::payload::{Ledger, assert_room, fill_up, panic_of, punch_holes, scaled};
+use crate::payload::{Counted, Dice, Ledger, assert_room, fill_up, panic_of, punch_holes, scaled};
 
 fn slots(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
@@ -423,4 +427,981 @@ fn runs_double_from_half_a_kib_up_to_64_kib() {
         assert!((bytes - 64..=bytes).contains(run), "{runs:?}");
     }
     assert!(runs.len() > 10);
+}
+
+// ---- the grid: where the slots come from
+
+/// A `Local` with runs of at most 8 slots, in an arena large enough for them, of which it has used `used` slots of the first.
+fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T) -> Local<'_, T> {
+    assert!(arena.remaining() >= 16 * 8);
+    let mut local = arena.local_with_batch(slots(8));
+    (0..used).for_each(|_| _ = local.alloc(make()).unwrap());
+    local
+}
+
+/// The vacant slots, and where the cursor stands.
+fn vacant_and_bound<T>(arena: &AtomicArena<T>) -> (usize, usize) {
+    (arena.stats().vacant, arena.index_bound())
+}
+
+/// Stores `len` values by one of the methods, and says at which index they begin.
+fn store_by(method: usize, local: &mut Local<'_, u8>, arena: &AtomicArena<u8>, len: usize) -> Option<usize> {
+    let src = &[7; 256][..len];
+    let text = std::str::from_utf8(src).unwrap();
+    let at = |slice: &[u8]| slice.first().map_or(arena.capacity(), |first| arena.index_of(first).unwrap());
+    Some(match method {
+        0 => at(local.alloc_slice_copy(src).ok()?),
+        1 => at(local.alloc_slice_clone(src).ok()?),
+        2 => at(local.alloc_slice_with(len, |_| 7).ok()?),
+        3 => at(local.alloc_from_iter(src.iter().copied()).ok()?),
+        4 => at(local.alloc_vec(src.to_vec()).ok()?),
+        5 => at(local.alloc_str(text).ok()?.as_bytes()),
+        6 => local.publish_slice_copy(src).ok()?.0,
+        7 => local.publish_slice_clone(src).ok()?.0,
+        8 => local.publish_from_iter(src.iter().copied()).ok()?.0,
+        9 => local.publish_str(text).ok()?.0,
+        _ => {
+            let mut run = local.reserve(len).ok()?;
+            assert_eq!(run.fill_from_iter(src.iter().copied()), len);
+            run.publish().0
+        }
+    })
+}
+
+const METHODS: usize = 11;
+
+#[test]
+fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
+    for (seed, capacity) in (1..=scaled(60, 3) as u64).zip([1, 5, 40, 300, 2_000].into_iter().cycle()) {
+        let arena = AtomicArena::<u8>::with_capacity(capacity);
+        let mut dice = Dice::new(seed);
+        let mut local = match dice.roll(3) {
+            0 => arena.local(),
+            1 => arena.local_with_batch(slots(1 + dice.roll(20))),
+            _ => arena.local_with_batch(slots(capacity)),
+        };
+        let mut next = 0;
+        let mut held: Vec<Reservation<'_, u8>> = Vec::new();
+        while next < capacity {
+            let longest = if dice.roll(4) == 0 { 60 } else { 6 };
+            let len = 1 + dice.roll(longest);
+            let left = capacity - next;
+            let (first, len) = match dice.roll(METHODS + 9) {
+                method if method < METHODS => match store_by(method, &mut local, &arena, len) {
+                    Some(first) => (first, len),
+                    None => {
+                        assert!(len > left || len > 1, "refused {len} of {left}");
+                        continue;
+                    }
+                },
+                11 => (arena.index_of(local.alloc(1).unwrap()).unwrap(), 1),
+                12 => (arena.index_of(local.alloc_with(|| 1).unwrap()).unwrap(), 1),
+                13 => (arena.index_of(local.alloc_try_with(|| Ok::<_, ()>(1)).unwrap().unwrap()).unwrap(), 1),
+                14 => (local.publish(1).unwrap().0, 1),
+                15 => (local.publish_with(|index| index as u8).unwrap().0, 1),
+                16 => (local.publish_keyed(1).unwrap().0.index(), 1),
+                17 => match local.alloc_array([1; 3]) {
+                    Ok(array) => (arena.index_of(&array[0]).unwrap(), 3),
+                    Err(_) => continue,
+                },
+                18 => {
+                    // All that is left, if it is less: the rest of the run and what is left at the cursor.
+                    let run = local.reserve_up_to(len);
+                    assert_eq!(run.capacity(), len.min(left));
+                    let place = (run.first_index(), run.capacity());
+                    held.push(run); // its slots stay taken
+                    place
+                }
+                _ => {
+                    let clones = local.alloc_prefix_clone(&[7; 64][..len]);
+                    assert_eq!(clones.len(), len.min(left));
+                    (arena.index_of(&clones[0]).unwrap(), clones.len())
+                }
+            };
+            assert_eq!(first, next, "seed {seed}, capacity {capacity}");
+            next += len;
+        }
+        assert!(arena.is_full() && local.alloc(1).is_err());
+    }
+}
+
+#[test]
+fn what_fits_in_the_rest_of_the_run_moves_nothing() {
+    for method in 0..METHODS {
+        let arena = AtomicArena::with_capacity(1_000);
+        let mut local = eight_of(&arena, 1, || 0);
+        let bound = arena.index_bound();
+        assert_eq!(store_by(method, &mut local, &arena, bound - 1), Some(1));
+        assert_eq!(vacant_and_bound(&arena), (0, bound));
+    }
+}
+
+#[test]
+fn a_run_that_ends_at_the_cursor_is_extended() {
+    for method in 0..METHODS {
+        for len in [8, 9, 20, 200] {
+            let arena = AtomicArena::with_capacity(1_000);
+            let mut local = eight_of(&arena, 3, || 0);
+            let bound = arena.index_bound();
+            let missing = len - (bound - 3);
+            assert_eq!(store_by(method, &mut local, &arena, len), Some(3), "{len} by {method}");
+            // By a refill, or by what was missing.
+            let grown = arena.index_bound() - bound;
+            assert!(grown == missing || (missing < grown && grown <= 8), "{grown}, and {missing} were missing");
+            assert_eq!(arena.stats().vacant, 0);
+            assert_eq!(local.publish(1).unwrap().0, 3 + len);
+        }
+    }
+}
+
+#[test]
+fn a_run_is_extended_up_to_the_end_of_the_arena() {
+    let arena = AtomicArena::with_capacity(200);
+    let mut local = eight_of(&arena, 3, || 0);
+    let full = local.alloc_slice_copy(&[1; 198]).unwrap_err();
+    assert_eq!((full.requested(), full.remaining()), (198, 200 - arena.index_bound()));
+    assert_eq!(arena.index_of(&local.alloc_slice_copy(&[1; 197]).unwrap()[0]), Some(3));
+    assert!(arena.is_full());
+}
+
+#[test]
+fn a_run_behind_which_others_took_slots_is_retired_for_a_fresh_one() {
+    for method in 0..METHODS {
+        let arena = AtomicArena::with_capacity(1_000).in_order();
+        let mut local = eight_of(&arena, 6, || 0);
+        let bound = arena.index_bound();
+        arena.alloc(100).unwrap();
+        let first = store_by(method, &mut local, &arena, 4).unwrap();
+        assert_eq!((first, arena.stats().vacant), (bound + 1, bound - 6), "by {method}");
+        assert_eq!(local.publish(1).unwrap().0, bound + 5, "the fresh run is longer");
+        drop(local);
+        assert_room(&arena, 1_000 - 12, || 0);
+    }
+}
+
+#[test]
+fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_stays() {
+    for method in 0..METHODS {
+        let arena = AtomicArena::with_capacity(1_000).in_order();
+        let mut local = eight_of(&arena, 6, || 0);
+        let bound = arena.index_bound();
+        arena.alloc(100).unwrap();
+        // The batch is the limit on a run: 5 do not fit in half of 8.
+        assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
+        assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
+        assert_eq!(local.publish(1).unwrap().0, 6, "the rest serves on");
+        assert_eq!(arena.stats().handles, 1);
+    }
+}
+
+#[test]
+fn a_first_run_may_be_twice_the_request() {
+    // A first run has 512 bytes, of which 300 do not fit in half.
+    let arena = AtomicArena::<u8>::with_capacity(100_000);
+    let mut local = arena.local();
+    let text = "x".repeat(300);
+    local.alloc_str(&text).unwrap();
+    assert!((600..600 + 64).contains(&arena.index_bound()), "{}", arena.index_bound());
+    assert_eq!(arena.stats().handles, 1);
+    // Too large for any run: nothing is kept.
+    let arena = AtomicArena::<u8>::with_capacity(1_000);
+    let mut local = arena.local();
+    local.alloc_str(&text).unwrap();
+    assert_eq!((arena.index_bound(), arena.stats().handles), (300, 0));
+}
+
+#[test]
+fn runs_of_slices_end_at_cache_lines() {
+    let arena = AtomicArena::<u64>::with_capacity(1 << 16);
+    let mut locals = [arena.local(), arena.local()];
+    for round in 0..200 {
+        // Nothing is extended, because the other's run lies behind.
+        locals[round % 2].alloc_slice_copy(&[1; 37]).unwrap();
+        assert_eq!(arena.reserve(2).unwrap().as_ptr().addr() % 64, 0, "round {round}");
+    }
+}
+
+#[test]
+fn refused_runs_say_what_is_left_at_the_cursor() {
+    let arena = AtomicArena::with_capacity(150);
+    let mut local = eight_of(&arena, 2, || 0);
+    let run = arena.reserve(150 - arena.index_bound() - 3).unwrap();
+    let numbers = |full: Full<()>| (full.requested(), full.remaining());
+    for _ in 0..2 {
+        assert_eq!(numbers(local.alloc_slice_copy(&[1; 10]).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.alloc_slice_clone(&[1; 10]).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.alloc_slice_with(10, |_| panic!("called")).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.alloc_from_iter([1; 10]).unwrap_err().discard()), (10, 3));
+        assert_eq!(numbers(local.alloc_array([1; 10]).unwrap_err().discard()), (10, 3));
+        assert_eq!(numbers(local.alloc_vec(vec![1; 10]).unwrap_err().discard()), (10, 3));
+        assert_eq!(numbers(local.alloc_str("0123456789").unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.publish_slice_copy(&[1; 10]).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.publish_slice_clone(&[1; 10]).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.publish_from_iter([1; 10]).unwrap_err().discard()), (10, 3));
+        assert_eq!(numbers(local.publish_array([1; 10]).unwrap_err().discard()), (10, 3));
+        assert_eq!(numbers(local.publish_str("0123456789").unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.reserve(10).map(|_| ()).unwrap_err()), (10, 3));
+        assert_eq!(numbers(local.reserve(usize::MAX).map(|_| ()).unwrap_err()), (usize::MAX, 3));
+    }
+    assert_eq!(local.publish(1).unwrap().0, 2, "the rest is still there");
+    drop((run, local));
+    assert_room(&arena, 147, || 0);
+}
+
+#[test]
+fn what_is_refused_comes_back() {
+    let arena = AtomicArena::with_capacity(1);
+    arena.alloc(String::new()).unwrap();
+    let mut local = arena.local();
+    let words = || ["a", "b"].map(String::from);
+    assert_eq!(local.alloc_array(words()).unwrap_err().into_inner(), words());
+    assert_eq!(local.publish_array(words()).unwrap_err().into_inner(), words());
+    assert_eq!(local.alloc_vec(words().to_vec()).unwrap_err().into_inner(), words());
+    assert!(local.alloc_from_iter(words()).unwrap_err().into_inner().eq(words()));
+    assert!(local.publish_from_iter(words()).unwrap_err().into_inner().eq(words()));
+    assert_eq!(local.publish_keyed(String::from("k")).unwrap_err().into_inner(), "k");
+    let make = local.alloc_try_with(|| Ok::<_, ()>(String::from("m"))).unwrap_err().into_inner();
+    assert_eq!(make(), Ok(String::from("m")));
+}
+
+#[test]
+fn up_to_takes_the_rest_of_the_run_with_what_is_left_at_the_cursor() {
+    for clones in [false, true] {
+        let arena = AtomicArena::with_capacity(200);
+        let mut local = eight_of(&arena, 3, || 0);
+        let (first, len) = match clones {
+            false => {
+                let run = local.reserve_up_to(usize::MAX);
+                let place = (run.first_index(), run.capacity());
+                mem::forget(run);
+                place
+            }
+            true => {
+                let clones = local.alloc_prefix_clone(&[1; 300]);
+                (arena.index_of(&clones[0]).unwrap(), clones.len())
+            }
+        };
+        assert_eq!((first, len), (3, 197));
+        assert!(arena.is_full() && local.reserve_up_to(1).is_full() && local.alloc_prefix_clone(&[1]).is_empty());
+    }
+}
+
+#[test]
+fn up_to_takes_what_is_left_at_the_cursor_then_the_rest_of_the_run() {
+    let arena = AtomicArena::with_capacity(200);
+    let mut local = eight_of(&arena, 3, || 0);
+    let rest = arena.index_bound() - 3;
+    let others = arena.reserve(200 - arena.index_bound() - 2).unwrap();
+    let run = local.reserve_up_to(50);
+    assert_eq!((run.first_index(), run.capacity()), (198, 2));
+    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), rest, "the arena has nothing");
+    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), 0);
+    drop(others);
+    drop(run);
+    assert_room(&arena, 200 - 3 - rest, || 0);
+}
+
+#[test]
+fn up_to_takes_a_single_slot_from_elsewhere() {
+    let arena = AtomicArena::with_capacity(8);
+    punch_holes(&arena);
+    let mut local = arena.local();
+    let run = local.reserve_up_to(3);
+    assert_eq!((run.capacity(), run.first_index() % 2), (1, 0));
+    assert_eq!(local.alloc_prefix_clone(&[1, 2, 3]), [1]);
+    assert_eq!(local.alloc_prefix_clone(&[1]), [1]);
+    drop((run, local));
+    assert_room(&arena, 2, || 0);
+}
+
+#[test]
+fn nothing_always_fits_in_a_local() {
+    let arena = AtomicArena::with_capacity(130);
+    let mut fresh = arena.local();
+    let mut local = eight_of(&arena, 1, || 0_u8);
+    for full in [false, true] {
+        if full {
+            while local.alloc(0).is_ok() {}
+        }
+        let bound = vacant_and_bound(&arena);
+        for local in [&mut fresh, &mut local] {
+            assert_eq!(local.alloc_slice_copy(&[]).unwrap(), &[]);
+            assert_eq!(local.alloc_slice_clone(&[]).unwrap(), &[]);
+            assert_eq!(local.alloc_slice_with(0, |_| panic!("called")).unwrap(), &[]);
+            assert_eq!(local.alloc_from_iter([]).unwrap(), &[]);
+            assert_eq!(local.alloc_array([]).unwrap(), &[]);
+            assert_eq!(local.alloc_vec(Vec::new()).unwrap(), &[]);
+            assert_eq!(local.alloc_prefix_clone(&[]), &[]);
+            assert_eq!(local.alloc_str("").unwrap(), "");
+            // The index of nothing is the capacity.
+            assert_eq!(local.publish_slice_copy(&[]).unwrap(), (130, &[][..]));
+            assert_eq!(local.publish_slice_clone(&[]).unwrap(), (130, &[][..]));
+            assert_eq!(local.publish_from_iter([]).unwrap(), (130, &[][..]));
+            assert_eq!(local.publish_array([]).unwrap(), (130, &[]));
+            assert_eq!(local.publish_str("").unwrap(), (130, ""));
+            for run in [local.reserve(0).unwrap(), local.reserve_up_to(0)] {
+                assert_eq!((run.first_index(), run.capacity()), (130, 0));
+            }
+        }
+        assert_eq!((vacant_and_bound(&arena), arena.stats().handles, arena.iter().count()), (bound, 1, 0));
+    }
+}
+
+#[test]
+fn values_of_no_size_have_indices_in_a_local() {
+    let mut arena = AtomicArena::with_capacity(100);
+    let mut local = arena.local();
+    assert_eq!(local.publish_slice_copy(&[(); 3]).unwrap().0, 0);
+    assert_eq!(local.alloc_slice_copy(&[(); 3]).unwrap().len(), 3);
+    assert_eq!(local.publish_array([(); 2]).unwrap(), (6, &[(); 2]));
+    let mut run = local.reserve(4).unwrap();
+    assert_eq!((run.first_index(), run.fill_from_iter([(); 2])), (8, 2));
+    run.publish();
+    assert_eq!(local.publish_from_iter([(); 5]).unwrap().0, 12);
+    drop(local);
+    assert_eq!((arena.count(), arena.iter_mut().count(), arena.iter().count()), (15, 15, 12));
+    assert_room(&arena, 85, || ());
+}
+
+// ---- the grid: what it returns
+
+#[test]
+fn what_the_grid_returns_lives_side_by_side_and_outlives_the_local() {
+    let arena = AtomicArena::with_capacity(1_000);
+    let words = || ["a", "b"].map(String::from);
+    let (owned, array, (index, published), run, keyed) = {
+        let mut local = arena.local();
+        let copies = local.alloc_slice_clone(&words()).unwrap();
+        let array: &mut [String; 2] = local.alloc_array(words()).unwrap();
+        let published: (usize, &[String; 2]) = local.publish_array(words()).unwrap();
+        let mut run = local.reserve(2).unwrap();
+        run.fill_from_iter(words());
+        let keyed = local.publish_keyed(String::from("k")).unwrap();
+        (copies, array, published, run, keyed)
+    };
+    owned.swap_with_slice(array);
+    assert_eq!((run.finish(), owned, array), (&mut words()[..], &mut words()[..], &mut words()));
+    assert_eq!((arena.get_slice(index..index + 2), arena.get_keyed(keyed.0)), (Some(&published[..]), Some(keyed.1)));
+}
+
+#[test]
+fn published_slices_are_visible_whole() {
+    let arena = AtomicArena::with_capacity(1_000);
+    let mut local = arena.local_with_batch(slots(10));
+    let mut expected = Vec::new();
+    for round in 0..60 {
+        let len = round % 7;
+        let values: Vec<_> = (0..len).map(|i| round * 10 + i).collect();
+        local.alloc(7).unwrap();
+        let (first, slice) = match round % 3 {
+            0 => local.publish_slice_copy(&values).unwrap(),
+            1 => local.publish_slice_clone(&values).unwrap(),
+            _ => local.publish_from_iter(values.iter().copied()).unwrap(),
+        };
+        assert_eq!(slice, values);
+        if len != 0 {
+            assert_eq!(arena.get_slice(first..first + len), Some(slice));
+            expected.extend((first..).zip(values));
+        }
+    }
+    expected.sort();
+    assert!(arena.iter().map(|(index, &value)| (index, value)).eq(expected));
+}
+
+#[test]
+fn a_local_publishes_with_keys() {
+    let mut arena = AtomicArena::with_capacity(10);
+    let mut local = arena.local();
+    let (key, _) = local.publish_keyed('a').unwrap();
+    assert_eq!((key, arena.get_keyed(key)), (arena.key_at(0).unwrap(), Some(&'a')));
+    drop(local);
+    arena.reset();
+    assert_eq!(arena.get_keyed(key), None);
+}
+
+#[test]
+fn alloc_try_with_keeps_the_slot_when_it_fails() {
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(200);
+    let mut local = eight_of(&arena, 1, || ledger.value());
+    for round in 0..20 {
+        let bound = arena.index_bound();
+        assert_eq!(local.alloc_try_with(|| Err(round)).unwrap().unwrap_err(), round);
+        panic_of(|| _ = local.alloc_try_with(|| -> Result<_, ()> { panic!() }));
+        assert_eq!(arena.index_bound(), bound);
+    }
+    let value = local.alloc_try_with(|| Ok::<_, ()>(ledger.value())).unwrap().unwrap();
+    assert_eq!((arena.index_of(value), ledger.made()), (Some(1), 2));
+}
+
+// ---- the grid: user code
+
+/// Calls each method that runs user code and fills a run, with code that calls `step` before each value. Whether it panicked.
+fn each_with_user_code<'l>(
+    method: usize,
+    local: &mut Local<'_, Counted<'l>>,
+    len: usize,
+    step: &dyn Fn(usize) -> Counted<'l>,
+) -> bool {
+    let made = Cell::new(0);
+    let next = || {
+        let value = step(made.get());
+        made.set(made.get() + 1);
+        value
+    };
+    catch_unwind(AssertUnwindSafe(|| match method {
+        0 => _ = local.alloc_slice_with(len, |_| next()).unwrap(),
+        1 => _ = local.alloc_from_iter((0..len).map(|_| next())).unwrap(),
+        _ => _ = local.publish_from_iter((0..len).map(|_| next())).unwrap(),
+    }))
+    .is_err()
+}
+
+#[test]
+fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
+    for method in 0..3 {
+        // In the rest of the run, in the extended run, in a fresh run, in the arena.
+        for (len, neighbour) in [(3, false), (40, false), (4, true), (40, true)] {
+            for panic_at in [0, 1, len - 1, len] {
+                let ledger = Ledger::new();
+                let arena = AtomicArena::with_capacity(1_000);
+                let mut local = eight_of(&arena, 5, || ledger.value());
+                if neighbour {
+                    arena.alloc(ledger.value()).unwrap();
+                }
+                let before = ledger.made();
+                let highest = Cell::new(0);
+                let step = |made: usize| {
+                    assert_eq!(arena.iter().count(), 0, "nothing is visible after {made} of {len}");
+                    highest.set(arena.index_bound());
+                    assert_ne!(made, panic_at, "here");
+                    ledger.value()
+                };
+                let panicked = each_with_user_code(method, &mut local, len, &step);
+                assert_eq!(panicked, panic_at < len);
+                let stored = if panicked { 0 } else { len };
+                assert_eq!(arena.iter().count(), if method == 2 { stored } else { 0 });
+                assert_eq!(ledger.dropped(), if panicked { panic_at } else { 0 });
+                // Whatever was taken for it is still there.
+                local.alloc(ledger.value()).unwrap();
+                drop(local);
+                assert_eq!(arena.count(), before + stored + 1);
+                assert!(arena.stats().high_water >= if panicked { 5 + len.min(8) } else { 5 + len });
+                assert_room(&arena, 1_000 - before - stored - 1, || ledger.value());
+                drop(arena);
+                assert_eq!(ledger.dropped(), ledger.made());
+            }
+        }
+    }
+}
+
+#[test]
+fn clones_that_panic_are_dropped() {
+    for (len, neighbour) in [(3, false), (40, false), (4, true), (40, true)] {
+        for publish in [false, true] {
+            let ledger = Ledger::with_clones(len - 1);
+            let source = ledger.values(len);
+            let arena = AtomicArena::with_capacity(1_000);
+            let mut local = eight_of(&arena, 5, || ledger.value());
+            if neighbour {
+                arena.alloc(ledger.value()).unwrap();
+            }
+            let message = panic_of(|| match publish {
+                false => _ = local.alloc_slice_clone(&source),
+                true => _ = local.publish_slice_clone(&source),
+            });
+            assert_eq!((message.as_str(), ledger.dropped(), arena.iter().count()), ("clone refused", len - 1, 0));
+            assert_eq!(panic_of(|| _ = local.alloc_prefix_clone(&source)), "clone refused");
+            drop(local);
+            assert_room(&arena, 995 - usize::from(neighbour), || ledger.value());
+            assert_eq!(arena.iter().count(), 0);
+        }
+    }
+}
+
+#[test]
+fn user_code_may_use_the_arena_and_leak_in_it() {
+    for method in 0..3 {
+        for len in [2, 40] {
+            for neighbour in [false, true] {
+                let ledger = Ledger::new();
+                let mut arena = AtomicArena::with_capacity(1_000);
+                let mut local = eight_of(&arena, 5, || ledger.value());
+                if neighbour {
+                    arena.alloc(ledger.value()).unwrap();
+                }
+                let step = |_: usize| {
+                    arena.alloc(ledger.value()).unwrap();
+                    arena.publish(ledger.value()).unwrap();
+                    mem::forget(arena.reserve(2).unwrap());
+                    let mut other = arena.local();
+                    other.publish(ledger.value()).unwrap();
+                    mem::forget(other);
+                    ledger.value()
+                };
+                assert!(!each_with_user_code(method, &mut local, len, &step));
+                drop(local);
+                assert_eq!(arena.stats().handles, 2 * len);
+                let published = arena.iter().count();
+                assert_eq!(published, if method == 2 { 3 * len } else { 2 * len });
+                assert_eq!(arena.iter_mut().count(), ledger.made());
+                assert_room(&arena, 1_000 - ledger.made(), || ledger.value());
+                drop(arena);
+                assert_eq!(ledger.dropped(), ledger.made());
+            }
+        }
+    }
+}
+
+/// Says that it has `said` values, whatever it has.
+struct Liar<I> {
+    said: usize,
+    values: I,
+}
+
+impl<I: Iterator> Iterator for Liar<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.values.next()
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Liar<I> {
+    fn len(&self) -> usize {
+        self.said
+    }
+}
+
+fn liar<I: IntoIterator>(said: usize, values: I) -> Liar<I::IntoIter> {
+    Liar { said, values: values.into_iter() }
+}
+
+#[test]
+fn a_local_believes_no_length() {
+    for neighbour in [false, true] {
+        for said in [3, 4, 40] {
+            let arena = AtomicArena::with_capacity(1_000).in_order();
+            let mut local = eight_of(&arena, 5, || 0);
+            if neighbour {
+                arena.alloc(0).unwrap();
+            }
+            let held = 5 + usize::from(neighbour);
+            assert_eq!(local.alloc_from_iter(liar(said, 0..2)).unwrap(), [0, 1]);
+            assert_eq!(local.alloc_from_iter(liar(2, 0..)).unwrap(), [0, 1]);
+            assert_eq!(local.publish_from_iter(liar(said, 0..1)).unwrap().1, [0]);
+            assert_eq!(local.publish_from_iter(liar(said, 0..0)).unwrap(), (1_000, &[][..]));
+            let full = local.publish_from_iter(liar(usize::MAX, 0..2)).unwrap_err();
+            assert_eq!(full.into_inner().values, 0..2, "it comes back untouched");
+            drop(local);
+            assert_eq!((arena.count(), arena.iter().count()), (held + 5, 1));
+            assert_room(&arena, 1_000 - held - 5, || 0);
+        }
+    }
+}
+
+#[test]
+fn reset_zeroed_clears_what_a_panic_left() {
+    const SECRET: [u8; 4] = [0xa5; 4];
+    for len in [3, 40] {
+        let mut arena = AtomicArena::<[u8; 4]>::with_capacity(200);
+        arena.fill_with(|_| SECRET);
+        arena.reset_zeroed();
+        let mut local = arena.local_with_batch(slots(8));
+        panic_of(|| {
+            let _ = local.alloc_slice_with(len, |place| if place + 1 == len { panic!() } else { SECRET });
+        });
+        // The slots pass through other hands, unwritten, and the cursor goes back over them.
+        let run = local.reserve(len - 1).unwrap();
+        drop(local);
+        drop(run);
+        assert_eq!(arena.count(), 0);
+        arena.reset_zeroed();
+        let mut run = arena.reserve(len).unwrap();
+        let bytes = run.as_mut_ptr().cast::<u8>();
+        // SAFETY: the arena was filled before, so no byte is uninitialised.
+        let bytes = unsafe { std::slice::from_raw_parts(bytes, 4 * len) };
+        assert!(bytes.iter().all(|&byte| byte == 0), "{bytes:x?}");
+    }
+}
+
+// ---- reservations of a local
+
+#[test]
+fn a_reservation_and_its_local_are_counted() {
+    let arena = AtomicArena::with_capacity(1_000);
+    let handles = || arena.stats().handles;
+    let mut local = arena.local_with_batch(slots(8));
+    assert_eq!(handles(), 0);
+    let first = local.reserve(2).unwrap();
+    let rest = arena.index_bound() - 2;
+    assert_eq!(handles(), 2);
+    let second = local.reserve(rest).unwrap();
+    assert_eq!(handles(), 2, "the second took the last slots, and took over the count");
+    drop(local);
+    assert_eq!(handles(), 2);
+    drop((first, second));
+    assert_eq!((handles(), arena.count()), (0, 0));
+
+    // Goes on after its count was taken over.
+    let mut local = arena.local_with_batch(slots(1));
+    let run = local.reserve(1).unwrap();
+    assert_eq!(handles(), 1);
+    local.alloc(1).unwrap();
+    assert_eq!(handles(), 2);
+    drop(run);
+    assert_eq!(handles(), 1);
+    drop(local);
+    assert_eq!(handles(), 0);
+
+    // From the arena: as if there were no handle.
+    let mut local = arena.local_with_batch(slots(8));
+    let run = local.reserve(100).unwrap();
+    assert_eq!(handles(), 1);
+    drop((run, local));
+    assert_eq!(handles(), 0);
+}
+
+#[test]
+fn slots_that_a_reservation_returns_do_not_rejoin_the_local() {
+    // Slots as long as a cache line, so that the run is not cut at one.
+    let arena = AtomicArena::with_capacity(1_000).in_order();
+    let mut local = eight_of(&arena, 1, || [0_u64; 8]);
+    let mut run = local.reserve(3).unwrap();
+    run.push([1; 8]).unwrap();
+    assert_eq!((run.finish().len(), vacant_and_bound(&arena)), (1, (2, 8)));
+    assert_eq!(local.publish([1; 8]).unwrap().0, 4);
+    drop(local);
+    assert_eq!((arena.count(), arena.iter().count()), (3, 1));
+    assert_eq!(vacant_and_bound(&arena), (2, 5));
+    assert_room(&arena, 997, || [0; 8]);
+}
+
+/// What a `Local` does before it reserves, as far as a stamp lies in front of the reservation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Before {
+    Nothing,
+    Owned,
+    Published,
+    PublishedAndOwned,
+    OwnedAndPublished,
+    PublishedSlice,
+}
+
+/// What becomes of a handle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Leaked,
+    Dropped,
+    Finished,
+    Published,
+}
+
+#[test]
+fn a_local_and_its_reservation_end_in_any_way_and_order() {
+    use Before::*;
+    let befores = [Nothing, Owned, Published, PublishedAndOwned, OwnedAndPublished, PublishedSlice];
+    let ends = [End::Leaked, End::Dropped, End::Finished, End::Published];
+    // Of the slots of the first run, `len` are reserved and `filled` are filled. Then one may be owned or published.
+    let mut cases = 0;
+    for before in befores {
+        for (len, filled) in [(1, 0), (1, 1), (2, 2), (3, 1), (3, 3), (usize::MAX, 1)] {
+            for behind in [None, Some(End::Finished), Some(End::Published)] {
+                for end in ends {
+                    for local_end in [End::Leaked, End::Dropped] {
+                        for local_first in [false, true] {
+                            cases += 1;
+                            if cfg!(miri) && cases % 37 != 0 {
+                                continue;
+                            }
+                            split_and_end(before, len, filled, behind, end, local_end, local_first);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn split_and_end(
+    before: Before,
+    len: usize,
+    filled: usize,
+    behind: Option<End>,
+    end: End,
+    local_end: End,
+    local_first: bool,
+) {
+    let ledger = Ledger::new();
+    let mut arena = AtomicArena::with_capacity(16 * 8);
+    let mut live = Vec::new();
+    let mut visible = Vec::new();
+    {
+        let mut local = arena.local_with_batch(slots(8));
+        assert!(local.alloc_try_with(|| Err(())).unwrap().is_err()); // takes the run
+        let publish = |visible: &mut Vec<usize>, local: &mut Local<'_, _>| {
+            visible.push(ledger.made());
+            local.publish(ledger.value()).unwrap();
+        };
+        match before {
+            Before::Nothing => {}
+            Before::Owned => _ = local.alloc(ledger.value()).unwrap(),
+            Before::Published => publish(&mut visible, &mut local),
+            Before::PublishedAndOwned => {
+                publish(&mut visible, &mut local);
+                local.alloc(ledger.value()).unwrap();
+            }
+            Before::OwnedAndPublished => {
+                local.alloc(ledger.value()).unwrap();
+                publish(&mut visible, &mut local);
+            }
+            Before::PublishedSlice => {
+                visible.extend([0, 1]);
+                local.publish_from_iter(ledger.values(2)).unwrap();
+            }
+        }
+        live.extend(0..ledger.made());
+        // A run may end earlier, at a cache line. `usize::MAX` is for all that is left of it.
+        let rest = arena.index_bound() - ledger.made();
+        assert!(rest > 3);
+        let len = len.min(rest);
+        let mut run = local.reserve(len).unwrap();
+        assert_eq!(run.first_index(), ledger.made());
+        let of_run = ledger.made()..ledger.made() + filled;
+        run.fill_from_iter(ledger.values(filled));
+        match end {
+            End::Finished => live.extend(of_run),
+            End::Published => {
+                live.extend(of_run.clone());
+                visible.extend(of_run);
+            }
+            _ => {}
+        }
+        // What the local owns in its run is leaked with it. What it publishes is not.
+        match behind {
+            None => {}
+            Some(End::Published) => {
+                live.push(ledger.made());
+                publish(&mut visible, &mut local);
+            }
+            Some(_) => {
+                if local_end != End::Leaked {
+                    live.push(ledger.made());
+                }
+                local.alloc(ledger.value()).unwrap();
+            }
+        }
+        let end_run = |run: Reservation<'_, _>| match end {
+            End::Leaked => mem::forget(run),
+            End::Dropped => drop(run),
+            End::Finished => _ = run.finish(),
+            End::Published => _ = run.publish(),
+        };
+        let end_local = |local: Local<'_, _>| match local_end {
+            End::Leaked => mem::forget(local),
+            _ => drop(local),
+        };
+        if local_first {
+            end_local(local);
+            end_run(run);
+        } else {
+            end_run(run);
+            end_local(local);
+        }
+    }
+    live.sort_unstable();
+    visible.sort_unstable();
+    let case = (before, len, filled, behind, end, local_end, local_first);
+    let ids = |arena: &AtomicArena<Counted<'_>>| {
+        let mut ids: Vec<_> = arena.iter().map(|(_, value)| value.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids(&arena), visible, "{case:?}");
+    let mut held: Vec<_> = arena.iter_mut().map(|(_, value)| value.id).collect();
+    held.sort_unstable();
+    assert_eq!(held, live, "{case:?}");
+    assert_eq!((ids(&arena), arena.stats().handles), (visible, 0), "{case:?}");
+    let made = ledger.made();
+    assert_room(&arena, 16 * 8 - live.len(), || ledger.value());
+    drop(arena);
+    let dropped_run = if end == End::Dropped { filled } else { 0 };
+    let leaked = made - live.len() - dropped_run;
+    assert_eq!(ledger.alive().len(), leaked, "{case:?}");
+    assert_eq!(ledger.dropped(), ledger.made() - leaked, "{case:?}");
+}
+
+#[test]
+fn a_leaked_local_leaks_one_run_after_an_extension() {
+    let ledger = Ledger::new();
+    let mut arena = AtomicArena::with_capacity(1_000);
+    let mut local = eight_of(&arena, 5, || ledger.value());
+    local.alloc_from_iter(ledger.values(20)).unwrap();
+    mem::forget(local);
+    assert_eq!(arena.iter_mut().map(|(_, value)| value.id).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_room(&arena, 995, || ledger.value());
+    drop(arena);
+    assert_eq!(ledger.alive(), (5..25).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_leaked_local_leaks_nothing_that_it_published_or_took_from_the_arena() {
+    let ledger = Ledger::new();
+    let mut arena = AtomicArena::with_capacity(1_000);
+    let mut local = eight_of(&arena, 3, || ledger.value());
+    arena.alloc(ledger.value()).unwrap();
+    local.alloc_from_iter(ledger.values(20)).unwrap();
+    local.publish_from_iter(ledger.values(2)).unwrap();
+    local.alloc(ledger.value()).unwrap(); // in the run that is leaked
+    mem::forget(local);
+    assert_eq!((arena.iter().count(), arena.iter_mut().count()), (2, 26));
+    assert_room(&arena, 974, || ledger.value());
+    drop(arena);
+    assert_eq!(ledger.alive(), [26]);
+}
+
+#[test]
+fn a_local_ends_on_another_thread() {
+    let arena = AtomicArena::with_capacity(1_000);
+    thread::scope(|scope| {
+        for round in 0..scaled(50, 4) {
+            let mut local = arena.local_with_batch(slots(8));
+            let run = local.reserve(2).unwrap();
+            local.publish(round).unwrap();
+            scope.spawn(move || {
+                local.alloc(round).unwrap();
+                drop(run);
+                drop(local);
+            });
+        }
+    });
+    let stored = 2 * scaled(50, 4);
+    assert_eq!((arena.stats().handles, arena.count()), (0, stored));
+    assert_room(&arena, 1_000 - stored, || 0);
+}
+
+#[test]
+fn locals_in_threads_store_every_kind() {
+    let rounds = scaled(2_000, 20);
+    let arena = AtomicArena::<u8>::with_capacity(2 * rounds * 12 + 5_000);
+    let stored: usize = thread::scope(|scope| {
+        let workers: Vec<_> = (1..=2_u8)
+            .map(|name| {
+                let arena = &arena;
+                scope.spawn(move || {
+                    let mut dice = Dice::new(name.into());
+                    let mut local = arena.local();
+                    let mut kept = Vec::new();
+                    for _ in 0..rounds {
+                        let src = vec![name; 1 + dice.roll(10)];
+                        match dice.roll(4) {
+                            0 => kept.push(&*local.alloc_slice_copy(&src).unwrap()),
+                            1 => kept.push(local.publish_slice_copy(&src).unwrap().1),
+                            2 => {
+                                let mut run = local.reserve(src.len()).unwrap();
+                                run.fill_from_iter(src.iter().copied());
+                                kept.push(run.finish());
+                            }
+                            _ => kept.push(std::slice::from_ref(local.alloc(name).unwrap())),
+                        }
+                    }
+                    assert!(kept.iter().all(|slice| slice.iter().all(|&value| value == name)));
+                    kept.iter().map(|slice| slice.len()).sum::<usize>()
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+    });
+    assert_eq!((arena.count(), arena.stats().handles), (stored, 0));
+    assert_room(&arena, arena.capacity() - stored, || 0);
+}
+
+// ---- owned
+
+#[test]
+fn an_owned_local_continues_from_loan_to_loan() {
+    let arena = Arc::new(AtomicArena::with_capacity(1_000));
+    let mut owned: OwnedLocal<u32> = arena.local_owned();
+    assert!(Arc::ptr_eq(owned.arena(), &arena));
+    for round in 0..20 {
+        let mut local = owned.local();
+        assert_eq!(local.publish(round).unwrap().0, 2 * round as usize);
+        let value = local.alloc(round).unwrap();
+        let other = local.alloc_slice_copy(&[]).unwrap();
+        *value += other.len() as u32;
+    }
+    assert_eq!((arena.count() > 40, arena.stats().handles), (true, 1));
+    assert!(format!("{owned:?}").starts_with("OwnedLocal"));
+    drop(owned);
+    assert_eq!((arena.count(), arena.stats().handles), (40, 0));
+    let arena = Arc::into_inner(arena).expect("no other handle keeps it alive");
+    assert_eq!(arena.into_iter().count(), 40);
+}
+
+#[test]
+fn an_owned_local_lives_in_a_struct_and_in_a_thread() {
+    struct Worker {
+        local: OwnedLocal<String>,
+        indices: Vec<usize>,
+    }
+    let arena = Arc::new(AtomicArena::with_capacity(1_000));
+    let workers: Vec<_> = (0..4)
+        .map(|name| {
+            let mut worker = Worker { local: arena.local_owned(), indices: Vec::new() };
+            thread::spawn(move || {
+                for i in 0..scaled(100, 5) {
+                    worker.indices.push(worker.local.local().publish(format!("{name}/{i}")).unwrap().0);
+                }
+                worker.indices
+            })
+        })
+        .collect();
+    for (name, worker) in workers.into_iter().enumerate() {
+        for (i, index) in worker.join().unwrap().into_iter().enumerate() {
+            assert_eq!(arena.get(index).unwrap(), &format!("{name}/{i}"));
+        }
+    }
+    assert_eq!((arena.count(), arena.stats().handles), (4 * scaled(100, 5), 0));
+}
+
+#[test]
+fn an_owned_local_whose_loan_was_leaked_begins_anew() {
+    let ledger = Ledger::new();
+    {
+        let arena = Arc::new(AtomicArena::with_capacity(1_000));
+        let mut owned = arena.local_owned();
+        owned.local().publish(ledger.value()).unwrap();
+        let mut loan = owned.local();
+        loan.alloc(ledger.value()).unwrap();
+        mem::forget(loan);
+        let (index, _) = owned.local().publish(ledger.value()).unwrap();
+        assert!(index > 1);
+        drop(owned);
+        let mut arena = Arc::into_inner(arena).unwrap();
+        assert_eq!(arena.iter_mut().map(|(_, value)| value.id).collect::<Vec<_>>(), [0, 2]);
+        assert_room(&arena, 998, || ledger.value());
+    }
+    assert_eq!(ledger.alive(), [1]);
+}
+
+#[test]
+fn an_owned_local_keeps_its_arena_alive() {
+    let ledger = Ledger::new();
+    let arena = Arc::new(AtomicArena::with_capacity(10));
+    let mut owned = arena.local_owned();
+    owned.local().alloc(ledger.value()).unwrap();
+    drop(arena);
+    let mut local = owned.local();
+    let run = local.reserve_up_to(3);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _local = &mut local;
+        panic!("with a loan");
+    }));
+    assert!(panicked.is_err());
+    drop(run);
+    drop(local);
+    owned.local().alloc(ledger.value()).unwrap();
+    assert_eq!(ledger.dropped(), 0);
+    drop(owned);
+    assert_eq!(ledger.dropped(), 2);
 }

@@ -279,6 +279,97 @@ fn a_length_set_lower_leaks_and_never_drops() {
     assert_room(&arena, 3, || ledger.value());
 }
 
+// ---- extend_from_slice, write
+
+#[test]
+fn extend_from_slice_takes_all_or_nothing() {
+    let ledger = Ledger::new();
+    let source = ledger.values(3);
+    let arena = AtomicArena::with_capacity(8);
+    let mut run = arena.reserve(5).unwrap();
+    run.extend_from_slice(&source).unwrap();
+    run.extend_from_slice(&[]).unwrap();
+    let full = run.extend_from_slice(&source).unwrap_err();
+    assert_eq!((full.requested(), full.remaining()), (3, 2), "its own numbers, not the arena's");
+    assert_eq!((run.len(), ledger.made()), (3, 6));
+    run.extend_from_slice(&source[..2]).unwrap();
+    assert!(run.is_full() && run.extend_from_slice(&[]).is_ok() && run.extend_from_slice(&source[..1]).is_err());
+    assert_eq!(run.finish().iter().map(|value| value.id).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+    drop(arena);
+    assert_eq!(ledger.alive(), [0, 1, 2]);
+}
+
+#[test]
+fn a_clone_that_panics_in_extend_from_slice_appends_nothing() {
+    for clones in 0..3 {
+        let ledger = Ledger::with_clones(clones);
+        let source = ledger.values(3);
+        let arena = AtomicArena::with_capacity(8);
+        let mut run = arena.reserve(5).unwrap();
+        run.push(ledger.value()).unwrap();
+        assert_eq!(panic_of(|| _ = run.extend_from_slice(&source)), "clone refused");
+        assert_eq!((run.len(), ledger.dropped()), (1, clones));
+        drop(run);
+        assert_eq!((ledger.alive(), arena.stats().high_water), (vec![0, 1, 2], 4));
+        assert_room(&arena, 8, || ledger.value());
+    }
+}
+
+#[test]
+fn a_clone_in_extend_from_slice_may_use_the_arena() {
+    struct Copies<'a>(&'a AtomicArena<Copies<'a>>);
+    impl Clone for Copies<'_> {
+        fn clone(&self) -> Self {
+            self.0.alloc(Copies(self.0)).map_err(|_| "full").unwrap();
+            Copies(self.0)
+        }
+    }
+    let arena = AtomicArena::with_capacity(6);
+    let mut run = arena.reserve(2).unwrap();
+    run.extend_from_slice(&[Copies(&arena), Copies(&arena)]).unwrap();
+    assert_eq!((run.finish().len(), arena.count()), (2, 4));
+}
+
+#[test]
+fn extend_from_slice_counts_values_of_no_size() {
+    let arena = AtomicArena::with_capacity(4);
+    let mut run = arena.reserve(3).unwrap();
+    run.extend_from_slice(&[(); 2]).unwrap();
+    assert!(run.extend_from_slice(&[(); 2]).is_err());
+    assert_eq!(run.finish().len(), 2);
+}
+
+#[test]
+fn text_is_written_piece_by_piece() {
+    use std::fmt::Write;
+    let arena = AtomicArena::with_capacity(20);
+    let mut text = arena.reserve(9).unwrap();
+    write!(text, "{}-{:02}", 'ä', 1007).unwrap();
+    let pieces = ["1", "23"].map(std::hint::black_box); // otherwise the compiler makes one of them
+    assert!(write!(text, "{}{}", pieces[0], pieces[1]).is_err());
+    assert_eq!(text.len(), 8, "the piece that fits is there, the other is not, not even in part");
+    text.write_char('!').unwrap();
+    assert!(text.is_full() && text.write_str("").is_ok() && text.write_char('!').is_err());
+    let (first, bytes) = text.publish();
+    assert_eq!(std::str::from_utf8(bytes), Ok("ä-10071!"));
+    assert_eq!(arena.get_slice(first..first + 9), Some(bytes));
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn bytes_are_written_as_far_as_they_fit() {
+    use std::io::{self, Write};
+    let arena = AtomicArena::with_capacity(20);
+    let mut bytes = arena.reserve(6).unwrap();
+    assert_eq!(bytes.write(b"ab").unwrap(), 2);
+    bytes.flush().unwrap();
+    assert_eq!(io::copy(&mut &b"cde"[..], &mut bytes).unwrap(), 3);
+    assert_eq!(bytes.write(b"fg").unwrap(), 1);
+    assert_eq!((bytes.write(b"g").unwrap(), bytes.write(b"").unwrap()), (0, 0));
+    assert_eq!(bytes.write_all(b"g").unwrap_err().kind(), io::ErrorKind::WriteZero);
+    assert_eq!(bytes.finish(), b"abcdef");
+}
+
 // ---- finish
 
 #[test]

@@ -81,6 +81,43 @@ fn an_exact_fit_is_stored_by_every_method() {
     assert!(arena.is_full());
 }
 
+/// The arena is full of these values, published, and the method that published them returned `first` and `slice`.
+#[track_caller]
+fn assert_published<T: PartialEq + std::fmt::Debug + Sync>(arena: &AtomicArena<T>, first: usize, slice: &[T]) {
+    assert_eq!((first, arena.get_slice(0..4)), (0, Some(slice)));
+    assert!(std::ptr::eq(arena.get(3).unwrap(), &slice[3]));
+    assert!(arena.is_full());
+}
+
+#[test]
+fn an_exact_fit_is_published_by_every_method() {
+    let arena = AtomicArena::with_capacity(4);
+    let (first, slice) = arena.publish_slice_copy(&[1, 2, 3, 4]).unwrap();
+    assert_eq!(slice, [1, 2, 3, 4]);
+    assert_published(&arena, first, slice);
+
+    let words = ["a", "b", "c", "d"].map(String::from);
+    let arena = AtomicArena::with_capacity(4);
+    let (first, slice) = arena.publish_slice_clone(&words).unwrap();
+    assert_eq!(slice, words);
+    assert_published(&arena, first, slice);
+
+    let arena = AtomicArena::with_capacity(4);
+    let (first, slice) = arena.publish_from_iter(words.clone()).unwrap();
+    assert_eq!(slice, words);
+    assert_published(&arena, first, slice);
+
+    let arena = AtomicArena::with_capacity(4);
+    let (first, array): (usize, &[String; 4]) = arena.publish_array(words.clone()).unwrap();
+    assert_eq!(*array, words);
+    assert_published(&arena, first, array);
+
+    let arena = AtomicArena::with_capacity(4);
+    let (first, text): (usize, &str) = arena.publish_str("näh").unwrap();
+    assert_eq!(text, "näh");
+    assert_published(&arena, first, text.as_bytes());
+}
+
 #[test]
 fn one_value_too_many_is_refused_by_every_method_and_nothing_is_taken() {
     let arena = AtomicArena::with_capacity(5);
@@ -103,6 +140,17 @@ fn one_value_too_many_is_refused_by_every_method_and_nothing_is_taken() {
         let full = arena.alloc_str("four").unwrap_err();
         numbers(full.requested(), full.remaining());
         let full = arena.reserve(4).map(|_| ()).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.publish_slice_copy(&[1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.publish_slice_clone(&[1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.publish_from_iter([1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        let full = arena.publish_array([1; 4]).unwrap_err();
+        numbers(full.requested(), full.remaining());
+        assert_eq!(full.into_inner(), [1; 4]);
+        let full = arena.publish_str("four").unwrap_err();
         numbers(full.requested(), full.remaining());
         assert_eq!((arena.count(), arena.index_bound()), (2, 2));
     }
@@ -146,7 +194,14 @@ fn an_empty_request_always_succeeds() {
         assert_eq!(arena.alloc_vec(Vec::new()).unwrap(), &[]);
         assert_eq!(arena.alloc_str("").unwrap(), "");
         assert_eq!(arena.alloc_prefix_clone(&[]), &[]);
+        // The index of nothing is the capacity.
+        assert_eq!(arena.publish_slice_copy(&[]).unwrap(), (1, &[][..]));
+        assert_eq!(arena.publish_slice_clone(&[]).unwrap(), (1, &[][..]));
+        assert_eq!(arena.publish_from_iter([]).unwrap(), (1, &[][..]));
+        assert_eq!(arena.publish_array([]).unwrap(), (1, &[]));
+        assert_eq!(arena.publish_str("").unwrap(), (1, ""));
         assert_eq!((arena.count(), arena.remaining(), arena.index_bound()), (1, 0, 1));
+        assert_eq!(arena.iter().count(), 0);
     }
 }
 
@@ -168,9 +223,130 @@ fn bulk_values_of_zero_size_are_counted() {
     let mut arena = AtomicArena::with_capacity(10);
     assert_eq!(arena.alloc_slice_copy(&[(); 4]).unwrap().len(), 4);
     assert_eq!(arena.alloc_vec(vec![(); 5]).unwrap().len(), 5);
-    assert!(arena.alloc_array([(); 2]).is_err());
+    assert!(arena.alloc_array([(); 2]).is_err() && arena.publish_slice_copy(&[(); 2]).is_err());
     assert_room(&arena, 1, || ());
     assert_eq!(arena.drain().count(), 10);
+}
+
+#[test]
+fn published_values_of_no_size_have_indices() {
+    let arena = AtomicArena::with_capacity(9).in_order();
+    assert_eq!(arena.publish_slice_clone(&[(); 4]).unwrap(), (0, &[(); 4][..]));
+    assert_eq!(arena.publish_array([(); 2]).unwrap(), (4, &[(); 2]));
+    assert_eq!(arena.publish_from_iter([(); 3]).unwrap().0, 6);
+    assert_eq!((arena.iter().count(), arena.get_slice(0..9).unwrap().len()), (9, 9));
+}
+
+// ---- what nobody can see while user code runs
+
+#[test]
+fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {
+    // A neighbour that user code allocates makes every slot vacant that comes back.
+    for (neighbour, panic_at) in [(false, 9), (true, 9), (false, 0), (false, 3), (true, 0), (true, 3)] {
+        let ledger = Ledger::new();
+        let arena = AtomicArena::with_capacity(8);
+        let look = |made: usize| {
+            assert_eq!((arena.iter().count(), arena.stats().handles), (0, 0));
+            assert!((0..8).all(|index| arena.get(index).is_none()), "visible after {made} of 4");
+            if neighbour && made == 0 {
+                arena.alloc(ledger.value()).unwrap();
+            }
+            assert_ne!(made, panic_at, "here");
+        };
+        let mut published = None;
+        let iter = (0..4).map(|made| {
+            look(made);
+            ledger.value()
+        });
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            published = Some(arena.publish_from_iter(iter).unwrap());
+        }));
+        let neighbours = usize::from(neighbour);
+        match published {
+            Some((first, slice)) => {
+                assert!(done.is_ok() && panic_at == 9);
+                assert_eq!(arena.get_slice(first..first + 4).map(<[_]>::len), Some(slice.len()));
+                assert_eq!((arena.count(), ledger.dropped()), (4 + neighbours, 0));
+                assert_room(&arena, 4 - neighbours, || ledger.value());
+            }
+            None => {
+                assert!(done.is_err());
+                assert_eq!((arena.iter().count(), arena.count()), (0, neighbours));
+                assert_eq!(ledger.dropped(), panic_at);
+                assert_eq!(arena.stats().high_water, if neighbour { arena.index_bound() } else { 4 });
+                assert_room(&arena, 8 - neighbours, || ledger.value());
+                assert_eq!(arena.iter().count(), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clone_that_panics_publishes_nothing() {
+    let ledger = Ledger::with_clones(2);
+    let source = ledger.values(4);
+    let arena = AtomicArena::with_capacity(5);
+    assert_eq!(panic_of(|| _ = arena.publish_slice_clone(&source)), "clone refused");
+    assert_eq!((ledger.alive(), arena.iter().count()), (vec![0, 1, 2, 3], 0));
+    assert_room(&arena, 5, || ledger.value());
+    assert_eq!(arena.iter().count(), 0);
+}
+
+#[test]
+fn an_iterator_whose_drop_panics_stores_nothing() {
+    struct Mine<I>(I);
+    impl<I: Iterator> Iterator for Mine<I> {
+        type Item = I::Item;
+        fn next(&mut self) -> Option<I::Item> {
+            self.0.next()
+        }
+    }
+    impl<I: ExactSizeIterator> ExactSizeIterator for Mine<I> {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+    }
+    impl<I> Drop for Mine<I> {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let ledger = Ledger::new();
+    let arena = AtomicArena::with_capacity(4);
+    assert_eq!(panic_of(|| _ = arena.publish_from_iter(Mine(ledger.values(3).into_iter()))), "dropped");
+    assert_eq!(panic_of(|| _ = arena.alloc_from_iter(Mine(ledger.values(3).into_iter()))), "dropped");
+    assert_eq!((arena.count(), arena.iter().count(), ledger.dropped()), (0, 0, 6));
+    assert_room(&arena, 4, || ledger.value());
+}
+
+#[test]
+fn methods_that_fill_a_run_before_they_return_are_no_handles() {
+    let arena = AtomicArena::<usize>::with_capacity(100);
+    let handles = || arena.stats().handles;
+    assert_eq!(arena.alloc_slice_with(3, |_| handles()).unwrap(), [0; 3]);
+    assert_eq!(arena.alloc_from_iter((0..3).map(|_| handles())).unwrap(), [0; 3]);
+    assert_eq!(arena.publish_from_iter((0..3).map(|_| handles())).unwrap().1, [0; 3]);
+    // What user code leaks inside is settled by itself.
+    arena
+        .alloc_slice_with(2, |place| {
+            std::mem::forget(arena.reserve(2).unwrap());
+            place
+        })
+        .unwrap();
+    let mut arena = arena;
+    assert_eq!((arena.stats().handles, arena.iter_mut().count()), (2, 11));
+    assert_room(&arena, 89, || 0);
+}
+
+#[test]
+fn a_panic_counts_the_whole_slice_as_written() {
+    let arena = AtomicArena::with_capacity(20);
+    panic_of(|| _ = arena.alloc_slice_with(8, |place| assert_eq!(place, 0, "here")));
+    assert_eq!((arena.count(), arena.stats().high_water), (0, 8));
+    // What an iterator did not fill was not written to.
+    let calls = Calls::default();
+    arena.alloc_from_iter(calls.liar(16, [(); 3].into_iter())).unwrap();
+    assert_eq!((arena.count(), arena.stats().high_water), (3, 8));
 }
 
 // ---- clone, with
@@ -259,6 +435,28 @@ fn an_iterator_shorter_than_its_len_gives_a_shorter_slice() {
     assert_eq!(slice, &[0, 1, 2]);
     assert_eq!(calls.len.get(), 1, "len() is asked once");
     assert_room(&arena, 3, || 0);
+}
+
+#[test]
+fn publish_from_iter_believes_no_length_either() {
+    let arena = AtomicArena::with_capacity(6).in_order();
+    let calls = Calls::default();
+    assert_eq!(arena.publish_from_iter(calls.liar(5, 0..3)).unwrap(), (0, &[0, 1, 2][..]));
+    assert_eq!((calls.len.get(), calls.next.get()), (1, 4));
+    let calls = Calls::default();
+    assert_eq!(arena.publish_from_iter(calls.liar(2, 0..)).unwrap(), (3, &[0, 1][..]));
+    assert_eq!((calls.len.get(), calls.next.get()), (1, 2));
+    // Nothing was stored: the index is the capacity.
+    let calls = Calls::default();
+    assert_eq!(arena.publish_from_iter(calls.liar(1, 0..0)).unwrap(), (6, &[][..]));
+    for said in [2, usize::MAX] {
+        let calls = Calls::default();
+        let full = arena.publish_from_iter(calls.liar(said, 0..2)).map(|_| ()).unwrap_err();
+        assert_eq!((full.requested(), full.remaining(), calls.next.get()), (said, 1, 0));
+        assert_eq!(full.into_inner().values, 0..2);
+    }
+    assert_eq!(arena.iter().map(|(index, _)| index).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_room(&arena, 1, || 0);
 }
 
 #[test]
@@ -353,6 +551,12 @@ fn an_iterator_may_allocate_in_the_same_arena() {
     let nested = arena.alloc_from_iter((0..1).map(|_| arena.alloc_slice_copy(&[5]).unwrap()[0])).unwrap();
     assert_eq!(nested, &[5]);
     assert!(arena.is_full());
+
+    let arena = AtomicArena::<u32>::with_capacity(8);
+    let inner = |i| arena.publish_array([i, i + 10]).unwrap().1[1];
+    let (first, outer) = arena.publish_from_iter((0..2).map(inner)).unwrap();
+    assert_eq!((outer, arena.get_slice(first..first + 2)), (&[10, 11][..], Some(outer)));
+    assert_eq!((arena.count(), arena.iter().count()), (6, 6));
 }
 
 #[test]

@@ -40,6 +40,8 @@ struct Known {
     /// The current run. The values in it lie below `next`.
     run: Place,
     next: usize,
+    /// Whether it has had a run: from then on it counts as a handle.
+    counted: bool,
 }
 
 /// Where the next slot of a `Local` comes from.
@@ -180,9 +182,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Some(batch) => arena.local_with_batch(batch.try_into().unwrap()),
             None => arena.local(),
         };
-        self.ground.oracle.handles += 1;
-        self.locals[handle] =
-            Some(OpenLocal { local, known: Known { ceiling: batch, run: Place::Run(0..0), next: 0 } });
+        let known = Known { ceiling: batch, run: Place::Run(0..0), next: 0, counted: false };
+        self.locals[handle] = Some(OpenLocal { local, known });
     }
 
     fn in_local(&mut self, handle: usize, one: One, act: Act) {
@@ -200,14 +201,15 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
     }
 
     fn end_local(&mut self, handle: usize, forget: bool) {
-        let Some(OpenLocal { local, known: Known { run, next, .. } }) = self.locals[handle].take() else { return };
+        let Some(OpenLocal { local, known }) = self.locals[handle].take() else { return };
+        let Known { run, next, counted, .. } = known;
         let ground = &mut self.ground;
         if forget {
             std::mem::forget(local);
             return ground.oracle.leak(run);
         }
         drop(local);
-        ground.oracle.handles -= 1;
+        ground.oracle.handles -= usize::from(counted);
         let unused = match run {
             Place::Run(run) => Place::Run(next..run.end),
             vacant => vacant,
@@ -381,6 +383,10 @@ impl Known {
             }
             Refill::BelowCursor(place) => self.run = place.clone(),
             Refill::Refused => self.run = Place::Run(0..0),
+        }
+        if !refill.is_refused() && !self.counted {
+            self.counted = true;
+            ground.oracle.handles += 1;
         }
         self.next = match &self.run {
             Place::Run(run) => run.start,

@@ -1,0 +1,136 @@
+//! A `Local` that keeps its arena alive.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::local::{self, Local, OwnRun};
+use crate::arena::AtomicArena;
+use crate::storage::{Heap, Storage};
+
+impl<T, S: Storage<T>> AtomicArena<T, S> {
+    /// Returns a handle like [`local`](Self::local) that keeps the arena alive: for a struct, a
+    /// task, or a thread without a scope.
+    ///
+    /// Costs one atomic read-modify-write, on the count of the `Arc`. The first run is taken when
+    /// the first value is stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicArena, OwnedLocal};
+    /// use std::sync::Arc;
+    ///
+    /// /// Holds the arena and a run of its own. A `Local` cannot be stored beside what it borrows.
+    /// struct Worker {
+    ///     names: OwnedLocal<String>,
+    /// }
+    ///
+    /// impl Worker {
+    ///     fn add(&mut self, name: &str) -> usize {
+    ///         self.names.local().publish(name.to_string()).unwrap().0
+    ///     }
+    /// }
+    ///
+    /// let arena = Arc::new(AtomicArena::with_capacity(100));
+    /// let mut worker = Worker { names: arena.local_owned() };
+    /// let index = std::thread::spawn(move || worker.add("Ada")).join().unwrap();
+    /// assert_eq!(arena.get(index).unwrap(), "Ada");
+    /// ```
+    pub fn local_owned(self: &Arc<Self>) -> OwnedLocal<T, S> {
+        OwnedLocal { arena: Arc::clone(self), run: OwnRun::default_lengths::<T>() }
+    }
+}
+
+/// A [`Local`] without a lifetime, which keeps its arena alive. Made by
+/// [`AtomicArena::local_owned`].
+///
+/// [`local`](Self::local) lends it as a `Local`, with all the methods of that. The references that
+/// those return live as long as this handle is borrowed. Indices and keys outlive it.
+///
+/// Dropped or leaked, it does as a `Local` does, and the arena with it: a leaked one keeps the
+/// arena alive for good.
+///
+/// `Send` and `Sync` if `T: Send`.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicArena;
+/// use std::sync::Arc;
+///
+/// let arena = Arc::new(AtomicArena::with_capacity(100));
+/// let mut owned = arena.local_owned();
+/// let mut local = owned.local();
+/// let (first, _) = local.publish_slice_copy(&[1, 2]).unwrap();
+/// let (a, b) = (local.alloc(3).unwrap(), local.alloc(4).unwrap());
+/// std::mem::swap(a, b);
+/// drop(local);
+/// // The next loan continues where this one ended.
+/// assert_eq!(owned.local().publish(5).unwrap().0, 4);
+/// drop(owned);
+/// assert_eq!((arena.get(first), arena.count()), (Some(&1), 5));
+/// ```
+pub struct OwnedLocal<T, S: Storage<T> = Heap<T>> {
+    arena: Arc<AtomicArena<T, S>>,
+    /// A run of this arena, unless it is lent to a `Local`: none then.
+    run: OwnRun,
+}
+
+impl<T, S: Storage<T>> OwnedLocal<T, S> {
+    /// Lends the handle as a [`Local`], which continues with its run.
+    ///
+    /// Costs a few moves, and as many when the `Local` is dropped. So a loop is fastest with one
+    /// loan around it. Wait-free.
+    ///
+    /// If the `Local` is leaked, its current run is leaked, and the next loan begins without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    /// use std::sync::Arc;
+    ///
+    /// let arena = Arc::new(AtomicArena::with_capacity(100));
+    /// let mut owned = arena.local_owned();
+    /// let mut local = owned.local();
+    /// let words = [local.alloc("one").unwrap(), local.alloc("two").unwrap()];
+    /// assert_eq!(words, [&"one", &"two"]);
+    /// ```
+    #[inline]
+    pub fn local(&mut self) -> Local<'_, T> {
+        // SAFETY: our run is one of our arena. Only `Local`s over that arena ever write to it.
+        unsafe { Local::lent(self.arena.view(), &mut self.run) }
+    }
+
+    /// Returns the arena.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicArena;
+    /// use std::sync::Arc;
+    ///
+    /// let arena = Arc::new(AtomicArena::with_capacity(100));
+    /// let mut owned = arena.local_owned();
+    /// let (index, _) = owned.local().publish(7).unwrap();
+    /// assert_eq!(owned.arena().get(index), Some(&7));
+    /// ```
+    #[inline]
+    pub fn arena(&self) -> &Arc<AtomicArena<T, S>> {
+        &self.arena
+    }
+}
+
+impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
+    fn drop(&mut self) {
+        let (header, stamps, slots) = self.arena.view().into_raw_parts();
+        // SAFETY: the parts of a view of our arena.
+        unsafe { local::end(header, stamps, slots, self.run, None) };
+    }
+}
+
+impl<T, S: Storage<T>> fmt::Debug for OwnedLocal<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedLocal").field("unused", &self.run.unused()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! Runs of handles, extended in place at the cursor.
+//!
+//! An extension advances the cursor by a compare-and-swap. So it keeps the invariant that no slot at
+//! or above the cursor has an owner (`cursor.rs`). It is allowed while shards are active, which
+//! forbids only that the cursor is retracted (`shards.rs`).
+
+#![forbid(unsafe_code)]
+
+use super::cursor::Cursor;
+use super::metadata::Metadata;
+use super::sync::Ordering;
+
+impl Cursor {
+    /// Extends a run of the caller that ends at `end`, and returns its new end. Returns `None` if
+    /// the cursor stands elsewhere, names a pending refill, or moves meanwhile.
+    ///
+    /// `growth` receives the number of slots that are left at the cursor, at least one. It returns
+    /// how many to take, or 0 to take none.
+    ///
+    /// The cursor may have left `end` and come back since the caller's run was taken. This is
+    /// harmless: the cursor is at `end` now, so no slot at or above `end` has an owner.
+    pub(crate) fn extend_run(
+        &self,
+        meta: &Metadata<'_>,
+        end: usize,
+        growth: impl FnOnce(usize) -> usize,
+    ) -> Option<usize> {
+        let left = meta.capacity() - end;
+        let growth = if left == 0 { 0 } else { growth(left) };
+        debug_assert!(growth <= left);
+        // Relaxed: a guess that the exchange confirms.
+        let word = meta.shards.word(self.next.load(Ordering::Relaxed));
+        // A word that names a pending refill is not that of a cursor at `end`.
+        if growth == 0 || word != word.with_next(end) {
+            return None;
+        }
+        let extended = word.with_next(end + growth).raw();
+        // Acquire (E2): pairs with Release in `retract`, because the slots may have had an owner
+        // before. Relaxed on failure: nothing is read on its strength. The exchange is strong,
+        // because a single thread that extends its run must succeed. Otherwise its indices would
+        // not be in order.
+        self.next.compare_exchange(word.raw(), extended, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(end + growth)
+    }
+}
