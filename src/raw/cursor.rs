@@ -244,6 +244,7 @@ impl Cursor {
     /// that were free before.
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
+        debug_assert!(word.next() >= meta.capacity(), "shards would be taken for drained");
         let vacant = &self.runs.vacant;
         let mut changes = vacant.changes();
         loop {
@@ -338,7 +339,7 @@ impl Cursor {
         }
         match self.take_sharded(meta, len) {
             Ok(start) => Ok(start..start + len),
-            Err(refused) => self.runs.vacant.claim_run(meta, len).ok_or(refused.left),
+            Err(refused) => self.runs.vacant.claim_run(meta, len, self.bound(meta)).ok_or(refused.left),
         }
     }
 
@@ -352,7 +353,7 @@ impl Cursor {
                 Err(refused) => refused,
             };
             if len > 1 {
-                if let Some(run) = self.runs.vacant.claim_run(meta, len) {
+                if let Some(run) = self.runs.vacant.claim_run(meta, len, self.bound(meta)) {
                     return Some(run);
                 }
             }

@@ -72,7 +72,7 @@ impl Cursor {
     /// shards after several.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
-        if is_empty || mode.is_disabled() {
+        if is_empty || mode.is_disabled() || mode.is_active() {
             return;
         }
         // Relaxed, both: a heuristic. An increment may be lost.
@@ -146,9 +146,9 @@ impl Cursor {
             }
             let (moved, refill) = shards.begin_refill(word, run);
             // Release: E4, pairs with the Acquire of a thread that reads the pending refill, which
-            // must see the shard as this thread saw it. E2 needs no Acquire here: while shards are
-            // active no word below the end occurs twice, so the exchange replaces the very value
-            // that was read above with Acquire. Relaxed on failure: read anew.
+            // must see the shard as this thread saw it. E2 needs no Acquire here: `word` is
+            // active, and an active word below the end does not recur. So the exchange replaces the
+            // very value that was read above with Acquire. Relaxed on failure: read anew.
             let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
             if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);

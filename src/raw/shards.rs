@@ -107,6 +107,10 @@ pub(crate) const fn can_have_shards(capacity: usize) -> bool {
     capacity <= MAX_PACKED_CAPACITY
 }
 
+/// The number of shards for which every arena with a tail has space, whatever its capacity. 0 on
+/// targets on which no arena has shards.
+pub(crate) const RESERVED_SHARDS: usize = if MAX_PACKED_CAPACITY > 0 { SHARDS } else { 0 };
+
 /// A shard, on a cache line of its own. A zeroed shard is a valid new one.
 #[derive(Debug)]
 pub(crate) struct Shard(CachePadded<ShardState>);
@@ -325,7 +329,8 @@ impl ShardMode {
 /// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
-    shards.get(own_index())
+    // The id is not read in vain: the first time that a thread does so may allocate.
+    if shards.is_empty() { None } else { shards.get(own_index()) }
 }
 
 /// Takes `n` slots from the shard of this thread, and returns the first.
@@ -337,7 +342,7 @@ pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
 /// Returns the shard of this thread, if there are shards and the thread has an exclusive number.
 #[inline]
 pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
-    shards.get(thread_id())
+    if shards.is_empty() { None } else { shards.get(thread_id()) }
 }
 
 /// Returns the index of the shard of this thread.

@@ -62,17 +62,30 @@ impl<'a> Summary<'a> {
 
     /// Counts `n` slots of the block, before they are marked vacant. Returns the previous count.
     pub(crate) fn add(self, block: usize, n: usize) -> usize {
+        self.add_if(block, n, |_| true).unwrap_or_else(|before| before)
+    }
+
+    /// Does the same if the block is counted as having a vacant slot, and returns whether it is.
+    pub(crate) fn add_to_counted(self, block: usize, n: usize) -> bool {
+        self.add_if(block, n, |before| before != 0).is_ok()
+    }
+
+    #[inline]
+    fn add_if(self, block: usize, n: usize, allow: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let tag = self.epoch.tag() << COUNT_BITS;
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut word = self.words[block].load(Ordering::Relaxed);
         loop {
             let before = self.count_in(word);
+            if !allow(before) {
+                return Err(before);
+            }
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
             // decrement that undoes it. Acquire: E5, if the block had a count, the increment for it
-            // happens before the caller's decrement.
+            // happens before what the caller does next.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return before,
+                Ok(_) => return Ok(before),
                 Err(now) => word = now,
             }
         }

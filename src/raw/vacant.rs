@@ -30,9 +30,10 @@
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
 //! - `E5 count → uncount`, for the number of blocks with vacant slots: [`VacantSlots::add`]
-//!   increments it before it counts slots of a block (Release in `Summary::add`). A thread that
-//!   decrements it has found the block counted already (Acquire in `Summary::add`), or has
-//!   uncounted the last slot of the block (Acquire in `Summary::subtract`). So each increment
+//!   increments it before it counts the first slots of a block (Release in `Summary::add`). A thread
+//!   that finds the block counted already leaves the number alone or undoes its own increment, and
+//!   a thread that uncounts the last slot of a block decrements it. Both have read the block's word
+//!   with Acquire. So each increment
 //!   happens before the decrement that undoes it, and the number is never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
@@ -111,7 +112,9 @@ impl VacantSlots {
     #[inline]
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`: the caller sees the marks of the slots
-        // that became vacant. Also, the loads of the search are not reordered before this one.
+        // that became vacant. The loads of the search that follows the first read are not reordered
+        // before it. The second read may be performed before loads that precede it. This is
+        // harmless: what those loads then miss was held by a call in progress.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -129,7 +132,7 @@ impl VacantSlots {
             if meta.summary.is_empty() {
                 // Relaxed: see `is_none`.
                 self.blocks.fetch_add(part.len(), Ordering::Relaxed);
-            } else {
+            } else if !meta.summary.add_to_counted(block, part.len()) {
                 // Relaxed: E5, ordered by the Release in `Summary::add`.
                 self.blocks.fetch_add(1, Ordering::Relaxed);
                 if meta.summary.add(block, part.len()) != 0 {
@@ -195,15 +198,16 @@ impl VacantSlots {
         Some(index)
     }
 
-    /// Claims a run of `n` vacant slots side by side. Returns `None` if the search finds none.
+    /// Claims a run of `n` vacant slots side by side, all of which are below `bound`. Returns `None`
+    /// if the search finds none.
     ///
     /// Linear in the number of blocks, plus the length of a block for each block that is counted as
     /// having a vacant slot. Two searches at the same time may both fail where either alone would
     /// succeed.
-    pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize) -> Option<Range<usize>> {
+    pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
-        while !self.is_none() {
-            let window = find_window(meta, from, n)?;
+        while n <= bound - from && !self.is_none() {
+            let window = find_window(meta, from..bound, n)?;
             let Some(taken) = window.clone().find(|&index| !meta.stamps.claim_vacant(index)) else {
                 self.uncount(meta, window.clone());
                 return Some(window);
@@ -223,10 +227,10 @@ impl VacantSlots {
     }
 }
 
-/// Returns the lowest `n` slots side by side, at or above `from`, that it sees vacant.
-fn find_window(meta: &Metadata<'_>, from: usize, n: usize) -> Option<Range<usize>> {
-    let mut start = from;
-    for (block, part) in by_block(from..meta.capacity()) {
+/// Returns the lowest `n` slots side by side in this range that it sees vacant.
+fn find_window(meta: &Metadata<'_>, range: Range<usize>, n: usize) -> Option<Range<usize>> {
+    let mut start = range.start;
+    for (block, part) in by_block(range) {
         if !meta.summary.is_empty() && !meta.summary.may_be_vacant(block) {
             start = part.end;
             continue;

@@ -16,7 +16,7 @@ use core::ptr::NonNull;
 
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
-use crate::raw::shards::{MIN_CAPACITY, SHARDS, Shard, can_have_shards};
+use crate::raw::shards::{MIN_CAPACITY, RESERVED_SHARDS, Shard, can_have_shards};
 use crate::raw::stamps::Stamp;
 use crate::raw::summary::BLOCK;
 use crate::raw::sync::AtomicUsize;
@@ -159,8 +159,9 @@ fn has_tail(capacity: usize) -> bool {
 /// takes to align them.
 ///
 /// Depends only on the target, so that `in_bytes` yields the same capacity whatever the features.
+/// Never decreases as the capacity grows, so that a tail for a larger capacity is large enough.
 const fn tail_size(capacity: usize) -> usize {
-    let shards = if can_have_shards(capacity) { SHARDS * size_of::<Shard>() } else { 0 };
+    let shards = RESERVED_SHARDS * size_of::<Shard>();
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
 }
 
@@ -202,18 +203,17 @@ unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
 unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
     // SAFETY: less than the alignment, for which `tail_size` has room.
     let shards = unsafe { tail.add(tail.align_offset(align_of::<Shard>())) }.cast::<Shard>();
-    let has_space = can_have_shards(capacity);
-    // SAFETY: behind the shards, for which `tail_size` has room if they have any.
-    let summary = unsafe { shards.add(if has_space { SHARDS } else { 0 }) }.cast::<AtomicUsize>();
+    // SAFETY: behind the shards, for which `tail_size` has room.
+    let summary = unsafe { shards.add(RESERVED_SHARDS) }.cast::<AtomicUsize>();
     // Without loom, zeros are a shard and an atomic.
     #[cfg(all(test, loom))]
     // SAFETY: within the tail, as above.
     unsafe {
-        (0..SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
+        (0..RESERVED_SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
         (0..capacity.div_ceil(BLOCK)).for_each(|index| summary.add(index).write(AtomicUsize::new(0)));
     }
     // Threads have ids only with std.
-    let shards = (has_space && cfg!(feature = "std")).then_some(shards);
+    let shards = (can_have_shards(capacity) && cfg!(feature = "std")).then_some(shards);
     // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the
     // caller).
     unsafe { Header::with_tail(shards, Some(summary)) }
@@ -232,5 +232,18 @@ fn drop_values<T>(mut view: ArenaMut<'_, T>) {
         let mut live = view.take();
         // SAFETY: `take` has just returned these slots.
         unsafe { live.drop_rest(&mut view) };
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_is_not_smaller_at_a_larger_capacity() {
+        let around = [MIN_CAPACITY, 1 << 20, 1 << (usize::BITS / 2 + 1), usize::MAX / 8];
+        for capacity in around.into_iter().flat_map(|middle| middle - 2..middle + 2) {
+            assert!(tail_size(capacity) <= tail_size(capacity + 1), "{capacity}");
+        }
     }
 }
