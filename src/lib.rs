@@ -130,6 +130,8 @@
 #![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
 #![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
+// Then raw/sync.rs takes no atomic from `core`, so any use of one bypasses it. See clippy.toml.
+#![cfg_attr(feature = "portable-atomic", warn(clippy::disallowed_types))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 // The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, for which 16 bits have no room.

@@ -113,7 +113,7 @@ impl<X> PerThread<X> {
     }
 
     pub fn each(&mut self) -> impl Iterator<Item = &mut X> {
-        self.parts.iter_mut().map(|part| part.get_mut().expect("no thread panicked").as_mut().expect("returned by its thread"))
+        self.parts.iter_mut().map(|part| part.get_mut().expect("no thread panicked").as_mut().expect("returned"))
     }
 }
 

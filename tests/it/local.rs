@@ -342,7 +342,8 @@ fn a_local_of_zero_sized_values_works() {
 
 // ---- leaked
 
-/// The capacity of an arena in which a `Local` is leaked. Its first run is long enough for the values that are stored.
+/// The capacity of an arena in which a `Local` is leaked. Its first run is long enough for the
+/// values that are stored.
 const LEAKED_IN: usize = scaled(4096, 400);
 
 /// Fills slots 0 and 1 with owned values, then leaks a `Local` that has stored an owned value, a

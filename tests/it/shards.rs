@@ -20,8 +20,8 @@ use crate::payload::{Counted, Ledger, SHARDS_FORCED, Writers, assert_room, panic
 pub(crate) const HAS_SHARDS: bool =
     cfg!(all(feature = "std", target_pointer_width = "64")) && (SHARDS_FORCED || !cfg!(miri));
 
-/// Large enough for shards, except under Miri, where the cost of each call is linear in the capacity.
-/// There only forced shards are tested.
+/// Large enough for shards, except under Miri, where the cost of each call is linear in the
+/// capacity. There only forced shards are tested.
 const LARGE: usize = scaled(if SHARDS_FORCED { 2_000 } else { 20_000 }, 160);
 
 /// A small part of `LARGE`.

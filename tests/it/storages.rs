@@ -426,12 +426,13 @@ fn reset_zeroed_leaves_no_byte<P: Place>() {
             arena.compact();
         }
         arena.reset_zeroed();
-        // The borrow begins after the reset, whose writes invalidate every earlier pointer to a value.
+        // The borrow begins after the reset, whose writes invalidate every earlier pointer to a
+        // value.
         let mut run = arena.reserve(6).unwrap();
         assert_eq!(run.first_index(), 0);
         for slot in run.spare_capacity_mut() {
-            // SAFETY: six slots were written, and `reset_zeroed` wrote zeros over them. Any initialized
-            // bytes are a valid `[u8; 3]`.
+            // SAFETY: six slots were written, and `reset_zeroed` wrote zeros over them. Any
+            // initialized bytes are a valid `[u8; 3]`.
             assert_eq!(unsafe { slot.assume_init_read() }, [0; 3]);
         }
     }

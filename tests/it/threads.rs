@@ -487,7 +487,8 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bo
     turns.eq(first..first + 12 * TURN)
 }
 
-/// Shards are activated in an arena of this size by turns of this length, except under Miri (see `shards.rs`).
+/// Shards are activated in an arena of this size by turns of this length, except under Miri (see
+/// `shards.rs`).
 const TURN: usize = scaled(65, 5);
 const SLOTS_OF_TURNS: usize = scaled(20_000, 240);
 

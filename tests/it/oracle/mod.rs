@@ -63,7 +63,7 @@ pub(crate) const FORCED_RUN: usize = if cfg!(not(target_pointer_width = "64")) {
 };
 
 /// Whether shards are forced.
-pub(crate) const SHARDS_FORCED: bool = FORCED_RUN > 0;
+pub(crate) const SHARDS_FORCED: bool = FORCED_RUN != 0;
 
 /// Runs a program on a heap arena.
 pub(crate) fn run<T: Value>(program: &Program) {
