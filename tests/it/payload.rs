@@ -111,6 +111,86 @@ pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(FORCED_RUN) } else { n }
 }
 
+/// Whether arenas that are large enough have shards.
+pub(crate) const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
+
+/// The capacity of the arenas for whose slots threads contend.
+pub(crate) const LARGE: usize = if SHARDS_FORCED { 2_000 } else { scaled(8_000, 2_100) };
+
+/// The number of values that threads store when they contend. If shards are forced, a shard has
+/// unused slots afterwards, because this is no multiple of the length of a run.
+pub(crate) const TAKEN: usize = if SHARDS_FORCED { 513 } else { scaled(4_001, 513) };
+
+/// Lets two threads store the values at the same time.
+pub(crate) fn contend<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, values: Vec<T>) -> Vec<&mut T>
+where
+    AtomicArena<T, S>: Sync,
+{
+    at_once(values, |value| arena.alloc(value).ok().expect("there is room"))
+}
+
+/// Calls `f` with each value. Two threads do so at the same time, with half of the values each.
+pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R + Sync) -> Vec<R> {
+    let others = values.split_off(values.len() / 2);
+    let ready = AtomicUsize::new(0);
+    let call = |values: Vec<V>| {
+        let mut results = Vec::with_capacity(values.len());
+        ready.fetch_add(1, Ordering::Relaxed);
+        // Not a barrier that blocks: the first thread would end before the second is awake.
+        for turn in 0.. {
+            match ready.load(Ordering::Relaxed) {
+                2 => break,
+                _ if turn % 1_000 == 999 => std::thread::yield_now(),
+                _ => std::hint::spin_loop(),
+            }
+        }
+        results.extend(values.into_iter().map(&f));
+        results
+    };
+    std::thread::scope(|scope| {
+        let threads = [values, others].map(|values| scope.spawn(|| call(values)));
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// The number of unused slots in shards, if no slot is vacant.
+pub(crate) fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
+    arena.index_bound() - arena.count()
+}
+
+/// Repeats `attempt` until threads have contended there, so that shards are active. Whether they
+/// have, it returns beside its result.
+///
+/// On a machine with one core, or under a tool that runs one thread at a time, threads do not
+/// contend. The result is then that of the last attempt. If shards are forced, they are active
+/// after the first.
+pub(crate) fn until_contended<R>(mut attempt: impl FnMut() -> (R, bool)) -> (R, bool) {
+    let attempts = if SHARDS_FORCED || !HAS_SHARDS { 1 } else { scaled(200, 1) };
+    for _ in 1..attempts {
+        let (done, true) = attempt() else { continue };
+        return (done, true);
+    }
+    let (done, active) = attempt();
+    assert!(if active { HAS_SHARDS } else { !SHARDS_FORCED });
+    if HAS_SHARDS && !active {
+        println!("not seen: threads that contend. What is tested with active shards was tested without.");
+    }
+    (done, active)
+}
+
+/// Returns an arena in which two threads have stored `TAKEN` values, and whether shards are active.
+pub(crate) fn contended<T: Send>(make: impl Fn() -> T) -> (AtomicArena<T>, bool)
+where
+    AtomicArena<T>: Sync,
+{
+    until_contended(|| {
+        let arena = AtomicArena::with_capacity(LARGE);
+        contend(&arena, (0..TAKEN).map(|_| make()).collect());
+        let active = unused_in_shards(&arena) > 0;
+        (arena, active)
+    })
+}
+
 /// The smallest capacity with a tail: shards and a summary, behind the stamps.
 pub(crate) const SMALLEST_WITH_TAIL: usize = 2_048;
 

@@ -3,13 +3,15 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 
 use atomicarena::{AtomicArena, Storage};
 
-use crate::payload::{Dice, Ledger, Writers, assert_room, cursor_after, punch_holes, scaled};
-use crate::shards::HAS_SHARDS;
+use crate::payload::{
+    Dice, LARGE, Ledger, SHARDS_FORCED, TAKEN, Writers, assert_room, contend, contended, cursor_after, punch_holes,
+    scaled, unused_in_shards,
+};
 
 const THREADS: usize = 4;
 
@@ -478,28 +480,74 @@ fn a_local_is_refused_beside_other_refused_requests() {
     assert!(arena.is_full());
 }
 
-/// Threads publish in turn, enough slots each for contention to be detected, and leave the run of a
-/// shard unfinished. Returns whether they got consecutive slots.
-fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>) -> bool {
+// ---- index order
+
+/// Three threads publish in turn, `turn` values each, with the methods for one value and for
+/// several. Returns whether they got consecutive slots.
+fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn: usize, turns: usize) -> bool {
+    const TAKERS: usize = 3;
     let first = arena.index_bound();
-    let turn = || (0..TURN).map(|_| arena.publish(7).unwrap().0).collect::<Vec<_>>();
-    let turns = (0..12).flat_map(|_| thread::scope(|scope| scope.spawn(turn).join().unwrap()));
-    turns.eq(first..first + 12 * TURN)
+    let all = Mutex::new(Vec::new());
+    let publish = |n: usize| {
+        let mut all = all.lock().unwrap();
+        let end = all.len() + n;
+        while all.len() < end {
+            match (end - all.len()).min(all.len() % 5) {
+                run @ 2.. => {
+                    let mut slots = arena.reserve(run).unwrap();
+                    assert_eq!(slots.fill_from_iter(std::iter::repeat(7)), run);
+                    let first = slots.publish().0;
+                    all.extend(first..first + run);
+                }
+                _ => all.push(arena.publish(7).unwrap().0),
+            }
+        }
+    };
+    // Each thread lives until all have ended, so that each has a number of its own.
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..TAKERS).map(|_| mpsc::channel()).unzip();
+    senders[0].send(()).unwrap();
+    thread::scope(|scope| {
+        for (thread, receiver) in receivers.into_iter().enumerate() {
+            let (next, publish) = (senders[(thread + 1) % TAKERS].clone(), &publish);
+            scope.spawn(move || {
+                for _ in 0..turns {
+                    receiver.recv().unwrap();
+                    publish(turn);
+                    // After the last turn, the first thread has ended.
+                    let _ = next.send(());
+                }
+            });
+        }
+    });
+    let all = all.into_inner().unwrap();
+    assert_eq!(all.len(), TAKERS * turns * turn);
+    all.into_iter().eq(first..arena.index_bound())
 }
 
-/// Shards are activated in an arena of this size by turns of this length, except under Miri (see
-/// `shards.rs`).
-const TURN: usize = scaled(65, 5);
-const SLOTS_OF_TURNS: usize = scaled(20_000, 240);
+/// Lets threads take turns of several lengths, in an arena that has shards.
+fn turns_of_every_length_are_in_order(new: impl Fn(usize) -> AtomicArena<u64>) {
+    for capacity in [2_100, scaled(20_000, 2_100)] {
+        for turn in [1, 20, 64, 200] {
+            let arena = new(capacity);
+            let turns = (capacity / turn / 4).min(scaled(usize::MAX, 3)).max(1);
+            assert!(turns_are_in_order(&arena, turn, turns), "turns of {turn} in {capacity} slots");
+        }
+    }
+}
+
+#[test]
+fn threads_that_take_turns_fill_slots_in_order() {
+    if !SHARDS_FORCED {
+        turns_of_every_length_are_in_order(AtomicArena::with_capacity);
+    }
+    turns_of_every_length_are_in_order(|capacity| AtomicArena::with_capacity(capacity).in_order());
+}
 
 #[test]
 fn in_order_holds_after_every_end_of_an_epoch() {
-    // Without `in_order`, slots are not handed out in order.
-    let spread = !turns_are_in_order(&AtomicArena::with_capacity(SLOTS_OF_TURNS));
-    assert_eq!(spread, HAS_SHARDS);
-
-    let mut arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
-    assert_eq!(turns_are_in_order(&arena), !spread);
+    // In this epoch, slots are not handed out in order if threads contend.
+    let (mut arena, spread) = contended(|| 7);
+    assert_eq!(unused_in_shards(&arena) > 0, spread);
     arena.compact();
     arena = arena.in_order();
     let ends: [fn(&mut AtomicArena<u64>); 6] = [
@@ -515,28 +563,35 @@ fn in_order_holds_after_every_end_of_an_epoch() {
     ];
     for (at, end) in ends.into_iter().enumerate() {
         end(&mut arena);
-        assert!(turns_are_in_order(&arena), "after the end numbered {at}");
+        for _ in 0..scaled(10, 1) {
+            contend(&arena, vec![7; 51]);
+            assert_eq!(unused_in_shards(&arena), 0, "after the end numbered {at}");
+        }
+        assert!(turns_are_in_order(&arena, 20, 3));
     }
 }
 
 #[test]
 fn in_order_keeps_the_values_of_an_arena_with_active_shards() {
-    let arena = AtomicArena::with_capacity(SLOTS_OF_TURNS);
-    turns_are_in_order(&arena);
+    let arena = contended(|| 7).0.in_order();
+    assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
+    assert!(turns_are_in_order(&arena, 20, 3));
     let count = arena.count();
-    let mut arena = arena.in_order();
+    let mut arena = arena;
     assert_eq!((arena.count(), arena.iter_mut().count()), (count, count));
     // The slots that shards held are vacant, so they are found when the cursor is at the end.
-    assert_room(&arena, SLOTS_OF_TURNS - count, || 7);
-    assert_eq!((arena.count(), arena.iter_mut().count()), (SLOTS_OF_TURNS, SLOTS_OF_TURNS));
+    assert_room(&arena, LARGE - count, || 7);
+    assert_eq!((arena.count(), arena.iter_mut().count()), (LARGE, LARGE));
 }
 
 #[cfg(all(feature = "mapped", not(miri)))]
 #[test]
 fn in_order_holds_after_reset_decommit() {
-    let mut arena = AtomicArena::mapped(SLOTS_OF_TURNS).build().unwrap().in_order();
+    let mut arena = AtomicArena::mapped(LARGE).build().unwrap().in_order();
     for _ in 0..3 {
-        assert!(turns_are_in_order(&arena));
+        contend(&arena, vec![7; 801]);
+        assert_eq!(unused_in_shards(&arena), 0);
+        assert!(turns_are_in_order(&arena, 65, 4));
         arena.reset_decommit().unwrap();
     }
 }
