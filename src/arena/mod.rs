@@ -60,6 +60,12 @@ pub use stats::Stats;
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
+/// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
+/// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
+/// inline arena, in one of less than 2,048 slots, or without the feature `std`. With `std`, the
+/// first call on a thread that needs a number for the thread registers a destructor, for which the
+/// C library may allocate memory.
+///
 /// # Memory ordering
 ///
 /// Publishing a value happens before every read through a reference that `get`, `get_slice`,

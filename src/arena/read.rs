@@ -191,8 +191,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// estimate, which may never have been the true value. Do not conclude from it that the arena
     /// is empty or full.
     ///
-    /// Costs two loads if shards are not in use and no slot is vacant. Otherwise it also reads one
-    /// cache line for each of 32 shards, which other threads write to. This method is wait-free.
+    /// Costs two loads if shards are not active and no slot is vacant. If shards are active, it
+    /// also reads a cache line for each of 32 shards, which other threads write to. If slots are
+    /// vacant, it also reads a word for each 1,024 slots below [`index_bound`](Self::index_bound).
+    /// This method is wait-free.
     ///
     /// # Examples
     ///
@@ -256,8 +258,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns `true` if [`remaining`](Self::remaining) is 0.
     ///
     /// While other threads use the arena, the result is an estimate. Costs one load until the
-    /// cursor reaches the end. From then on it costs as much as [`count`](Self::count). This method
-    /// is wait-free.
+    /// cursor reaches the end. From then on it costs two or three loads, and one for each of 32
+    /// shards as long as they may hold slots. This method is wait-free.
     ///
     /// # Examples
     ///

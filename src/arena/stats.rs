@@ -40,8 +40,8 @@ pub struct Stats {
     /// Counts calls of [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
     /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`.
     pub resets: u64,
-    /// The size of the arena in bytes: the slots, their state, and the counters, or the whole
-    /// mapping.
+    /// The size of the arena in bytes: the slots, their state, the shards, and the counters, or the
+    /// whole mapping.
     ///
     /// Includes pages that were not touched, because they are address space. Does not include the
     /// overhead of the allocator.
@@ -54,8 +54,8 @@ pub struct Stats {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns statistics on the arena.
     ///
-    /// Costs a few loads more than [`count`](Self::count). No allocation pays for these numbers.
-    /// This method is wait-free.
+    /// Costs a few loads more than [`count`](Self::count), and one for each of 32 shards if the
+    /// arena has shards. No allocation pays for these numbers. This method is wait-free.
     ///
     /// # Examples
     ///

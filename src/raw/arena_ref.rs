@@ -62,7 +62,7 @@ impl Header {
         header
     }
 
-    /// Counts a handle that will have an open run, and may be leaked.
+    /// Counts a handle that will have an open run and may be leaked.
     #[inline]
     pub(crate) fn handle_opened(&self) {
         self.cursor.handles().opened(self.shard_slice());
@@ -301,7 +301,7 @@ impl<'a, T> ArenaRef<'a, T> {
         taken.unwrap_or(self.capacity()..self.capacity())
     }
 
-    /// Extends a run of the caller at the cursor (see [`Cursor::extend_run`]).
+    /// Extends a run of the caller in place (see [`Cursor::extend_run`]).
     #[inline]
     pub(crate) fn extend_run(self, end: usize, growth: impl FnOnce(usize) -> usize) -> Option<usize> {
         self.cursor().extend_run(&self.metadata(), end, growth)
@@ -313,8 +313,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().advance(&self.metadata(), want).ok()
     }
 
-    /// Notes that slots below `bound` may have been written to, although they hold no value and were
-    /// not returned.
+    /// Notes that slots below `bound` may have been written to, although they hold no value and
+    /// were not returned.
     #[inline]
     pub(crate) fn note_written(self, bound: usize) {
         self.cursor().note_written(0, bound);

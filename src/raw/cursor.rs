@@ -420,8 +420,8 @@ impl Cursor {
     fn retract(&self, meta: &Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`,
-        // `take_sharded` and `take_up_to`: the caller's accesses happen before those of the next
-        // owner. Relaxed on failure: read anew.
+        // `extend_run`, `take_sharded` and `take_up_to`: the caller's accesses happen before those
+        // of the next owner. Relaxed on failure: read anew.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // A cursor past the end is equivalent to one at the end.
             if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {

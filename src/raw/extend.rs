@@ -1,8 +1,8 @@
-//! Runs of handles, extended in place at the cursor.
+//! Extending the run of a handle in place, at the cursor.
 //!
-//! An extension advances the cursor by a compare-and-swap. So it keeps the invariant that no slot at
-//! or above the cursor has an owner (`cursor.rs`). It is allowed while shards are active, which
-//! forbids only that the cursor is retracted (`shards.rs`).
+//! An extension advances the cursor by a compare-and-swap, so it preserves the invariant that no
+//! slot at or above the cursor has an owner (`cursor.rs`). It is allowed while shards are active,
+//! because it does not retract the cursor (`shards.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -12,12 +12,12 @@ use super::sync::Ordering;
 
 impl Cursor {
     /// Extends a run of the caller that ends at `end`, and returns its new end. Returns `None` if
-    /// the cursor stands elsewhere, names a pending refill, or moves meanwhile.
+    /// the cursor is elsewhere, names a pending refill, or moves in the meantime.
     ///
-    /// `growth` receives the number of slots that are left at the cursor, at least one. It returns
-    /// how many to take, or 0 to take none.
+    /// `growth` is called with the number of slots that are left at the cursor, which is not 0. It
+    /// returns how many of them to take, or 0 to take none.
     ///
-    /// The cursor may have left `end` and come back since the caller's run was taken. This is
+    /// The cursor may have left `end` and come back since the caller's run was taken (ABA). This is
     /// harmless: the cursor is at `end` now, so no slot at or above `end` has an owner.
     pub(crate) fn extend_run(
         &self,
@@ -35,10 +35,9 @@ impl Cursor {
             return None;
         }
         let extended = word.with_next(end + growth).raw();
-        // Acquire (E2): pairs with Release in `retract`, because the slots may have had an owner
-        // before. Relaxed on failure: nothing is read on its strength. The exchange is strong,
-        // because a single thread that extends its run must succeed. Otherwise its indices would
-        // not be in order.
+        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
+        // Relaxed on failure: the value is not used. The exchange is strong, because a spurious
+        // failure would break the index order of a single thread.
         self.next.compare_exchange(word.raw(), extended, Ordering::Acquire, Ordering::Relaxed).ok()?;
         Some(end + growth)
     }

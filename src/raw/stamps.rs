@@ -1,8 +1,8 @@
 //! Stamps: the state of each slot, in one byte stored beside the values.
 //!
-//! Below the cursor, "owned" is the default and needs no stamp. A stamp marks a slot that is
-//! published, a slot that is vacant, or one of the two ends of a run that is open in a handle. Zero
-//! is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier
+//! Below the cursor, a slot without a stamp is owned, or is in a shard. A stamp marks a slot that
+//! is published, a slot that is vacant, or one of the two ends of a run that is open in a handle.
+//! Zero is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier
 //! epoch is stale and means nothing.
 //!
 //! # Orderings
@@ -103,8 +103,8 @@ impl<'a> Stamps<'a> {
         self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
-    /// Publishes the values of `len` slots from `start` on, as [`publish`](Self::publish) does with
-    /// `Published`. One comparison for all of them, and a loop that the compiler can unroll if it
+    /// Publishes the values of `len` slots from `start` on, as [`publish`](Self::publish) with
+    /// `Published` does. Checks the bounds once, so that the compiler can unroll the loop if it
     /// knows `len`.
     #[inline]
     pub(crate) fn publish_run(self, start: usize, len: usize) {
@@ -162,12 +162,11 @@ impl<'a> Stamps<'a> {
         self.mark(run.end - 1, Mark::RunEnd);
     }
 
-    /// Marks two open runs where there was one. The second starts at `middle`. `run` is open, and
-    /// neither part is empty.
+    /// Splits an open run into two open runs. The second starts at `middle`. Neither is empty.
     #[inline]
     pub(crate) fn split(self, run: Range<usize>, middle: usize) {
         debug_assert!(run.start < middle && middle < run.end);
-        // The other two marks are there already. A run of one slot has only the last.
+        // The outer two marks exist already. A run of one slot has only the `RunEnd`.
         if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
             // Relaxed: as in `mark`.
             last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
