@@ -130,6 +130,7 @@
 #![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
 #![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 // The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, for which 16 bits have no room.
@@ -149,6 +150,7 @@ mod storage;
 mod iter;
 mod arena;
 mod handles;
+mod bump;
 #[cfg(feature = "pool")]
 mod pool;
 #[cfg(feature = "rayon")]
@@ -168,6 +170,9 @@ pub use arena::StaticArena;
 pub use arena::Stats;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use arena::{MapBuilder, MappedArena};
+pub use bump::{AtomicBump, LocalBump};
+#[cfg(not(all(test, loom)))]
+pub use bump::{BorrowedBump, StaticBump};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};
