@@ -425,11 +425,7 @@ impl<'a> Budget<'a> {
         // Relaxed: at least as new as the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
-}
 
-/// What an allocator does with blocks that it has handed out.
-#[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
-impl Budget<'_> {
     /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in this
     /// thread's shard or at the cursor. Returns whether it did.
     #[inline]
@@ -454,7 +450,11 @@ impl Budget<'_> {
         }
         extended
     }
+}
 
+/// What an allocator does with blocks that it has handed out.
+#[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
+impl Budget<'_> {
     /// Takes back the end of a block of `len` bytes, or all of it.
     #[inline]
     pub(super) fn free(self, freed: Range<usize>, len: usize) {

@@ -191,6 +191,17 @@ impl Block<'_> {
         self.pointer
     }
 
+    /// Makes room for `more` bytes behind the first `size`, if they are free there. Returns whether
+    /// it did.
+    pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
+        let end = self.piece.start + size + more;
+        let missing = end.saturating_sub(self.piece.taken.end);
+        let extended =
+            missing == 0 || (missing == more && size != 0 && self.bump.budget.extend(self.piece.taken.end, size, more));
+        self.piece.taken.end = self.piece.taken.end.max(if extended { end } else { 0 });
+        extended
+    }
+
     /// Hands the first `size` bytes out, and returns what else was taken.
     #[inline]
     pub(super) fn hand_out(self, size: usize) -> NonNull<u8> {

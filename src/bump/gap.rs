@@ -99,7 +99,6 @@ impl Gap {
     }
 
     /// Takes `len` bytes if they begin at `start`. Returns whether it did.
-    #[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
     #[inline]
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.

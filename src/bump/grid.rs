@@ -34,6 +34,10 @@ pub(super) trait Source<'a>: Sized {
 pub(super) trait Taken {
     fn pointer(&self) -> NonNull<u8>;
 
+    /// Makes room for `more` bytes behind the first `size`, if they are free there. Returns whether
+    /// it did.
+    fn extend(&mut self, size: usize, more: usize) -> bool;
+
     /// Hands the first `size` bytes out, and returns what else was taken.
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
@@ -61,6 +65,10 @@ impl Taken for Block<'_> {
     #[inline]
     fn pointer(&self) -> NonNull<u8> {
         self.pointer()
+    }
+
+    fn extend(&mut self, size: usize, more: usize) -> bool {
+        self.extend(size, more)
     }
 
     #[inline]
@@ -246,8 +254,8 @@ pub(super) fn alloc_layout<'a>(source: impl Source<'a>, layout: Layout) -> Resul
     }
 }
 
-/// Measures the text, then writes it into a block of that length. If it turns out longer, it moves
-/// to a larger block.
+/// Measures the text, then writes it into a block of that length. If it turns out longer, the block
+/// is extended, or the text moves to a larger one.
 ///
 /// # Panics
 ///
@@ -257,33 +265,26 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
         return alloc_str(source, text);
     }
     let mut length = Length(0);
-    format(&mut length, args);
-    let bump = source.bump();
-    let Ok(layout) = Layout::array::<u8>(length.0) else {
-        return Err(Full::in_bytes((), length.0, bump.budget().left()));
+    fmt::write(&mut length, args).unwrap_or_else(|_| formatting_failed());
+    let (bump, room) = (source.bump(), length.0);
+    let Ok(layout) = Layout::array::<u8>(room) else {
+        return Err(Full::in_bytes((), room, bump.budget().left()));
     };
-    let block = source.take_block(layout).map_err(|left| Full::in_bytes((), length.0, left))?;
-    let mut text = Text { bump, pointer: block.pointer(), len: 0, room: length.0, moved: None, full: None };
+    let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
+    let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
     match fmt::write(&mut text, args) {
         Ok(()) => {
-            let len = text.len;
-            let pointer = match text.moved.take() {
-                Some(moved) => moved.hand_out(len),
-                None => block.hand_out(len),
+            let pointer = match text.moved {
+                Some(moved) => moved.hand_out(text.len),
+                None => text.block.hand_out(text.len),
             };
+            let mut bytes = NonNull::slice_from_raw_parts(pointer, text.len);
             // SAFETY: so many bytes were written, which make up a `str`; they belong to us for
             // `'a`, and we pass on the only way to them.
-            unsafe {
-                let mut bytes = NonNull::slice_from_raw_parts(pointer, len);
-                Ok(core::str::from_utf8_unchecked_mut(bytes.as_mut()))
-            }
+            Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
         Err(fmt::Error) => Err(text.full.unwrap_or_else(|| formatting_failed())),
     }
-}
-
-fn format(to: &mut impl fmt::Write, args: fmt::Arguments<'_>) {
-    fmt::write(to, args).unwrap_or_else(|_| formatting_failed());
 }
 
 #[cold]
@@ -302,49 +303,57 @@ impl fmt::Write for Length {
     }
 }
 
-/// Writes into a block, or a larger one.
-struct Text<'a> {
+/// Writes into a block.
+struct Text<'a, B> {
     bump: BumpRef<'a>,
-    pointer: NonNull<u8>,
-    /// Invariant: so many bytes at `pointer` were written, and there is room for as many as `room`.
-    len: usize,
-    room: usize,
+    block: B,
     /// The block that took the place of the first one.
     moved: Option<Block<'a>>,
+    /// Invariant: so many bytes of the block were written, and it has room for as many as `room`.
+    len: usize,
+    room: usize,
     /// Why nothing more could be written.
     full: Option<Full<()>>,
 }
 
-impl fmt::Write for Text<'_> {
+impl<B: Taken> fmt::Write for Text<'_, B> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.room - self.len < text.len() {
-            self.make_room(text.len())?;
+            self.make_room(text.len() - (self.room - self.len))?;
         }
         // SAFETY: there is room, which belongs to us alone.
-        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), self.pointer.add(self.len).as_ptr(), text.len()) };
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), self.pointer().add(self.len).as_ptr(), text.len()) };
         self.len += text.len();
         Ok(())
     }
 }
 
-impl Text<'_> {
+impl<B: Taken> Text<'_, B> {
+    fn pointer(&self) -> NonNull<u8> {
+        self.moved.as_ref().map_or_else(|| self.block.pointer(), Block::pointer)
+    }
+
+    /// Makes room for so many bytes more.
     #[cold]
     fn make_room(&mut self, more: usize) -> fmt::Result {
-        let needed = self.len.saturating_add(more);
-        let taken = [self.room.saturating_mul(2), needed].into_iter().filter(|&room| room >= needed).find_map(|room| {
-            let block = self.bump.take_block(Layout::array::<u8>(room).ok()?).ok()?;
-            Some((block, room))
-        });
-        let Some((block, room)) = taken else {
-            self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
-            return Err(fmt::Error);
+        let extended = match &mut self.moved {
+            Some(moved) => moved.extend(self.room, more),
+            None => self.block.extend(self.room, more),
         };
-        // SAFETY: so many bytes were written, and the new block, which is elsewhere, has room for
-        // more.
-        unsafe { ptr::copy_nonoverlapping(self.pointer.as_ptr(), block.pointer().as_ptr(), self.len) };
-        (self.pointer, self.room) = (block.pointer(), room);
-        // What it takes the place of is returned.
-        self.moved = Some(block);
+        if !extended {
+            let needed = self.room.saturating_add(more);
+            let block = Layout::array::<u8>(needed).ok().and_then(|layout| self.bump.take_block(layout).ok());
+            let Some(block) = block else {
+                self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
+                return Err(fmt::Error);
+            };
+            // SAFETY: so many bytes were written, and the new block, which is elsewhere, has room
+            // for more.
+            unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
+            // What it takes the place of is returned.
+            self.moved = Some(block);
+        }
+        self.room += more;
         Ok(())
     }
 }

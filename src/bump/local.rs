@@ -514,6 +514,13 @@ impl Taken for LocalBlock<'_, '_> {
         }
     }
 
+    fn extend(&mut self, size: usize, more: usize) -> bool {
+        match self {
+            LocalBlock::Run { local, pointer } => more <= local.end - pointer.addr().get() - size,
+            LocalBlock::Bump(block) => block.extend(size, more),
+        }
+    }
+
     #[inline]
     fn hand_out(self, size: usize) -> NonNull<u8> {
         match self {
