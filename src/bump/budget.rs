@@ -7,12 +7,10 @@ use core::alloc::Layout;
 use core::ops::Range;
 
 use super::gap::{Gap, LINE, LINE_BITS, MAX_LEN, size_with_padding};
-use super::word::{MAX_LINES, Word};
-use crate::raw::shards::{FORCED, SHARDS, of_thread};
+use crate::raw::shards::{SHARDS, own_index};
 use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
-
-/// Whether refills are tiny, and every bump has shards: for tests.
-const TINY: bool = FORCED || cfg!(all(test, loom));
+use crate::raw::thread_id::TINY;
+use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
 /// From so many bytes on a bump has shards, which weigh 4 KiB. In a smaller one a refill would be a
 /// few lines.
@@ -40,7 +38,7 @@ pub(super) const fn has_shards(capacity: usize) -> bool {
 
 /// Whether a bump of that many bytes has shards, if threads have numbers.
 pub(super) const fn fits_shards(capacity: usize) -> bool {
-    MIN_CAPACITY <= capacity && capacity <= MAX_LINES.saturating_mul(LINE)
+    MIN_CAPACITY <= capacity && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
 }
 
 /// The cursor of a bump.
@@ -49,7 +47,7 @@ pub(super) struct Head(CachePadded<Cursor>);
 
 #[derive(Debug)]
 struct Cursor {
-    /// The line that is handed out next, as a [`Word`]; without shards the byte.
+    /// The line that is handed out next, packed in a [`Word`]; without shards the byte.
     ///
     /// Invariant: nothing at or above it has an owner. It never passes the end.
     next: AtomicUsize,
@@ -90,8 +88,8 @@ impl Head {
 
     /// The end of what was ever handed out.
     pub(super) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
-        let next = Word(self.0.next.read_mut());
-        let next = if has_shards { next.next() * LINE } else { next.0 };
+        let next = Word::new(self.0.next.read_mut(), has_shards).next();
+        let next = if has_shards { next * LINE } else { next };
         self.0.past.read_mut().max(next.min(capacity))
     }
 
@@ -180,18 +178,23 @@ impl<'a> Budget<'a> {
         match self.shards {
             // The last line may be cut short.
             Some(_) => (word.next() * LINE).min(self.capacity),
-            None => word.0,
+            None => word.next(),
         }
     }
 
-    /// The word of a cursor above the first `bytes` bytes.
+    /// Where the cursor stands above the first `bytes` bytes.
     #[inline]
-    fn word_above(self, bytes: usize) -> Word {
+    fn above(self, bytes: usize) -> usize {
         match self.shards {
             // Rounded up: the bytes and a line do not overflow.
-            Some(_) => Word::at((bytes + LINE - 1) >> LINE_BITS),
-            None => Word(bytes),
+            Some(_) => (bytes + LINE - 1) >> LINE_BITS,
+            None => bytes,
         }
+    }
+
+    #[inline]
+    fn word(self, raw: usize) -> Word {
+        Word::new(raw, self.shards.is_some())
     }
 
     /// Reads the cursor, with no refill pending.
@@ -199,18 +202,18 @@ impl<'a> Budget<'a> {
         loop {
             // Acquire: B1, pairs with the Release in `retract`, and B2, pairs with the Release in
             // `help_refill`: shards may be looked at because of what the cursor says.
-            let word = Word(self.head.0.next.load(Ordering::Acquire));
-            match self.shards.and_then(|_| word.refill()) {
-                Some(refill) => self.help_refill(word, refill),
-                None => return word,
+            let word = self.word(self.head.0.next.load(Ordering::Acquire));
+            if !word.has_pending() {
+                return word;
             }
+            self.help_refill(word);
         }
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from this thread's shard.
     #[inline]
     pub(super) fn take_fast(self, layout: Layout) -> Option<usize> {
-        let taken = self.shards?[of_thread()].0.run.take(self.base, layout)?;
+        let taken = self.shards?[own_index()].0.run.take(self.base, layout)?;
         Some(taken.end - layout.size())
     }
 
@@ -219,7 +222,7 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn take_piece(self, layout: Layout) -> Result<Piece, usize> {
         match self.shards {
-            Some(shards) => match shards[of_thread()].0.run.take(self.base, layout) {
+            Some(shards) => match shards[own_index()].0.run.take(self.base, layout) {
                 Some(taken) => Ok(Piece::from_gap(taken, layout)),
                 None => self.take_slow(layout),
             },
@@ -233,7 +236,7 @@ impl<'a> Budget<'a> {
     #[inline(never)]
     fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
         let Some(shards) = self.shards else { return Err(0) };
-        let own = of_thread();
+        let own = own_index();
         loop {
             let word = self.cursor();
             // Not before the cursor was read: if another thread refills the shard after this, the
@@ -242,16 +245,16 @@ impl<'a> Budget<'a> {
             if let Some(piece) = shards[own].take(self.base, layout) {
                 return Ok(piece);
             }
-            let lines = self.next_refill(word);
+            let lines = self.refill_at(word.next());
             // At most `isize::MAX`, as the layout is valid.
             let most = layout.size() + (layout.align() - 1);
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
-                let moved = Word::pending(lines.clone(), own);
+                let moved = word.with_pending(own, lines.start, lines.end);
                 // Acquire: B1, pairs with the Release in `retract`: the refill may have had an
                 // owner before. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
-                if next.compare_exchange(word.0, moved.0, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                    self.help_refill(moved, (lines, own));
+                if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    self.help_refill(moved);
                 }
                 continue;
             }
@@ -265,7 +268,7 @@ impl<'a> Budget<'a> {
     /// Takes bytes for `layout` from whichever shard has enough; looks at each once, beginning with
     /// that of this thread.
     fn steal(self, layout: Layout) -> Option<Piece> {
-        let (before, from) = self.shards?.split_at(of_thread());
+        let (before, from) = self.shards?.split_at(own_index());
         from.iter().chain(before).find_map(|shard| shard.take(self.base, layout))
     }
 
@@ -279,25 +282,27 @@ impl<'a> Budget<'a> {
                 return Err(word);
             }
             let end = from + taken;
-            let above = self.word_above(end);
-            if self.advance(word, above) {
-                return Ok(Piece { start: end - layout.size(), taken: from..self.offset(above), from_cursor: true });
+            if let Some(above) = self.advance(word, end) {
+                return Ok(Piece { start: end - layout.size(), taken: from..above, from_cursor: true });
             }
             word = self.cursor();
         }
     }
 
-    /// Takes all between two words of the cursor, in neither of which a refill is pending. Returns
-    /// whether it did.
-    fn advance(self, from: Word, to: Word) -> bool {
+    /// Advances the cursor over the first `bytes` bytes and the end of their last line, from `word`,
+    /// in which no refill is pending. Returns the byte at which it stands then.
+    fn advance(self, word: Word, bytes: usize) -> Option<usize> {
+        let advanced = word.with_next(self.above(bytes));
         // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
         // Relaxed on failure: read anew.
-        self.head.0.next.compare_exchange(from.0, to.0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let next = &self.head.0.next;
+        let exchanged = next.compare_exchange(word.raw(), advanced.raw(), Ordering::Acquire, Ordering::Relaxed);
+        exchanged.is_ok().then(|| self.offset(advanced))
     }
 
-    /// The lines of the refill that begins at the cursor. The same at every call for one cursor.
-    fn next_refill(self, word: Word) -> Range<usize> {
-        let (start, end) = (word.next(), self.capacity.div_ceil(LINE));
+    /// The lines of a refill that starts at this one. The same at every call.
+    fn refill_at(self, start: usize) -> Range<usize> {
+        let end = self.capacity.div_ceil(LINE);
         start..end.min(start + ((end - start) / REFILL_FRACTION).clamp(1, MAX_REFILL))
     }
 
@@ -306,16 +311,16 @@ impl<'a> Budget<'a> {
         (lines.start * LINE).min(self.capacity)..(lines.end * LINE).min(self.capacity)
     }
 
-    /// Installs a pending refill in its shard, and clears the cursor of it. `word` names it and was
+    /// Installs the pending refill in its shard, and clears it from the cursor, whose `word` was
     /// read with Acquire.
-    fn help_refill(self, word: Word, (lines, shard): (Range<usize>, usize)) {
-        let Some(shards) = self.shards else { return };
-        let displaced = shards[shard].0.run.install(self.bytes(lines), SHARD_LIMIT);
+    fn help_refill(self, word: Word) {
+        let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
+        let run = self.bytes(self.refill_at(start));
+        let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
         // Release: B2, pairs with the Acquire in `cursor`: the refill is in its shard. Relaxed on
-        // failure: then another thread has cleared it, and the word of one refill never comes
-        // again.
-        let cleared = Word::at(word.next());
-        let _ = self.head.0.next.compare_exchange(word.0, cleared.0, Ordering::Release, Ordering::Relaxed);
+        // failure: then another thread has cleared it, and the word of one refill never recurs.
+        let cleared = word.with_next(word.next());
+        let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
         self.keep(displaced, false);
     }
 
@@ -330,31 +335,32 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to the first line within it,
-    /// and keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
+    /// Lowers the cursor from the end of a run that the caller owns to the first line within it, and
+    /// keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
     fn retract(self, run: Range<usize>) -> bool {
-        let (from, to) = (self.word_above(run.end), self.word_above(run.start));
         // Relaxed: a guess that the exchange confirms.
-        let stands_elsewhere = self.head.0.next.load(Ordering::Relaxed) != from.0;
-        if stands_elsewhere || self.offset(from) != run.end || from == to {
+        let word = self.word(self.head.0.next.load(Ordering::Relaxed));
+        let lowered = word.with_next(self.above(run.start));
+        if word.has_pending() || self.offset(word) != run.end || lowered == word {
             return false;
         }
         // Relaxed: the exchange passes it on.
         self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
-        // Release: B1, pairs with the Acquire of whatever advances the cursor: our accesses come
-        // before those of the next owner. Relaxed on failure: a number.
-        let lowered = self.head.0.next.compare_exchange(from.0, to.0, Ordering::Release, Ordering::Relaxed).is_ok();
-        if lowered {
-            self.keep(run.start..self.offset(to), true);
+        // Release: B1, pairs with the Acquire of whatever advances the cursor: our accesses happen
+        // before those of the next owner. Relaxed on failure: only a number.
+        let next = &self.head.0.next;
+        let retracted = next.compare_exchange(word.raw(), lowered.raw(), Ordering::Release, Ordering::Relaxed).is_ok();
+        if retracted {
+            self.keep(run.start..self.offset(lowered), true);
         }
-        lowered
+        retracted
     }
 
     /// Keeps a run beside this thread's shard, or, if `everywhere`, beside any: in an empty gap, or
     /// in the place of a shorter run. It is lost if there is no such gap.
     fn keep(self, run: Range<usize>, everywhere: bool) {
         let Some(shards) = self.shards else { return };
-        let own = of_thread();
+        let own = own_index();
         let others = if everywhere { &shards[..] } else { &[] };
         for start in run.clone().step_by(MAX_LEN) {
             let piece = start..run.end.min(start + MAX_LEN);
@@ -369,7 +375,7 @@ impl<'a> Budget<'a> {
 
     #[inline]
     fn extend_shard_down(self, run: Range<usize>) -> bool {
-        self.shards.is_some_and(|shards| shards[of_thread()].0.run.extend_down(run, SHARD_LIMIT))
+        self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
     }
 
     /// Takes a run from the cursor for a handle, which may give it back there. `len` is told how
@@ -382,9 +388,8 @@ impl<'a> Budget<'a> {
             if len == 0 {
                 return None;
             }
-            let above = self.word_above(start + len);
-            if self.advance(word, above) {
-                return Some(start..self.offset(above));
+            if let Some(end) = self.advance(word, start + len) {
+                return Some(start..end);
             }
         }
     }
@@ -394,34 +399,33 @@ impl<'a> Budget<'a> {
     pub(super) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
         let word = self.cursor();
         let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
-        let above = self.word_above(end + more);
-        (more != 0 && self.advance(word, above)).then(|| self.offset(above))
+        if more == 0 { None } else { self.advance(word, end + more) }
     }
 
     /// How many bytes were handed out and not returned. Exact when nothing else is going on.
     pub(super) fn used(self) -> usize {
         // Acquire: what is read below is at least as new.
-        let word = Word(self.head.0.next.load(Ordering::Acquire));
+        let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
         // What ends above that cursor is of a later refill.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
-        let pending = word.refill().map(|(lines, shard)| (self.bytes(lines), shard));
-        let pending = pending.filter(|(run, shard)| shards[*shard].0.run.rest().end < run.end);
+        let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
+        let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);
         // They are not read at one instant, so their sum is kept from wrapping.
-        below.saturating_sub(rests.map(|rest| rest.len()).sum::<usize>() + pending.map_or(0, |(run, _)| run.len()))
+        below.saturating_sub(rests.map(|rest| rest.len()).sum::<usize>() + pending.map_or(0, |(_, run)| run.len()))
     }
 
     /// How many bytes are left at the cursor.
     pub(super) fn left(self) -> usize {
         // Relaxed: an estimate.
-        self.capacity - self.offset(Word(self.head.0.next.load(Ordering::Relaxed)))
+        self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))
     }
 
     /// The end of what was ever handed out.
     pub(super) fn high_water(self) -> usize {
         // Acquire: pairs with the Release in `retract`, before which `past` is raised.
-        let word = Word(self.head.0.next.load(Ordering::Acquire));
+        let word = self.word(self.head.0.next.load(Ordering::Acquire));
         // Relaxed: at least as new as the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
@@ -432,7 +436,7 @@ impl<'a> Budget<'a> {
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
             // A longer block counts as one that comes from the cursor (`Piece::from_gap`).
-            Some(shards) if len + more <= SHARD_LIMIT => shards[of_thread()].0.run.take_next(end, more),
+            Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
         }
@@ -443,12 +447,11 @@ impl<'a> Budget<'a> {
         if self.offset(word) != end || self.capacity - end < more {
             return false;
         }
-        let above = self.word_above(end + more);
-        let extended = self.advance(word, above);
-        if extended {
-            self.keep(end + more..self.offset(above), false);
+        let above = self.advance(word, end + more);
+        if let Some(above) = above {
+            self.keep(end + more..above, false);
         }
-        extended
+        above.is_some()
     }
 }
 

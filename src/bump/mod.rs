@@ -14,7 +14,7 @@
 //! 1. A request is served by this thread's shard: by its run, or by what it keeps.
 //! 2. If both have too little, and the request is at most an eighth of a refill, the shard is
 //!    refilled: the cursor is advanced over a run for it. The cursor's word then names the *pending
-//!    refill* (`word.rs`), and each thread that reads that word installs the run in its shard and
+//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard and
 //!    clears the word before it goes on. Where the rest of the shard ends at the cursor, the run
 //!    extends it. Otherwise the run displaces the rest, which is kept: it is short, as a request of
 //!    an eighth of a refill did not fit.
@@ -68,7 +68,6 @@
 //!
 //! All else is Relaxed: guesses that an exchange confirms, and counts.
 
-mod word;
 mod gap;
 mod budget;
 mod bump_ref;

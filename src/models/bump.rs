@@ -13,7 +13,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-use crate::raw::sync::set_thread_id;
+use crate::raw::thread_id::set_thread_id;
 use crate::{AtomicBump, LocalBump};
 
 /// So many bytes share a cell.
@@ -356,7 +356,7 @@ fn bump_a_failed_closure_beside_a_take() {
     explore(4, |ground| {
         let other = spawn_on(&ground, 0, |ground| ground.alloc(32));
         ground.fail::<48>();
-        ground.fail::<100>();
+        ground.fail::<96>();
         assert!(other.join().unwrap().is_some());
         // All is in the shard or at the cursor again, unless the other has moved on over it.
         assert!(ground.bump.used() == 32);
@@ -386,9 +386,10 @@ fn bump_counts_beside_a_refill() {
 
 #[test]
 fn bump_without_bytes_nothing_is_touched() {
-    static EXECUTIONS: AtomicUsize = AtomicUsize::new(0);
-    explore(2, |ground| {
-        EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+    let executions = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = executions.clone();
+    explore(2, move |ground| {
+        counted.fetch_add(1, Ordering::Relaxed);
         let requests = |ground: &Ground| {
             ground.bump.alloc(()).unwrap();
             ground.bump.alloc_slice_copy::<u64>(&[]).unwrap();
@@ -403,13 +404,12 @@ fn bump_without_bytes_nothing_is_touched() {
         requests(&ground);
         other.join().unwrap();
     });
-    let touching = AtomicUsize::new(0);
-    let touching = std::sync::Arc::new(touching);
+    let touching = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = touching.clone();
     explore(2, move |ground| {
         counted.fetch_add(1, Ordering::Relaxed);
-        let other = spawn_on(&ground, 1, |ground| ground.alloc(1));
-        ground.alloc(1);
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(GRAIN));
+        ground.alloc(GRAIN);
         other.join().unwrap();
     });
     // Threads that touch nothing in common can be interleaved in as many ways as their start and
@@ -420,8 +420,7 @@ fn bump_without_bytes_nothing_is_touched() {
         counted.fetch_add(1, Ordering::Relaxed);
         spawn_on(&ground, 1, |_| ()).join().unwrap();
     });
-    let [requests, touching, nothing] =
-        [EXECUTIONS.load(Ordering::Relaxed), touching.load(Ordering::Relaxed), nothing.load(Ordering::Relaxed)];
+    let [requests, touching, nothing] = [executions, touching, nothing].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(requests, nothing);
     assert!(touching > nothing);
 }
