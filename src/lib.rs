@@ -173,6 +173,8 @@ pub use arena::{MapBuilder, MappedArena};
 pub use bump::{AtomicBump, LocalBump};
 #[cfg(not(all(test, loom)))]
 pub use bump::{BorrowedBump, StaticBump};
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use bump::{BumpMapBuilder, MappedBump};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};

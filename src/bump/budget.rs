@@ -92,12 +92,6 @@ impl Head {
         let next = if has_shards { next * LINE } else { next };
         self.0.past.read_mut().max(next.min(capacity))
     }
-
-    /// Nothing was ever handed out.
-    #[cfg(all(feature = "mapped", not(all(test, loom))))]
-    pub(super) fn forget_past(&mut self) {
-        self.0.past.write_mut(0);
-    }
 }
 
 impl Shard {

@@ -75,6 +75,8 @@ mod storage;
 mod grid;
 mod alloc;
 mod construct;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+mod mapped;
 mod local;
 #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 mod allocator;
@@ -88,6 +90,8 @@ use storage::{BorrowedBytes, InlineBytes};
 use storage::{BumpStorage, HeapBytes};
 
 pub use local::LocalBump;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use mapped::{BumpMapBuilder, MappedBump};
 
 /// A bump allocator with a fixed budget of bytes that many threads share: values of any type,
 /// emptied all at once.

@@ -77,7 +77,7 @@ impl BumpMut<'_> {
 
 /// Bytes and shards that a storage points to.
 #[derive(Debug)]
-struct Memory {
+pub(super) struct Memory {
     head: Head,
     base: NonNull<u8>,
     capacity: usize,
@@ -95,7 +95,7 @@ impl Memory {
     ///
     /// `base` points to `capacity` bytes, and `shards`, if any, to uninitialised shards, aligned.
     /// As long as the memory is used, they stay there and nothing else touches them.
-    unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
+    pub(super) unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
         if let Some(shards) = shards {
             for index in 0..SHARDS {
                 // SAFETY: one of the shards, which nobody uses yet (the caller).
@@ -105,15 +105,28 @@ impl Memory {
         Memory { head: Head::new(), base, capacity, shards }
     }
 
+    /// Names other memory, of the same capacity. It must be empty.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new).
+    #[cfg(all(feature = "mapped", not(all(test, loom))))]
+    pub(super) unsafe fn replace(&mut self, base: NonNull<u8>, shards: Option<NonNull<Shards>>) {
+        // SAFETY: the caller's.
+        let new = unsafe { Memory::new(base, self.capacity, shards) };
+        // The head stays: it knows how much was ever handed out.
+        (self.base, self.shards) = (new.base, new.shards);
+    }
+
     #[inline]
-    fn view(&self) -> BumpRef<'_> {
+    pub(super) fn view(&self) -> BumpRef<'_> {
         // SAFETY: shards and bytes belong to this memory and stay where they are (`new`); only
         // views touch them, and an exclusive one excludes this.
         unsafe { BumpRef::new(&self.head, self.shards.map(|shards| shards.as_ref()), self.base, self.capacity) }
     }
 
     #[inline]
-    fn view_mut(&mut self) -> BumpMut<'_> {
+    pub(super) fn view_mut(&mut self) -> BumpMut<'_> {
         // SAFETY: as in `view`, and `&mut self` excludes every other view.
         let shards = self.shards.map(|mut shards| unsafe { shards.as_mut() });
         BumpMut { head: &mut self.head, shards, base: self.base, capacity: self.capacity }

@@ -26,6 +26,11 @@ macro_rules! everywhere {
             let $bump = &mut AtomicBump::in_bytes(&mut bytes[aligned..]).unwrap();
             $body
         }
+        #[cfg(all(feature = "mapped", not(miri)))]
+        for capacity in [4_000, LARGE] {
+            let $bump = &mut AtomicBump::mapped(capacity).build().unwrap();
+            $body
+        }
         let $bump = &mut StaticBump::<4_000>::new();
         $body
         let $bump = &mut Box::new(StaticBump::<{ 64 << 10 }>::new());
@@ -593,4 +598,54 @@ fn full_is_an_ordinary_error() {
     }
     assert_eq!(store(&AtomicBump::with_capacity(100)).unwrap(), 8);
     assert!(store(&AtomicBump::with_capacity(1)).is_err());
+}
+
+#[cfg(all(feature = "mapped", not(miri)))]
+mod mapped {
+    use atomicarena::{AtomicBump, CapacityError, HugePages, MapError, MappedBump};
+
+    #[test]
+    fn a_mapped_bump_may_be_larger_than_the_memory_and_goes_back() {
+        let mut bump: MappedBump = AtomicBump::mapped(1 << 34).build().unwrap();
+        for capacity in [4_000, 1 << 34] {
+            if capacity == 4_000 {
+                bump = AtomicBump::mapped(capacity).build().unwrap();
+            }
+            for round in 1..4u8 {
+                let bytes = bump.alloc_slice_with(3_000, |_| round).unwrap();
+                assert_eq!(bytes, [round; 3_000]);
+                bump.local().alloc(7u64).unwrap();
+                bump.reset_decommit().unwrap();
+                assert_eq!((bump.used(), bump.capacity().min(4_000)), (0, 4_000));
+                assert!(bump.high_water() >= 3_000);
+                let bytes = bump.alloc_uninit_slice::<u8>(3_000).unwrap();
+                // SAFETY: the pages are new.
+                assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 0));
+                bump.reset();
+            }
+        }
+    }
+
+    #[test]
+    fn the_builder_grants_or_refuses() {
+        let zero = AtomicBump::mapped(0).build().unwrap_err();
+        assert_eq!(zero, MapError::Capacity(CapacityError::Zero));
+        let huge = AtomicBump::mapped(usize::MAX).build().unwrap_err();
+        assert_eq!(huge, MapError::Capacity(CapacityError::TooLarge { capacity: usize::MAX, slot_size: 1 }));
+        let mut calls = 0;
+        let bump = AtomicBump::mapped(1 << 20)
+            .huge_pages(HugePages::Explicit)
+            .on_prefault(|done, total| {
+                assert!(done <= total);
+                calls += 1;
+            })
+            .allow_fallback(true)
+            .build()
+            .unwrap();
+        assert!(!bump.is_locked() && bump.alloc(1u8).is_ok());
+        assert_eq!(calls, 1);
+        let builder = AtomicBump::mapped(1 << 20).prefault(true).lock_in_ram(false);
+        assert!(format!("{builder:?}").starts_with("BumpMapBuilder("));
+        assert_eq!(builder.build().unwrap().huge_pages(), None);
+    }
 }
