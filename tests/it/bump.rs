@@ -46,7 +46,7 @@ fn every_method_stores_what_it_is_given() {
         let tried = bump.alloc_try_with(|| Ok::<_, ()>(3u16)).unwrap().unwrap();
         let uninit = bump.alloc_uninit().unwrap().write(4u8);
         let uninit_slice = bump.alloc_uninit_slice::<u128>(5).unwrap();
-        uninit_slice.iter_mut().for_each(|place| drop(place.write(5)));
+        uninit_slice.iter_mut().for_each(|place| _ = place.write(5));
         let copied = bump.alloc_slice_copy(&[6u8; 6]).unwrap();
         let cloned = bump.alloc_slice_clone(&["7"; 7]).unwrap();
         let made = bump.alloc_slice_with(8, |i| i * 8).unwrap();
@@ -78,7 +78,7 @@ fn a_local_has_the_same_methods() {
         let tried = local.alloc_try_with(|| Ok::<_, ()>(3u16)).unwrap().unwrap();
         let uninit = local.alloc_uninit().unwrap().write(4u8);
         let uninit_slice = local.alloc_uninit_slice::<u128>(5).unwrap();
-        uninit_slice.iter_mut().for_each(|place| drop(place.write(5)));
+        uninit_slice.iter_mut().for_each(|place| _ = place.write(5));
         let copied = local.alloc_slice_copy(&[6u8; 6]).unwrap();
         let cloned = local.alloc_slice_clone(&["7"; 7]).unwrap();
         let made = local.alloc_slice_with(8, |i| i * 8).unwrap();

@@ -1,4 +1,9 @@
 //! Random programs on a bump, against a model: the blocks that are held, as intervals of addresses.
+//!
+//! `checks/fuzz` includes this file, too.
+
+#[cfg(test)]
+mod properties;
 
 use std::alloc::Layout;
 use std::mem;
@@ -7,7 +12,6 @@ use std::ptr::NonNull;
 #[cfg(feature = "allocator-api2-02")]
 use allocator_api2_02::alloc::Allocator;
 use atomicarena::{AtomicBump, Full, LocalBump};
-use proptest::prelude::*;
 
 /// What a program does. Numbers of blocks and handles are taken modulo how many there are.
 #[derive(Clone, Debug)]
@@ -260,34 +264,23 @@ pub(crate) fn run(capacity: usize, epochs: impl IntoIterator<Item = Vec<Op>>) {
     assert_eq!(bump.alloc_uninit_slice::<u8>(capacity).unwrap().len(), capacity);
 }
 
-fn op() -> impl Strategy<Value = Op> {
-    let size = || prop_oneof![8 => 0..100usize, 4 => 100..3_000usize, 1 => 3_000..200_000usize];
-    let align = || prop_oneof![8 => 0..5u32, 1 => 5..13u32];
-    let index = 0..1_000usize;
-    prop_oneof![
-        6 => (size(), align()).prop_map(|(size, align)| Op::Alloc { size, align }),
-        4 => (index.clone(), size(), align()).prop_map(|(local, size, align)| Op::LocalAlloc { local, size, align }),
-        2 => (0..100_001usize, 0..100usize).prop_map(|(size, nested)| Op::Fail { size, nested }),
-        1 => (0..1_000usize, 0..1_000usize).prop_map(|(claims, yields)| Op::Short { claims, yields }),
-        3 => index.clone().prop_map(|block| Op::Free { block }),
-        4 => (index.clone(), size(), align()).prop_map(|(block, size, align)| Op::Resize { block, size, align }),
-        1 => Just(Op::OpenLocal),
-        1 => (index, any::<bool>()).prop_map(|(local, leak)| Op::CloseLocal { local, leak }),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 5 } else { 200 },
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn a_bump_agrees_with_the_model(
-        capacity in prop_oneof![1..3_000usize, 60_000..70_000usize, 500_000..4_000_000usize],
-        epochs in prop::collection::vec(prop::collection::vec(op(), 0..if cfg!(miri) { 30 } else { 300 }), 1..4),
-    ) {
-        run(capacity, epochs);
+impl Op {
+    /// Makes an operation of bytes that a fuzzer chose.
+    #[allow(dead_code)] // used by the fuzz target
+    pub(crate) fn new([kind, a, b, c, d]: [u8; 5]) -> Op {
+        let number = usize::from(u16::from_le_bytes([a, b]));
+        // Most are short.
+        let size = usize::from(u16::from_le_bytes([c, d])) >> (kind >> 4) << (kind >> 7 << 1);
+        let align = u32::from(a) % 13;
+        match kind % 8 {
+            0 | 1 => Op::Alloc { size, align },
+            2 => Op::LocalAlloc { local: usize::from(b), size, align },
+            3 => Op::Fail { size, nested: usize::from(a) },
+            4 => Op::Short { claims: size, yields: number },
+            5 => Op::Free { block: number },
+            6 => Op::Resize { block: usize::from(b), size, align },
+            _ if kind & 8 == 0 => Op::OpenLocal,
+            _ => Op::CloseLocal { local: number, leak: c & 1 == 0 },
+        }
     }
 }
