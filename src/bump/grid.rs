@@ -81,7 +81,7 @@ impl Taken for Block<'_> {
 #[inline]
 fn slice_layout<'a, T>(source: &impl Source<'a>, len: usize) -> Result<Layout, Full<()>> {
     Layout::array::<T>(len).map_err(|_| {
-        let requested = size_of::<T>().checked_mul(len).unwrap_or(usize::MAX);
+        let requested = size_of::<T>().saturating_mul(len);
         Full::in_bytes((), requested, source.bump().budget().left())
     })
 }

@@ -135,6 +135,7 @@ impl Memory {
 
 /// The layout of a bump in one piece: the bytes, and where the shards lie behind them, if there are
 /// some.
+#[cfg(feature = "alloc")]
 fn layout(capacity: usize) -> Option<(Layout, Option<usize>)> {
     let bytes = Layout::from_size_align(capacity, LINE).ok()?;
     if !has_shards(capacity) {

@@ -239,10 +239,9 @@ fn bump_a_block_that_grew_is_ordered_after_those_before() {
         // The end of the block was used by another thread before, which gives it back.
         let block = ground.alloc(32).unwrap();
         let next = ground.alloc(32).unwrap();
-        let other = spawn_on(&ground, 0, move |ground| ground.free(next));
-        let grown = ground.grow(block, 64).unwrap();
-        other.join().unwrap();
-        ground.write(&grown);
+        let other = spawn_on(&ground, 0, move |ground| ground.grow(block, 64).unwrap());
+        ground.free(next);
+        ground.write(&other.join().unwrap());
     });
 }
 

@@ -124,7 +124,6 @@ impl<T> fmt::Debug for Mapped<T> {
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::*;
     use crate::AtomicArena;
 
     /// The path of macOS and Windows, on every system that runs the tests.

@@ -207,7 +207,7 @@ fn values_are_aligned_whatever_came_before() {
 #[test]
 fn what_a_failed_closure_had_taken_comes_back() {
     everywhere!(|bump| {
-        for _ in 0..100 {
+        for _ in 0..if cfg!(miri) { 3 } else { 100 } {
             assert!(bump.alloc_try_with(|| Err::<u64, _>(())).unwrap().is_err());
             // Longer than any shard's share.
             assert!(bump.alloc_try_with(|| Err::<[u8; 3_000], _>(())).unwrap().is_err());
@@ -384,11 +384,11 @@ fn a_display_that_fails_panics() {
 fn reset_takes_every_byte_back() {
     everywhere!(|bump| {
         let mut high = 0;
-        for round in 0..300 {
+        for round in 0..if cfg!(miri) { 3 } else { 300 } {
             let mut count = 0;
             while bump.alloc(round as u64).is_ok() {
                 count += 1;
-                if count > 600 {
+                if count > if cfg!(miri) { 60 } else { 600 } {
                     break;
                 }
             }
@@ -421,7 +421,7 @@ fn reset_zeroed_leaves_nothing_readable() {
 
 #[test]
 fn every_byte_of_a_small_bump_can_be_had() {
-    for capacity in 1..200 {
+    for capacity in (1..200).step_by(if cfg!(miri) { 17 } else { 1 }) {
         let bump = AtomicBump::with_capacity(capacity);
         assert!((0..capacity).all(|_| bump.alloc(1u8).is_ok()));
         assert_eq!((bump.used(), bump.remaining(), bump.alloc(1u8).is_err()), (capacity, 0, true));
@@ -465,7 +465,7 @@ fn a_static_bump_hands_out_static_references() {
 #[test]
 fn borrowed_bytes_may_begin_anywhere() {
     let mut bytes = vec![MaybeUninit::uninit(); 80_000];
-    for start in 0..70 {
+    for start in (0..70).step_by(if cfg!(miri) { 23 } else { 1 }) {
         for len in [40, 4_000, 70_000] {
             let bump = AtomicBump::in_bytes(&mut bytes[start..start + len]).unwrap();
             let mut count = 0;
