@@ -2,6 +2,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::alloc::{alloc, dealloc};
+#[cfg(feature = "alloc")]
 use core::alloc::Layout;
 #[cfg(not(all(test, loom)))]
 use core::cell::UnsafeCell;
@@ -15,6 +16,7 @@ use core::ptr::NonNull;
 use super::budget::fits_shards;
 use super::budget::{Head, Shard, Shards, has_shards};
 use super::bump_ref::BumpRef;
+#[cfg(feature = "alloc")]
 use super::gap::LINE;
 use crate::error::CapacityError;
 use crate::raw::shards::SHARDS;

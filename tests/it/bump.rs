@@ -59,6 +59,7 @@ fn every_method_stores_what_it_is_given() {
 
         *one += 0;
         assert_eq!((*one, *with, *tried, *uninit), (1, [2; 3], 3, 4));
+        // SAFETY: each was written.
         assert!(uninit_slice.iter().all(|value| unsafe { value.assume_init() } == 5));
         assert_eq!((&*copied, &*cloned), (&[6u8; 6][..], &["7"; 7][..]));
         assert_eq!(made, [0, 8, 16, 24, 32, 40, 48, 56]);
@@ -90,6 +91,7 @@ fn a_local_has_the_same_methods() {
         drop(local);
         assert_eq!((raw.len(), raw.cast::<u8>().addr().get() % 128), (12, 0));
         assert_eq!((*one, *with, *tried, *uninit), (1, [2; 3], 3, 4));
+        // SAFETY: each was written.
         assert!(uninit_slice.iter().all(|value| unsafe { value.assume_init() } == 5));
         assert_eq!((&*copied, &*cloned), (&[6u8; 6][..], &["7"; 7][..]));
         assert_eq!(made, [0, 8, 16, 24, 32, 40, 48, 56]);
@@ -392,7 +394,9 @@ fn reset_takes_every_byte_back() {
                     break;
                 }
             }
-            std::mem::forget(bump.local().alloc(1u8));
+            let mut leaked = bump.local();
+            _ = leaked.alloc(1u8);
+            std::mem::forget(leaked);
             high = high.max(bump.high_water());
             bump.reset();
             assert_eq!((bump.used(), bump.high_water()), (0, high));
@@ -481,9 +485,7 @@ fn borrowed_bytes_may_begin_anywhere() {
 #[test]
 fn borrowed_bytes_are_the_callers_again() {
     let mut bytes = [MaybeUninit::new(0u8); 100];
-    let bump = AtomicBump::in_bytes(&mut bytes).unwrap();
-    bump.alloc_slice_copy(&[7u8; 100]).unwrap();
-    drop(bump);
+    AtomicBump::in_bytes(&mut bytes).unwrap().alloc_slice_copy(&[7u8; 100]).unwrap();
     // SAFETY: all were written, before or since.
     assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 7));
 }
