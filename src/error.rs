@@ -27,13 +27,22 @@ use std::io;
 pub struct Full<V> {
     value: V,
     requested: usize,
+    /// How many slots or bytes remain, and the bit `IN_BYTES`. (No arena has more than `isize::MAX` of either.)
     remaining: usize,
 }
+
+/// The bit of `Full::remaining` that tells that both numbers count bytes.
+const IN_BYTES: usize = 1 << (usize::BITS - 1);
 
 impl<V> Full<V> {
     #[inline]
     pub(crate) fn new(value: V, requested: usize, remaining: usize) -> Self {
         Full { value, requested, remaining }
+    }
+
+    #[inline]
+    pub(crate) fn in_bytes(value: V, requested: usize, remaining: usize) -> Self {
+        Full { value, requested, remaining: remaining | IN_BYTES }
     }
 
     /// Returns the argument that was passed in: the value, the closure, the iterator, or the
@@ -55,7 +64,7 @@ impl<V> Full<V> {
     /// For a run it is the number of slots that were left at the cursor.
     #[inline]
     pub fn remaining(&self) -> usize {
-        self.remaining
+        self.remaining & !IN_BYTES
     }
 
     /// Drops the argument that was passed in and keeps the numbers.
@@ -83,7 +92,7 @@ impl<V> Full<V> {
     /// ```
     #[inline]
     pub fn discard(self) -> Full<()> {
-        Full::new((), self.requested, self.remaining)
+        Full { value: (), requested: self.requested, remaining: self.remaining }
     }
 }
 
@@ -91,15 +100,20 @@ impl<V> fmt::Debug for Full<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Full")
             .field("requested", &self.requested)
-            .field("remaining", &self.remaining)
+            .field("remaining", &self.remaining())
             .finish_non_exhaustive()
     }
 }
 
 impl<V> fmt::Display for Full<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slots = if self.requested == 1 { "slot" } else { "slots" };
-        write!(f, "arena full: {} {slots} requested, {} remaining", self.requested, self.remaining)
+        let unit = match (self.remaining & IN_BYTES != 0, self.requested) {
+            (false, 1) => "slot",
+            (false, _) => "slots",
+            (true, 1) => "byte",
+            (true, _) => "bytes",
+        };
+        write!(f, "arena full: {} {unit} requested, {} remaining", self.requested, self.remaining())
     }
 }
 

@@ -132,6 +132,7 @@
 #![no_std]
 // Then raw/sync.rs takes no atomic from `core`, so any use of one bypasses it. See clippy.toml.
 #![cfg_attr(feature = "portable-atomic", warn(clippy::disallowed_types))]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
 // The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, for which 16 bits have no room.
@@ -151,6 +152,7 @@ mod storage;
 mod iter;
 mod arena;
 mod handles;
+mod bump;
 #[cfg(feature = "pool")]
 mod pool;
 #[cfg(feature = "rayon")]
@@ -170,6 +172,11 @@ pub use arena::StaticArena;
 pub use arena::Stats;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use arena::{MapBuilder, MappedArena};
+pub use bump::{AtomicBump, LocalBump};
+#[cfg(not(all(test, loom)))]
+pub use bump::{BorrowedBump, StaticBump};
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub use bump::{BumpMapBuilder, MappedBump};
 #[cfg(feature = "mapped")]
 pub use error::MapError;
 pub use error::{CapacityError, Full, IndexError};

@@ -192,6 +192,11 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
         self
     }
 
+    /// Returns the capacity, the options, and what reports the progress.
+    pub(crate) fn into_parts(self) -> (usize, MapOptions, F) {
+        (self.capacity, self.options, self.progress)
+    }
+
     /// Maps the memory and creates the arena.
     ///
     /// # Errors

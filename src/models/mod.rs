@@ -10,6 +10,7 @@
 //! that they got. If an edge is missing, or a slot has two owners, loom finds two accesses that are
 //! not ordered. What must hold in every interleaving is asserted after the threads are joined.
 
+mod bump;
 mod edges;
 mod exact;
 mod handles;

@@ -45,7 +45,7 @@ pub(crate) mod clock;
 pub(crate) mod stamps;
 pub(crate) mod summary;
 pub(crate) mod thread_id;
-mod word;
+pub(crate) mod word;
 pub(crate) mod shards;
 pub(crate) mod metadata;
 mod handle_count;

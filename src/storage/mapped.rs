@@ -1,152 +1,23 @@
-//! Memory mapped from the operating system. No other file makes system calls. `memmap2` wraps them.
-//!
-//! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
-//! it also locks memory. It compiles for both, but has not been run there.
+//! The storage of an arena in a mapping from the operating system.
 
 use core::fmt;
 use core::ptr::NonNull;
+#[cfg(test)]
+use memmap2::MmapMut;
 use std::alloc::Layout;
-use std::io;
 
-#[cfg(target_os = "linux")]
-use memmap2::{Advice, UncheckedAdvice};
-use memmap2::{MmapMut, MmapOptions};
-
+use super::mapping::{HugePages, MapOptions, Mapping};
 use super::{Memory, RawMemory, Storage, header, metadata_layout, sealed};
 use crate::error::{CapacityError, MapError};
 use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
 use crate::raw::stamps::Stamp;
 
-/// The smallest page size of the supported systems.
-///
-/// Every mapping is aligned to it, and one write per `SMALLEST_PAGE` bytes touches every page.
-const SMALLEST_PAGE: usize = 4 << 10;
-
-/// The size of a huge page. The system calls take its logarithm.
-const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
-const HUGE_PAGE_BITS: u8 = 21;
-
-/// The number of prefaulted bytes between two calls of the progress callback.
-const PROGRESS_BYTES: usize = 16 << 20;
-
-/// Selects how an arena is mapped in pages of 2 MiB. Only Linux supports them.
-///
-/// One page fault, and one entry of the TLB, serve 512 times as much memory as with pages of 4 KiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HugePages {
-    /// Advises the kernel to use huge pages.
-    ///
-    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages
-    /// if not. The request is refused if the kernel has no transparent huge pages, or if its
-    /// administrator has disabled them. Creating a huge page can take longer than creating 512
-    /// small pages, because the kernel may first have to move other memory. Measure, or prefault.
-    Transparent,
-    /// Takes huge pages from those that the administrator has set aside (`vm.nr_hugepages`).
-    ///
-    /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
-    /// The request is refused if there are not enough. Older kernels do not reserve pages again
-    /// after [`reset_decommit`](crate::AtomicArena::reset_decommit). If other processes use the
-    /// same pages, build a new arena instead.
-    Explicit,
-}
-
-/// The options of the builder.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct MapOptions {
-    pub(crate) huge_pages: Option<HugePages>,
-    pub(crate) prefault: bool,
-    pub(crate) lock_in_ram: bool,
-    pub(crate) allow_fallback: bool,
-}
-
 /// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
 pub struct Mapped<T> {
     /// Points into the mapping. Dropped before it.
     memory: Memory<T>,
-    map: MmapMut,
-    extent: Extent,
-    /// The huge pages that the mapping has, which differ from the request after a fallback.
-    huge_pages: Option<HugePages>,
-    locked: bool,
-}
-
-/// The sizes of the parts of a mapping, in bytes.
-#[derive(Clone, Copy, Debug)]
-struct Extent {
-    /// The slots.
-    slots: usize,
-    /// The metadata, which follows the slots: stamps and shards.
-    state: usize,
-    /// The alignment of the first slot.
-    align: usize,
-    /// The whole mapping: slots, metadata, and padding for the alignment.
-    total: usize,
-}
-
-impl Extent {
-    /// Returns `None` if the sizes do not fit in an `isize`.
-    fn new<T>(capacity: usize, huge_pages: Option<HugePages>) -> Option<Extent> {
-        let (slots, state) = (Layout::array::<T>(capacity).ok()?.size(), metadata_layout(capacity).ok()?.size());
-        let align = align_of::<T>().max(if huge_pages.is_some() { HUGE_PAGE } else { 1 });
-        // A mapping starts at a multiple of `given`, so aligning the first slot skips at most
-        // `align - given` bytes.
-        let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
-        let mut total = slots.checked_add(state)?.checked_add(align.saturating_sub(given))?;
-        if huge_pages == Some(HugePages::Explicit) {
-            total = total.checked_next_multiple_of(HUGE_PAGE)?;
-        }
-        isize::try_from(total).ok()?;
-        Some(Extent { slots, state, align, total })
-    }
-
-    /// Maps the address space. No page is touched yet.
-    fn map(&self, huge_pages: Option<HugePages>) -> Result<MmapMut, MapError> {
-        let bytes = self.total;
-        let mut options = MmapOptions::new();
-        options.len(bytes);
-        if huge_pages == Some(HugePages::Explicit) {
-            if !cfg!(target_os = "linux") {
-                return Err(MapError::ExplicitHugePages { bytes, os_error: None });
-            }
-            // The pages are reserved now. A page that is missing when it is touched would kill the
-            // process.
-            let refused = |os_error| MapError::ExplicitHugePages { bytes, os_error };
-            return options.huge(Some(HUGE_PAGE_BITS)).map_anon().map_err(|error| refused(error.raw_os_error()));
-        }
-        let refused = |error: io::Error| MapError::AddressSpace { bytes, os_error: error.raw_os_error() };
-        let map = options.no_reserve_swap().map_anon().map_err(refused)?;
-        if huge_pages == Some(HugePages::Transparent) {
-            advise_huge_pages(&map).map_err(|os_error| MapError::TransparentHugePages { bytes, os_error })?;
-        }
-        Ok(map)
-    }
-
-    /// Returns the addresses of the first slot and the first stamp in a mapping of this extent.
-    fn places(&self, map: &mut MmapMut) -> (NonNull<u8>, NonNull<Stamp>) {
-        let base = map.as_mut_ptr();
-        let slots = base.wrapping_add(base.align_offset(self.align));
-        // SAFETY: both lie in the mapping, which is not empty and therefore not at address zero.
-        unsafe { (NonNull::new_unchecked(slots), NonNull::new_unchecked(slots.wrapping_add(self.slots)).cast()) }
-    }
-
-    /// Touches every page that holds slots or metadata, before the arena uses any of them.
-    fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
-        let (first, total) = (self.places(map).0, self.slots + self.state);
-        for offset in (0..total).step_by(SMALLEST_PAGE) {
-            if offset % PROGRESS_BYTES == 0 && offset != 0 {
-                progress(offset, total);
-            }
-            // SAFETY: within the mapping, which this function borrows exclusively. The bytes are
-            // zero, and stay zero. The write is volatile, so that the compiler keeps it.
-            unsafe { first.add(offset).write_volatile(0) };
-        }
-        // The loop may have missed the last page.
-        // SAFETY: as above. `total` is not 0, because there is at least one stamp.
-        unsafe { first.add(total - 1).write_volatile(0) };
-        progress(total, total);
-    }
+    mapping: Mapping,
 }
 
 impl<T> Mapped<T> {
@@ -159,45 +30,26 @@ impl<T> Mapped<T> {
             return Err(MapError::Capacity(CapacityError::Zero));
         }
         let too_large = MapError::Capacity(CapacityError::TooLarge { capacity, slot_size: size_of::<T>() });
-        let map = |huge_pages| {
-            let extent = Extent::new::<T>(capacity, huge_pages).ok_or(too_large)?;
-            Ok((extent.map(huge_pages)?, extent, huge_pages))
-        };
-        let refuses_huge_pages = |error: &MapError| {
-            matches!(error, MapError::TransparentHugePages { .. } | MapError::ExplicitHugePages { .. })
-        };
-        let (mut map, extent, huge_pages) = match map(options.huge_pages) {
-            Err(error) if options.allow_fallback && refuses_huge_pages(&error) => map(None)?,
-            answer => answer?,
-        };
-        // This precedes the lock, which would touch the pages without reporting progress.
-        if options.prefault {
-            extent.prefault(&mut map, progress);
-        }
-        let mut locked = false;
-        if options.lock_in_ram {
-            match lock(&map) {
-                Ok(()) => locked = true,
-                Err(_) if options.allow_fallback => {}
-                Err(os_error) => return Err(MapError::Lock { bytes: extent.total, os_error }),
-            }
-        }
-        let (slots, stamps) = extent.places(&mut map);
+        let slots = Layout::array::<T>(capacity).map_err(|_| too_large)?;
+        let metadata = metadata_layout(capacity).map_err(|_| too_large)?.size();
+        let mut mapping = Mapping::new(slots, metadata, options, too_large, progress)?;
+        let (slots, stamps) = mapping.parts();
+        let stamps: NonNull<Stamp> = stamps.cast();
         // SAFETY: the metadata lies within the mapping, which is all zeros. Only this header uses
         // its shards as long as the memory is mapped.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
         // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
         let memory = unsafe { Memory::new(raw) };
-        Ok(Mapped { memory, map, extent, huge_pages, locked })
+        Ok(Mapped { memory, mapping })
     }
 
     pub(crate) fn huge_pages(&self) -> Option<HugePages> {
-        self.huge_pages
+        self.mapping.huge_pages()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        self.locked
+        self.mapping.is_locked()
     }
 
     /// Returns every page to the operating system. The arena is then new, but neither prefaulted
@@ -205,93 +57,34 @@ impl<T> Mapped<T> {
     ///
     /// The arena must be empty. Values would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
-        self.decommit_by(discard)
+        self.mapping.decommit()?;
+        self.renew();
+        Ok(())
     }
 
-    /// Decommits the pages with `discard`, or replaces the mapping if `discard` returns `false`.
+    #[cfg(test)]
     fn decommit_by(&mut self, discard: impl FnOnce(&mut MmapMut) -> bool) -> Result<(), MapError> {
-        // `discard` may unlock the pages even if it then fails.
-        self.locked = false;
-        if !discard(&mut self.map) {
-            self.map_anew()?;
-        }
+        self.mapping.decommit_by(discard)?;
+        self.renew();
+        Ok(())
+    }
+
+    /// Makes the arena new, after all its memory was made zero.
+    fn renew(&mut self) {
+        let (slots, stamps) = self.mapping.parts();
+        let raw = &mut self.memory.raw;
+        (raw.slots, raw.stamps) = (slots, stamps.cast());
         // All stamps are zero now, whatever the epoch was, and no slot holds a byte that was
         // written. The bounds in the old header are therefore obsolete.
-        let (history, in_order) = (self.memory.raw.header.history(), self.memory.raw.header.mode.is_disabled());
+        let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
         // SAFETY: as in `new`: the pages are all zeros again, or new. The old header has not
         // accessed its shards since, and this assignment drops it.
-        self.memory.raw.header = unsafe { header(self.memory.raw.stamps, self.memory.raw.capacity) };
-        self.memory.raw.header.clock.history = history;
+        raw.header = unsafe { header(raw.stamps, raw.capacity) };
+        raw.header.clock.history = history;
         if in_order {
             self.view_mut().meta.disable_shards();
         }
-        Ok(())
     }
-
-    /// Maps new memory and unmaps the present memory.
-    fn map_anew(&mut self) -> Result<(), MapError> {
-        let refused = |error: MapError| {
-            let (MapError::AddressSpace { os_error, .. }
-            | MapError::TransparentHugePages { os_error, .. }
-            | MapError::ExplicitHugePages { os_error, .. }) = error
-            else {
-                return error;
-            };
-            MapError::Decommit { bytes: self.extent.total, os_error }
-        };
-        let mut map = self.extent.map(self.huge_pages).map_err(refused)?;
-        (self.memory.raw.slots, self.memory.raw.stamps) = self.extent.places(&mut map);
-        self.map = map;
-        Ok(())
-    }
-}
-
-/// Advises the kernel to use transparent huge pages. The error is the code of the system, if any.
-#[cfg(target_os = "linux")]
-fn advise_huge_pages(map: &MmapMut) -> Result<(), Option<i32>> {
-    // The kernel accepts the advice even if it does not follow it. Later kernels have a setting
-    // for each size, which may inherit the common one.
-    let switches = ["hugepages-2048kB/enabled", "enabled"];
-    let settings = switches.iter().filter_map(|switch| {
-        std::fs::read_to_string(std::format!("/sys/kernel/mm/transparent_hugepage/{switch}")).ok()
-    });
-    let setting = settings.into_iter().find(|setting| !setting.contains("[inherit]"));
-    if setting.is_some_and(|setting| setting.contains("[never]")) {
-        return Err(None);
-    }
-    map.advise(Advice::HugePage).map_err(|error| error.raw_os_error())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn advise_huge_pages(_map: &MmapMut) -> Result<(), Option<i32>> {
-    Err(None)
-}
-
-/// Locks the mapping in RAM. The error is the code of the system, if any.
-#[cfg(unix)]
-fn lock(map: &MmapMut) -> Result<(), Option<i32>> {
-    map.lock().map_err(|error| error.raw_os_error())
-}
-
-#[cfg(not(unix))]
-fn lock(_map: &MmapMut) -> Result<(), Option<i32>> {
-    Err(None)
-}
-
-/// Decommits the pages and keeps the address space. Returns `false` if that failed.
-///
-/// The pages must not hold values. Only Linux guarantees that they read as zeros afterwards.
-#[cfg(target_os = "linux")]
-fn discard(map: &mut MmapMut) -> bool {
-    // A locked page cannot be decommitted.
-    map.unlock().is_ok()
-        // SAFETY: the pages hold no value, and zeroed pages are in the state of a new mapping.
-        && unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.is_ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn discard(_map: &mut MmapMut) -> bool {
-    false
 }
 
 // SAFETY: see `Storage`. The storage owns its mapping.
@@ -315,23 +108,22 @@ unsafe impl<T> Storage<T> for Mapped<T> {
     }
 
     fn external_bytes(&self) -> usize {
-        self.extent.total
+        self.mapping.bytes()
     }
 }
 
 impl<T> fmt::Debug for Mapped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mapped")
-            .field("bytes", &self.extent.total)
-            .field("huge_pages", &self.huge_pages)
-            .field("locked", &self.locked)
+            .field("bytes", &self.mapping.bytes())
+            .field("huge_pages", &self.huge_pages())
+            .field("locked", &self.is_locked())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(all(test, not(miri)))]
 mod tests {
-    use super::*;
     use crate::AtomicArena;
 
     /// The path of macOS and Windows, on every system that runs the tests.
@@ -352,28 +144,5 @@ mod tests {
             }
             assert!(arena.iter().next().is_none());
         }
-    }
-
-    #[test]
-    fn an_extent_has_room_for_slots_and_metadata_and_little_padding() {
-        #[repr(align(16384))]
-        struct Aligned(#[expect(dead_code)] u8);
-        let huge = [None, Some(HugePages::Transparent), Some(HugePages::Explicit)];
-        for huge_pages in huge {
-            let extent = Extent::new::<Aligned>(3, huge_pages).unwrap();
-            assert_eq!((extent.slots, extent.state), (3 * 16384, metadata_layout(3).unwrap().size()));
-            assert_eq!(extent.align, if huge_pages.is_some() { HUGE_PAGE } else { 16384 });
-            for page in 0..HUGE_PAGE / SMALLEST_PAGE {
-                let base = HUGE_PAGE + page * SMALLEST_PAGE;
-                let given = if huge_pages == Some(HugePages::Explicit) { HUGE_PAGE } else { SMALLEST_PAGE };
-                if base % given == 0 {
-                    let used = base.next_multiple_of(extent.align) - base + extent.slots + extent.state;
-                    assert!(used <= extent.total && extent.total < used + HUGE_PAGE);
-                }
-            }
-        }
-        assert!(Extent::new::<u8>(isize::MAX as usize, None).is_none());
-        assert!(Extent::new::<u64>(isize::MAX as usize / 8, None).is_none());
-        assert!(Extent::new::<[u64; 0]>(isize::MAX as usize, None).is_some());
     }
 }

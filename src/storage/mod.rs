@@ -8,6 +8,8 @@ mod heap;
 #[cfg(not(all(test, loom)))]
 mod inline;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub(crate) mod mapping;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
 mod mapped;
 
 use core::alloc::{Layout, LayoutError};
@@ -28,9 +30,11 @@ pub use heap::Heap;
 #[cfg(not(all(test, loom)))]
 pub use inline::Inline;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
-pub(crate) use mapped::MapOptions;
+pub use mapped::Mapped;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
-pub use mapped::{HugePages, Mapped};
+pub use mapping::HugePages;
+#[cfg(all(feature = "mapped", not(all(test, loom))))]
+pub(crate) use mapping::MapOptions;
 
 pub(crate) mod sealed {
     /// Keeps [`Storage`](super::Storage) to this crate.

@@ -5,6 +5,11 @@ mod payload;
 
 mod allocations;
 mod arena;
+mod bump;
+#[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+mod bump_collections;
+mod bump_local;
+mod bump_model;
 mod compact;
 mod conventions;
 mod errors;

@@ -1,0 +1,85 @@
+//! `&AtomicBump` as an allocator, for each version of the trait.
+
+/// Implements the trait of one crate, whose paths these are.
+macro_rules! allocator {
+    ($($trait:ident)::+, $($error:ident)::+) => {
+        const _: () = {
+            use core::alloc::Layout;
+            use core::ptr::{self, NonNull};
+
+            use $($error)::+ as Refused;
+
+            use super::AtomicBump;
+            use super::storage::BumpStorage;
+
+            #[inline]
+            fn block(bytes: Result<NonNull<u8>, usize>, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
+                bytes.map(|bytes| NonNull::slice_from_raw_parts(bytes, layout.size())).map_err(|_| Refused)
+            }
+
+            /// Collections in the bump: `Vec<T, &AtomicBump>`, `Box<T, &AtomicBump>`, maps.
+            ///
+            /// Any thread may grow, shrink and free a block. The last block of the calling thread's
+            /// shard grows in place, and what it gives up is allocated again. Another block moves
+            /// when it grows; what it gives up is kept if there is a place for it, and is lost
+            /// until the next reset otherwise.
+            ///
+            /// `push` on a full bump ends in `handle_alloc_error`, which aborts: use `try_reserve`
+            /// where a bump may fill up. A collection borrows the bump, so none is left when the
+            /// bump is reset.
+            // SAFETY: a block has its bytes alone until it is freed, or until the bump is reset or
+            // dropped, which takes that no reference to it is left. A copy of the reference names
+            // the same bump.
+            unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
+                #[inline]
+                fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
+                    block(self.view().take(layout), layout)
+                }
+
+                #[inline]
+                unsafe fn deallocate(&self, bytes: NonNull<u8>, layout: Layout) {
+                    // SAFETY: a block of this bump with this layout, which the caller gives up (the
+                    // caller).
+                    unsafe { self.view().free(bytes, layout) };
+                }
+
+                #[inline]
+                unsafe fn grow(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
+                    // SAFETY: a block of this bump with the layout `old`, which the caller gives up
+                    // if this succeeds; `new` is at least as large (the caller).
+                    block(unsafe { self.view().grow(bytes, old, new) }, new)
+                }
+
+                #[inline]
+                unsafe fn grow_zeroed(
+                    &self,
+                    bytes: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, Refused> {
+                    // SAFETY: as in `grow`.
+                    let grown = unsafe { self.view().grow(bytes, old, new) };
+                    if let Ok(grown) = grown {
+                        // SAFETY: the block has so many bytes more than before.
+                        unsafe { ptr::write_bytes(grown.as_ptr().add(old.size()), 0, new.size() - old.size()) };
+                    }
+                    block(grown, new)
+                }
+
+                #[inline]
+                unsafe fn shrink(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
+                    // SAFETY: a block of this bump with the layout `old`, which the caller gives up
+                    // if this succeeds; `new` is at most as large (the caller).
+                    block(unsafe { self.view().shrink(bytes, old, new) }, new)
+                }
+            }
+        };
+    };
+}
+
+#[cfg(feature = "allocator-api2-02")]
+allocator!(allocator_api2_02::alloc::Allocator, allocator_api2_02::alloc::AllocError);
+#[cfg(feature = "allocator-api2-04")]
+allocator!(allocator_api2_04::alloc::Allocator, allocator_api2_04::alloc::AllocError);
+#[cfg(feature = "nightly")]
+allocator!(core::alloc::Allocator, core::alloc::AllocError);

@@ -1,0 +1,463 @@
+//! The bytes of a bump as numbers: which call gets which of them. Knows no memory, only where byte
+//! 0 lies.
+
+#![forbid(unsafe_code)]
+
+use core::alloc::Layout;
+use core::ops::Range;
+
+use super::gap::{Gap, LINE, LINE_BITS, MAX_LEN, size_with_padding};
+use crate::raw::shards::{SHARDS, own_index};
+use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
+use crate::raw::thread_id::TINY;
+use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
+
+/// From so many bytes on a bump has shards, which weigh 4 KiB. In a smaller one a refill would be a
+/// few lines.
+const MIN_CAPACITY: usize = if TINY { 1 } else { 64 << 10 };
+
+/// A refill is at most so many lines, at most this share of what is left at the cursor, and at
+/// least one line.
+const MAX_REFILL: usize = if TINY { 2 } else { 512 };
+const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
+
+/// A request longer than this share of a refill goes to the cursor.
+const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
+
+/// No shard ever holds more bytes: the longest refill, and a rest that it extends.
+const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
+
+/// How many runs a shard keeps beside its own.
+const KEPT: usize = if TINY { 1 } else { 3 };
+
+/// Whether a bump of that many bytes has shards: where the words have room for the bytes, and
+/// threads have numbers.
+pub(super) const fn has_shards(capacity: usize) -> bool {
+    cfg!(feature = "std") && fits_shards(capacity)
+}
+
+/// Whether a bump of that many bytes has shards, if threads have numbers.
+pub(super) const fn fits_shards(capacity: usize) -> bool {
+    MIN_CAPACITY <= capacity && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
+}
+
+/// The cursor of a bump.
+#[derive(Debug)]
+pub(super) struct Head(CachePadded<Cursor>);
+
+#[derive(Debug)]
+struct Cursor {
+    /// The line that is handed out next, packed in a [`Word`]; without shards the byte.
+    ///
+    /// Invariant: nothing at or above it has an owner. It never passes the end.
+    next: AtomicUsize,
+    /// No byte at or above both it and the cursor was ever handed out.
+    past: AtomicUsize,
+}
+
+/// Bytes for a few threads, and runs that were returned near them.
+#[derive(Debug)]
+pub(super) struct Shard(CachePadded<Gaps>);
+
+#[derive(Debug)]
+struct Gaps {
+    /// What refills put here. A refill is pending for a shard, so for this gap.
+    run: Gap,
+    kept: [Gap; KEPT],
+}
+
+pub(super) type Shards = [Shard; SHARDS];
+
+impl Head {
+    const_fn! {
+        pub(super) fn new() -> Self {
+            Head(CachePadded(Cursor { next: AtomicUsize::new(0), past: AtomicUsize::new(0) }))
+        }
+    }
+
+    /// Begins anew at byte 0.
+    pub(super) fn restart(&mut self, shards: Option<&mut Shards>, capacity: usize) {
+        let past = self.high_water_mut(shards.is_some(), capacity);
+        self.0.past.write_mut(past);
+        self.0.next.write_mut(0);
+        for shard in shards.into_iter().flatten() {
+            shard.0.run.clear_mut();
+            shard.0.kept.iter_mut().for_each(Gap::clear_mut);
+        }
+    }
+
+    /// The end of what was ever handed out.
+    pub(super) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
+        let next = Word::new(self.0.next.read_mut(), has_shards).next();
+        let next = if has_shards { next * LINE } else { next };
+        self.0.past.read_mut().max(next.min(capacity))
+    }
+}
+
+impl Shard {
+    const_fn! {
+        pub(super) fn new() -> Self {
+            Shard(CachePadded(Gaps {
+                run: Gap::new(),
+                #[cfg(not(all(test, loom)))]
+                kept: [const { Gap::new() }; KEPT],
+                #[cfg(all(test, loom))]
+                kept: [Gap::new()],
+            }))
+        }
+    }
+
+    /// The gaps of this shard, the one that refills name first.
+    fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        core::iter::once(&self.0.run).chain(&self.0.kept)
+    }
+
+    fn take(&self, base: usize, layout: Layout) -> Option<Piece> {
+        self.gaps().find_map(|gap| gap.take(base, layout)).map(|taken| Piece::from_gap(taken, layout))
+    }
+}
+
+/// Bytes that a call has taken for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Where the first byte for the request lies.
+    pub(super) start: usize,
+    /// All that was taken: with what it takes to align the request, and with the end of its last
+    /// line.
+    pub(super) taken: Range<usize>,
+    /// Whether it comes from the cursor and may go back there.
+    pub(super) from_cursor: bool,
+}
+
+impl Piece {
+    #[inline]
+    fn from_gap(taken: Range<usize>, layout: Layout) -> Self {
+        // What is longer than a shard was never in one, so the cursor may be retracted over it.
+        let from_cursor = layout.size() > SHARD_LIMIT;
+        Piece { start: taken.end - layout.size(), taken, from_cursor }
+    }
+}
+
+/// The bytes of a bump.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget<'a> {
+    head: &'a Head,
+    /// None where the cursor counts bytes.
+    shards: Option<&'a Shards>,
+    /// The address of byte 0.
+    base: usize,
+    capacity: usize,
+}
+
+impl<'a> Budget<'a> {
+    #[inline]
+    pub(super) fn new(head: &'a Head, shards: Option<&'a Shards>, base: usize, capacity: usize) -> Self {
+        Budget { head, shards, base, capacity }
+    }
+
+    /// What [`new`](Self::new) was given, except the base.
+    #[inline]
+    pub(super) fn into_parts(self) -> (&'a Head, Option<&'a Shards>, usize) {
+        (self.head, self.shards, self.capacity)
+    }
+
+    #[inline]
+    pub(super) fn capacity(self) -> usize {
+        self.capacity
+    }
+
+    /// The byte at which the cursor stands.
+    #[inline]
+    fn offset(self, word: Word) -> usize {
+        match self.shards {
+            // The last line may be cut short.
+            Some(_) => (word.next() * LINE).min(self.capacity),
+            None => word.next(),
+        }
+    }
+
+    /// Where the cursor stands above the first `bytes` bytes.
+    #[inline]
+    fn above(self, bytes: usize) -> usize {
+        match self.shards {
+            // Rounded up: the bytes and a line do not overflow.
+            Some(_) => (bytes + LINE - 1) >> LINE_BITS,
+            None => bytes,
+        }
+    }
+
+    #[inline]
+    fn word(self, raw: usize) -> Word {
+        Word::new(raw, self.shards.is_some())
+    }
+
+    /// Reads the cursor, with no refill pending.
+    fn cursor(self) -> Word {
+        loop {
+            // Acquire: B1, pairs with the Release in `retract`, and B2, pairs with the Release in
+            // `help_refill`: shards may be looked at because of what the cursor says.
+            let word = self.word(self.head.0.next.load(Ordering::Acquire));
+            if !word.has_pending() {
+                return word;
+            }
+            self.help_refill(word);
+        }
+    }
+
+    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard.
+    #[inline]
+    pub(super) fn take_fast(self, layout: Layout) -> Option<usize> {
+        let taken = self.shards?[own_index()].0.run.take(self.base, layout)?;
+        Some(taken.end - layout.size())
+    }
+
+    /// Takes bytes for `layout`, whose size is not 0. The error is how many were left at the
+    /// cursor.
+    #[inline]
+    pub(super) fn take_piece(self, layout: Layout) -> Result<Piece, usize> {
+        match self.shards {
+            Some(shards) => match shards[own_index()].0.run.take(self.base, layout) {
+                Some(taken) => Ok(Piece::from_gap(taken, layout)),
+                None => self.take_slow(layout),
+            },
+            None => self.take_at_cursor(self.cursor(), layout).map_err(|word| self.capacity - self.offset(word)),
+        }
+    }
+
+    /// Takes bytes for `layout`, whose size is not 0, when this thread's shard has too few: from
+    /// the runs that are kept there; after a refill; from the cursor; from any shard.
+    #[cold]
+    #[inline(never)]
+    fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
+        let Some(shards) = self.shards else { return Err(0) };
+        let own = own_index();
+        loop {
+            let word = self.cursor();
+            // Not before the cursor was read: if another thread refills the shard after this, the
+            // exchange below fails, or puts a rest aside that could have served us, which is
+            // harmless.
+            if let Some(piece) = shards[own].take(self.base, layout) {
+                return Ok(piece);
+            }
+            let lines = self.refill_at(word.next());
+            // At most `isize::MAX`, as the layout is valid.
+            let most = layout.size() + (layout.align() - 1);
+            if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
+                let moved = word.with_pending(own, lines.start, lines.end);
+                // Acquire: B1, pairs with the Release in `retract`: the refill may have had an
+                // owner before. Relaxed on failure: read anew.
+                let next = &self.head.0.next;
+                if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                    self.help_refill(moved);
+                }
+                continue;
+            }
+            return match self.take_at_cursor(word, layout) {
+                Ok(piece) => Ok(piece),
+                Err(word) => self.steal(layout).ok_or(self.capacity - self.offset(word)),
+            };
+        }
+    }
+
+    /// Takes bytes for `layout` from whichever shard has enough; looks at each once, beginning with
+    /// that of this thread.
+    fn steal(self, layout: Layout) -> Option<Piece> {
+        let (before, from) = self.shards?.split_at(own_index());
+        from.iter().chain(before).find_map(|shard| shard.take(self.base, layout))
+    }
+
+    /// Takes bytes for `layout` from the cursor, with the end of their last line. `word` is a
+    /// guess. The error is the cursor's word when too little was left there.
+    fn take_at_cursor(self, mut word: Word, layout: Layout) -> Result<Piece, Word> {
+        loop {
+            let from = self.offset(word);
+            let taken = size_with_padding(self.base + from, layout);
+            if taken > self.capacity - from {
+                return Err(word);
+            }
+            let end = from + taken;
+            if let Some(above) = self.advance(word, end) {
+                return Ok(Piece { start: end - layout.size(), taken: from..above, from_cursor: true });
+            }
+            word = self.cursor();
+        }
+    }
+
+    /// Advances the cursor over the first `bytes` bytes and the end of their last line, from `word`,
+    /// in which no refill is pending. Returns the byte at which it stands then.
+    fn advance(self, word: Word, bytes: usize) -> Option<usize> {
+        let advanced = word.with_next(self.above(bytes));
+        // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
+        // Relaxed on failure: read anew.
+        let next = &self.head.0.next;
+        let exchanged = next.compare_exchange(word.raw(), advanced.raw(), Ordering::Acquire, Ordering::Relaxed);
+        exchanged.is_ok().then(|| self.offset(advanced))
+    }
+
+    /// The lines of a refill that starts at this one. The same at every call.
+    fn refill_at(self, start: usize) -> Range<usize> {
+        let end = self.capacity.div_ceil(LINE);
+        start..end.min(start + ((end - start) / REFILL_FRACTION).clamp(1, MAX_REFILL))
+    }
+
+    /// The bytes of those lines.
+    fn bytes(self, lines: Range<usize>) -> Range<usize> {
+        (lines.start * LINE).min(self.capacity)..(lines.end * LINE).min(self.capacity)
+    }
+
+    /// Installs the pending refill in its shard, and clears it from the cursor, whose `word` was
+    /// read with Acquire.
+    fn help_refill(self, word: Word) {
+        let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
+        let run = self.bytes(self.refill_at(start));
+        let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
+        // Release: B2, pairs with the Acquire in `cursor`: the refill is in its shard. Relaxed on
+        // failure: then another thread has cleared it, and the word of one refill never recurs.
+        let cleared = word.with_next(word.next());
+        let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
+        self.keep(displaced, false);
+    }
+
+    /// Returns bytes that the caller owns. `from_cursor` tells that none of them was ever in a
+    /// shard. `everywhere` tells to look for a place for them in every shard.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn give_back(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
+        let returned = run.is_empty() || (from_cursor && self.retract(run.clone()));
+        if !returned && !self.extend_shard_down(run.clone()) {
+            self.keep(run, everywhere);
+        }
+    }
+
+    /// Lowers the cursor from the end of a run that the caller owns to the first line within it, and
+    /// keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
+    fn retract(self, run: Range<usize>) -> bool {
+        // Relaxed: a guess that the exchange confirms.
+        let word = self.word(self.head.0.next.load(Ordering::Relaxed));
+        let lowered = word.with_next(self.above(run.start));
+        if word.has_pending() || self.offset(word) != run.end || lowered == word {
+            return false;
+        }
+        // Relaxed: the exchange passes it on.
+        self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
+        // Release: B1, pairs with the Acquire of whatever advances the cursor: our accesses happen
+        // before those of the next owner. Relaxed on failure: only a number.
+        let next = &self.head.0.next;
+        let retracted = next.compare_exchange(word.raw(), lowered.raw(), Ordering::Release, Ordering::Relaxed).is_ok();
+        if retracted {
+            self.keep(run.start..self.offset(lowered), true);
+        }
+        retracted
+    }
+
+    /// Keeps a run beside this thread's shard, or, if `everywhere`, beside any: in an empty gap, or
+    /// in the place of a shorter run. It is lost if there is no such gap.
+    fn keep(self, run: Range<usize>, everywhere: bool) {
+        let Some(shards) = self.shards else { return };
+        let own = own_index();
+        let others = if everywhere { &shards[..] } else { &[] };
+        for start in run.clone().step_by(MAX_LEN) {
+            let piece = start..run.end.min(start + MAX_LEN);
+            let mut empty = shards[own].0.kept.iter().chain(others.iter().flat_map(|shard| &shard.0.kept));
+            if !empty.any(|gap| gap.put(piece.clone(), 1)) {
+                if let Some(shortest) = shards[own].0.kept.iter().min_by_key(|gap| gap.rest().len()) {
+                    shortest.put(piece.clone(), piece.len());
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn extend_shard_down(self, run: Range<usize>) -> bool {
+        self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
+    }
+
+    /// Takes a run from the cursor for a handle, which may give it back there. `len` is told how
+    /// many bytes are left, and says how many to take, or 0; it may be asked several times.
+    pub(super) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
+        loop {
+            let word = self.cursor();
+            let start = self.offset(word);
+            let len = len(self.capacity - start);
+            if len == 0 {
+                return None;
+            }
+            if let Some(end) = self.advance(word, start + len) {
+                return Some(start..end);
+            }
+        }
+    }
+
+    /// Extends a run that was taken for a handle and ends at `end`, if the cursor stands there.
+    /// `len` is told how many bytes are left, and says how many to take, or 0. Returns the new end.
+    pub(super) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
+        let word = self.cursor();
+        let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
+        if more == 0 { None } else { self.advance(word, end + more) }
+    }
+
+    /// How many bytes were handed out and not returned. Exact when nothing else is going on.
+    pub(super) fn used(self) -> usize {
+        // Acquire: what is read below is at least as new.
+        let word = self.word(self.head.0.next.load(Ordering::Acquire));
+        let below = self.offset(word);
+        let Some(shards) = self.shards else { return below };
+        // What ends above that cursor is of a later refill.
+        let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
+        let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
+        let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);
+        // They are not read at one instant, so their sum is kept from wrapping.
+        below.saturating_sub(rests.map(|rest| rest.len()).sum::<usize>() + pending.map_or(0, |(_, run)| run.len()))
+    }
+
+    /// How many bytes are left at the cursor.
+    pub(super) fn left(self) -> usize {
+        // Relaxed: an estimate.
+        self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))
+    }
+
+    /// The end of what was ever handed out.
+    pub(super) fn high_water(self) -> usize {
+        // Acquire: pairs with the Release in `retract`, before which `past` is raised.
+        let word = self.word(self.head.0.next.load(Ordering::Acquire));
+        // Relaxed: at least as new as the cursor.
+        self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
+    }
+
+    /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in this
+    /// thread's shard or at the cursor. Returns whether it did.
+    #[inline]
+    pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
+        match self.shards {
+            // A longer block counts as one that comes from the cursor (`Piece::from_gap`).
+            Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
+            Some(_) if len <= SHARD_LIMIT => false,
+            _ => self.extend_at_cursor(end, more),
+        }
+    }
+
+    fn extend_at_cursor(self, end: usize, more: usize) -> bool {
+        let word = self.cursor();
+        if self.offset(word) != end || self.capacity - end < more {
+            return false;
+        }
+        let above = self.advance(word, end + more);
+        if let Some(above) = above {
+            self.keep(end + more..above, false);
+        }
+        above.is_some()
+    }
+}
+
+/// What an allocator does with blocks that it has handed out.
+#[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
+impl Budget<'_> {
+    /// Takes back the end of a block of `len` bytes, or all of it.
+    #[inline]
+    pub(super) fn free(self, freed: Range<usize>, len: usize) {
+        let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;
+        if from_cursor || !self.extend_shard_down(freed.clone()) {
+            self.give_back(freed, from_cursor, false);
+        }
+    }
+}

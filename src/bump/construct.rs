@@ -1,0 +1,111 @@
+//! How a bump is made.
+
+#[cfg(not(all(test, loom)))]
+use core::mem::MaybeUninit;
+
+use super::AtomicBump;
+#[cfg(feature = "alloc")]
+use super::storage::HeapBytes;
+#[cfg(not(all(test, loom)))]
+use super::storage::{BorrowedBytes, InlineBytes};
+#[cfg(any(feature = "alloc", not(all(test, loom))))]
+use crate::error::CapacityError;
+
+/// Building.
+#[cfg(feature = "alloc")]
+impl AtomicBump {
+    /// Creates an empty bump of `bytes` bytes on the heap.
+    ///
+    /// One allocation, aligned to 64 bytes: the bytes, which are not touched, and 4 KiB more from
+    /// 64 KiB on. Constant time, as far as the allocator has fresh memory.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `bytes` is 0 or too many for an address space. If the allocator refuses, this ends
+    /// as [`handle_alloc_error`](alloc::alloc::handle_alloc_error) does.
+    /// [`try_with_capacity`](Self::try_with_capacity) returns an error instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicBump;
+    ///
+    /// let bump = AtomicBump::with_capacity(1_000);
+    /// assert_eq!((bump.capacity(), bump.used()), (1_000, 0));
+    /// ```
+    #[track_caller]
+    pub fn with_capacity(bytes: usize) -> Self {
+        match HeapBytes::new(bytes) {
+            Ok(storage) => AtomicBump { storage },
+            Err((_, Some(refused))) => alloc::alloc::handle_alloc_error(refused),
+            Err((error, None)) => panic!("{error}"),
+        }
+    }
+
+    /// Creates an empty bump of `bytes` bytes on the heap, as
+    /// [`with_capacity`](Self::with_capacity) does.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CapacityError`] where `with_capacity` panics or aborts. It tells what was wrong;
+    /// `slot_size` is 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::{AtomicBump, CapacityError};
+    ///
+    /// assert!(AtomicBump::try_with_capacity(16).is_ok());
+    /// assert_eq!(AtomicBump::try_with_capacity(0).unwrap_err(), CapacityError::Zero);
+    /// let huge = AtomicBump::try_with_capacity(usize::MAX).unwrap_err();
+    /// assert_eq!(huge, CapacityError::TooLarge { capacity: usize::MAX, slot_size: 1 });
+    /// ```
+    pub fn try_with_capacity(bytes: usize) -> Result<Self, CapacityError> {
+        HeapBytes::new(bytes).map(|storage| AtomicBump { storage }).map_err(|(error, _)| error)
+    }
+}
+
+#[cfg(not(all(test, loom)))]
+impl<const BYTES: usize> AtomicBump<InlineBytes<BYTES>> {
+    /// Creates an empty bump of `BYTES` bytes where it is declared. `BYTES` of 0 does not compile.
+    pub const fn new() -> Self {
+        AtomicBump { storage: InlineBytes::new() }
+    }
+}
+
+#[cfg(not(all(test, loom)))]
+impl<const BYTES: usize> Default for AtomicBump<InlineBytes<BYTES>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(not(all(test, loom)))]
+impl<'m> AtomicBump<BorrowedBytes<'m>> {
+    /// Creates an empty bump in the bytes given.
+    ///
+    /// For memory that comes from elsewhere: a section of the linker's, a pool, an area for DMA. As
+    /// long as the bump lives, the bytes belong to it. A bump without shards uses all of them. From
+    /// about 68 KiB on, on a 64-bit target, some 4 KiB are set aside for shards. Constant time.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CapacityError::Zero`] if `bytes` is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use atomicarena::AtomicBump;
+    /// use std::mem::MaybeUninit;
+    ///
+    /// let mut memory = [MaybeUninit::uninit(); 1024];
+    /// let bump = AtomicBump::in_bytes(&mut memory).unwrap();
+    /// assert_eq!(bump.capacity(), 1024);
+    /// assert_eq!(bump.alloc_str("borrowed").unwrap(), "borrowed");
+    ///
+    /// assert!(AtomicBump::in_bytes(&mut []).is_err());
+    /// ```
+    pub fn in_bytes(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
+        BorrowedBytes::new(bytes).map(|storage| AtomicBump { storage })
+    }
+}

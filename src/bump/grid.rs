@@ -1,0 +1,359 @@
+//! The methods that an `AtomicBump` and a `LocalBump` share, written once over where the bytes come
+//! from.
+//!
+//! # Foreign code
+//!
+//! Closures, iterators and `Clone` may panic, allocate in the same bump, or leak what they get. A
+//! block never leaves the call that took it, so its drop answers a panic; values that were made
+//! before the panic are dropped first.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+
+use super::bump_ref::{Block, BumpRef};
+use crate::error::Full;
+
+/// Where a method takes its bytes from, for `'a`.
+pub(super) trait Source<'a>: Sized {
+    type Block: Taken;
+
+    /// Takes bytes for `layout`, which then belong to the caller. The error is how many were left
+    /// at the cursor.
+    fn take(self, layout: Layout) -> Result<NonNull<u8>, usize>;
+
+    /// Takes bytes for `layout`, which come back if the block is dropped.
+    fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
+
+    /// The bump itself.
+    fn bump(&self) -> BumpRef<'a>;
+}
+
+/// Bytes that were taken and not yet handed out.
+pub(super) trait Taken {
+    fn pointer(&self) -> NonNull<u8>;
+
+    /// Makes room for `more` bytes behind the first `size`, if they are free there. Returns whether
+    /// it did.
+    fn extend(&mut self, size: usize, more: usize) -> bool;
+
+    /// Hands the first `size` bytes out, and returns what else was taken.
+    fn hand_out(self, size: usize) -> NonNull<u8>;
+}
+
+impl<'a> Source<'a> for BumpRef<'a> {
+    type Block = Block<'a>;
+
+    #[inline]
+    fn take(self, layout: Layout) -> Result<NonNull<u8>, usize> {
+        self.take(layout)
+    }
+
+    #[inline]
+    fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
+        self.take_block(layout)
+    }
+
+    #[inline]
+    fn bump(&self) -> BumpRef<'a> {
+        *self
+    }
+}
+
+impl Taken for Block<'_> {
+    #[inline]
+    fn pointer(&self) -> NonNull<u8> {
+        self.pointer()
+    }
+
+    fn extend(&mut self, size: usize, more: usize) -> bool {
+        self.extend(size, more)
+    }
+
+    #[inline]
+    fn hand_out(self, size: usize) -> NonNull<u8> {
+        self.hand_out(size)
+    }
+}
+
+/// The layout of a slice; the error is what a refusal says.
+#[inline]
+fn slice_layout<'a, T>(source: &impl Source<'a>, len: usize) -> Result<Layout, Full<()>> {
+    Layout::array::<T>(len).map_err(|_| {
+        let requested = size_of::<T>().saturating_mul(len);
+        Full::in_bytes((), requested, source.bump().budget().left())
+    })
+}
+
+#[inline]
+pub(super) fn alloc<'a, T>(source: impl Source<'a>, value: T) -> Result<&'a mut T, Full<T>> {
+    match source.take(Layout::new::<T>()) {
+        Ok(bytes) => {
+            let mut place = bytes.cast::<T>();
+            // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`; we pass on the
+            // only way to them.
+            Ok(unsafe {
+                place.write(value);
+                place.as_mut()
+            })
+        }
+        Err(left) => Err(Full::in_bytes(value, size_of::<T>(), left)),
+    }
+}
+
+#[inline]
+pub(super) fn alloc_with<'a, T, F>(source: impl Source<'a>, make: F) -> Result<&'a mut T, Full<F>>
+where
+    F: FnOnce() -> T,
+{
+    match source.take_block(Layout::new::<T>()) {
+        Ok(block) => {
+            let value = make();
+            // SAFETY: the block has the layout of a `T`.
+            Ok(unsafe { fill(block, value) })
+        }
+        Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
+    }
+}
+
+#[inline]
+pub(super) fn alloc_try_with<'a, T, F, E>(source: impl Source<'a>, make: F) -> Result<Result<&'a mut T, E>, Full<F>>
+where
+    F: FnOnce() -> Result<T, E>,
+{
+    match source.take_block(Layout::new::<T>()) {
+        // SAFETY: the block has the layout of a `T`. Where `make` fails or panics, it is dropped,
+        // and so comes back.
+        Ok(block) => Ok(make().map(|value| unsafe { fill(block, value) })),
+        Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
+    }
+}
+
+/// # Safety
+///
+/// The block has the layout of a `T`, and its bytes belong to it for `'a`.
+#[inline]
+unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
+    let mut place = block.hand_out(size_of::<T>()).cast::<T>();
+    // SAFETY: the caller's; we pass on the only way to the bytes.
+    unsafe {
+        place.write(value);
+        place.as_mut()
+    }
+}
+
+#[inline]
+pub(super) fn alloc_uninit<'a, T>(source: impl Source<'a>) -> Result<&'a mut MaybeUninit<T>, Full<()>> {
+    match source.take(Layout::new::<T>()) {
+        // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`; we pass on the only
+        // way to them. They need not be initialised.
+        Ok(bytes) => Ok(unsafe { bytes.cast::<MaybeUninit<T>>().as_mut() }),
+        Err(left) => Err(Full::in_bytes((), size_of::<T>(), left)),
+    }
+}
+
+#[inline]
+pub(super) fn alloc_uninit_slice<'a, T>(
+    source: impl Source<'a>,
+    len: usize,
+) -> Result<&'a mut [MaybeUninit<T>], Full<()>> {
+    let layout = slice_layout::<T>(&source, len)?;
+    match source.take(layout) {
+        // SAFETY: the bytes have the layout of the slice and belong to us for `'a`; we pass on the
+        // only way to them. They need not be initialised.
+        Ok(bytes) => Ok(unsafe { NonNull::slice_from_raw_parts(bytes.cast::<MaybeUninit<T>>(), len).as_mut() }),
+        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+    }
+}
+
+#[inline]
+pub(super) fn alloc_slice_copy<'a, T: Copy>(source: impl Source<'a>, src: &[T]) -> Result<&'a mut [T], Full<()>> {
+    let layout = Layout::for_value(src);
+    match source.take(layout) {
+        Ok(bytes) => {
+            let place = bytes.cast::<T>();
+            // SAFETY: the bytes have the layout of the slice and belong to us for `'a`, so `src` is
+            // elsewhere; we pass on the only way to them. `T: Copy`, so the bytes are as good as
+            // the values.
+            Ok(unsafe {
+                ptr::copy_nonoverlapping(src.as_ptr(), place.as_ptr(), src.len());
+                NonNull::slice_from_raw_parts(place, src.len()).as_mut()
+            })
+        }
+        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+    }
+}
+
+#[inline]
+pub(super) fn alloc_str<'a>(source: impl Source<'a>, src: &str) -> Result<&'a mut str, Full<()>> {
+    let bytes = alloc_slice_copy(source, src.as_bytes())?;
+    // SAFETY: the bytes of a `str`.
+    Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
+}
+
+#[inline]
+pub(super) fn alloc_from_iter<'a, I>(
+    source: impl Source<'a>,
+    values: I,
+    len: usize,
+) -> Result<&'a mut [I::Item], Full<I>>
+where
+    I: Iterator,
+{
+    let layout = match slice_layout::<I::Item>(&source, len) {
+        Ok(layout) => layout,
+        Err(full) => return Err(Full::in_bytes(values, full.requested(), full.remaining())),
+    };
+    match source.take_block(layout) {
+        // SAFETY: the block has the layout of the slice.
+        Ok(block) => Ok(unsafe { fill_slice(block, values, len) }),
+        Err(left) => Err(Full::in_bytes(values, layout.size(), left)),
+    }
+}
+
+/// Fills a block with up to `len` values.
+///
+/// # Safety
+///
+/// The block has the layout of `len` values, and its bytes belong to it for `'a`.
+#[inline]
+unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, len: usize) -> &'a mut [T] {
+    /// The values that were made so far.
+    struct Made<T> {
+        place: NonNull<T>,
+        count: usize,
+    }
+
+    impl<T> Drop for Made<T> {
+        fn drop(&mut self) {
+            // SAFETY: so many values were written, and nobody else refers to them.
+            unsafe { NonNull::slice_from_raw_parts(self.place, self.count).drop_in_place() };
+        }
+    }
+
+    let mut made = Made { place: block.pointer().cast::<T>(), count: 0 };
+    for value in values.take(len) {
+        // SAFETY: fewer than `len` were written, so there is room for another.
+        unsafe { made.place.add(made.count).write(value) };
+        made.count += 1;
+    }
+    let count = made.count;
+    core::mem::forget(made);
+    let place = block.hand_out(count * size_of::<T>()).cast::<T>();
+    // SAFETY: so many values were written; the bytes belong to us for `'a`, and we pass on the only
+    // way to them.
+    unsafe { NonNull::slice_from_raw_parts(place, count).as_mut() }
+}
+
+#[inline]
+pub(super) fn alloc_layout<'a>(source: impl Source<'a>, layout: Layout) -> Result<NonNull<[u8]>, Full<()>> {
+    match source.take(layout) {
+        Ok(bytes) => Ok(NonNull::slice_from_raw_parts(bytes, layout.size())),
+        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+    }
+}
+
+/// Measures the text, then writes it into a block of that length. If it turns out longer, the block
+/// is extended, or the text moves to a larger one.
+///
+/// # Panics
+///
+/// Panics if formatting fails.
+pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -> Result<&'a mut str, Full<()>> {
+    if let Some(text) = args.as_str() {
+        return alloc_str(source, text);
+    }
+    let mut length = Length(0);
+    fmt::write(&mut length, args).unwrap_or_else(|_| formatting_failed());
+    let (bump, room) = (source.bump(), length.0);
+    let Ok(layout) = Layout::array::<u8>(room) else {
+        return Err(Full::in_bytes((), room, bump.budget().left()));
+    };
+    let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
+    let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
+    match fmt::write(&mut text, args) {
+        Ok(()) => {
+            let pointer = match text.moved {
+                Some(moved) => moved.hand_out(text.len),
+                None => text.block.hand_out(text.len),
+            };
+            let mut bytes = NonNull::slice_from_raw_parts(pointer, text.len);
+            // SAFETY: so many bytes were written, which make up a `str`; they belong to us for
+            // `'a`, and we pass on the only way to them.
+            Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
+        }
+        Err(fmt::Error) => Err(text.full.unwrap_or_else(|| formatting_failed())),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn formatting_failed<T>() -> T {
+    panic!("a formatting trait implementation returned an error")
+}
+
+/// Counts bytes.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
+}
+
+/// Writes into a block.
+struct Text<'a, B> {
+    bump: BumpRef<'a>,
+    block: B,
+    /// The block that took the place of the first one.
+    moved: Option<Block<'a>>,
+    /// Invariant: so many bytes of the block were written, and it has room for as many as `room`.
+    len: usize,
+    room: usize,
+    /// Why nothing more could be written.
+    full: Option<Full<()>>,
+}
+
+impl<B: Taken> fmt::Write for Text<'_, B> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.room - self.len < text.len() {
+            self.make_room(text.len() - (self.room - self.len))?;
+        }
+        // SAFETY: there is room, which belongs to us alone.
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), self.pointer().add(self.len).as_ptr(), text.len()) };
+        self.len += text.len();
+        Ok(())
+    }
+}
+
+impl<B: Taken> Text<'_, B> {
+    fn pointer(&self) -> NonNull<u8> {
+        self.moved.as_ref().map_or_else(|| self.block.pointer(), Block::pointer)
+    }
+
+    /// Makes room for so many bytes more.
+    #[cold]
+    fn make_room(&mut self, more: usize) -> fmt::Result {
+        let extended = match &mut self.moved {
+            Some(moved) => moved.extend(self.room, more),
+            None => self.block.extend(self.room, more),
+        };
+        if !extended {
+            let needed = self.room.saturating_add(more);
+            let block = Layout::array::<u8>(needed).ok().and_then(|layout| self.bump.take_block(layout).ok());
+            let Some(block) = block else {
+                self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
+                return Err(fmt::Error);
+            };
+            // SAFETY: so many bytes were written, and the new block, which is elsewhere, has room
+            // for more.
+            unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
+            // What it takes the place of is returned.
+            self.moved = Some(block);
+        }
+        self.room += more;
+        Ok(())
+    }
+}

@@ -1,0 +1,425 @@
+//! Bumps: refills, steals, blocks that grow, and bytes that come back.
+//!
+//! Under loom a bump has two shards, of one run and one kept run each. A refill is two lines, if so
+//! many are left, and a request of more than a line goes to the cursor.
+
+use core::alloc::Layout;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::vec::Vec;
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+use crate::raw::thread_id::set_thread_id;
+use crate::{AtomicBump, LocalBump};
+
+/// So many bytes share a cell.
+const GRAIN: usize = 16;
+const LINE: usize = 64;
+
+/// A bump, and a cell beside each `GRAIN` bytes, for what their owners do with them.
+struct Ground {
+    bump: AtomicBump,
+    cells: Vec<UnsafeCell<()>>,
+}
+
+/// A block that the bump handed out, by the offset of its bytes.
+type Block = Range<usize>;
+
+fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    loom::model(move || {
+        let cells = (0..lines * LINE / GRAIN).map(|_| UnsafeCell::new(())).collect();
+        model(Arc::new(Ground { bump: AtomicBump::with_capacity(lines * LINE), cells }));
+    });
+}
+
+/// Runs in a thread whose shard is `shard`. (That of the first thread is 0.)
+fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+    let ground = ground.clone();
+    thread::spawn(move || {
+        set_thread_id(shard);
+        run(&ground)
+    })
+}
+
+fn layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(size, align).unwrap()
+}
+
+impl Ground {
+    /// What an owner does with its bytes.
+    fn write(&self, block: &Block) {
+        for cell in block.start / GRAIN..block.end.div_ceil(GRAIN) {
+            self.cells[cell].with_mut(|_| ());
+        }
+    }
+
+    fn own(&self, bytes: NonNull<[u8]>) -> Block {
+        let start = self.bump.view().offset(bytes.cast());
+        let block = start..start + bytes.len();
+        self.write(&block);
+        block
+    }
+
+    fn alloc(&self, size: usize) -> Option<Block> {
+        self.alloc_aligned(size, 1)
+    }
+
+    fn alloc_aligned(&self, size: usize, align: usize) -> Option<Block> {
+        Some(self.own(self.bump.alloc_layout(layout(size, align)).ok()?))
+    }
+
+    fn pointer(&self, block: &Block) -> NonNull<u8> {
+        self.bump.view().pointer(block.start)
+    }
+
+    fn free(&self, block: Block) {
+        self.write(&block);
+        // SAFETY: a block of this bump, which is not used any more.
+        unsafe { self.bump.view().free(self.pointer(&block), layout(block.len(), 1)) };
+    }
+
+    fn grow(&self, block: Block, size: usize) -> Option<Block> {
+        self.write(&block);
+        // SAFETY: a block of this bump, which is not used any more if this succeeds.
+        let grown = unsafe { self.bump.view().grow(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
+        Some(self.own(NonNull::slice_from_raw_parts(grown.ok()?, size)))
+    }
+
+    fn shrink(&self, block: Block, size: usize) -> Block {
+        self.write(&block);
+        // SAFETY: a block of this bump, whose end is not used any more.
+        let rest = unsafe { self.bump.view().shrink(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
+        self.own(NonNull::slice_from_raw_parts(rest.unwrap(), size))
+    }
+
+    /// Takes bytes that come back.
+    fn fail<const SIZE: usize>(&self) {
+        let mut block = None;
+        let _ = self.bump.alloc_try_with(|| {
+            // The bytes are not known; whoever had them or gets them is found at the next access of
+            // all of them.
+            block = Some(());
+            Err::<[u8; SIZE], _>(())
+        });
+    }
+
+    fn local(&self) -> LocalBump<'_> {
+        self.bump.local()
+    }
+
+    /// No byte is lost and none is had twice: `held` bytes are in use, and every other can be had.
+    fn assert_exact(&self, held: usize) {
+        let capacity = self.bump.capacity();
+        assert_eq!((self.bump.used(), self.bump.remaining()), (held, capacity - held));
+        assert!((held..capacity).step_by(GRAIN).all(|_| self.alloc(GRAIN).is_some()), "free bytes cannot be had");
+        assert_eq!(self.alloc(1), None);
+        assert_eq!(self.bump.high_water(), capacity);
+    }
+}
+
+#[test]
+fn bump_two_take_from_one_shard() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 0, |ground| ground.alloc(16));
+        let (mine, theirs) = (ground.alloc(32).unwrap(), other.join().unwrap().unwrap());
+        assert!(mine.end <= theirs.start || theirs.end <= mine.start);
+        ground.assert_exact(48);
+    });
+}
+
+#[test]
+fn bump_two_take_aligned_from_one_shard() {
+    explore(2, |ground| {
+        let other = spawn_on(&ground, 0, |ground| ground.alloc(16));
+        let mine = ground.alloc_aligned(16, 32).unwrap();
+        assert_eq!(mine.start % 32, 0);
+        let theirs = other.join().unwrap().unwrap();
+        // What it took to align is lost.
+        let lost = if theirs.start < mine.start { 16 } else { 0 };
+        ground.assert_exact(32 + lost);
+    });
+}
+
+#[test]
+fn bump_a_pending_refill_is_in_sight() {
+    explore(2, |ground| {
+        // One refill is all there is, and it is on its way to one of the two shards.
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
+        assert!(ground.alloc(LINE).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(2 * LINE);
+    });
+}
+
+#[test]
+fn bump_a_pending_refill_is_in_sight_of_a_long_request() {
+    explore(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(16));
+        // Whatever is first, two lines are left at the cursor.
+        assert!(ground.alloc(2 * LINE).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(2 * LINE + 16);
+    });
+}
+
+#[test]
+fn bump_three_take_all_there_is() {
+    explore(3, |ground| {
+        let others = [0, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        assert!(ground.alloc(LINE).is_some());
+        assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
+        ground.assert_exact(3 * LINE);
+    });
+}
+
+#[test]
+fn bump_two_refill_one_shard() {
+    explore(4, |ground| {
+        let twice = |ground: &Ground| [ground.alloc(LINE).unwrap(), ground.alloc(LINE).unwrap()];
+        let other = spawn_on(&ground, 0, twice);
+        twice(&ground);
+        other.join().unwrap();
+        ground.assert_exact(4 * LINE);
+    });
+}
+
+#[test]
+fn bump_two_refill_two_shards_again_and_again() {
+    explore(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| [ground.alloc(LINE).unwrap(), ground.alloc(LINE).unwrap()]);
+        (0..3).for_each(|_| assert!(ground.alloc(LINE).is_some()));
+        other.join().unwrap();
+        ground.assert_exact(5 * LINE);
+    });
+}
+
+#[test]
+fn bump_a_rest_is_kept_and_stolen() {
+    explore(5, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let short = ground.alloc(80).unwrap();
+            let long = ground.alloc(64).unwrap();
+            short.len() + long.len()
+        });
+        // Between the refills of the other's shard, or not.
+        let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
+        let theirs = other.join().unwrap();
+        ground.assert_exact(mine + theirs);
+    });
+}
+
+#[test]
+fn bump_a_block_grows_against_a_steal() {
+    explore(2, |ground| {
+        let block = ground.alloc(32).unwrap();
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(48).map_or(0, |block| block.len()));
+        let before = ground.bump.used();
+        assert!(before >= 32);
+        let grown = ground.grow(block.clone(), 64);
+        let stolen = other.join().unwrap();
+        assert_eq!(stolen, 48);
+        match grown {
+            Some(grown) => {
+                // In place, or elsewhere, and what it left is lost unless it is kept.
+                ground.write(&grown);
+                assert!(ground.bump.used() >= 64 + stolen);
+            }
+            None => ground.write(&block),
+        }
+    });
+}
+
+#[test]
+fn bump_a_block_that_grew_is_ordered_after_those_before() {
+    explore(2, |ground| {
+        // The end of the block was used by another thread before, which gives it back.
+        let block = ground.alloc(32).unwrap();
+        let next = ground.alloc(32).unwrap();
+        let other = spawn_on(&ground, 0, move |ground| ground.grow(block, 64).unwrap());
+        ground.free(next);
+        ground.write(&other.join().unwrap());
+    });
+}
+
+#[test]
+fn bump_a_freed_block_is_taken_by_another() {
+    explore(2, |ground| {
+        let first = ground.alloc(96).unwrap();
+        let last = ground.alloc(32).unwrap();
+        assert_eq!((first, last.clone()), (0..96, 96..128));
+        // Extends the shard's run downwards, while another steals.
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(32));
+        ground.free(last);
+        let stolen = usize::from(other.join().unwrap().is_some());
+        ground.assert_exact(96 + 32 * stolen);
+    });
+}
+
+#[test]
+fn bump_a_freed_block_is_kept_and_taken_by_another() {
+    explore(2, |ground| {
+        let first = ground.alloc(32).unwrap();
+        assert!(ground.alloc(96).is_some());
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(32));
+        ground.free(first);
+        let stolen = usize::from(other.join().unwrap().is_some());
+        ground.assert_exact(96 + 32 * stolen);
+    });
+}
+
+#[test]
+fn bump_a_shrunk_block_is_taken_by_another() {
+    explore(2, |ground| {
+        let block = ground.alloc(64).unwrap();
+        let block = ground.grow(block, 128).unwrap();
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(64));
+        let rest = ground.shrink(block, 64);
+        let stolen = usize::from(other.join().unwrap().is_some());
+        ground.write(&rest);
+        ground.assert_exact(64 + 64 * stolen);
+    });
+}
+
+#[test]
+fn bump_two_put_into_one_gap() {
+    explore(4, |ground| {
+        let blocks = [ground.alloc(16), ground.alloc(32), ground.alloc(80)].map(Option::unwrap);
+        let [a, b, _] = blocks;
+        let other = spawn_on(&ground, 0, move |ground| ground.free(a));
+        ground.free(b);
+        other.join().unwrap();
+        // The longer one is kept.
+        assert_eq!(ground.bump.used(), 80 + 16);
+        ground.assert_exact(80 + 16);
+    });
+}
+
+#[test]
+fn bump_the_cursor_is_retracted_before_a_refill() {
+    explore(3, |ground| {
+        // Written, then returned to the cursor, and taken by the other thread's refill or after it.
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
+        let mut local = ground.local();
+        let mine = local.alloc_layout(layout(16, 1)).ok().map(|bytes| ground.own(bytes));
+        drop(local);
+        let theirs = other.join().unwrap();
+        assert!(theirs.is_some() && mine.is_some());
+        ground.assert_exact(LINE + 16);
+    });
+}
+
+#[test]
+fn bump_a_long_block_goes_back_to_the_cursor() {
+    explore(6, |ground| {
+        // Longer than a shard can hold: comes from the cursor, and goes back there.
+        let long = ground.alloc(5 * LINE).unwrap();
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(2 * LINE));
+        ground.free(long);
+        let theirs = other.join().unwrap();
+        ground.assert_exact(theirs.map_or(0, |block| block.len()));
+    });
+}
+
+#[test]
+fn bump_a_long_block_goes_back_beside_refills_of_one_shard() {
+    explore(7, |ground| {
+        let long = ground.alloc(5 * LINE).unwrap();
+        let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        ground.free(long);
+        for other in others {
+            assert!(other.join().unwrap().is_some());
+        }
+        ground.assert_exact(2 * LINE);
+    });
+}
+
+#[test]
+fn bump_a_late_helper_beside_a_cursor_that_goes_back() {
+    explore(7, |ground| {
+        let others = [1, 0].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        if let Some(long) = ground.alloc(5 * LINE) {
+            ground.free(long);
+        }
+        let got = others.into_iter().filter_map(|other| other.join().unwrap()).count();
+        assert_eq!(got, 2);
+        ground.assert_exact(2 * LINE);
+    });
+}
+
+#[test]
+fn bump_a_failed_closure_beside_a_take() {
+    explore(4, |ground| {
+        let other = spawn_on(&ground, 0, |ground| ground.alloc(32));
+        ground.fail::<48>();
+        ground.fail::<96>();
+        assert!(other.join().unwrap().is_some());
+        // All is in the shard or at the cursor again, unless the other has moved on over it.
+        assert!(ground.bump.used() == 32);
+        ground.assert_exact(32);
+    });
+}
+
+#[test]
+fn bump_counts_beside_a_refill() {
+    explore(4, |ground| {
+        let other = spawn_on(&ground, 1, |ground| {
+            let block = ground.alloc(3 * LINE);
+            if let Some(block) = block {
+                ground.free(block);
+            }
+            ground.alloc(16)
+        });
+        let (used, high) = (ground.bump.used(), ground.bump.high_water());
+        assert!(used <= 4 * LINE && high <= 4 * LINE);
+        if used > 0 {
+            assert!(ground.bump.high_water() > 0);
+        }
+        assert!(other.join().unwrap().is_some());
+        assert!(ground.bump.high_water() >= 3 * LINE);
+    });
+}
+
+#[test]
+fn bump_without_bytes_nothing_is_touched() {
+    let executions = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = executions.clone();
+    explore(2, move |ground| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let requests = |ground: &Ground| {
+            ground.bump.alloc(()).unwrap();
+            ground.bump.alloc_slice_copy::<u64>(&[]).unwrap();
+            assert_eq!(ground.bump.alloc_fmt(format_args!("{}", "")).unwrap().len(), 0);
+            ground.bump.alloc_layout(layout(0, 64)).unwrap();
+            ground.bump.alloc_with(|| ()).unwrap();
+            let mut local = ground.bump.local();
+            local.alloc(()).unwrap();
+            local.alloc_slice_with(3, |_| ()).unwrap();
+        };
+        let other = spawn_on(&ground, 1, requests);
+        requests(&ground);
+        other.join().unwrap();
+    });
+    let touching = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = touching.clone();
+    explore(2, move |ground| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(GRAIN));
+        ground.alloc(GRAIN);
+        other.join().unwrap();
+    });
+    // Threads that touch nothing in common can be interleaved in as many ways as their start and
+    // end can.
+    let nothing = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = nothing.clone();
+    explore(2, move |ground| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        spawn_on(&ground, 1, |_| ()).join().unwrap();
+    });
+    let [requests, touching, nothing] = [executions, touching, nothing].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(requests, nothing);
+    assert!(touching > nothing);
+}

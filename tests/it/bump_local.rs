@@ -1,0 +1,127 @@
+//! `LocalBump`: what it holds, and what comes back.
+
+use std::mem;
+use std::thread;
+
+use atomicarena::{AtomicBump, LocalBump};
+
+use crate::payload::SHARDS_FORCED;
+
+const LARGE: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
+
+fn address(bytes: &mut [u8]) -> usize {
+    bytes.as_ptr().addr()
+}
+
+#[test]
+fn a_dropped_handle_returns_what_it_did_not_hand_out() {
+    for capacity in [4_000, LARGE] {
+        let bump = AtomicBump::with_capacity(capacity);
+        let mut local = bump.local();
+        assert_eq!(bump.used(), 0);
+        local.alloc(1u64).unwrap();
+        local.alloc_str("ten bytes.").unwrap();
+        assert!(bump.used() > 18);
+        drop(local);
+        assert_eq!(bump.used(), 18);
+        assert_eq!(bump.local().alloc_str("six").unwrap(), "six");
+        assert_eq!(bump.used(), 21);
+    }
+}
+
+#[test]
+fn one_run_is_extended_in_place_and_packs_values() {
+    for capacity in [60_000, 1 << 20] {
+        let bump = AtomicBump::with_capacity(capacity);
+        let mut local = bump.local();
+        let first = address(local.alloc_slice_copy(&[0u8; 10]).unwrap());
+        for i in 1..2_000 {
+            assert_eq!(address(local.alloc_slice_copy(&[0u8; 10]).unwrap()), first + 10 * i);
+        }
+    }
+}
+
+#[test]
+fn a_leaked_handle_keeps_its_run_until_the_reset() {
+    let mut bump = AtomicBump::with_capacity(LARGE);
+    let mut local = bump.local();
+    let kept = local.alloc(7u64).unwrap();
+    let _ = mem::ManuallyDrop::new(local);
+    *kept += 1;
+    let used = bump.used();
+    assert!((8..=LARGE / 16).contains(&used) && bump.alloc(1u8).is_ok());
+    bump.reset();
+    assert_eq!(bump.used(), 0);
+    assert!(bump.alloc_uninit_slice::<u8>(LARGE).is_ok());
+}
+
+#[test]
+fn a_handle_serves_what_is_longer_than_its_run() {
+    let bump = AtomicBump::with_capacity(1 << 20);
+    let mut local = bump.local();
+    for len in [1, 300, 600, 5_000, 70_000, 3, 200_000] {
+        assert!(local.alloc_slice_with(len, |i| i as u8).unwrap().iter().enumerate().all(|(i, &b)| b == i as u8));
+    }
+    assert!(local.alloc_uninit_slice::<u8>(1 << 20).is_err());
+    assert!(local.alloc(1u8).is_ok());
+}
+
+#[test]
+fn handles_and_the_bump_use_up_every_byte() {
+    for capacity in [1_000, LARGE] {
+        let bump = AtomicBump::with_capacity(capacity);
+        let (mut a, mut b) = (bump.local(), bump.local());
+        let mut count = 0;
+        let each: [&mut dyn FnMut() -> bool; 3] =
+            [&mut || a.alloc(1u8).is_ok(), &mut || b.alloc(2u8).is_ok(), &mut || bump.alloc(3u8).is_ok()];
+        for alloc in each {
+            let mut limit = capacity / 3;
+            while limit > 0 && alloc() {
+                limit -= 1;
+                count += 1;
+            }
+        }
+        drop((a, b));
+        while bump.alloc(4u8).is_ok() {
+            count += 1;
+        }
+        assert_eq!((bump.used(), bump.remaining()), (capacity, 0));
+        // Nothing of it was lost, unless more rests came back than there is room to keep.
+        assert!(count + 64 >= capacity, "{count} of {capacity}");
+        assert!(bump.local().alloc(5u8).is_err());
+    }
+}
+
+#[test]
+fn a_handle_may_move_to_another_thread() {
+    let bump = AtomicBump::with_capacity(LARGE);
+    let mut local = bump.local();
+    let a = local.alloc(String::from("a")).unwrap();
+    let b = thread::scope(|scope| scope.spawn(|| local.alloc(String::from("b")).unwrap()).join().unwrap());
+    assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+    // They are not dropped by the bump.
+    for text in [a, b] {
+        drop(mem::take(text));
+    }
+}
+
+#[test]
+fn many_handles_come_and_go() {
+    let bump = AtomicBump::with_capacity(LARGE);
+    let rounds = if cfg!(miri) { 20 } else { 1_000 };
+    thread::scope(|scope| {
+        for id in 0..4u64 {
+            let bump = &bump;
+            scope.spawn(move || {
+                for round in 0..rounds {
+                    let mut local: LocalBump<'_> = bump.local();
+                    let values = [local.alloc(id).unwrap(), local.alloc(round).unwrap(), bump.alloc(id).unwrap()];
+                    assert_eq!(values.map(|value| *value), [id, round, id]);
+                }
+            });
+        }
+    });
+    if !SHARDS_FORCED {
+        assert!(bump.used() >= 4 * 24 * rounds as usize && bump.used() <= LARGE / 2, "{}", bump.used());
+    }
+}
