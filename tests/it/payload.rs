@@ -205,8 +205,7 @@ pub(crate) fn tail_size(capacity: usize) -> usize {
 pub(crate) fn size_with_tail(capacity: usize) -> usize {
     const CACHE_LINE: usize = 128;
     const SLOTS_PER_WORD: usize = 1 << 10;
-    let longest = if cfg!(target_pointer_width = "64") { 1 << 33 } else { 0 };
-    let shards = if capacity > longest {
+    let shards = if cfg!(not(target_pointer_width = "64")) {
         0
     } else if SHARDS_FORCED {
         2

@@ -246,7 +246,6 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     /// Called when user code is called for the first of `len` values: the slots are taken.
     pub(super) fn begin_fill(&mut self, len: usize) -> Place {
-        self.oracle.handles += 1;
         self.oracle.take_run(len, true).expect("user code was called, and there was no room")
     }
 
@@ -258,10 +257,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         done: &Option<Result<R, E>>,
     ) -> Result<Place, usize> {
         match begun {
-            Some(place) => {
-                self.oracle.handles -= 1;
-                Ok(place)
-            }
+            Some(place) => Ok(place),
             None => self.oracle.take_run(len, done.as_ref().is_some_and(Result::is_ok)),
         }
     }
