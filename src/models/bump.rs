@@ -1,7 +1,7 @@
-//! Bumps: refills, steals, blocks that grow, and bytes that come back.
+//! Bumps: refills, steals, blocks that grow, and bytes that are returned.
 //!
-//! Under loom a bump has two shards, of one run and one kept run each. A refill is two lines, if so
-//! many are left, and a request of more than a line goes to the cursor.
+//! Under loom a bump has two shards, with one run and one kept run each. A refill takes two lines
+//! if that many are left. A request of more than a line goes to the cursor.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -16,7 +16,7 @@ use loom::thread::{self, JoinHandle};
 use crate::raw::thread_id::set_thread_id;
 use crate::{AtomicBump, LocalBump};
 
-/// So many bytes share a cell.
+/// The number of bytes that share a cell.
 const GRAIN: usize = 16;
 const LINE: usize = 64;
 
@@ -36,7 +36,7 @@ fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     });
 }
 
-/// Runs in a thread whose shard is `shard`. (That of the first thread is 0.)
+/// Runs in a thread whose shard is `shard`. (The shard of the first thread is 0.)
 fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || {
@@ -96,12 +96,11 @@ impl Ground {
         self.own(NonNull::slice_from_raw_parts(rest.unwrap(), size))
     }
 
-    /// Takes bytes that come back.
+    /// Takes bytes that are returned because the closure fails.
     fn fail<const SIZE: usize>(&self) {
         let mut block = None;
         let _ = self.bump.alloc_try_with(|| {
-            // The bytes are not known; whoever had them or gets them is found at the next access of
-            // all of them.
+            // The bytes are not known here. Their earlier and later owners access their cells.
             block = Some(());
             Err::<[u8; SIZE], _>(())
         });
@@ -111,7 +110,8 @@ impl Ground {
         self.bump.local()
     }
 
-    /// No byte is lost and none is had twice: `held` bytes are in use, and every other can be had.
+    /// Asserts that no byte is lost and none has two owners: `held` bytes are in use, and all
+    /// others can be allocated.
     fn assert_exact(&self, held: usize) {
         let capacity = self.bump.capacity();
         assert_eq!((self.bump.used(), self.bump.remaining()), (held, capacity - held));
@@ -138,7 +138,7 @@ fn bump_two_take_aligned_from_one_shard() {
         let mine = ground.alloc_aligned(16, 32).unwrap();
         assert_eq!(mine.start % 32, 0);
         let theirs = other.join().unwrap().unwrap();
-        // What it took to align is lost.
+        // The bytes that were skipped to align the block are lost.
         let lost = if theirs.start < mine.start { 16 } else { 0 };
         ground.assert_exact(32 + lost);
     });
@@ -147,7 +147,7 @@ fn bump_two_take_aligned_from_one_shard() {
 #[test]
 fn bump_a_pending_refill_is_in_sight() {
     explore(2, |ground| {
-        // One refill is all there is, and it is on its way to one of the two shards.
+        // There is only one refill, and it moves to one of the two shards.
         let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
         assert!(ground.alloc(LINE).is_some());
         assert!(other.join().unwrap().is_some());
@@ -159,7 +159,7 @@ fn bump_a_pending_refill_is_in_sight() {
 fn bump_a_pending_refill_is_in_sight_of_a_long_request() {
     explore(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc(16));
-        // Whatever is first, two lines are left at the cursor.
+        // In every order, two lines are left at the cursor.
         assert!(ground.alloc(2 * LINE).is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(2 * LINE + 16);
@@ -205,7 +205,7 @@ fn bump_a_rest_is_kept_and_stolen() {
             let long = ground.alloc(64).unwrap();
             short.len() + long.len()
         });
-        // Between the refills of the other's shard, or not.
+        // This request may come between the refills of the other thread's shard.
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);
@@ -224,7 +224,8 @@ fn bump_a_block_grows_against_a_steal() {
         assert_eq!(stolen, 48);
         match grown {
             Some(grown) => {
-                // In place, or elsewhere, and what it left is lost unless it is kept.
+                // The block grew in place or was moved. In the latter case its old bytes are lost
+                // unless they are kept.
                 ground.write(&grown);
                 assert!(ground.bump.used() >= 64 + stolen);
             }
@@ -236,7 +237,7 @@ fn bump_a_block_grows_against_a_steal() {
 #[test]
 fn bump_a_block_that_grew_is_ordered_after_those_before() {
     explore(2, |ground| {
-        // The end of the block was used by another thread before, which gives it back.
+        // The bytes after the block were used by this thread, which returns them.
         let block = ground.alloc(32).unwrap();
         let next = ground.alloc(32).unwrap();
         let other = spawn_on(&ground, 0, move |ground| ground.grow(block, 64).unwrap());
@@ -251,7 +252,7 @@ fn bump_a_freed_block_is_taken_by_another() {
         let first = ground.alloc(96).unwrap();
         let last = ground.alloc(32).unwrap();
         assert_eq!((first, last.clone()), (0..96, 96..128));
-        // Extends the shard's run downwards, while another steals.
+        // The return extends the shard's run downwards, while another thread steals.
         let other = spawn_on(&ground, 1, |ground| ground.alloc(32));
         ground.free(last);
         let stolen = usize::from(other.join().unwrap().is_some());
@@ -315,7 +316,8 @@ fn bump_the_cursor_is_retracted_before_a_refill() {
 #[test]
 fn bump_a_long_block_goes_back_to_the_cursor() {
     explore(6, |ground| {
-        // Longer than a shard can hold: comes from the cursor, and goes back there.
+        // The block is longer than a shard can hold, so it comes from the cursor and is returned
+        // there.
         let long = ground.alloc(5 * LINE).unwrap();
         let other = spawn_on(&ground, 1, |ground| ground.alloc(2 * LINE));
         ground.free(long);
@@ -357,7 +359,7 @@ fn bump_a_failed_closure_beside_a_take() {
         ground.fail::<48>();
         ground.fail::<96>();
         assert!(other.join().unwrap().is_some());
-        // All is in the shard or at the cursor again, unless the other has moved on over it.
+        // All returned bytes are in the shard or at the cursor again.
         assert!(ground.bump.used() == 32);
         ground.assert_exact(32);
     });
@@ -411,8 +413,7 @@ fn bump_without_bytes_nothing_is_touched() {
         ground.alloc(GRAIN);
         other.join().unwrap();
     });
-    // Threads that touch nothing in common can be interleaved in as many ways as their start and
-    // end can.
+    // Threads that share no memory have only the interleavings of their start and end.
     let nothing = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = nothing.clone();
     explore(2, move |ground| {

@@ -1,4 +1,4 @@
-//! Runs of handles: extended at the cursor, split, leaked, and ended on another thread.
+//! Runs of handles: extended at the cursor, split, leaked, and ended in another thread.
 
 use super::*;
 
@@ -15,7 +15,8 @@ fn slice_in(local: &mut Local<'_, u32>, ground: &Ground, len: usize) -> Option<u
     Some(first)
 }
 
-/// A `Local` on its way to another thread. (It borrows the arena, which a thread of loom cannot.)
+/// A `Local` that is moved to another thread. (It borrows the arena, but a thread of loom cannot
+/// borrow.)
 struct Moving {
     ground: Arc<Ground>,
     local: Option<Local<'static, u32>>,
@@ -23,8 +24,8 @@ struct Moving {
 
 impl Moving {
     fn new(ground: &Arc<Ground>, local: Local<'_, u32>) -> Moving {
-        // SAFETY: `local` borrows from the arena in `ground`, which stays where it is and lives while we do. We drop the
-        // local first.
+        // SAFETY: `local` borrows from the arena in `ground`, which does not move. `go`, which
+        // every model calls, drops the `Local` before `ground`.
         let local = unsafe { mem::transmute::<Local<'_, u32>, Local<'static, u32>>(local) };
         Moving { ground: ground.clone(), local: Some(local) }
     }
@@ -59,7 +60,7 @@ fn extension_against_a_run() {
         let other = spawn(&ground, |ground| ground.alloc_run(2));
         let mut local = ground.local(2);
         publish_in(&mut local, &ground);
-        // One of the run and two more, or all three elsewhere.
+        // The slice gets the last slot of the run and two more, or three slots elsewhere.
         assert!(slice_in(&mut local, &ground, 3).is_some());
         drop(local);
         assert!(other.join().unwrap().is_some());
@@ -82,7 +83,7 @@ fn extension_against_extension() {
     });
 }
 
-/// The slots behind the run go back while the run is extended over them.
+/// The slots after the run are returned while the run is extended over them.
 #[test]
 fn e2_to_an_extension() {
     explore(6, |ground| {
@@ -109,14 +110,16 @@ fn e2_to_an_extension_by_what_is_missing() {
     });
 }
 
-/// The slots right behind a run that is used up come from the arena, and are not the run's.
+/// The slots directly after a used-up run may come from the arena, and do not belong to the run
+/// then.
 #[test]
 fn a_used_up_run_beside_slots_from_the_arena() {
     explore(8, |ground| {
         let mut local = ground.local(2);
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
         let going = Held::new(&ground, 2).give_back();
-        // Extended, or, as the cursor comes back too late for that, taken from the arena.
+        // The run is extended. If the cursor is retracted too late for that, the slots come from
+        // the arena.
         assert!(slice_in(&mut local, &ground, 3).is_some());
         publish_in(&mut local, &ground);
         drop(local);
@@ -169,22 +172,23 @@ fn e2_through_a_rest_that_was_retired() {
     explore(13, |ground| {
         let mut local = ground.local(4);
         (0..3).for_each(|_| _ = publish_in(&mut local, &ground));
-        // The last slot of the run is written to, and stays unused.
+        // The last slot of the run is written to but stays unused.
         let give_up = || local.publish_with(|index| panic!("{}", ground.write_value(index))).is_ok();
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).is_err());
         ground.alloc().unwrap();
         let other = spawn(&ground, |ground| (0..5).filter(|_| ground.alloc().is_some()).count());
-        // Does not fit in the rest, behind which a slot is taken.
+        // The slice does not fit in the rest, and the slot after the rest is taken.
         let first = slice_in(&mut local, &ground, 2);
         drop(local);
         let theirs = other.join().unwrap();
-        // Four are left at the cursor behind a fresh run. The retired slot may come too late.
+        // Four slots are left at the cursor after a fresh run. The returned slot may come too late
+        // for the other thread.
         assert!(first.is_some() && theirs >= 4);
         ground.assert_exact(4 + theirs + 2);
     });
 }
 
-// A run that is split, of which either part may be leaked.
+// A run is split, and either part may be leaked.
 
 /// Leaks the parts of a split run, or drops them, beside a thread that reads and allocates.
 fn split(leak_run: bool, leak_local: bool) {
@@ -242,7 +246,7 @@ fn a_split_run_that_nobody_leaks() {
     split(false, false);
 }
 
-/// The value in front of the run is stamped a second time when the run is split.
+/// The stamp of the value before the run is written a second time when the run is split.
 #[test]
 fn e1_survives_a_split() {
     explore(8, |ground| {
@@ -258,13 +262,14 @@ fn e1_survives_a_split() {
     });
 }
 
-/// A reservation goes back on another thread while its local goes on.
+/// A reservation from a `Local` is returned in another thread while the `Local` is used.
 #[test]
 fn a_reservation_of_a_local_goes_back_beside_it() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
-        // The last slot of the run: the reservation takes over the count, and the cursor may go back over it.
+        // The reservation takes the last slot of the run and takes over the count. The cursor may
+        // be retracted over the slot.
         let run = local.reserve(1).unwrap();
         ground.write(run.first_index());
         let going = Held::of(&ground, run).give_back();

@@ -189,7 +189,8 @@ fn e1_survives_the_second_stamp_of_a_local() {
             let mut local = ground.local(4);
             local.publish_with(|index| ground.write_value(index)).unwrap();
             local.alloc(0).unwrap();
-            local.publish_with(|index| ground.write_value(index)).unwrap(); // writes the first stamp again
+            // Also writes the stamp of the first value again.
+            local.publish_with(|index| ground.write_value(index)).unwrap();
         });
         for index in [0, 2] {
             ground.get(index);

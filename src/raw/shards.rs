@@ -329,7 +329,7 @@ impl ShardMode {
 /// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
-    // The id is not read in vain: the first time that a thread does so may allocate.
+    // Without shards the id is not read, because the first read in a thread may allocate memory.
     if shards.is_empty() { None } else { shards.get(own_index()) }
 }
 

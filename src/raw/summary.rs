@@ -65,7 +65,8 @@ impl<'a> Summary<'a> {
         self.add_if(block, n, |_| true).unwrap_or_else(|before| before)
     }
 
-    /// Does the same if the block is counted as having a vacant slot, and returns whether it is.
+    /// Counts `n` slots of the block if its count is not 0, before they are marked vacant. Returns
+    /// whether that was done.
     pub(crate) fn add_to_counted(self, block: usize, n: usize) -> bool {
         self.add_if(block, n, |before| before != 0).is_ok()
     }

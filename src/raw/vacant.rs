@@ -29,12 +29,12 @@
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
-//! - `E5 count → uncount`, for the number of blocks with vacant slots: [`VacantSlots::add`]
-//!   increments it before it counts the first slots of a block (Release in `Summary::add`). A thread
-//!   that finds the block counted already leaves the number alone or undoes its own increment, and
-//!   a thread that uncounts the last slot of a block decrements it. Both have read the block's word
-//!   with Acquire. So each increment
-//!   happens before the decrement that undoes it, and the number is never too low.
+//! - `E5 count → uncount`, for the number of blocks with vacant slots. [`VacantSlots::add`]
+//!   increments it before it counts the first slots of a block (Release in `Summary::add`). A
+//!   thread decrements it if it has uncounted the last slot of a block, or to undo its own
+//!   increment because the block had been counted meanwhile. Both have read the word of the block
+//!   with Acquire. So each increment happens before the decrement that undoes it, and the number is
+//!   never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
 //!   marks.
@@ -112,9 +112,9 @@ impl VacantSlots {
     #[inline]
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`: the caller sees the marks of the slots
-        // that became vacant. The loads of the search that follows the first read are not reordered
-        // before it. The second read may be performed before loads that precede it. This is
-        // harmless: what those loads then miss was held by a call in progress.
+        // that became vacant. After the first read, it also keeps the loads of the search behind
+        // it. The second read may be performed before loads that precede it, which is harmless:
+        // what these loads miss was held by a call in progress.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -198,8 +198,8 @@ impl VacantSlots {
         Some(index)
     }
 
-    /// Claims a run of `n` vacant slots side by side, all of which are below `bound`. Returns `None`
-    /// if the search finds none.
+    /// Claims a run of `n` vacant slots side by side, all of which are below `bound`. Returns
+    /// `None` if the search finds none.
     ///
     /// Linear in the number of blocks, plus the length of a block for each block that is counted as
     /// having a vacant slot. Two searches at the same time may both fail where either alone would
