@@ -1,2 +1,2 @@
-//! No code of its own: `cargo test` runs the examples of the page below, with the crates from which they come.
+//! Has no code of its own. `cargo test` runs the examples of the page below.
 #![doc = include_str!("../../../docs/migrating.md")]
