@@ -193,7 +193,7 @@ mod tests {
     use crate::raw::summary::Summary;
     use std::thread;
 
-    const SLOTS: usize = 4_096;
+    const SLOTS: usize = if cfg!(miri) { 512 } else { 4_096 };
 
     /// Takes slots from a cursor by one thread after another. `turns` contains how many each thread
     /// takes. Returns whether shards were activated.
