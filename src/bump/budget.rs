@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::gap::{Gap, LINE, LINE_BITS, MAX_LEN, size_with_padding};
 use crate::raw::shards::{SHARDS, own_index};
 use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
-use crate::raw::thread_id::TINY;
+use crate::raw::thread_id::{TINY, thread_id_or_any};
 use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
 /// From so many bytes on a bump has shards, which weigh 4 KiB. In a smaller one a refill would be a
@@ -72,6 +72,25 @@ impl Head {
     const_fn! {
         pub(super) fn new() -> Self {
             Head(CachePadded(Cursor { next: AtomicUsize::new(0), past: AtomicUsize::new(0) }))
+        }
+    }
+
+    /// Takes bytes for `layout` from a cursor that counts bytes, and returns where they end.
+    #[inline]
+    fn take_bytes(&self, base: usize, capacity: usize, layout: Layout) -> Option<usize> {
+        // Relaxed, and on failure: a guess that the exchange confirms.
+        let mut next = self.0.next.load(Ordering::Relaxed);
+        loop {
+            let taken = size_with_padding(base + next, layout);
+            if taken > capacity - next {
+                return None;
+            }
+            let end = next + taken;
+            // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
+            match self.0.next.compare_exchange_weak(next, end, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(end),
+                Err(now) => next = now,
+            }
         }
     }
 
@@ -204,11 +223,24 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard.
+    /// Takes bytes for `layout`, whose size is not 0, and returns where they begin, if that is as
+    /// simple as it can be: if they are the next ones of this thread's shard.
     #[inline]
-    pub(super) fn take_fast(self, layout: Layout) -> Option<usize> {
-        let taken = self.shards?[own_index()].0.run.take(self.base, layout)?;
-        Some(taken.end - layout.size())
+    pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
+        // Any shard will do for a thread that has no id yet.
+        let run = &self.shards?[thread_id_or_any() % SHARDS].0.run;
+        run.take_aligned(layout)
+    }
+
+    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard, or, if there are no
+    /// shards, from the cursor. Returns where they begin.
+    #[inline]
+    pub(super) fn take_near(self, layout: Layout) -> Option<usize> {
+        let end = match self.shards {
+            Some(shards) => shards[own_index()].0.run.take(self.base, layout)?.end,
+            None => self.head.take_bytes(self.base, self.capacity, layout)?,
+        };
+        Some(end - layout.size())
     }
 
     /// Takes bytes for `layout`, whose size is not 0. The error is how many were left at the

@@ -71,13 +71,16 @@ impl<'a> BumpRef<'a> {
             // SAFETY: the parts of a view, and of a layout.
             let (bump, layout) =
                 unsafe { (BumpRef::new(head, shards, base, capacity), Layout::from_size_align_unchecked(size, align)) };
-            Ok(bump.take_block(layout)?.hand_out(layout.size()))
+            match bump.budget.take_near(layout) {
+                Some(offset) => Ok(bump.pointer(offset)),
+                None => Ok(bump.take_block(layout)?.hand_out(layout.size())),
+            }
         }
 
         if layout.size() == 0 {
             return Ok(dangling(layout));
         }
-        match self.budget.take_fast(layout) {
+        match self.budget.take_next(layout) {
             Some(offset) => Ok(self.pointer(offset)),
             None => {
                 let (head, shards, capacity) = self.budget.into_parts();

@@ -98,6 +98,21 @@ impl Gap {
         }
     }
 
+    /// Takes bytes for `layout`, and returns where they begin, if the first byte is aligned to less
+    /// than a line, and no other thread interferes. A straight line for the inlined fast path.
+    #[inline]
+    pub(super) fn take_aligned(&self, layout: Layout) -> Option<usize> {
+        // Relaxed: a guess that the exchange confirms.
+        let word = self.0.load(Ordering::Relaxed);
+        let start = word >> LEN_BITS;
+        if layout.align() > LINE || start & (layout.align() - 1) != 0 || layout.size() > word & MAX_LEN {
+            return None;
+        }
+        let rest = word + moved_up(layout.size());
+        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: taken anew.
+        self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok().then_some(start)
+    }
+
     /// Takes `len` bytes if they begin at `start`. Returns whether it did.
     #[inline]
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {

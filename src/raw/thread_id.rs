@@ -68,7 +68,7 @@ impl IdSet {
 }
 
 #[cfg(all(feature = "std", not(all(test, loom))))]
-pub(crate) use current::thread_id;
+pub(crate) use current::{thread_id, thread_id_or_any};
 
 #[cfg(all(feature = "std", not(all(test, loom))))]
 mod current {
@@ -113,6 +113,14 @@ mod current {
             Ok(id) => id,
             Err(_) => EXCLUSIVE_IDS,
         }
+    }
+
+    /// Returns the id of this thread if it has one already, and any other value otherwise.
+    ///
+    /// Calls no function, so that the caller of an inlined fast path need not save its registers.
+    #[inline]
+    pub(crate) fn thread_id_or_any() -> usize {
+        ID.try_with(Cell::get).unwrap_or(UNASSIGNED)
     }
 
     #[cold]
@@ -199,6 +207,9 @@ mod current {
 pub(crate) fn thread_id() -> usize {
     EXCLUSIVE_IDS
 }
+
+#[cfg(any(not(feature = "std"), all(test, loom)))]
+pub(crate) use self::thread_id as thread_id_or_any;
 
 #[cfg(all(test, loom))]
 pub(crate) use models::{set_thread_id, thread_id};
