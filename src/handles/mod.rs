@@ -1,6 +1,7 @@
 //! Handles own a run of slots: a [`Reservation`] for one slice, a [`Local`] for one thread.
 
 mod reservation;
+mod own_run;
 mod local;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod owned;

@@ -3,7 +3,8 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::local::{self, Local, OwnRun};
+use super::local::{self, Local};
+use super::own_run::OwnRun;
 use crate::arena::AtomicArena;
 use crate::storage::{Heap, Storage};
 

@@ -126,7 +126,7 @@ pub(crate) fn contend<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, values:
 where
     AtomicArena<T, S>: Sync,
 {
-    at_once(values, |value| arena.alloc(value).ok().expect("there is room"))
+    at_once(values, |value| arena.alloc(value).expect("there is room"))
 }
 
 /// Calls `f` with each value. Two threads do so at the same time, with half of the values each.

@@ -344,7 +344,7 @@ fn text_is_written_piece_by_piece() {
     use std::fmt::Write;
     let arena = AtomicArena::with_capacity(20);
     let mut text = arena.reserve(9).unwrap();
-    write!(text, "{}-{:02}", 'ä', 1007).unwrap();
+    write!(text, "ä-{:02}", 1007).unwrap();
     let pieces = ["1", "23"].map(std::hint::black_box); // otherwise the compiler makes one of them
     assert!(write!(text, "{}{}", pieces[0], pieces[1]).is_err());
     assert_eq!(text.len(), 8, "the piece that fits is there, the other is not, not even in part");
