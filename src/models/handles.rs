@@ -131,11 +131,15 @@ fn a_used_up_run_beside_slots_from_the_arena() {
 #[test]
 fn e2_to_a_fresh_run() {
     explore(8, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        // The cursor leaves the place where the run starts, and comes back.
+        let other = spawn(&ground, |ground| {
+            let run = ground.reserve(2);
+            (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
+        });
         let mut local = ground.local(4);
         assert!(slice_in(&mut local, &ground, 2).is_some());
         drop(local);
-        going.join().unwrap();
+        other.join().unwrap();
         ground.assert_exact(2);
     });
 }
@@ -149,6 +153,20 @@ fn extension_beside_shards() {
         drop(local);
         assert!(matches!(other.join().unwrap(), (Some(_), Some(_), Some(_))));
         ground.assert_exact(6);
+    });
+}
+
+#[test]
+fn a_fresh_run_helps_a_pending_refill() {
+    explore_shards(4, |ground| {
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        let mut local = ground.local(1);
+        publish_in(&mut local, &ground);
+        drop(local);
+        // Two slots are free, whether or not the other thread has taken its slot.
+        assert!(ground.alloc().is_some() && ground.alloc().is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(4);
     });
 }
 
@@ -373,8 +391,9 @@ fn a_panic_in_a_slice_returns_it_beside_a_single() {
     explore(3, |ground| {
         let other = spawn(&ground, |ground| {
             let give_up = || {
-                let value = |index| {
-                    assert_eq!(ground.write_value(index), 0, "one is enough");
+                // The arena itself tracks which slot is written to.
+                let value = |place| {
+                    assert_eq!(place, 0, "one is enough");
                     0
                 };
                 ground.arena.publish_from_iter((0..2).map(value)).map(|_| ()).is_err()
