@@ -14,7 +14,13 @@ use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
 /// From so many bytes on a bump has shards, which weigh 4 KiB. In a smaller one a refill would be a
 /// few lines.
-const MIN_CAPACITY: usize = if TINY { 1 } else { 64 << 10 };
+const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
+    2 * LINE
+} else if TINY {
+    1
+} else {
+    64 << 10
+};
 
 /// A refill is at most so many lines, at most this share of what is left at the cursor, and at
 /// least one line.

@@ -30,9 +30,14 @@ struct Ground {
 type Block = Range<usize>;
 
 fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore_bytes(lines * LINE, model);
+}
+
+/// Fewer than two lines have no shards.
+fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
-        let cells = (0..lines * LINE / GRAIN).map(|_| UnsafeCell::new(())).collect();
-        model(Arc::new(Ground { bump: AtomicBump::with_capacity(lines * LINE), cells }));
+        let cells = (0..bytes / GRAIN).map(|_| UnsafeCell::new(())).collect();
+        model(Arc::new(Ground { bump: AtomicBump::with_capacity(bytes), cells }));
     });
 }
 
@@ -362,6 +367,45 @@ fn bump_a_failed_closure_beside_a_take() {
         // All returned bytes are in the shard or at the cursor again.
         assert!(ground.bump.used() == 32);
         ground.assert_exact(32);
+    });
+}
+
+#[test]
+fn bump_two_take_from_a_cursor_of_bytes() {
+    explore_bytes(96, |ground| {
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(16));
+        assert!(ground.alloc(32).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(48);
+    });
+}
+
+#[test]
+fn bump_a_freed_block_goes_back_to_a_cursor_of_bytes() {
+    explore_bytes(96, |ground| {
+        let block = ground.alloc(64).unwrap();
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(48));
+        ground.free(block);
+        match other.join().unwrap() {
+            // At the end of the block, or in its place.
+            Some(theirs) => assert!(theirs == (0..48) && ground.bump.used() == 48),
+            None => assert_eq!(ground.bump.used(), 0),
+        }
+    });
+}
+
+#[test]
+fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
+    explore_bytes(96, |ground| {
+        let block = ground.alloc(32).unwrap();
+        let next = ground.alloc(32).unwrap();
+        let other = spawn_on(&ground, 1, move |ground| ground.grow(block, 48));
+        ground.free(next);
+        if let Some(grown) = other.join().unwrap() {
+            ground.write(&grown);
+            // In place, or behind where it was, which is lost.
+            assert_eq!(ground.bump.used(), grown.end);
+        }
     });
 }
 
