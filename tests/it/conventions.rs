@@ -9,7 +9,7 @@ use std::mem;
 
 use atomicarena::{AtomicArena, Drain, Heap, IntoIter, Iter, IterMut, Key, Reservation, StaticArena, Values};
 
-use crate::payload::{mixed, panic_of, punch_holes};
+use crate::payload::{mixed, panic_of, punch_holes, runs_from_cursor};
 
 #[test]
 fn iterators_implement_the_traits_that_hold() {
@@ -61,7 +61,7 @@ fn exclusive_iterators_count_values_and_not_slots() {
 
 #[test]
 fn the_size_hint_of_iter_holds_while_others_publish() {
-    let arena = AtomicArena::with_capacity(8);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(8));
     let mut runs = [arena.reserve(2).unwrap(), arena.reserve(2).unwrap()];
     runs.iter_mut().for_each(|run| _ = run.fill_from_iter(0..));
     let [first, second] = runs;

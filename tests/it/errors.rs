@@ -4,11 +4,13 @@ use std::error::Error;
 
 use atomicarena::{AtomicArena, CapacityError, Full, IndexError};
 
+use crate::payload::runs_from_cursor;
+
 struct Mute;
 
 #[test]
 fn full_shows_its_numbers_and_requires_nothing_of_the_value() {
-    let arena = AtomicArena::with_capacity(7);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(7));
     assert!(arena.alloc(Mute).is_ok() && arena.alloc(Mute).is_ok());
     let full = arena.alloc_vec((0..42).map(|_| Mute).collect()).err().unwrap();
     assert_eq!((full.requested(), full.remaining()), (42, 5));

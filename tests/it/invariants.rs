@@ -13,7 +13,7 @@ use std::thread;
 use atomicarena::{AtomicArena, Drain, Iter, Local, Reservation};
 
 use crate::allocations::metered;
-use crate::payload::{Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, punch_holes, scaled};
+use crate::payload::{Ledger, SHARDS_FORCED, Writers, assert_room, panic_of, punch_holes, runs_from_cursor, scaled};
 
 #[test]
 fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
@@ -63,7 +63,7 @@ fn invariant_01_a_refusal_beside_a_return_hands_no_slot_out_twice() {
 
 #[test]
 fn invariant_02_a_request_that_cannot_fit_touches_nothing() {
-    let arena = AtomicArena::with_capacity(10);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(10));
     arena.alloc_slice_copy(&[0; 4]).unwrap();
     for n in [7, 8, 100, usize::MAX] {
         let full = arena.reserve(n).map(|_| ()).unwrap_err();

@@ -47,7 +47,7 @@ fn adjacent_leaked_runs_of_one_two_and_three_are_told_apart() {
 #[test]
 fn a_finished_neighbour_is_not_taken_for_a_leaked_run() {
     for n in 1..=3 {
-        let mut arena = AtomicArena::with_capacity(10);
+        let mut arena = AtomicArena::with_capacity(20);
         let [mut before, leaked, mut behind] = [n, n, n].map(|n| arena.reserve(n).unwrap());
         before.fill_from_iter(0..n);
         behind.fill_from_iter(10..10 + n);
@@ -57,7 +57,7 @@ fn a_finished_neighbour_is_not_taken_for_a_leaked_run() {
         let expected: Vec<_> = (0..n).chain((2 * n..3 * n).map(|i| i - 2 * n + 10)).collect();
         assert_eq!(arena.iter_mut().map(|(_, v)| *v).collect::<Vec<_>>(), expected);
         assert_eq!(arena.iter().map(|(i, _)| i).collect::<Vec<_>>(), (2 * n..3 * n).collect::<Vec<_>>());
-        assert_room(&arena, 10 - 2 * n, || 0);
+        assert_room(&arena, 20 - 2 * n, || 0);
     }
 }
 

@@ -264,6 +264,8 @@ mod mapped {
 
     use atomicarena::{AtomicArena, CapacityError, HugePages, MapError};
 
+    use crate::payload::tail_size;
+
     #[test]
     fn impossible_capacities_are_refused() {
         let refused = |capacity| AtomicArena::<u64, _>::mapped(capacity).allow_fallback(true).build().unwrap_err();
@@ -303,7 +305,7 @@ mod mapped {
     #[test]
     fn prefaulting_reports_its_progress() {
         let mut said = Vec::new();
-        let all = 9 * (5 << 20) + crate::payload::tail_size(5 << 20);
+        let all = 9 * (5 << 20) + tail_size(5 << 20);
         let arena = AtomicArena::<u64, _>::mapped(5 << 20).on_prefault(|done, of| said.push((done, of))).build();
         assert_eq!(arena.unwrap().capacity(), 5 << 20);
         assert_eq!(said, [(16 << 20, all), (32 << 20, all), (all, all)]);

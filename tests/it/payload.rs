@@ -215,6 +215,18 @@ pub(crate) fn size_with_tail(capacity: usize) -> usize {
     CACHE_LINE - 1 + shards * CACHE_LINE + capacity.div_ceil(SLOTS_PER_WORD) * size_of::<usize>()
 }
 
+/// Returns the first index of a run of `len` slots that one thread takes of a new heap arena, after
+/// `n` single slots.
+pub(crate) fn run_after(n: usize, len: usize) -> usize {
+    // A shard serves it too if it is short.
+    if FORCED_RUN / len > 1 { n } else { cursor_after(n) }
+}
+
+/// Returns the arena. The cursor then serves all runs, in tests of where it stands.
+pub(crate) fn runs_from_cursor<T, S: Storage<T>>(arena: AtomicArena<T, S>) -> AtomicArena<T, S> {
+    if (4..).contains(&FORCED_RUN) { arena.in_order() } else { arena }
+}
+
 /// Allocates single slots until one is refused, and returns their number.
 pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
     // One more than the capacity: an arena that never refuses must not hang the test.

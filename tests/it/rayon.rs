@@ -12,7 +12,9 @@ use atomicarena::{AtomicArena, StaticArena};
 use rayon::iter::plumbing::{Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer, bridge};
 use rayon::prelude::*;
 
-use crate::payload::{Counted, Ledger, assert_room, cursor_after, mined, mixed, panic_of, punch_holes, scaled};
+use crate::payload::{
+    Counted, Ledger, assert_room, mined, mixed, panic_of, punch_holes, run_after, runs_from_cursor, scaled,
+};
 
 /// Runs `f` on four workers, whatever the number of processors.
 fn among_workers<R: Send>(f: impl FnOnce() -> R + Send) -> R {
@@ -115,7 +117,7 @@ fn leaked_values_are_not_yielded() {
     leaked.push(ledger.value()).unwrap();
     mem::forget(leaked);
     arena.alloc_array([ledger.value(), ledger.value()]).unwrap();
-    let first = cursor_after(1) + 3;
+    let first = run_after(1, 3) + 3;
     let met = among_workers(|| arena.par_iter_mut().map(|(index, _)| index).collect::<Vec<_>>());
     assert_eq!(met, [0, first, first + 1]);
     assert_eq!(among_workers(|| arena.par_drain().map(|value| value.id).collect::<Vec<_>>()), [0, 2, 3]);
@@ -219,7 +221,7 @@ fn an_arena_is_consumed_in_parallel() {
 #[test]
 fn a_run_is_filled_in_order() {
     let n = scaled(100_000, 300);
-    let mut arena = AtomicArena::with_capacity(n + 2);
+    let mut arena = runs_from_cursor(AtomicArena::with_capacity(n + 2));
     arena.alloc(7).unwrap();
     arena.alloc(8).unwrap();
     let workers = Mutex::new(BTreeSet::new());
@@ -573,7 +575,7 @@ fn references_from_the_locals_of_workers_outlive_them_and_no_slot_is_lost() {
 
 #[test]
 fn debug_shows_the_slots() {
-    let mut arena = AtomicArena::with_capacity(3);
+    let mut arena = runs_from_cursor(AtomicArena::with_capacity(3));
     arena.publish(7).unwrap();
     arena.publish(8).unwrap();
     assert_eq!(format!("{:?}", arena.par_iter()), "ParIter { slots: 0..2, .. }");

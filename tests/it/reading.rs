@@ -6,7 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use atomicarena::AtomicArena;
 
-use crate::payload::{assert_room, cursor_after, punch_holes, scaled};
+use crate::payload::{assert_room, cursor_after, punch_holes, run_after, runs_from_cursor, scaled};
 
 // ---- get and iter
 
@@ -76,7 +76,7 @@ fn iter_yields_published_values_in_index_order() {
 
 #[test]
 fn iter_ends_at_the_bound_of_its_creation() {
-    let arena = AtomicArena::with_capacity(4);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(4));
     arena.publish(1).unwrap();
     arena.publish(2).unwrap();
     let iter = arena.iter();
@@ -125,7 +125,7 @@ fn index_of_finds_owned_and_published_values() {
     let run: &[u32] = arena.alloc_slice_copy(&[2, 3]).unwrap();
     let (index, b) = arena.publish(4).unwrap();
     assert_eq!(arena.index_of(a), Some(0));
-    let first = cursor_after(1);
+    let first = run_after(1, 2);
     assert_eq!(run.iter().map(|v| arena.index_of(v)).collect::<Vec<_>>(), [Some(first), Some(first + 1)]);
     assert_eq!(arena.index_of(b), Some(index));
 }
@@ -185,7 +185,7 @@ fn the_numbers_follow_what_is_stored() {
     for taken in 1..=4 {
         arena.alloc(taken).unwrap();
         assert_eq!((arena.count(), arena.remaining()), (taken, 4 - taken));
-        assert_eq!(arena.index_bound(), cursor_after(taken));
+        assert_eq!(arena.index_bound(), cursor_after(taken).min(4));
         assert_eq!((arena.is_empty(), arena.is_full()), (false, taken == 4));
     }
     for _ in 0..scaled(1000, 50) {
@@ -196,7 +196,7 @@ fn the_numbers_follow_what_is_stored() {
 
 #[test]
 fn the_numbers_include_what_living_handles_hold() {
-    let arena = AtomicArena::<u32>::with_capacity(10);
+    let arena = runs_from_cursor(AtomicArena::<u32>::with_capacity(10));
     let run = arena.reserve(4).unwrap();
     assert_eq!((arena.count(), arena.remaining(), arena.is_empty()), (4, 6, false));
     let rest = arena.reserve(6).unwrap();

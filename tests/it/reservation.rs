@@ -4,13 +4,13 @@ use std::mem::{self, MaybeUninit};
 
 use atomicarena::{AtomicArena, StaticArena};
 
-use crate::payload::{Ledger, assert_room, cursor_after, panic_of, punch_holes};
+use crate::payload::{Ledger, assert_room, panic_of, punch_holes, run_after, runs_from_cursor};
 
 // ---- reserve, reserve_up_to
 
 #[test]
 fn reserve_takes_a_run_at_the_cursor() {
-    let arena = AtomicArena::<u32>::with_capacity(9);
+    let arena = runs_from_cursor(AtomicArena::<u32>::with_capacity(9));
     arena.alloc(0).unwrap();
     arena.alloc(0).unwrap();
     let a = arena.reserve(3).unwrap();
@@ -47,7 +47,7 @@ fn a_run_of_zero_slots_always_succeeds() {
 
 #[test]
 fn reserve_beyond_any_capacity_is_refused() {
-    let arena = AtomicArena::<u64>::with_capacity(5);
+    let arena = runs_from_cursor(AtomicArena::<u64>::with_capacity(5));
     arena.alloc(1).unwrap();
     arena.alloc(1).unwrap();
     for n in [4, usize::MAX / 2, usize::MAX - 1, usize::MAX] {
@@ -426,7 +426,7 @@ fn publish_publishes_the_whole_run() {
     let mut run = arena.reserve(4).unwrap();
     run.fill_from_iter(10..13);
     let (first, slice) = run.publish();
-    assert_eq!((first, slice), (cursor_after(1), &[10, 11, 12][..]));
+    assert_eq!((first, slice), (run_after(1, 4), &[10, 11, 12][..]));
     assert_eq!(arena.get_slice(first..first + 3), Some(&[10, 11, 12][..]));
     assert_eq!(arena.get_slice(first..first + 4), None, "the returned slot is not published");
     assert_eq!(arena.iter().collect::<Vec<_>>(), [(first, &10), (first + 1, &11), (first + 2, &12)]);

@@ -4,7 +4,9 @@ use std::mem;
 
 use atomicarena::AtomicArena;
 
-use crate::payload::{Ledger, SHARDS_FORCED, assert_room, fill_up, mined, mixed, panic_of, punch_holes, scaled};
+use crate::payload::{
+    Ledger, SHARDS_FORCED, assert_room, fill_up, mined, mixed, panic_of, punch_holes, runs_from_cursor, scaled,
+};
 
 // ---- reset
 
@@ -276,7 +278,7 @@ fn stale_marks_have_no_effect_after_the_epoch_wraps_with_values_to_drop() {
 #[test]
 fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
-        let mut arena = AtomicArena::with_capacity(64);
+        let mut arena = runs_from_cursor(AtomicArena::with_capacity(64));
         // Not in the first epoch, which might be an exception.
         (0..3).for_each(|_| arena.reset());
         assert_eq!(arena.alloc_slice_with(40, |_| make()).unwrap().len(), 40);

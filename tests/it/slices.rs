@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use atomicarena::AtomicArena;
 
-use crate::payload::{Ledger, assert_room, cursor_after, panic_of, punch_holes};
+use crate::payload::{Ledger, assert_room, panic_of, punch_holes, run_after, runs_from_cursor, scaled};
 
 /// Reports a length of `said`, whatever the length of `values`, and counts the calls of `len`.
 struct Liar<'a, I> {
@@ -120,7 +120,7 @@ fn an_exact_fit_is_published_by_every_method() {
 
 #[test]
 fn one_value_too_many_is_refused_by_every_method_and_nothing_is_taken() {
-    let arena = AtomicArena::with_capacity(5);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(5));
     arena.alloc(9_u8).unwrap();
     arena.alloc(9).unwrap();
     let numbers = |requested: usize, remaining: usize| assert_eq!((requested, remaining), (4, 3));
@@ -166,7 +166,7 @@ fn runs_are_contiguous_and_follow_one_another() {
     let second: &[u32] = arena.alloc_from_iter([3, 4, 5]).unwrap();
     let third: &[u32; 2] = arena.alloc_array([6, 7]).unwrap();
     let index = |value| arena.index_of(value).unwrap();
-    let at = cursor_after(1);
+    let at = run_after(1, 2);
     assert_eq!(first.iter().map(index).collect::<Vec<_>>(), [at, at + 1]);
     assert_eq!(second.iter().map(index).collect::<Vec<_>>(), [at + 2, at + 3, at + 4]);
     assert_eq!(third.iter().map(index).collect::<Vec<_>>(), [at + 5, at + 6]);
@@ -206,7 +206,7 @@ fn an_empty_request_always_succeeds() {
 }
 
 #[test]
-fn a_run_of_one_is_served_by_a_vacant_slot_and_a_longer_one_is_not() {
+fn a_run_is_served_by_vacant_slots_only_if_they_lie_side_by_side() {
     let arena = AtomicArena::with_capacity(8);
     punch_holes(&arena);
     assert!(arena.alloc_slice_copy(&[1, 2]).is_err());
@@ -218,9 +218,92 @@ fn a_run_of_one_is_served_by_a_vacant_slot_and_a_longer_one_is_not() {
     assert_eq!((full.requested(), full.remaining()), (1, 0));
 }
 
+/// Returns an arena in which each slot holds a value, except for these runs, which are vacant.
+fn with_vacant_runs(capacity: usize, vacant: &[std::ops::Range<usize>]) -> AtomicArena<usize> {
+    let arena = AtomicArena::with_capacity(capacity);
+    let mut all: Vec<_> = (0..capacity).map(|_| arena.reserve(1).unwrap()).collect();
+    all.sort_by_key(|run| run.first_index());
+    let (holes, full): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|slot| vacant.iter().any(|run| run.contains(&slot.first_index())));
+    for mut slot in full {
+        slot.push(usize::MAX).unwrap();
+        slot.finish();
+    }
+    drop(holes);
+    assert_eq!((arena.remaining(), arena.index_bound()), (vacant.iter().map(ExactSizeIterator::len).sum(), capacity));
+    arena
+}
+
+#[test]
+fn vacant_slots_side_by_side_serve_every_method() {
+    type Store = fn(&AtomicArena<usize>) -> Option<usize>;
+    let methods: [Store; 9] = [
+        |arena| arena.index_of(&arena.alloc_slice_copy(&[1, 2, 3]).ok()?[0]),
+        |arena| arena.index_of(&arena.alloc_slice_clone(&[1, 2, 3]).ok()?[0]),
+        |arena| arena.index_of(&arena.alloc_slice_with(3, |i| i).ok()?[0]),
+        |arena| arena.index_of(&arena.alloc_from_iter([1, 2, 3]).ok()?[0]),
+        |arena| arena.index_of(&arena.alloc_array([1, 2, 3]).ok()?[0]),
+        |arena| arena.index_of(&arena.alloc_vec(vec![1, 2, 3]).ok()?[0]),
+        |arena| {
+            Some(arena.alloc_prefix_clone(&[1, 2, 3]))
+                .filter(|all| all.len() == 3)
+                .map(|all| arena.index_of(&all[0]))?
+        },
+        |arena| {
+            let mut run = arena.reserve(3).ok()?;
+            run.fill_from_iter(1..);
+            Some(run.publish().0)
+        },
+        |arena| {
+            let mut run = arena.reserve_up_to(3);
+            run.fill_from_iter(1..);
+            Some(run.finish()).filter(|all| all.len() == 3).map(|all| arena.index_of(&all[0]))?
+        },
+    ];
+    for store in methods {
+        // Two slots are too few, and so are those that do not lie side by side.
+        let mut arena = with_vacant_runs(20, &[1..3, 5..8, 10..11, 12..18]);
+        let mut got: Vec<_> = (0..3).map(|_| store(&arena)).collect();
+        got.sort_unstable();
+        assert_eq!(got, [Some(5), Some(12), Some(15)]);
+        // A shorter slice may still be returned.
+        assert_eq!(arena.remaining(), 3);
+        assert_eq!(arena.reserve(3).unwrap_err().remaining(), 0);
+        assert_eq!(arena.reserve(2).unwrap().first_index(), 1);
+        assert_room(&arena, 3, || 0);
+        assert_eq!(arena.iter_mut().count(), 20);
+    }
+}
+
+/// The vacant slots of each 1,024 are counted together.
+#[test]
+fn vacant_slots_side_by_side_are_found_across_the_borders_of_counted_blocks() {
+    let rows = [
+        (1_020..1_030, [0..1, 2_040..2_048]),
+        (1_015..1_024, [0..0, 1_025..1_030]),
+        (1_024..1_034, [1_000..1_009, 2_047..2_052]),
+        (2_040..2_050, [0..0, 0..0]),
+        (1_000..2_100, [5..600, 0..0]),
+    ];
+    for (run, [before, behind]) in rows.into_iter().take(scaled(5, 2)) {
+        let (len, holes) = (run.len(), [before, run.clone(), behind]);
+        let mut arena = with_vacant_runs(3_000, &holes);
+        let free = arena.remaining();
+        assert_eq!(arena.reserve(len + 1).unwrap_err().remaining(), 0);
+        let mut slots = arena.reserve(len).unwrap();
+        assert_eq!(slots.first_index(), run.start);
+        assert_eq!(slots.fill_from_iter(run.clone()), len);
+        assert_eq!(slots.publish().0, run.start);
+        assert!(arena.reserve(len).is_err());
+        assert_room(&arena, free - len, || 0);
+        assert_eq!(arena.iter_mut().count(), 3_000);
+        assert!(arena.iter().map(|(index, value)| (index, *value)).eq(run.map(|index| (index, index))));
+    }
+}
+
 #[test]
 fn bulk_values_of_zero_size_are_counted() {
-    let mut arena = AtomicArena::with_capacity(10);
+    let mut arena = runs_from_cursor(AtomicArena::with_capacity(10));
     assert_eq!(arena.alloc_slice_copy(&[(); 4]).unwrap().len(), 4);
     assert_eq!(arena.alloc_vec(vec![(); 5]).unwrap().len(), 5);
     assert!(arena.alloc_array([(); 2]).is_err() && arena.publish_slice_copy(&[(); 2]).is_err());
@@ -629,7 +712,7 @@ fn alloc_array_of_nothing_succeeds_in_a_full_arena() {
 
 #[test]
 fn alloc_str_returns_mutable_text() {
-    let arena = AtomicArena::with_capacity(16);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(16));
     let greeting = arena.alloc_str("grüß").unwrap();
     let name = arena.alloc_str("gott").unwrap();
     greeting.make_ascii_uppercase();

@@ -6,11 +6,11 @@ use std::thread;
 use atomicarena::{AtomicArena, StaticArena};
 
 use crate::allocations::metered;
-use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, scaled, tail_size};
+use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, runs_from_cursor, scaled, tail_size};
 
 #[test]
 fn stats_count_taken_slots_vacant_slots_and_handles() {
-    let arena = AtomicArena::with_capacity(100);
+    let arena = runs_from_cursor(AtomicArena::with_capacity(100));
     let numbers = || {
         let stats = arena.stats();
         assert_eq!((stats.count, stats.count + stats.vacant), (arena.count(), arena.index_bound()));
@@ -83,7 +83,7 @@ fn the_high_water_mark_ends_at_the_capacity() {
 
 #[test]
 fn the_high_water_mark_covers_values_and_open_handles() {
-    let mut arena = AtomicArena::with_capacity(100);
+    let mut arena = runs_from_cursor(AtomicArena::with_capacity(100));
     let run = arena.reserve(50).unwrap();
     assert_eq!(arena.stats().high_water, 50);
     drop(run); // no slot was written

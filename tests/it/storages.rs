@@ -8,7 +8,7 @@ use std::thread;
 
 use atomicarena::{AtomicArena, Borrowed, Heap, Inline, StaticArena, Storage};
 
-use crate::payload::{Counted, Ledger, assert_room, panic_of, scaled};
+use crate::payload::{Counted, Ledger, assert_room, panic_of, runs_from_cursor, scaled};
 
 /// The number of slots of every arena here.
 const CAPACITY: usize = 64;
@@ -133,7 +133,7 @@ over! {
 
 fn one_value<P: Place>() {
     let mut bytes = Bytes::new();
-    let arena = P::arena::<u64>(&mut bytes);
+    let arena = runs_from_cursor(P::arena::<u64>(&mut bytes));
     assert_eq!((arena.capacity(), arena.count(), arena.index_bound()), (CAPACITY, 0, 0));
     let owned = arena.alloc(1).unwrap();
     *owned += 1;
@@ -147,7 +147,7 @@ fn one_value<P: Place>() {
 
 fn many_values<P: Place>() {
     let mut bytes = Bytes::new();
-    let arena = P::arena::<u16>(&mut bytes);
+    let arena = runs_from_cursor(P::arena::<u16>(&mut bytes));
     let first = arena.alloc_slice_copy(&[1, 2, 3]).unwrap();
     first[2] = 7;
     assert_eq!(arena.alloc_slice_clone(&[4, 5]).unwrap(), [4, 5]);
@@ -591,7 +591,7 @@ where
 
 fn debug_shows_the_numbers<P: Place>() {
     let mut bytes = Bytes::new();
-    let arena = P::arena::<u64>(&mut bytes);
+    let arena = runs_from_cursor(P::arena::<u64>(&mut bytes));
     arena.alloc(1).unwrap();
     arena.alloc(2).unwrap();
     let text = format!("{arena:?}");

@@ -9,7 +9,7 @@ use std::thread;
 use atomicarena::{AtomicArena, Storage};
 
 use crate::payload::{
-    Dice, LARGE, Ledger, SHARDS_FORCED, TAKEN, Writers, assert_room, contend, contended, cursor_after, punch_holes,
+    Dice, LARGE, Ledger, SHARDS_FORCED, TAKEN, Writers, assert_room, contend, contended, punch_holes, run_after,
     scaled, unused_in_shards,
 };
 
@@ -284,7 +284,7 @@ fn handles_and_values_move_to_other_threads() {
             let mut run = run;
             run.push(ledger.value()).unwrap();
             let (first, slice) = run.publish();
-            assert_eq!((first, slice.len()), (cursor_after(1), 2));
+            assert_eq!((first, slice.len()), (run_after(1, 4), 2));
         });
         scope.spawn(|| {
             let mut local = local;
