@@ -62,7 +62,7 @@ fn e1_local_to_get() {
 // E2 return → reuse.
 
 #[test]
-fn e2_by_the_cursor_to_a_single() {
+fn e2_at_the_cursor_to_a_single() {
     explore(1, |ground| {
         let going = Held::new(&ground, 1).give_back();
         let got = ground.alloc();
@@ -72,7 +72,7 @@ fn e2_by_the_cursor_to_a_single() {
 }
 
 #[test]
-fn e2_by_the_cursor_to_a_run() {
+fn e2_at_the_cursor_to_a_run() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
         let got = ground.alloc_run(2);
@@ -82,7 +82,7 @@ fn e2_by_the_cursor_to_a_run() {
 }
 
 #[test]
-fn e2_by_the_cursor_that_came_back_to_where_it_was() {
+fn e2_at_a_cursor_that_was_retracted_to_where_it_was() {
     explore(2, |ground| {
         let other = spawn(&ground, |ground| {
             let run = ground.arena.reserve(2).ok()?;
@@ -97,7 +97,7 @@ fn e2_by_the_cursor_that_came_back_to_where_it_was() {
 }
 
 #[test]
-fn e2_by_the_cursor_through_the_addition_of_another() {
+fn e2_at_the_cursor_through_the_addition_of_another() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
         let other = spawn(&ground, Ground::alloc);
@@ -108,7 +108,7 @@ fn e2_by_the_cursor_through_the_addition_of_another() {
 }
 
 #[test]
-fn e2_by_a_vacant_slot() {
+fn e2_at_a_vacant_slot() {
     explore(2, |ground| {
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn two_give_backs_meet() {
+fn two_returns_meet() {
     explore(2, |ground| {
         let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
         going.into_iter().for_each(|going| going.join().unwrap());
@@ -15,7 +15,7 @@ fn two_give_backs_meet() {
 }
 
 #[test]
-fn two_give_backs_meet_a_single() {
+fn two_returns_meet_a_single() {
     explore(2, |ground| {
         let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
         let got = ground.alloc();
@@ -25,7 +25,7 @@ fn two_give_backs_meet_a_single() {
 }
 
 #[test]
-fn a_refused_single_beside_a_give_back() {
+fn a_refused_single_beside_a_return() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         let other = spawn(&ground, Ground::alloc);
@@ -38,7 +38,7 @@ fn a_refused_single_beside_a_give_back() {
 }
 
 #[test]
-fn a_late_refusal_beside_a_give_back() {
+fn a_late_refusal_beside_a_return() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
         // This request reads a cursor past the end, while the run is returned and another thread
@@ -53,7 +53,7 @@ fn a_late_refusal_beside_a_give_back() {
 }
 
 #[test]
-fn a_run_goes_back_to_the_cursor_beside_those_who_are_refused() {
+fn a_returned_run_retracts_the_cursor_beside_refused_singles() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).give_back();
         let other = spawn(&ground, Ground::alloc);
@@ -65,7 +65,7 @@ fn a_run_goes_back_to_the_cursor_beside_those_who_are_refused() {
 }
 
 #[test]
-fn the_cursor_is_set_back_beside_a_give_back() {
+fn an_overshot_cursor_is_reset_beside_a_return() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!((ground.alloc(), ground.alloc()), (None, None));
@@ -78,7 +78,7 @@ fn the_cursor_is_set_back_beside_a_give_back() {
 }
 
 #[test]
-fn a_panic_in_a_closure_gives_the_slot_back_beside_a_single() {
+fn a_panic_in_a_closure_returns_the_slot_beside_a_single() {
     explore(1, |ground| {
         let other = spawn(&ground, |ground| {
             let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));

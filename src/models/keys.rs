@@ -36,3 +36,17 @@ fn e1_key_to_get_key() {
         assert_eq!(ground.arena.get_keyed(theirs), Some(&0));
     });
 }
+
+#[test]
+fn the_first_keys_of_two_arenas_differ() {
+    loom::model(|| {
+        fn first_key() -> (AtomicArena<u32>, Key<u32>) {
+            let arena = AtomicArena::with_capacity(1);
+            let (key, _) = arena.publish_keyed(0).unwrap();
+            (arena, key)
+        }
+        let other = thread::spawn(first_key);
+        let ((arena, mine), (_, theirs)) = (first_key(), other.join().unwrap());
+        assert!(arena.get_keyed(mine).is_some() && arena.get_keyed(theirs).is_none());
+    });
+}

@@ -14,7 +14,7 @@ fn a_refill_beside_a_single_past_the_end() {
 }
 
 #[test]
-fn reserve_up_to_has_a_free_slot_while_another_goes_back() {
+fn reserve_up_to_finds_a_free_slot_beside_a_return() {
     explore(2, |ground| {
         let going = Held::new(&ground, 1).give_back();
         let run = ground.arena.reserve_up_to(1);
@@ -27,7 +27,7 @@ fn reserve_up_to_has_a_free_slot_while_another_goes_back() {
 }
 
 #[test]
-fn local_has_a_vacant_slot_while_another_goes_back() {
+fn a_local_finds_a_vacant_slot_beside_a_return() {
     explore(3, |ground| {
         let vacant = ground.reserve(1);
         let held = Held::new(&ground, 1);
@@ -44,7 +44,7 @@ fn local_has_a_vacant_slot_while_another_goes_back() {
 }
 
 #[test]
-fn the_vacant_slots_below_the_hint_are_found() {
+fn vacant_slots_below_the_search_start_are_found() {
     explore(4, |ground| {
         let (a, _, b, _) = (ground.reserve(1), ground.alloc(), ground.reserve(1), ground.alloc());
         drop(a);
@@ -57,7 +57,7 @@ fn the_vacant_slots_below_the_hint_are_found() {
 }
 
 #[test]
-fn a_vacant_slot_goes_back_by_the_cursor() {
+fn a_vacant_slot_is_returned_at_the_cursor() {
     explore(2, |ground| {
         let (low, high) = (Held::new(&ground, 1), Held::new(&ground, 1));
         let going = [low.give_back(), high.give_back()];
@@ -77,7 +77,7 @@ fn a_vacant_slot_goes_back_by_the_cursor() {
 }
 
 #[test]
-fn the_tail_of_a_reservation_goes_back_beside_a_single() {
+fn the_rest_of_a_reservation_is_returned_beside_a_single() {
     explore(3, |ground| {
         let other = spawn(&ground, |ground| {
             let mut run = ground.reserve(2);
@@ -118,7 +118,7 @@ fn counts_and_iter_beside_all() {
 }
 
 #[test]
-fn a_panic_gives_a_slot_back_below_the_cursor() {
+fn a_panic_returns_a_slot_below_the_cursor() {
     explore(2, |ground| {
         let other = spawn(&ground, |ground| {
             let give_up = || ground.arena.publish_with(|index| panic!("{}", ground.write_value(index)));
@@ -183,7 +183,7 @@ fn one_vacant_and_one_at_the_cursor_serve_two() {
 }
 
 #[test]
-fn e1_survives_the_second_stamp_of_a_local() {
+fn e1_holds_after_the_second_stamp_of_a_local() {
     explore(8, |ground| {
         let other = spawn(&ground, |ground| {
             let mut local = ground.local(4);

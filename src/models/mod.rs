@@ -11,13 +11,16 @@
 //! not ordered. What must hold in every interleaving is asserted after the threads are joined.
 
 mod bump;
+mod counts;
 mod edges;
 mod exact;
 mod handles;
 mod keys;
 mod meetings;
+mod runs;
 mod shards;
 mod singles;
+mod vacant;
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -26,17 +29,39 @@ use std::mem;
 use std::num::NonZeroUsize;
 use std::vec::Vec;
 
-use crate::raw::thread_id::set_thread_id;
+use crate::raw::thread_id::{EXCLUSIVE_IDS, set_thread_id};
 use crate::{AtomicArena, Key, Local, Reservation};
 
+/// A value that contains the index of its slot. Its size determines the length of runs: a refill
+/// takes two slots for `u32`, four for `u16` and eight for `u8`, and a shard serves requests for up
+/// to half of that.
+trait Value: Copy + Send + Sync + TryFrom<usize> + TryInto<usize> + 'static {
+    fn at(index: usize) -> Self {
+        Self::try_from(index).ok().unwrap()
+    }
+
+    fn index(self) -> usize {
+        self.try_into().ok().unwrap()
+    }
+}
+
+impl Value for u8 {}
+impl Value for u16 {}
+impl Value for u32 {}
+
 /// An arena, and a cell for each slot.
-struct Ground {
-    arena: AtomicArena<u32>,
+struct Ground<T = u32> {
+    arena: AtomicArena<T>,
     cells: Vec<UnsafeCell<()>>,
 }
 
 /// Explores `model` on an arena with that capacity.
 fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore_values(capacity, model);
+}
+
+/// Like `explore`, for other values.
+fn explore_values<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
         model(Arc::new(Ground { arena: AtomicArena::with_capacity(capacity), cells }));
@@ -45,27 +70,45 @@ fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static)
 
 /// Like `explore`, but with active shards. There are two, and a refill takes two slots.
 fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
-    explore(capacity, move |ground| {
+    explore_shards_of(capacity, model);
+}
+
+/// Like `explore_shards`, for other values.
+fn explore_shards_of<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Send + Sync + 'static) {
+    explore_values(capacity, move |ground: Arc<Ground<T>>| {
         ground.arena.view().activate_shards();
         model(ground);
     });
 }
 
-/// Runs in a thread whose number, and so its shard, is `shard`. (The first thread has no number of
-/// its own and uses shard 0.)
-fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+/// Runs in a thread whose id is `id`, and whose shard is `id % 2`. The ids 0 and 1 are exclusive
+/// numbers, so at most one thread of a model may have them. The first thread, and those of `spawn`,
+/// have the id 2.
+fn spawn_on<T: Value, R: 'static>(
+    ground: &Arc<Ground<T>>,
+    id: usize,
+    run: impl FnOnce(&Ground<T>) -> R + 'static,
+) -> JoinHandle<R> {
     spawn(ground, move |ground| {
-        set_thread_id(shard);
+        set_thread_id(id);
         run(ground)
     })
 }
 
-fn spawn<R: 'static>(ground: &Arc<Ground>, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+fn spawn<T: Value, R: 'static>(ground: &Arc<Ground<T>>, run: impl FnOnce(&Ground<T>) -> R + 'static) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || run(&ground))
 }
 
-impl Ground {
+/// Calls `run` as if the calling thread had this id. For what precedes the threads of a model.
+fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
+    set_thread_id(id);
+    let result = run();
+    set_thread_id(EXCLUSIVE_IDS);
+    result
+}
+
+impl<T: Value> Ground<T> {
     /// What an owner does with its slot.
     fn write(&self, index: usize) {
         self.cells[index].with_mut(|_| ());
@@ -78,13 +121,18 @@ impl Ground {
 
     /// Allocates one slot and returns its index.
     fn alloc(&self) -> Option<usize> {
-        let index = self.arena.index_of(self.arena.alloc(0).ok()?).unwrap();
+        let index = self.arena.index_of(self.arena.alloc(T::at(0)).ok()?).unwrap();
         self.write(index);
         Some(index)
     }
 
+    /// Allocates up to that many times, and returns how often that succeeded.
+    fn alloc_times(&self, times: usize) -> usize {
+        (0..times).filter_map(|_| self.alloc()).count()
+    }
+
     fn alloc_run(&self, len: usize) -> Option<usize> {
-        let first = self.arena.index_of(&self.arena.alloc_slice_with(len, |_| 0).ok()?[0]).unwrap();
+        let first = self.arena.index_of(&self.arena.alloc_slice_with(len, |_| T::at(0)).ok()?[0]).unwrap();
         (first..first + len).for_each(|index| self.write(index));
         Some(first)
     }
@@ -93,25 +141,25 @@ impl Ground {
         self.arena.publish_with(|index| self.write_value(index)).ok().map(|(index, _)| index)
     }
 
-    fn write_value(&self, index: usize) -> u32 {
+    fn write_value(&self, index: usize) -> T {
         self.write(index);
-        index as u32
+        T::at(index)
     }
 
     fn get(&self, index: usize) -> bool {
         let value = self.arena.get(index);
         if let Some(&value) = value {
-            assert_eq!(value as usize, index);
+            assert_eq!(value.index(), index);
             self.read(index);
         }
         value.is_some()
     }
 
-    fn reserve(&self, n: usize) -> Reservation<'_, u32> {
+    fn reserve(&self, n: usize) -> Reservation<'_, T> {
         self.arena.reserve(n).unwrap()
     }
 
-    fn local(&self, batch: usize) -> Local<'_, u32> {
+    fn local(&self, batch: usize) -> Local<'_, T> {
         self.arena.local_with_batch(NonZeroUsize::new(batch).unwrap())
     }
 
@@ -128,32 +176,42 @@ impl Ground {
 
 /// A run of slots that another thread is going to return. (A `Reservation` borrows the arena, but a
 /// thread of loom cannot borrow.)
-struct Held {
-    ground: Arc<Ground>,
-    run: Option<Reservation<'static, u32>>,
+struct Held<T: 'static = u32> {
+    /// Borrows from `ground`, so it is dropped first.
+    run: Option<Reservation<'static, T>>,
+    ground: Arc<Ground<T>>,
 }
 
-impl Held {
-    fn new(ground: &Arc<Ground>, n: usize) -> Held {
+impl<T: Value> Held<T> {
+    fn new(ground: &Arc<Ground<T>>, n: usize) -> Held<T> {
         let run = ground.reserve(n);
         (run.first_index()..run.first_index() + n).for_each(|index| ground.write(index));
         Held::of(ground, run)
     }
 
-    fn of(ground: &Arc<Ground>, run: Reservation<'_, u32>) -> Held {
+    fn of(ground: &Arc<Ground<T>>, run: Reservation<'_, T>) -> Held<T> {
         // SAFETY: `run` borrows from the arena in `ground`, which does not move. `give_back`, which
         // every model calls, drops the run before `ground`.
-        let run = unsafe { mem::transmute::<Reservation<'_, u32>, Reservation<'static, u32>>(run) };
+        let run = unsafe { mem::transmute::<Reservation<'_, T>, Reservation<'static, T>>(run) };
         Held { ground: ground.clone(), run: Some(run) }
     }
 
     /// Uses the slots once more and returns them, in another thread.
-    fn give_back(mut self) -> JoinHandle<()> {
+    fn give_back(self) -> JoinHandle<()> {
+        self.give_back_on(EXCLUSIVE_IDS)
+    }
+
+    /// Does so in this thread.
+    fn give_back_here(mut self) {
+        let run = self.run.take().unwrap();
+        (run.first_index()..run.first_index() + run.capacity()).for_each(|index| self.ground.write(index));
+    }
+
+    /// Does so in a thread with this id.
+    fn give_back_on(self, id: usize) -> JoinHandle<()> {
         thread::spawn(move || {
-            let run = self.run.take().unwrap();
-            let first = run.first_index();
-            (first..first + run.capacity()).for_each(|index| self.ground.write(index));
-            drop(run);
+            set_thread_id(id);
+            self.give_back_here();
         })
     }
 }

@@ -23,7 +23,7 @@ fn singles_race_for_the_last_slot() {
 }
 
 #[test]
-fn single_against_bulk() {
+fn single_against_run() {
     explore(2, |ground| {
         let other = spawn(&ground, |ground| ground.alloc_run(2));
         let mine = ground.alloc();
@@ -36,7 +36,7 @@ fn single_against_bulk() {
 }
 
 #[test]
-fn bulk_against_bulk() {
+fn run_against_run() {
     explore(3, |ground| {
         let other = spawn(&ground, |ground| ground.alloc_run(2));
         let (mine, theirs) = (ground.alloc_run(2), other.join().unwrap());
@@ -48,7 +48,7 @@ fn bulk_against_bulk() {
 // No spurious `Full`.
 
 #[test]
-fn a_bulk_request_that_cannot_fit_hurts_nobody() {
+fn a_run_that_does_not_fit_takes_nothing() {
     explore(3, |ground| {
         ground.alloc().unwrap();
         let other = spawn(&ground, |ground| assert_eq!(ground.alloc_run(3), None));
@@ -72,7 +72,7 @@ fn each_vacant_slot_serves_one() {
 }
 
 #[test]
-fn a_free_slot_is_had_while_another_goes_back() {
+fn a_free_slot_is_found_beside_a_return() {
     explore(2, |ground| {
         let going = Held::new(&ground, 1).give_back();
         assert!(ground.alloc().is_some());
@@ -82,7 +82,7 @@ fn a_free_slot_is_had_while_another_goes_back() {
 }
 
 #[test]
-fn a_vacant_slot_is_had_while_another_goes_back() {
+fn a_vacant_slot_is_found_beside_a_return() {
     explore(3, |ground| {
         let vacant = ground.reserve(1);
         let held = Held::new(&ground, 1);
@@ -108,19 +108,20 @@ fn a_refusal_leaves_no_trace() {
 }
 
 #[test]
-fn the_count_never_falls_below_zero() {
+fn a_count_is_never_too_low() {
     explore(3, |ground| {
         let vacant = ground.reserve(1);
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();
         drop(vacant);
         let going = held.give_back();
-        let other = spawn(&ground, Ground::alloc);
-        let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
-        // One slot holds a value the whole time.
-        assert!((1..=2).contains(&got) && ground.arena.remaining() <= 2);
+        let first = ground.alloc().unwrap();
+        assert!(ground.arena.remaining() <= 1);
+        let second = ground.alloc();
+        // Slot 0 is vacant from the beginning. Slot 1 may still be held when it is looked for.
+        assert!(first == 0 || second == Some(0), "a vacant slot is not counted");
         going.join().unwrap();
-        ground.assert_exact(1 + got);
+        ground.assert_exact(2 + usize::from(second.is_some()));
     });
 }
 

@@ -1,0 +1,126 @@
+//! Vacant slots: counting and searching them beside returns and other searches.
+
+use super::*;
+
+/// Explores `model` on an arena without a slot at the cursor. The slots below `vacant` are vacant,
+/// the others hold a value.
+fn explore_vacant(capacity: usize, vacant: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+    explore(capacity, move |ground| {
+        let run = ground.reserve(vacant);
+        (vacant..capacity).for_each(|_| assert!(ground.alloc().is_some()));
+        drop(run);
+        model(ground);
+    });
+}
+
+#[test]
+fn one_of_two_searches_for_a_run_succeeds() {
+    explore_vacant(4, 3, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(2));
+        let got = [ground.alloc_run(2), other.join().unwrap()].into_iter().flatten().count();
+        assert_eq!(got, 1);
+        ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn one_of_two_searches_for_overlapping_windows_succeeds() {
+    explore_vacant(5, 4, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(3));
+        let got = [ground.alloc_run(3), other.join().unwrap()].into_iter().flatten().count();
+        assert_eq!(got, 1);
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn two_searches_for_a_run_of_different_lengths() {
+    explore_vacant(5, 4, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(3));
+        let held = match (ground.alloc_run(2), other.join().unwrap()) {
+            (Some(_), None) => 2,
+            (None, Some(_)) => 3,
+            (mine, theirs) => panic!("{mine:?} and {theirs:?}"),
+        };
+        ground.assert_exact(1 + held);
+    });
+}
+
+#[test]
+fn a_search_for_a_run_beside_a_single() {
+    explore_vacant(3, 2, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(2));
+        let held = match (ground.alloc(), other.join().unwrap()) {
+            (Some(_), None) => 1,
+            (None, Some(_)) => 2,
+            (mine, theirs) => panic!("{mine:?} and {theirs:?}"),
+        };
+        ground.assert_exact(1 + held);
+    });
+}
+
+#[test]
+fn a_search_for_a_run_beside_two_singles() {
+    explore_vacant(4, 3, |ground| {
+        let other = spawn(&ground, |ground| ground.alloc_run(2));
+        let held = ground.alloc_times(2) + other.join().unwrap().map_or(0, |_| 2);
+        assert!((2..=3).contains(&held));
+        ground.assert_exact(1 + held);
+    });
+}
+
+#[test]
+fn a_search_for_a_run_beside_a_return() {
+    explore(4, |ground| {
+        let (low, held) = (ground.reserve(2), Held::new(&ground, 1));
+        ground.alloc().unwrap();
+        drop(low);
+        let going = held.give_back();
+        let got = ground.alloc_run(3);
+        going.join().unwrap();
+        assert!(got.is_some() || ground.alloc_run(3).is_some(), "three vacant slots serve no run");
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
+fn a_search_for_a_run_across_two_blocks() {
+    explore(7, |ground| {
+        let (low, held) = (ground.reserve(3), Held::new(&ground, 3));
+        ground.alloc().unwrap();
+        drop(low);
+        let going = held.give_back();
+        // A block has four slots.
+        let got = ground.alloc_run(5);
+        going.join().unwrap();
+        ground.assert_exact(1 + got.map_or(0, |_| 5));
+    });
+}
+
+#[test]
+fn a_returned_slot_is_found_while_another_is_counted() {
+    explore(3, |ground| {
+        let (going, mine) = (Held::new(&ground, 1), Held::new(&ground, 1));
+        ground.alloc().unwrap();
+        let going = going.give_back();
+        mine.give_back_here();
+        // At least the slot that this thread has returned is free.
+        assert!(ground.alloc().is_some());
+        going.join().unwrap();
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn a_returned_slot_is_found_while_another_is_uncounted() {
+    explore(3, |ground| {
+        let (vacant, mine) = (ground.reserve(1), Held::new(&ground, 1));
+        ground.alloc().unwrap();
+        drop(vacant);
+        let other = spawn(&ground, Ground::alloc);
+        mine.give_back_here();
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(3);
+    });
+}
