@@ -106,8 +106,8 @@ impl<'m, T> Borrowed<'m, T> {
             Header::new()
         } else {
             // SAFETY: within the slice, which is not at address zero. The bytes from `len` on are
-            // as many as `tail_size(largest)`, which is not less than that of a smaller capacity. They
-            // hold neither slots nor stamps, and are zeroed here.
+            // as many as `tail_size(largest)`, which is not less than that of a smaller capacity.
+            // They hold neither slots nor stamps, and are zeroed here.
             unsafe {
                 let tail = base.add(len);
                 tail.write_bytes(0, bytes.len() - len);

@@ -1,4 +1,5 @@
-//! A mapping from the operating system, whatever lies in it. No other file makes system calls. `memmap2` wraps them.
+//! A mapping from the operating system, whatever lies in it. No other file makes system calls.
+//! `memmap2` wraps them.
 //!
 //! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
 //! it also locks memory. It compiles for both, but has not been run there.
@@ -137,7 +138,8 @@ impl Extent {
             unsafe { first.add(offset).write_volatile(0) };
         }
         // The loop may have missed the last page.
-        // SAFETY: as above. `total` is not 0, because there is at least one byte of metadata or value.
+        // SAFETY: as above. `total` is not 0, because there is at least one byte of metadata or
+        // value.
         unsafe { first.add(total - 1).write_volatile(0) };
         progress(total, total);
     }
@@ -201,7 +203,8 @@ impl Mapping {
     /// Returns every page to the operating system. The memory is then zero, but neither prefaulted
     /// nor locked.
     ///
-    /// Afterwards [`parts`](Self::parts) may return other addresses. Nothing may refer to the memory.
+    /// Afterwards [`parts`](Self::parts) may return other addresses. Nothing may refer to the
+    /// memory.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.decommit_by(discard)
     }

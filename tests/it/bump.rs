@@ -336,7 +336,7 @@ fn a_text_may_be_another_the_second_time() {
             assert_eq!(*bump.alloc_fmt(format_args!("<{text}>")).unwrap(), *format!("<{}>", texts[1]));
             used += texts[1].len() + 2;
         }
-        // What a text moved out of is kept, so all else comes back.
+        // The old block of a text that moves is kept. Everything else is returned.
         assert!(bump.used() <= used + 60, "{} {used}", bump.used());
         let mut local = bump.local();
         let text = Changing(Cell::new(0), ["short", &long]);
@@ -610,7 +610,7 @@ mod mapped {
     use atomicarena::{AtomicBump, CapacityError, HugePages, MapError, MappedBump};
 
     #[test]
-    fn a_mapped_bump_may_be_larger_than_the_memory_and_goes_back() {
+    fn a_mapped_bump_may_be_larger_than_the_memory_and_is_returned() {
         let mut bump: MappedBump = AtomicBump::mapped(1 << 34).build().unwrap();
         for capacity in [4_000, 1 << 34] {
             if capacity == 4_000 {

@@ -109,7 +109,7 @@ macro_rules! collections {
                 let allocator = &bump;
                 let none = allocator.allocate(layout(0, 256)).unwrap().cast::<u8>();
                 assert_eq!((none.addr().get() % 256, bump.used()), (0, 0));
-                // SAFETY: blocks of this bump, each given up when it grows or shrinks; the bytes
+                // SAFETY: blocks of this bump, each given up when it grows or shrinks. The bytes
                 // read were written.
                 unsafe {
                     let block = allocator.grow(none, layout(0, 256), layout(10, 2)).unwrap();

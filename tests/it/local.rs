@@ -438,7 +438,8 @@ fn runs_double_from_half_a_kib_up_to_64_kib() {
 
 // ---- the grid: where the slots come from
 
-/// A `Local` with runs of at most 8 slots, in an arena large enough for them, of which it has used `used` slots of the first.
+/// A `Local` with runs of at most 8 slots, in an arena large enough for them, of which it has used
+/// `used` slots of the first.
 fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T) -> Local<'_, T> {
     assert!(arena.remaining() >= 16 * 8);
     let mut local = arena.local_with_batch(slots(8));
@@ -512,7 +513,8 @@ fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
                     Err(_) => continue,
                 },
                 18 => {
-                    // All that is left, if it is less: the rest of the run and what is left at the cursor.
+                    // All that is left, if it is less: the rest of the run and what is left at the
+                    // cursor.
                     let run = local.reserve_up_to(len);
                     assert_eq!(run.capacity(), len.min(left));
                     let place = (run.first_index(), run.capacity());
@@ -843,7 +845,8 @@ fn alloc_try_with_keeps_the_slot_when_it_fails() {
 
 // ---- the grid: user code
 
-/// Calls each method that runs user code and fills a run, with code that calls `step` before each value. Whether it panicked.
+/// Calls each method that runs user code and fills a run, with code that calls `step` before each
+/// value. Whether it panicked.
 fn each_with_user_code<'l>(
     method: usize,
     local: &mut Local<'_, Counted<'l>>,
@@ -1018,7 +1021,7 @@ fn reset_zeroed_clears_what_a_panic_left() {
         panic_of(|| {
             let _ = local.alloc_slice_with(len, |place| if place + 1 == len { panic!() } else { SECRET });
         });
-        // The slots pass through other hands, unwritten, and the cursor goes back over them.
+        // The slots pass through other handles, unwritten, and the cursor is retracted over them.
         let run = local.reserve(len - 1).unwrap();
         drop(local);
         drop(run);
@@ -1109,7 +1112,8 @@ fn a_local_and_its_reservation_end_in_any_way_and_order() {
     use Before::*;
     let befores = [Nothing, Owned, Published, PublishedAndOwned, OwnedAndPublished, PublishedSlice];
     let ends = [End::Leaked, End::Dropped, End::Finished, End::Published];
-    // Of the slots of the first run, `len` are reserved and `filled` are filled. Then one may be owned or published.
+    // Of the slots of the first run, `len` are reserved and `filled` are filled. Then one may be
+    // owned or published.
     let mut cases = 0;
     for before in befores {
         for (len, filled) in [(1, 0), (1, 1), (2, 2), (3, 1), (3, 3), (usize::MAX, 1)] {

@@ -81,7 +81,8 @@ fn an_exact_fit_is_stored_by_every_method() {
     assert!(arena.is_full());
 }
 
-/// The arena is full of these values, published, and the method that published them returned `first` and `slice`.
+/// The arena is full of these values, published, and the method that published them returned
+/// `first` and `slice`.
 #[track_caller]
 fn assert_published<T: PartialEq + std::fmt::Debug + Sync>(arena: &AtomicArena<T>, first: usize, slice: &[T]) {
     assert_eq!((first, arena.get_slice(0..4)), (0, Some(slice)));
@@ -320,7 +321,7 @@ fn published_values_of_no_size_have_indices() {
     assert_eq!((arena.iter().count(), arena.get_slice(0..9).unwrap().len()), (9, 9));
 }
 
-// ---- what nobody can see while user code runs
+// ---- what is not visible while user code runs
 
 #[test]
 fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {

@@ -1,4 +1,5 @@
-//! Programs on a bump: blocks that are allocated, grown, shrunk and freed, against a model of intervals.
+//! Programs on a bump: blocks that are allocated, grown, shrunk and freed, against a model of
+//! intervals.
 #![no_main]
 
 #[path = "../../../tests/it/bump_model/mod.rs"]

@@ -25,7 +25,7 @@ pub(crate) enum Op {
         size: usize,
         align: u32,
     },
-    /// A closure that fails, after it has allocated so many bytes.
+    /// A closure that fails after it has allocated this number of bytes.
     Fail {
         size: usize,
         nested: usize,
