@@ -32,6 +32,9 @@ pub fn bars(rows: &[Row]) -> Vec<Bar> {
     let mut bars = Bars { rows: Rows(rows), bars: Vec::new() };
     bars.filling();
     bars.bulk();
+    bars.runs();
+    bars.vacant();
+    bars.bump();
     bars.reading();
     bars.once();
     bars.fresh();
@@ -49,7 +52,7 @@ impl<'a> Rows<'a> {
     /// Values stored with warm pages.
     fn put(self, what: What, threads: usize, subject: &str) -> Option<&'a Row> {
         self.0.iter().find(|row| {
-            matches!(row.group, Group::Fill | Group::Bulk)
+            row.group.fills()
                 && row.what == what.label()
                 && row.threads == threads
                 && row.pages == Some(Pages::Warm)
@@ -154,6 +157,96 @@ impl Bars<'_> {
         let copy = self.rows.put(What::Slices, 1, "alloc_slice_copy");
         let extend = self.rows.put(What::Slices, 1, "Vec::extend_from_slice");
         self.ratio("alloc_slice_copy of 1,000, 1 thread", copy, extend, 1.1);
+    }
+
+    /// The cost with two threads as a multiple of the cost with one thread.
+    fn scaling(&mut self, name: &str, what: What, subject: &str, limit: f64) {
+        let of = |threads| self.rows.put(what, threads, subject);
+        let (one, two) = (of(1), of(2));
+        self.ratio_to(&format!("{name}, 2 threads"), two, one, limit, "with 1 thread");
+    }
+
+    fn runs(&mut self) {
+        let rows = self.rows;
+        let fours = |threads, subject| rows.put(What::Fours, threads, subject);
+        let reserved = |threads, subject| rows.put(What::Reserved, threads, subject);
+        let (arena, local, mutex) = ("reserve, push, publish", "Local::reserve, push, publish", "Mutex<Vec>::extend");
+
+        let copied = fours(1, "alloc_slice_copy");
+        self.ratio("alloc_from_iter of 4, 1 thread", fours(1, "alloc_from_iter"), copied, 1.2);
+        self.ratio("reserve(4), push, publish, 1 thread", reserved(1, arena), reserved(1, mutex), 1.0);
+        for threads in [1, 2] {
+            let name = |call: &str| format!("{call}, {threads} thread{}", if threads == 1 { "" } else { "s" });
+            let text = |subject| rows.put(What::Text, threads, subject);
+            let four = |subject| fours(threads, subject);
+            let herd = "bumpalo-herd";
+            self.ratio(&name("Local::alloc_str of 10 bytes"), text("Local::alloc_str"), text(herd), 1.3);
+            self.ratio(&name("Local::alloc_slice_copy of 4"), four("Local::alloc_slice_copy"), four(herd), 1.3);
+            let from_iter = four("bumpalo-herd, from an iterator");
+            self.ratio(&name("Local::alloc_from_iter of 4"), four("Local::alloc_from_iter"), from_iter, 1.3);
+            let call = name("Local::reserve(4), push, publish");
+            let how = if threads == 1 { "" } else { "with 1 thread" };
+            self.ratio_to(&call, reserved(threads, local), reserved(1, mutex), 0.6, how);
+        }
+
+        self.scaling("alloc_str of 10 bytes", What::Text, "alloc_str", 0.75);
+        self.scaling("alloc_slice_copy of 4", What::Fours, "alloc_slice_copy", 0.75);
+        self.scaling("alloc_from_iter of 4", What::Fours, "alloc_from_iter", 0.75);
+        self.scaling("reserve(4), push, publish", What::Reserved, arena, 0.75);
+        self.ratio("reserve(4), push, publish, 2 threads", reserved(2, arena), reserved(2, mutex), 0.2);
+        self.scaling("publish in bytes", What::InBytes, "publish, in_bytes", 0.75);
+        self.scaling("publish in 4,096 slots, filled again and again", What::Small, "publish", 1.0);
+    }
+
+    fn vacant(&mut self) {
+        let rows = self.rows;
+        self.scaling("alloc in one run of vacant slots", What::Vacant, "alloc, one run of vacant slots", 2.0);
+        self.scaling(
+            "alloc in vacant slots between values",
+            What::Scattered,
+            "alloc, vacant slots between values",
+            2.0,
+        );
+        let of = |subject| rows.of(Group::Vacant, subject).next();
+        self.number("a slot returned and reserved, far from the last, in 2^20", of(single::FAR_APART), 1_000.0);
+        let asked = |subject| rows.put(What::Asked, 2, subject);
+        for subject in ["is_full, then alloc", "remaining, then alloc"] {
+            self.ratio(&format!("{subject}, 2 threads"), asked(subject), asked("alloc"), 4.0);
+        }
+        let (far, near) = (of(single::CONGRUENT), of(single::ADJACENT));
+        self.ratio(&format!("{}, 2 threads", single::CONGRUENT), far, near, 1.5);
+        for subject in [single::AFTER_BURSTS, single::AFTER_BURST] {
+            self.number(&format!("{subject}: slots without a value"), of(subject), 10.0);
+        }
+    }
+
+    fn bump(&mut self) {
+        let rows = self.rows;
+        let blink = "blink-alloc, SyncBlinkAlloc";
+        let limits = [
+            (What::Bump, blink, [0.5, 0.1]),
+            (What::Bump, "Mutex<Bump>", [0.6, 0.15]),
+            (What::BumpText, blink, [0.55, 0.1]),
+        ];
+        for (what, peer, limits) in limits {
+            for (threads, limit) in [1, 2].into_iter().zip(limits) {
+                let of = |subject| rows.put(what, threads, subject);
+                let name =
+                    format!("AtomicBump, {}, {threads} thread{}", what.label(), if threads == 1 { "" } else { "s" });
+                self.ratio(&name, of("AtomicBump"), of(peer), limit);
+            }
+        }
+        let one = |subject| rows.put(What::Bump, 1, subject);
+        self.ratio("LocalBump::alloc of a u64, 1 thread", one("LocalBump"), one("bumpalo"), 1.1);
+        for threads in [1, 2] {
+            for then in ["", ", dropped"] {
+                let of = |subject: &str| rows.put(What::BumpVec, threads, &format!("{subject}{then}"));
+                let subject = "Vec<u32, &AtomicBump>";
+                let name =
+                    format!("{subject}, 100 pushes{then}, {threads} thread{}", if threads == 1 { "" } else { "s" });
+                self.ratio(&name, of(subject), of("Vec<u32>"), 0.8);
+            }
+        }
     }
 
     fn reading(&mut self) {

@@ -44,14 +44,19 @@ pub fn write(rows: &[Row], folder: &Path) -> Result<()> {
         (What::Line, "fill-64-bytes.svg"),
         (What::String, "fill-string.svg"),
         (What::Slices, "slices.svg"),
+        (What::Text, "strings-of-10.svg"),
+        (What::Fours, "slices-of-4.svg"),
+        (What::Reserved, "reservations.svg"),
+        (What::Bump, "bump-u64.svg"),
+        (What::BumpText, "bump-strings.svg"),
     ];
     for (what, file) in fills {
         let warm: Vec<&Row> = rows
             .iter()
-            .filter(|row| matches!(row.group, Group::Fill | Group::Bulk))
+            .filter(|row| row.group.fills())
             .filter(|row| row.what == what.label() && row.pages == Some(Pages::Warm))
             .collect();
-        let title = format!("{}: ns per element, warm", what.label());
+        let title = format!("{}: {}, warm", what.label(), what.unit());
         let panels = by_threads(&warm);
         draw_bars(&folder.join(file), &title, &panels)?;
         if panels.len() > 2 {

@@ -26,23 +26,33 @@ pub struct Runner<'a> {
     pub rows: Vec<Row>,
 }
 
-const NANOS_PER_ELEMENT: &str = "ns per element";
-
 impl Runner<'_> {
     pub fn run(&mut self) -> Result<()> {
         // Measurements in fresh processes come first, while this process is small.
         let settings = self.settings;
-        for group in
-            [Group::Construct, Group::Memory, Group::Fill, Group::Bulk, Group::Read, Group::Refusal, Group::Reset]
-        {
+        for group in [
+            Group::Construct,
+            Group::Memory,
+            Group::Fill,
+            Group::Bulk,
+            Group::Runs,
+            Group::Vacant,
+            Group::Bump,
+            Group::Read,
+            Group::Refusal,
+            Group::Reset,
+        ] {
             if !settings.groups.contains(&group) {
                 continue;
             }
             match group {
                 Group::Construct => self.construct()?,
                 Group::Memory => self.memory()?,
-                Group::Fill => self.fill(group, |what| matches!(what, What::U64 | What::Line | What::String))?,
-                Group::Bulk => self.fill(group, |what| matches!(what, What::Slices | What::Whole | What::Defaults))?,
+                Group::Fill | Group::Bulk | Group::Runs | Group::Bump => self.fill(group)?,
+                Group::Vacant => {
+                    self.fill(group)?;
+                    self.vacant()?;
+                }
                 Group::Read => {
                     self.read::<u64>()?;
                     self.read::<Line>()?;
@@ -59,14 +69,16 @@ impl Runner<'_> {
         let mut turns = 0;
         let has = |group| settings.groups.contains(&group);
         for &what in &settings.what {
-            let single = matches!(what, What::U64 | What::Line | What::String);
-            if has(if single { Group::Fill } else { Group::Bulk }) {
+            if has(what.group()) {
                 let entrants = what.entrants();
                 for &pages in &settings.pages {
                     let takers = entrants.iter().filter(|one| takes_part(settings, one, pages));
                     turns += takers.count() * settings.threads.len() * (settings.rounds + 1);
                 }
             }
+        }
+        if has(Group::Vacant) {
+            turns += single::VACANT.iter().map(|table| table.subjects.len()).sum::<usize>() * settings.slow_rounds;
         }
         if has(Group::Read) {
             turns += readings(settings).len() * 2 * readers::<u64>().len() * settings.rounds;
@@ -86,19 +98,19 @@ impl Runner<'_> {
         turns as u64
     }
 
-    fn fill(&mut self, group: Group, wanted: impl Fn(What) -> bool) -> Result<()> {
+    fn fill(&mut self, group: Group) -> Result<()> {
         let settings = self.settings;
-        for what in settings.what.iter().copied().filter(|what| wanted(*what)) {
+        for what in settings.what.iter().copied().filter(|what| what.group() == group) {
             for &threads in &settings.threads {
                 for &pages in &settings.pages {
-                    self.fill_as(group, what, threads, pages)?;
+                    self.fill_as(what, threads, pages)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn fill_as(&mut self, group: Group, what: What, threads: usize, pages: Pages) -> Result<()> {
+    fn fill_as(&mut self, what: What, threads: usize, pages: Pages) -> Result<()> {
         memory::prepare(pages);
         let (puts, size) = what.puts(self.settings.elements / threads);
         let plan = Plan { puts, size, threads, pages };
@@ -106,11 +118,11 @@ impl Runner<'_> {
         entrants.retain(|entrant| takes_part(self.settings, entrant, pages));
 
         let circumstances = Circumstances {
-            group,
+            group: what.group(),
             what: what.label().to_owned(),
             threads,
             pages: Some(pages),
-            unit: NANOS_PER_ELEMENT,
+            unit: what.unit(),
         };
         let names: Vec<_> = entrants.iter().map(|entrant| (entrant.name, entrant.kind)).collect();
         // The first turn does not count. It checks every single place, and touches the pages that
@@ -120,7 +132,7 @@ impl Runner<'_> {
         })?;
         let rounds = self.settings.rounds;
         let rows = interleave(&circumstances, &names, rounds, &mut self.dice, self.progress, |entrant, seed| {
-            (entrants[entrant].turn)(&plan, seed, false)
+            Ok((entrants[entrant].turn)(&plan, seed, false)? * what.elements_per_unit(size))
         })?;
         self.rows.extend(rows);
         Ok(())
@@ -147,7 +159,7 @@ impl Runner<'_> {
             what: format!("{how}, {}{beside}", T::LABEL),
             threads: reading.readers,
             pages: None,
-            unit: NANOS_PER_ELEMENT,
+            unit: "ns per element",
         };
         let names: Vec<_> = subjects.iter().map(|subject| (subject.name, subject.kind)).collect();
         let rows = interleave(
@@ -159,6 +171,31 @@ impl Runner<'_> {
             |subject, seed| (subjects[subject].turn)(reading, seed),
         )?;
         self.rows.extend(rows);
+        Ok(())
+    }
+
+    /// The measurements of vacant slots that are not turns in the generic loop.
+    fn vacant(&mut self) -> Result<()> {
+        memory::prepare(Pages::Warm);
+        for table in &single::VACANT {
+            let circumstances = Circumstances {
+                group: Group::Vacant,
+                what: table.what.to_owned(),
+                threads: table.threads,
+                pages: None,
+                unit: table.unit,
+            };
+            let names: Vec<_> = table.subjects.iter().map(|subject| (subject.name, subject.kind)).collect();
+            let rows = interleave(
+                &circumstances,
+                &names,
+                self.settings.slow_rounds,
+                &mut self.dice,
+                self.progress,
+                |subject, seed| (table.subjects[subject].turn)(single::VACANT_SLOTS, seed),
+            )?;
+            self.rows.extend(rows);
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::{
     settings::{Arguments, Probe, Settings},
 };
 
+mod again;
 mod bars;
 mod charts;
 mod groups;

@@ -49,13 +49,13 @@ pub fn title(row: &Row) -> String {
     match (row.group, row.threads) {
         (Group::Read, 1) => title.push_str(", 1 reader"),
         (Group::Read, many) => write!(title, ", {many} readers").expect("a String takes all"),
-        (Group::Fill | Group::Bulk, 1) => title.push_str(", 1 thread"),
-        (Group::Fill | Group::Bulk, many) => {
+        (group, 1) if group.fills() => title.push_str(", 1 thread"),
+        (group, many) if group.fills() => {
             write!(title, ", {many} threads").expect("a String takes all");
         }
         _ => {}
     }
-    if matches!(row.group, Group::Fill | Group::Bulk) {
+    if row.group.fills() {
         title.push_str(match row.pages {
             Some(Pages::Warm) => ", warm",
             Some(Pages::Cold) => ", cold",
@@ -185,6 +185,9 @@ fn heading(group: Group) -> &'static str {
     match group {
         Group::Fill => "Values one by one",
         Group::Bulk => "Slices, and everything at once",
+        Group::Runs => "Strings, short slices and reservations",
+        Group::Vacant => "Vacant slots",
+        Group::Bump => "Bump allocators",
         Group::Read => "Reading",
         Group::Refusal => "A full arena",
         Group::Reset => "Reset",

@@ -29,6 +29,12 @@ pub enum Group {
     Fill,
     /// Slices, and whole arenas at once.
     Bulk,
+    /// Strings, short slices and reservations. Also arenas in bytes and small arenas.
+    Runs,
+    /// Vacant slots, and the questions of how many slots are left.
+    Vacant,
+    /// Bump allocators: numbers, strings, and vectors that grow.
+    Bump,
     /// By index and from end to end, alone and beside a thread that publishes.
     Read,
     /// A request to a full arena.
@@ -39,6 +45,13 @@ pub enum Group {
     Construct,
     /// Resident memory, in fresh processes.
     Memory,
+}
+
+impl Group {
+    /// Returns whether the rows of the group come from turns in the one generic loop.
+    pub fn fills(self) -> bool {
+        matches!(self, Self::Fill | Self::Bulk | Self::Runs | Self::Vacant | Self::Bump)
+    }
 }
 
 /// The circumstances of a table or a chart, whose rows are comparable.

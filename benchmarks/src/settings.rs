@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum as _};
 use serde::Serialize;
 
 use crate::{probe::Question, rounds::Group, subject::Pages, subjects::What};
@@ -104,23 +104,20 @@ impl Settings {
             elements >= most * 1_000,
             "{elements} elements are too few for {most} threads: each should have 1,000 at least"
         );
-        let every_what = [What::U64, What::Line, What::String, What::Slices, What::Whole, What::Defaults];
-        let every_group =
-            [Group::Fill, Group::Bulk, Group::Read, Group::Refusal, Group::Reset, Group::Construct, Group::Memory];
         Ok(Self {
             quick,
             threads,
             elements,
             rounds: arguments.rounds.map_or(if quick { 5 } else { 21 }, NonZeroUsize::get),
             what: arguments.what.clone().unwrap_or_else(|| {
-                let mut what = every_what.to_vec();
+                let mut what = What::value_variants().to_vec();
                 what.retain(|what| !quick || *what != What::String);
                 what
             }),
             pages: arguments.pages.clone().unwrap_or_else(|| {
                 if quick { vec![Pages::Warm] } else { vec![Pages::Warm, Pages::Cold, Pages::Reused] }
             }),
-            groups: arguments.only.clone().unwrap_or_else(|| every_group.to_vec()),
+            groups: arguments.only.clone().unwrap_or_else(|| Group::value_variants().to_vec()),
             seed: arguments.seed,
             read: elements.next_power_of_two(),
             refused: elements,

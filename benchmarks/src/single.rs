@@ -1,6 +1,11 @@
-//! Single calls: a refusal, and a reset.
+//! Single calls: a refusal, and a reset. Also what vacant slots cost, and how full an arena gets.
 
-use std::{hint::black_box, time::Instant};
+use std::{
+    hint::black_box,
+    sync::{Barrier, mpsc},
+    thread,
+    time::Instant,
+};
 
 use anyhow::{Result, ensure};
 use atomicarena::AtomicArena;
@@ -65,6 +70,158 @@ fn refused(slots: usize, seed: u64) -> Result<f64> {
     ensure!(back == sum(counting(first, slots)), "other values came back");
     ensure!(allocations == 0, "{slots} refusals allocated {allocations} times");
     Ok(nanos / slots as f64)
+}
+
+/// Subjects that share a table.
+pub struct Table {
+    pub what: &'static str,
+    pub threads: usize,
+    pub unit: &'static str,
+    pub subjects: &'static [Single],
+}
+
+/// The number of slots of the arenas in [`VACANT`].
+pub const VACANT_SLOTS: usize = 1 << 20;
+
+pub const FAR_APART: &str = "return and reserve, far apart";
+pub const ADJACENT: &str = "alloc, adjacent thread numbers";
+pub const CONGRUENT: &str = "alloc, thread numbers 32 apart";
+pub const AFTER_BURSTS: &str = "8 threads and one iter_mut, repeated; runs of 64";
+pub const AFTER_BURST: &str = "a burst of 2 threads; runs of 1,000 that use 10";
+
+pub const VACANT: [Table; 3] = [
+    Table {
+        what: "two vacant slots, in a full arena of 2^20",
+        threads: 1,
+        unit: "ns per call",
+        subjects: &[Single { name: FAR_APART, kind: Kind::Ours, turn: far_apart }],
+    },
+    Table {
+        what: "u64, by threads with certain numbers",
+        threads: 2,
+        unit: "ns per call",
+        subjects: &[
+            Single { name: ADJACENT, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, 1) },
+            Single { name: CONGRUENT, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, 32) },
+        ],
+    },
+    Table {
+        what: "slots without a value when a run is first refused, of 2^20",
+        threads: 1,
+        unit: "%",
+        subjects: &[
+            Single { name: AFTER_BURSTS, kind: Kind::Ours, turn: after_bursts },
+            Single { name: AFTER_BURST, kind: Kind::Ours, turn: after_burst },
+        ],
+    },
+];
+
+/// Returns two slots at the ends of a full arena in turns, and reserves a slot after each return.
+fn far_apart(slots: usize, seed: u64) -> Result<f64> {
+    const TIMES: usize = 1_000;
+    let mut arena = AtomicArena::with_capacity(slots);
+    let mut held = [Some(arena.reserve(1)?), None];
+    ask(&arena, black_box(seed), slots - 2);
+    held[1] = Some(arena.reserve(1)?);
+    ensure!(arena.is_full(), "it is not full");
+    let start = Instant::now();
+    for time in 0..TIMES {
+        let one = &mut held[time % 2];
+        *one = None;
+        *one = Some(arena.reserve(1)?);
+    }
+    let nanos = start.elapsed().as_secs_f64() * 1e9;
+    let mut ends: Vec<usize> = held.iter().flatten().map(|one| one.first_index()).collect();
+    ends.sort_unstable();
+    ensure!(ends == [0, slots - 1], "the two slots are {ends:?}");
+    drop(held);
+    ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == sum(counting(seed, slots - 2)), "other values");
+    Ok(nanos / TIMES as f64)
+}
+
+/// Fills half of an arena from this thread and from the one that was started `apart` threads later.
+///
+/// Threads get the lowest free number when they first allocate, so these numbers are `apart` apart.
+fn partners(slots: usize, seed: u64, apart: usize) -> Result<f64> {
+    let share = slots / 4;
+    let mut arena = AtomicArena::with_capacity(slots);
+    let scratch = AtomicArena::with_capacity(apart + 1);
+    let number = || scratch.alloc(0).map(|_| ()).expect("one slot for each thread");
+    let (ready, done) = (Barrier::new(2), Barrier::new(apart));
+    let work = |first| {
+        ready.wait();
+        let start = Instant::now();
+        let (taken, _) = ask(&arena, black_box(first), share);
+        (start, Instant::now(), taken)
+    };
+    number();
+    let (own, other) = thread::scope(|scope| {
+        for _ in 1..apart {
+            // Waits until the thread has its number. It keeps it until all are done.
+            let (sender, receiver) = mpsc::channel();
+            let (number, done) = (&number, &done);
+            scope.spawn(move || {
+                number();
+                sender.send(()).expect("the first thread waits");
+                done.wait();
+            });
+            receiver.recv().expect("the thread has a number");
+        }
+        let other = scope.spawn(|| {
+            number();
+            let result = work(seed.wrapping_add(1 << 40));
+            done.wait();
+            result
+        });
+        let own = work(seed);
+        (own, other.join().expect("no thread panics"))
+    });
+    ensure!(own.2 == share && other.2 == share, "not all were taken");
+    let expected = sum(counting(seed, share)).wrapping_add(sum(counting(seed.wrapping_add(1 << 40), share)));
+    ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == expected, "other values were stored");
+    Ok((own.1.max(other.1) - own.0.min(other.0)).as_secs_f64() * 1e9 / (2 * share) as f64)
+}
+
+/// Lets several threads allocate single values, and returns when all have ended.
+fn burst(arena: &AtomicArena<u64>, threads: usize, values: usize, seed: u64) {
+    let ready = Barrier::new(threads);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                ready.wait();
+                ask(arena, black_box(seed), values);
+            });
+        }
+    });
+}
+
+/// The slots without a value, in per cent.
+fn unused(arena: &mut AtomicArena<u64>) -> f64 {
+    let used = arena.iter_mut().count();
+    100.0 * (arena.capacity() - used) as f64 / arena.capacity() as f64
+}
+
+fn after_bursts(slots: usize, seed: u64) -> Result<f64> {
+    const THREADS: usize = 8;
+    const VALUES: usize = 2_000;
+    let mut arena = AtomicArena::with_capacity(slots);
+    loop {
+        burst(&arena, THREADS, VALUES, seed);
+        let unused = unused(&mut arena);
+        if arena.reserve(64).is_err() || unused == 0.0 {
+            return Ok(unused);
+        }
+    }
+}
+
+fn after_burst(slots: usize, seed: u64) -> Result<f64> {
+    let mut arena = AtomicArena::with_capacity(slots);
+    burst(&arena, 2, slots / 64, seed);
+    while let Ok(mut reserved) = arena.reserve(1_000) {
+        reserved.fill_from_iter(counting(seed, 10));
+        reserved.publish();
+    }
+    Ok(unused(&mut arena))
 }
 
 pub const RESET_OWNED: &str = "reset, filled by fill_with";

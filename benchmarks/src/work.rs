@@ -166,6 +166,98 @@ impl Work for Slice {
     }
 }
 
+/// A short string, to be copied.
+#[derive(Clone, Copy)]
+pub struct Text {
+    start: *const u8,
+    len: usize,
+}
+
+impl Text {
+    #[inline(always)]
+    pub fn get(&self) -> &str {
+        // SAFETY: the source owns the bytes, which are ASCII, and outlives the loop that puts the
+        // strings.
+        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.start, self.len)) }
+    }
+}
+
+/// The letters of a string, from a product whose upper bits depend on every bit of the seed.
+fn letters(seed: u64, size: usize) -> impl Iterator<Item = u8> {
+    let mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (0..size).map(move |index| b'a' + (mixed.rotate_left(4 * (index as u32 + 1)) & 15) as u8)
+}
+
+/// The one string that is copied again and again. Its elements are bytes.
+impl Work for Text {
+    type Source = String;
+
+    fn elements(size: usize) -> usize {
+        size
+    }
+
+    fn source(seed: u64, _: usize, size: usize) -> String {
+        letters(seed, size).map(char::from).collect()
+    }
+
+    #[inline(always)]
+    fn next(source: &mut String) -> Self {
+        Self { start: source.as_ptr(), len: source.len() }
+    }
+
+    fn expected(seed: u64, _: usize, size: usize) -> u64 {
+        sum(letters(seed, size).map(u64::from))
+    }
+}
+
+/// A vector of [`Grown::LEN`] consecutive numbers from `first`, pushed one by one. It counts as one
+/// element.
+#[derive(Clone, Copy)]
+pub struct Grown {
+    pub first: u32,
+}
+
+impl Grown {
+    pub const LEN: u32 = 100;
+
+    #[inline(always)]
+    pub fn numbers(self) -> impl Iterator<Item = u32> {
+        (0..Self::LEN).map(move |index| self.first.wrapping_add(index))
+    }
+
+    /// Returns the digest of a vector: the length, and the sum of its ends and its middle.
+    #[inline(always)]
+    pub fn digest(numbers: &[u32]) -> u64 {
+        [0, numbers.len() / 2, numbers.len() - 1]
+            .iter()
+            .fold(numbers.len() as u64, |sum, at| sum + u64::from(numbers[*at]))
+    }
+}
+
+impl Work for Grown {
+    type Source = u64;
+
+    fn elements(_: usize) -> usize {
+        1
+    }
+
+    fn source(seed: u64, _: usize, _: usize) -> u64 {
+        seed
+    }
+
+    #[inline(always)]
+    fn next(source: &mut u64) -> Self {
+        let first = *source as u32;
+        *source = source.wrapping_add(1);
+        Self { first }
+    }
+
+    fn expected(seed: u64, index: usize, _: usize) -> u64 {
+        let one = Self { first: seed.wrapping_add(index as u64) as u32 };
+        Self::digest(&one.numbers().collect::<Vec<_>>())
+    }
+}
+
 /// Everything at once: a whole arena with consecutive numbers from `first`.
 #[derive(Clone, Copy)]
 pub struct Whole {
@@ -240,6 +332,23 @@ mod tests {
             assert_eq!(T::next(&mut source).digest(), T::expected(41, index, 1));
         }
         assert_eq!(T::make(0).digest(), 0);
+    }
+
+    #[test]
+    fn strings_and_grown_vectors_know_their_digests() {
+        let mut source = Text::source(41, 1, 10);
+        let text = Text::next(&mut source);
+        assert_eq!(text.get().len(), 10);
+        assert_eq!(sum(text.get().bytes().map(u64::from)), Text::expected(41, 0, 10));
+        // The threads of a turn have seeds that differ in their upper bits.
+        assert_ne!(Text::source(41, 1, 10), Text::source(41 + (1 << 40), 1, 10));
+
+        let mut source = Grown::source(41, 3, 1);
+        for index in 0..3 {
+            let numbers: Vec<u32> = Grown::next(&mut source).numbers().collect();
+            assert_eq!(numbers.len(), Grown::LEN as usize);
+            assert_eq!(Grown::digest(&numbers), Grown::expected(41, index, 1));
+        }
     }
 
     #[test]

@@ -4,7 +4,10 @@ use atomicarena::AtomicArena;
 use orx_concurrent_bag::ConcurrentBag;
 use orx_fixed_vec::FixedVec;
 
-use super::{limits::Slots, ours::refused};
+use super::{
+    limits::Slots,
+    ours::{refused, room_for_runs},
+};
 use crate::{
     subject::{Kind, PerThread, Plan, Subject, Taken, tally},
     work::{Defaults, Slice, Whole, counting, sum},
@@ -34,7 +37,7 @@ macro_rules! into_the_arena {
             type Place = *const [u64];
 
             fn with_room(plan: &Plan) -> Self {
-                Self(AtomicArena::with_capacity(plan.elements::<Slice>()))
+                Self(AtomicArena::with_capacity(room_for_runs(plan.elements::<Slice>())))
             }
 
             fn handle(&self) -> Self::Handle<'_> {

@@ -3,16 +3,19 @@
 //! They take single values and slices. Their values cannot be walked (those of bumpalo can, but not
 //! those of a herd), so only the kept places are checked. The thorough turn keeps all of them.
 
-use std::alloc::Layout;
+use std::{alloc::Layout, sync::Mutex};
 
+use allocator_api2::alloc::Global;
+use atomicarena::{AtomicBump, LocalBump};
 use blink_alloc::{LocalBlinkAlloc, SyncBlinkAlloc};
 use bump_scope::{BumpPool, BumpPoolGuard};
 use bumpalo::Bump;
 use bumpalo_herd::{Herd, Member};
 
 use crate::{
-    subject::{PerThread, Plan, Subject, Taken},
-    work::{Element, Slice, Work, sum},
+    subject::{Kind, PerThread, Plan, Subject, Taken},
+    subjects::ours::refused,
+    work::{Element, Slice, Text, Work, sum},
 };
 
 /// A value for a bump allocator: its size, how it is stored, and how it is read.
@@ -24,6 +27,9 @@ pub trait Load: Work {
     fn into_herd(self, member: &Member<'_>) -> Self::Place;
     fn into_bump_scope(self, bump: &BumpPoolGuard<'_>) -> Self::Place;
     fn into_blink(self, blink: &blink_alloc::Blink<LocalBlinkAlloc<'_>>) -> Self::Place;
+    fn into_sync_blink(self, blink: &SyncBlinkAlloc) -> Self::Place;
+    fn into_our_bump(self, bump: &AtomicBump) -> Self::Place;
+    fn into_our_local(self, local: &mut LocalBump<'_>) -> Self::Place;
 
     /// # Safety
     ///
@@ -56,6 +62,31 @@ impl<T: Element> Load for T {
     #[inline(always)]
     fn into_blink(self, blink: &blink_alloc::Blink<LocalBlinkAlloc<'_>>) -> *const T {
         blink.put_no_drop(self)
+    }
+
+    #[inline(always)]
+    fn into_sync_blink(self, blink: &SyncBlinkAlloc) -> *const T {
+        let Ok(block) = blink.allocate(Layout::new::<T>()) else { refused() };
+        let place = block.cast::<T>().as_ptr();
+        // SAFETY: the block is new and has the layout of `T`.
+        unsafe { place.write(self) };
+        place
+    }
+
+    #[inline(always)]
+    fn into_our_bump(self, bump: &AtomicBump) -> *const T {
+        match bump.alloc(self) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    }
+
+    #[inline(always)]
+    fn into_our_local(self, local: &mut LocalBump<'_>) -> *const T {
+        match local.alloc(self) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
     }
 
     unsafe fn look(place: *const T) -> u64 {
@@ -91,11 +122,181 @@ impl Load for Slice {
         blink.copy_slice(self.get())
     }
 
+    #[inline(always)]
+    fn into_sync_blink(self, blink: &SyncBlinkAlloc) -> *const [u64] {
+        let slice = self.get();
+        copied(blink, slice.as_ptr(), slice.len())
+    }
+
+    #[inline(always)]
+    fn into_our_bump(self, bump: &AtomicBump) -> *const [u64] {
+        match bump.alloc_slice_copy(self.get()) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    }
+
+    #[inline(always)]
+    fn into_our_local(self, local: &mut LocalBump<'_>) -> *const [u64] {
+        match local.alloc_slice_copy(self.get()) {
+            Ok(place) => place,
+            Err(_) => refused(),
+        }
+    }
+
     unsafe fn look(place: *const [u64]) -> u64 {
         // SAFETY: the caller's promise.
         sum(unsafe { &*place }.iter().copied())
     }
 }
+
+impl Load for Text {
+    type Place = *const [u8];
+
+    fn bytes(plan: &Plan) -> usize {
+        plan.puts * plan.size
+    }
+
+    #[inline(always)]
+    fn into_bumpalo(self, bump: &Bump) -> *const [u8] {
+        bump.alloc_str(self.get()).as_bytes()
+    }
+
+    #[inline(always)]
+    fn into_herd(self, member: &Member<'_>) -> *const [u8] {
+        member.alloc_str(self.get()).as_bytes()
+    }
+
+    #[inline(always)]
+    fn into_bump_scope(self, bump: &BumpPoolGuard<'_>) -> *const [u8] {
+        bump_scope::BumpBox::leak(bump.alloc_str(self.get())).as_bytes()
+    }
+
+    #[inline(always)]
+    fn into_blink(self, blink: &blink_alloc::Blink<LocalBlinkAlloc<'_>>) -> *const [u8] {
+        blink.copy_str(self.get()).as_bytes()
+    }
+
+    #[inline(always)]
+    fn into_sync_blink(self, blink: &SyncBlinkAlloc) -> *const [u8] {
+        let text = self.get();
+        copied(blink, text.as_ptr(), text.len())
+    }
+
+    #[inline(always)]
+    fn into_our_bump(self, bump: &AtomicBump) -> *const [u8] {
+        match bump.alloc_str(self.get()) {
+            Ok(place) => place.as_bytes(),
+            Err(_) => refused(),
+        }
+    }
+
+    #[inline(always)]
+    fn into_our_local(self, local: &mut LocalBump<'_>) -> *const [u8] {
+        match local.alloc_str(self.get()) {
+            Ok(place) => place.as_bytes(),
+            Err(_) => refused(),
+        }
+    }
+
+    unsafe fn look(place: *const [u8]) -> u64 {
+        // SAFETY: the caller's promise.
+        sum(unsafe { &*place }.iter().copied().map(u64::from))
+    }
+}
+
+/// Copies values into a block of the shared allocator, which only hands out bytes.
+#[inline(always)]
+fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *const [T] {
+    let layout = Layout::array::<T>(len).expect("the values are there");
+    let Ok(block) = blink.allocate(layout) else { refused() };
+    let place = block.cast::<T>().as_ptr();
+    // SAFETY: the callers pass a slice, and the block is new and has room for its values.
+    unsafe { place.copy_from_nonoverlapping(start, len) };
+    std::ptr::slice_from_raw_parts(place, len)
+}
+
+/// The bytes of a region for all threads: a quarter more than is put, and something for the end.
+fn shared_room<W: Load>(plan: &Plan) -> usize {
+    let bytes = W::bytes(plan) * plan.threads;
+    bytes + bytes / 4 + (1 << 20)
+}
+
+/// A subject that is one region for all threads.
+macro_rules! one_region {
+    (
+        $(#[$doc:meta])* $subject:ident, $held:ty, $kind:ident, $name:literal, |$bytes:ident| $new:expr,
+        |$region:ident| -> $handle:ty { $open:expr }, |$own:ident, $work:ident| $put:expr, |$used:ident| $reset:expr
+    ) => {
+        $(#[$doc])*
+        pub struct $subject($held);
+
+        impl<W: Load> Subject<W> for $subject {
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::$kind;
+            const DROPS: bool = false;
+            const RESETS: bool = true;
+            type Handle<'a> = $handle;
+            type Place = W::Place;
+
+            fn with_room(plan: &Plan) -> Self {
+                let $bytes = shared_room::<W>(plan);
+                Self($new)
+            }
+
+            fn handle(&self) -> Self::Handle<'_> {
+                let $region = &self.0;
+                $open
+            }
+
+            #[inline(always)]
+            fn put($own: &mut Self::Handle<'_>, $work: W) -> W::Place {
+                $put
+            }
+
+            fn look(&self, place: W::Place) -> u64 {
+                // SAFETY: nothing was reset or dropped since the put.
+                unsafe { W::look(place) }
+            }
+
+            fn contents(&mut self) -> Option<(usize, u64)> {
+                None
+            }
+
+            fn reset(&mut self) {
+                let $used = &mut self.0;
+                $reset;
+            }
+        }
+    };
+}
+
+one_region!(
+    /// Without a handle.
+    OurBump, AtomicBump, Ours, "AtomicBump", |bytes| AtomicBump::with_capacity(bytes),
+    |bump| -> &'a AtomicBump { bump }, |bump, work| work.into_our_bump(bump), |bump| bump.reset()
+);
+
+one_region!(
+    /// A handle for each thread.
+    OurLocalBump, AtomicBump, Ours, "LocalBump", |bytes| AtomicBump::with_capacity(bytes),
+    |bump| -> LocalBump<'a> { bump.local() }, |local, work| work.into_our_local(local), |bump| bump.reset()
+);
+
+one_region!(
+    /// The shared allocator itself, whose first region has room for everything.
+    SyncBlink, SyncBlinkAlloc, Peer, "blink-alloc, SyncBlinkAlloc",
+    |bytes| SyncBlinkAlloc::with_chunk_size_in(bytes, Global),
+    |blink| -> &'a SyncBlinkAlloc { blink }, |blink, work| work.into_sync_blink(blink), |blink| blink.reset()
+);
+
+one_region!(
+    /// One region behind a lock.
+    MutexBump, Mutex<Bump>, Peer, "Mutex<Bump>", |bytes| Mutex::new(Bump::with_capacity(bytes)),
+    |bump| -> &'a Mutex<Bump> { bump },
+    |bump, work| work.into_bumpalo(&bump.lock().expect("no thread panicked")),
+    |bump| bump.get_mut().expect("no thread panicked").reset()
+);
 
 /// A separate region for each thread, with room for its share.
 pub struct Bumpalo(PerThread<Bump>);

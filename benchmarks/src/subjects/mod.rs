@@ -5,21 +5,32 @@ use std::mem::needs_drop;
 use anyhow::Result;
 
 use crate::{
+    again::again,
     probe,
+    rounds::Group,
     subject::{Kind, Plan, Subject},
     turn::turn,
-    work::{Defaults, Element, Line, Slice, Whole, Work},
+    work::{Defaults, Element, Grown, Line, Slice, Text, Whole, Work},
 };
 
 mod bulk;
 mod bump;
+mod grown;
 mod limits;
 mod ours;
 pub mod readers;
+mod runs;
 mod shared;
+mod vacant;
 mod vectors;
 
 use bulk as b;
+
+/// The bytes of a short string.
+const TEXT: usize = 10;
+
+/// The words of a short slice.
+const FOUR: usize = 4;
 
 /// A subject and its values, without their types.
 pub struct Entrant {
@@ -83,6 +94,29 @@ fn singles_to_copy<T: Element + Copy>() -> Vec<Entrant> {
     all
 }
 
+/// Subjects of 4,096 slots that are filled with numbers and reset again and again.
+fn filled_again() -> Vec<Entrant> {
+    macro_rules! entrants {
+        ($($subject:ty),*) => {
+            vec![$(Entrant {
+                name: <$subject as Subject<u64>>::NAME,
+                kind: <$subject as Subject<u64>>::KIND,
+                resets: false,
+                turn: again::<$subject>,
+                resident: probe::resident::<u64, $subject>,
+            }),*]
+        };
+    }
+    entrants!(
+        ours::Publish<u64>,
+        ours::Alloc<u64>,
+        ours::LocalPublish<u64>,
+        vectors::VecPush<u64>,
+        vectors::MutexVec<u64>,
+        shared::Boxcar<u64>
+    )
+}
+
 /// The kind of a put, and its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -99,6 +133,28 @@ pub enum What {
     Whole,
     /// Every slot at once, with the default.
     Defaults,
+    /// Strings of 10 bytes.
+    Text,
+    /// Slices of 4 numbers, copied or from an iterator.
+    Fours,
+    /// 4 numbers, each pushed to a reservation, and published.
+    Reserved,
+    /// Single values of 8 bytes, published in an arena in borrowed bytes.
+    InBytes,
+    /// Single values of 8 bytes in 4,096 slots, which are filled and reset again and again.
+    Small,
+    /// Single values of 8 bytes, in one run of vacant slots.
+    Vacant,
+    /// Single values of 8 bytes, in vacant slots between values.
+    Scattered,
+    /// Single values of 8 bytes, with a question before each.
+    Asked,
+    /// Single values of 8 bytes, in bump allocators.
+    Bump,
+    /// Strings of 10 bytes, in bump allocators.
+    BumpText,
+    /// Vectors of 100 numbers, pushed one by one, in bump allocators.
+    BumpVec,
 }
 
 impl What {
@@ -110,13 +166,56 @@ impl What {
             Self::Slices => "u64, in slices of 1,000",
             Self::Whole => "u64, all at once",
             Self::Defaults => "u64, all at once, the default",
+            Self::Text => "a string of 10 bytes",
+            Self::Fours => "a slice of 4 words",
+            Self::Reserved => "4 words, pushed and published",
+            Self::InBytes => "u64, published in bytes",
+            Self::Small => "u64, in 4,096 slots, filled again and again",
+            Self::Vacant => "u64, in one run of vacant slots",
+            Self::Scattered => "u64, in vacant slots between values",
+            Self::Asked => "u64, with a question before each",
+            Self::Bump => "u64, in a bump",
+            Self::BumpText => "a string of 10 bytes, in a bump",
+            Self::BumpVec => "a vector, grown to 100 by push",
+        }
+    }
+
+    pub fn group(self) -> Group {
+        match self {
+            Self::U64 | Self::Line | Self::String => Group::Fill,
+            Self::Slices | Self::Whole | Self::Defaults => Group::Bulk,
+            Self::Text | Self::Fours | Self::Reserved | Self::InBytes | Self::Small => Group::Runs,
+            Self::Vacant | Self::Scattered | Self::Asked => Group::Vacant,
+            Self::Bump | Self::BumpText | Self::BumpVec => Group::Bump,
+        }
+    }
+
+    pub fn unit(self) -> &'static str {
+        match self.group() {
+            Group::Fill | Group::Bulk => "ns per element",
+            _ => "ns per call",
+        }
+    }
+
+    /// Returns the number of elements of which the unit speaks. `size` is the size of one put.
+    pub fn elements_per_unit(self, size: usize) -> f64 {
+        match self {
+            Self::Text | Self::Fours | Self::Reserved | Self::BumpText => size as f64,
+            _ => 1.0,
         }
     }
 
     /// Returns the number of puts of one thread, and the size of one put, for a number of elements.
     pub fn puts(self, share: usize) -> (usize, usize) {
         match self {
-            Self::U64 | Self::Line | Self::String => (share, 1),
+            Self::U64 | Self::Line | Self::String | Self::Small | Self::Asked | Self::Bump => (share, 1),
+            // As many calls as there are slices of 4.
+            Self::Text | Self::BumpText => (share / 4, TEXT),
+            Self::Fours | Self::Reserved => (share / 4, FOUR),
+            // Four fifths of the 500,000 slots, for the usual million of elements.
+            Self::InBytes => (share * 2 / 5, 1),
+            Self::Vacant | Self::Scattered => (share / 4, 1),
+            Self::BumpVec => (share / 100, 1),
             Self::Slices => (share.div_ceil(1_000), 1_000),
             Self::Whole | Self::Defaults => (1, share),
         }
@@ -136,6 +235,44 @@ impl What {
             .collect(),
             Self::Whole => entrants!(Whole: b::FillWith, b::VecExtend).collect(),
             Self::Defaults => entrants!(Defaults: b::FillDefault, b::VecResize, b::WriteBytes).collect(),
+            Self::Text => entrants!(Text:
+                runs::AllocStr, runs::LocalStr, runs::BoxStr,
+                bump::MutexBump, bump::Bumpalo, bump::BumpaloHerd, bump::BumpScopePool, bump::Blink,
+            )
+            .collect(),
+            Self::Fours => entrants!(Slice:
+                b::SliceCopy, b::FromIter, b::SliceWith,
+                runs::LocalSliceCopy, runs::LocalFromIter, runs::PublishSliceCopy, runs::LocalPublishSliceCopy,
+                b::CopySlices,
+                b::VecExtendFromSlice, b::OrxBagExtend, runs::HerdFromIter,
+                bump::MutexBump, bump::Bumpalo, bump::BumpaloHerd, bump::BumpScopePool, bump::Blink,
+            )
+            .collect(),
+            Self::Reserved => entrants!(Slice: runs::Reserve, runs::LocalReserve, runs::MutexExtend).collect(),
+            Self::InBytes => entrants!(u64:
+                runs::PublishInBytes, ours::Publish<u64>, vectors::MutexVec<u64>, shared::Boxcar<u64>,
+            )
+            .collect(),
+            Self::Small => filled_again(),
+            Self::Vacant => entrants!(u64: vacant::OneRun).collect(),
+            Self::Scattered => entrants!(u64: vacant::Scattered).collect(),
+            Self::Asked => entrants!(u64: ours::Alloc<u64>, vacant::IsFull, vacant::Remaining).collect(),
+            Self::Bump => entrants!(u64:
+                bump::OurBump, bump::OurLocalBump,
+                bump::SyncBlink, bump::MutexBump, bump::Bumpalo, bump::BumpaloHerd, bump::BumpScopePool, bump::Blink,
+                vectors::Boxes<u64, vectors::Glibc>, vectors::Boxes<u64, vectors::Mimalloc>,
+            )
+            .collect(),
+            Self::BumpText => entrants!(Text:
+                bump::OurBump, bump::OurLocalBump, runs::BoxStr,
+                bump::SyncBlink, bump::MutexBump, bump::Bumpalo, bump::BumpaloHerd, bump::BumpScopePool, bump::Blink,
+            )
+            .collect(),
+            Self::BumpVec => entrants!(Grown:
+                grown::InBump, grown::InBumpDropped, grown::Global, grown::GlobalDropped,
+                grown::InSyncBlink, grown::InSyncBlinkDropped,
+            )
+            .collect(),
         }
     }
 }

@@ -20,6 +20,12 @@ pub fn room_for_locals(plan: &Plan) -> usize {
     if plan.threads == 1 { elements } else { elements + elements / 8 }
 }
 
+/// The number of slots for runs with a number of elements together. The last slots are scattered
+/// over shards and handles, where they may be too few for a run.
+pub fn room_for_runs(elements: usize) -> usize {
+    elements + elements / 4 + 4_096
+}
+
 fn contents<T: Element>(arena: &mut AtomicArena<T>) -> Option<(usize, u64)> {
     tally(arena.iter_mut().map(|(_, value)| value.digest()))
 }

@@ -1,0 +1,122 @@
+//! A small subject that all threads fill and one of them resets, again and again.
+
+use std::{
+    cell::UnsafeCell,
+    hint::{black_box, spin_loop},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    rounds::median,
+    subject::{Plan, Subject},
+    work::{counting, sum},
+};
+
+/// The values of one epoch, and the slots of an arena.
+const SLOTS: usize = 4_096;
+
+/// A gate that all threads pass together, any number of times.
+struct Gate {
+    arrived: AtomicUsize,
+    threads: usize,
+}
+
+impl Gate {
+    fn pass(&self) {
+        // AcqRel: what each thread did before the gate happens before what follows it.
+        let arrived = self.arrived.fetch_add(1, Ordering::AcqRel) + 1;
+        let all = arrived.next_multiple_of(self.threads);
+        let mut spins = 0_u32;
+        while self.arrived.load(Ordering::Acquire) < all {
+            spins += 1;
+            if spins.is_multiple_of(4096) {
+                thread::yield_now();
+            }
+            spin_loop();
+        }
+    }
+}
+
+/// The subject, shared while it is filled.
+struct Stage<S>(UnsafeCell<S>);
+
+// SAFETY: the first thread has the subject as `&mut` only between two gates where no other thread
+// uses it.
+unsafe impl<S: Sync> Sync for Stage<S> {}
+
+impl<S> Stage<S> {
+    fn get(&self) -> *mut S {
+        self.0.get()
+    }
+}
+
+/// Measures one turn: the puts of the plan in epochs of `SLOTS`. Each epoch ends with a check and a
+/// reset off the clock. Returns the nanoseconds per put, for the median epoch.
+pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result<f64> {
+    ensure!(SLOTS.is_multiple_of(plan.threads), "{SLOTS} slots cannot be shared by {} threads", plan.threads);
+    let share = SLOTS / plan.threads;
+    let epochs = plan.puts.div_ceil(share);
+    let small = Plan { puts: share, size: 1, ..*plan };
+    let stage = Stage(UnsafeCell::new(S::with_room(&small)));
+    let gate = Gate { arrived: AtomicUsize::new(0), threads: plan.threads };
+    let first_of = |epoch: usize, thread: usize| seed.wrapping_add((epoch * SLOTS + thread * share) as u64);
+
+    let fill = |epoch: usize, thread: usize| {
+        // SAFETY: between these gates no thread has the subject as `&mut`.
+        let subject = unsafe { &*stage.get() };
+        gate.pass();
+        let first = black_box(first_of(epoch, thread));
+        let start = Instant::now();
+        let mut handle = subject.handle();
+        for value in counting(first, share) {
+            S::put(&mut handle, value);
+        }
+        drop(handle);
+        let end = Instant::now();
+        gate.pass();
+        (start, end)
+    };
+
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..plan.threads)
+            .map(|thread| {
+                let (fill, gate) = (&fill, &gate);
+                scope.spawn(move || {
+                    let fill = |epoch| {
+                        let times = fill(epoch, thread);
+                        // The first thread resets the subject before this gate.
+                        gate.pass();
+                        times
+                    };
+                    (0..epochs).map(fill).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+
+        let mut wrong = None;
+        let mut times = Vec::with_capacity(epochs);
+        for epoch in 0..epochs {
+            times.push(fill(epoch, 0));
+            // SAFETY: the other threads wait at the next gate.
+            let subject = unsafe { &mut *stage.get() };
+            let expected = (SLOTS, sum(counting(first_of(epoch, 0), SLOTS)));
+            if let Some(found) = subject.contents().filter(|found| *found != expected) {
+                wrong = Some((found, expected));
+            }
+            subject.reset();
+            gate.pass();
+        }
+        for other in others {
+            for (all, (start, end)) in times.iter_mut().zip(other.join().expect("no thread panics")) {
+                *all = (all.0.min(start), all.1.max(end));
+            }
+        }
+        ensure!(wrong.is_none(), "{}: count and digest are not as expected: {wrong:?}", S::NAME);
+        let nanos: Vec<f64> = times.iter().map(|(start, end)| (*end - *start).as_secs_f64() * 1e9).collect();
+        Ok(median(&nanos) / SLOTS as f64)
+    })
+}
