@@ -481,7 +481,7 @@ const METHODS: usize = 11;
 #[test]
 fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
     for (seed, capacity) in (1..=scaled(60, 3) as u64).zip([1, 5, 40, 300, 2_000].into_iter().cycle()) {
-        let arena = AtomicArena::<u8>::with_capacity(capacity);
+        let arena = runs_from_cursor(AtomicArena::<u8>::with_capacity(capacity));
         let mut dice = Dice::new(seed);
         let mut local = match dice.roll(3) {
             0 => arena.local(),
@@ -621,7 +621,7 @@ fn a_first_run_may_be_twice_the_request() {
 
 #[test]
 fn runs_of_slices_end_at_cache_lines() {
-    let arena = AtomicArena::<u64>::with_capacity(1 << 16);
+    let arena = runs_from_cursor(AtomicArena::<u64>::with_capacity(1 << 16));
     let mut locals = [arena.local(), arena.local()];
     for round in 0..200 {
         // Nothing is extended, because the other's run lies behind.

@@ -328,7 +328,7 @@ fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {
     // A neighbour that user code allocates makes every slot vacant that comes back.
     for (neighbour, panic_at) in [(false, 9), (true, 9), (false, 0), (false, 3), (true, 0), (true, 3)] {
         let ledger = Ledger::new();
-        let arena = AtomicArena::with_capacity(8);
+        let arena = runs_from_cursor(AtomicArena::with_capacity(8));
         let look = |made: usize| {
             assert_eq!((arena.iter().count(), arena.stats().handles), (0, 0));
             assert!((0..8).all(|index| arena.get(index).is_none()), "visible after {made} of 4");
