@@ -57,6 +57,12 @@ fn a_leaked_handle_is_counted_by_a_thread_without_a_number() {
 }
 
 #[test]
+fn a_leaked_handle_is_counted_by_threads_that_share_a_shard() {
+    // The stripe of the shard is written only by the thread with its number.
+    explore_leaked([1, 3]);
+}
+
+#[test]
 fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
     explore(4, |ground| {
         // Opened on the last stripe, closed on that of thread 0. No stripe is 0, and yet no handle

@@ -1,6 +1,8 @@
 //! E1 and E2: publishing a value happens before reading it, and returning a slot happens before its
 //! reuse.
 
+use std::ops::Range;
+
 use super::*;
 
 #[test]
@@ -81,19 +83,56 @@ fn e2_at_the_cursor_to_a_run() {
     });
 }
 
-#[test]
-fn e2_at_a_cursor_that_was_retracted_to_where_it_was() {
-    explore(2, |ground| {
+/// Explores a run that is taken and returned beside `take`, which may read the cursor before and
+/// exchange it afterwards. `take` returns the slots that it took.
+fn explore_retracted_cursor(take: impl Fn(&Ground) -> Range<usize> + Send + Sync + 'static) {
+    explore(2, move |ground| {
         let other = spawn(&ground, |ground| {
             let run = ground.arena.reserve(2).ok()?;
             (0..2).for_each(|index| ground.write(index));
             drop(run);
             Some(())
         });
-        let got = ground.alloc_run(2);
-        assert!(other.join().unwrap().is_some() || got.is_some());
-        ground.assert_exact(if got.is_some() { 2 } else { 0 });
+        let got = take(&ground);
+        got.clone().for_each(|index| ground.write(index));
+        assert!(other.join().unwrap().is_some() || !got.is_empty());
+        ground.assert_exact(got.len());
     });
+}
+
+#[test]
+fn e2_at_a_cursor_that_was_retracted() {
+    explore_retracted_cursor(|ground| {
+        let first = ground.alloc_run(2);
+        first.map_or(0..0, |first| first..first + 2)
+    });
+}
+
+#[test]
+fn e2_at_a_cursor_that_was_retracted_to_a_handle() {
+    explore_retracted_cursor(|ground| {
+        let index = ground.local(1).alloc(0).ok().and_then(|value| ground.arena.index_of(value));
+        index.map_or(0..0, |index| index..index + 1)
+    });
+}
+
+/// Takes what `reserve_up_to(n)` returns, and keeps it.
+fn keep_up_to(ground: &Ground, n: usize) -> Range<usize> {
+    let mut run = ground.arena.reserve_up_to(n);
+    let got = run.first_index()..run.first_index() + run.capacity();
+    run.fill_from_iter(std::iter::repeat(0));
+    run.finish();
+    got
+}
+
+#[test]
+fn e2_at_a_cursor_that_was_retracted_on_the_slow_path() {
+    explore_retracted_cursor(|ground| keep_up_to(ground, 2));
+}
+
+#[test]
+fn e2_at_a_cursor_that_was_retracted_to_a_shorter_run() {
+    explore_retracted_cursor(|ground| keep_up_to(ground, 3));
 }
 
 #[test]

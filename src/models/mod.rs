@@ -9,6 +9,11 @@
 //! published one (`sync::AccessTracker`). The models access the second when they use the reference
 //! that they got. If an edge is missing, or a slot has two owners, loom finds two accesses that are
 //! not ordered. What must hold in every interleaving is asserted after the threads are joined.
+//!
+//! Loom first lets each thread run as long as it can, beginning with the first one, and then moves
+//! accesses that conflict. It remembers only the last access of each atomic. If one thread reads an
+//! atomic, and another then reads it and writes to it, loom does not try that write before the
+//! first read. So where one thread only reads, it must be the one that loom runs last.
 
 mod bump;
 mod counts;

@@ -323,6 +323,17 @@ fn shards_counts_beside_a_pending_refill() {
 }
 
 #[test]
+fn shards_that_are_not_used_up_are_not_full() {
+    explore_shards(2, |ground| {
+        assert!(spawn_on(&ground, 1, Ground::alloc).join().unwrap().is_some());
+        // One slot is left, in the shard of the other thread.
+        assert!(!ground.arena.is_full());
+        assert!(ground.alloc().is_some() && ground.arena.is_full());
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
 fn shards_beside_a_return_from_past_the_end() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
