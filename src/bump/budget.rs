@@ -360,7 +360,7 @@ impl<'a> Budget<'a> {
     /// shard. `everywhere` tells to look for a place for them in every shard.
     #[cold]
     #[inline(never)]
-    pub(super) fn give_back(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
+    pub(super) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
         let returned = run.is_empty() || (from_cursor && self.retract(run.clone()));
         if !returned && !self.extend_shard_down(run.clone()) {
             self.keep(run, everywhere);
@@ -495,7 +495,7 @@ impl Budget<'_> {
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
         let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;
         if from_cursor || !self.extend_shard_down(freed.clone()) {
-            self.give_back(freed, from_cursor, false);
+            self.return_run(freed, from_cursor, false);
         }
     }
 }

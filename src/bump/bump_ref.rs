@@ -217,10 +217,10 @@ impl Block<'_> {
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {
-            budget.give_back(used..end, from_cursor, false);
+            budget.return_run(used..end, from_cursor, false);
         }
         if padding.len() >= LINE {
-            budget.give_back(padding, false, false);
+            budget.return_run(padding, false, false);
         }
         pointer
     }
@@ -229,6 +229,6 @@ impl Block<'_> {
 impl Drop for Block<'_> {
     #[cold]
     fn drop(&mut self) {
-        self.bump.budget.give_back(self.piece.taken.clone(), self.piece.from_cursor, true);
+        self.bump.budget.return_run(self.piece.taken.clone(), self.piece.from_cursor, true);
     }
 }

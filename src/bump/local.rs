@@ -143,7 +143,7 @@ impl<'a> LocalBump<'a> {
     fn close(&mut self) {
         let rest = self.bump.offset(self.next)..self.run_end();
         self.end = self.next.addr().get();
-        self.bump.budget().give_back(rest, true, true);
+        self.bump.budget().return_run(rest, true, true);
     }
 }
 

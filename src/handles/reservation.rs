@@ -586,7 +586,7 @@ impl<'a, T> Reservation<'a, T> {
         if !run.is_empty() {
             self.view.stamps().close(run.clone());
             self.uncount();
-            self.view.give_back(run.start + len..run.end, run.start + self.written);
+            self.view.return_run(run.start + len..run.end, run.start + self.written);
         }
     }
 
