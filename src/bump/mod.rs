@@ -1,7 +1,7 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
 //! A bump is an arena without slots: its cursor hands out bytes, and nothing is known of the values
-//! in them. So there are no stamps and nothing is vacant; what is returned is kept in a few *gaps*.
+//! in them. So there are no stamps and nothing is vacant. Returned bytes are kept in a few *gaps*.
 //!
 //! # The protocol
 //!
@@ -14,10 +14,10 @@
 //! 1. A request is served by this thread's shard: by its run, or by what it keeps.
 //! 2. If both have too little, and the request is at most an eighth of a refill, the shard is
 //!    refilled: the cursor is advanced over a run for it. The cursor's word then names the *pending
-//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard and
-//!    clears the word before it goes on. Where the rest of the shard ends at the cursor, the run
-//!    extends it. Otherwise the run displaces the rest, which is kept: it is short, as a request of
-//!    an eighth of a refill did not fit.
+//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard
+//!    and clears the word before it goes on. Where the rest of the shard ends at the cursor, the
+//!    run extends it. Otherwise the run displaces the rest, which is kept: it is short, as a
+//!    request of an eighth of a refill did not fit.
 //! 3. A longer request goes to the cursor, and takes whole lines. The end of its last line is kept.
 //! 4. If too little is left at the cursor, the request steals: it looks at the gaps of all shards,
 //!    at each once.
@@ -53,7 +53,7 @@
 //! A request is refused after it has read a cursor at which too little is left, without a pending
 //! refill, and has then looked at each gap once. What was at the cursor before is in a gap by then
 //! (B2), or was taken, or is held by a call: between a shard and the gap that keeps its rest, or on
-//! its way back. Such bytes may be missed; a retry finds them.
+//! its way back. Such bytes may be missed, and a retry finds them.
 //!
 //! # Orderings
 //!
@@ -66,7 +66,7 @@
 //!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
 //!   or has read the shard's word after another thread had.
 //!
-//! All else is Relaxed: guesses that an exchange confirms, and counts.
+//! All other accesses are Relaxed: guesses that an exchange confirms, and counts.
 
 mod gap;
 mod budget;
@@ -226,8 +226,8 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Returns how many bytes are not in use: `capacity() - used()`.
     ///
-    /// They need not lie side by side, so a request for so many bytes may be refused. As exact as
-    /// [`used`](Self::used). Wait-free.
+    /// They need not lie side by side, so a request for this number of bytes may be refused. As
+    /// exact as [`used`](Self::used). Wait-free.
     ///
     /// # Examples
     ///

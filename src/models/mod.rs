@@ -190,8 +190,8 @@ impl<T: Value> Held<T> {
     }
 
     fn of(ground: &Arc<Ground<T>>, run: Reservation<'_, T>) -> Held<T> {
-        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `return_slots`, which
-        // every model calls, drops the run before `ground`.
+        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `return_slots`,
+        // which every model calls, drops the run before `ground`.
         let run = unsafe { mem::transmute::<Reservation<'_, T>, Reservation<'static, T>>(run) };
         Held { ground: ground.clone(), run: Some(run) }
     }
