@@ -124,7 +124,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// anyway. Not `Sync`: each thread makes its own. An [`OwnedLocal`](crate::OwnedLocal) keeps the
 /// arena alive, and so fits in a struct or a task.
 ///
-/// Not async-signal-safe: a signal handler must not make, use or drop a `Local`.
+/// Not async-signal-safe: a signal handler must not make, use or drop a `Local`, except in the
+/// arenas that [`AtomicArena`](AtomicArena#threads) names.
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,

@@ -108,7 +108,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// reservation was made. Only returning slots at the very end of the arena, while others are
 /// refused, is lock-free.
 ///
-/// Not async-signal-safe: a signal handler must not make, use or drop a reservation.
+/// Not async-signal-safe: a signal handler must not make, use or drop a reservation, except in the
+/// arenas that [`AtomicArena`](AtomicArena#threads) names.
 ///
 /// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several
 /// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
