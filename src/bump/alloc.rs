@@ -94,7 +94,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///     bump.alloc_try_with(|| text.parse::<u32>()).map_err(atomicarena::Full::discard)
     /// };
     /// assert!(parse("seven").unwrap().is_err());
-    /// assert_eq!(*parse("7").unwrap().unwrap(), 7); // the bytes had come back
+    /// assert_eq!(*parse("7").unwrap().unwrap(), 7); // the bytes had been returned
     /// assert!(parse("8").is_err());
     /// ```
     #[inline]

@@ -88,7 +88,7 @@ impl<'a> BumpRef<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, which come back if the block is dropped.
+    /// Takes bytes for `layout`, which are returned if the block is dropped.
     #[inline]
     pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
         if layout.size() == 0 {

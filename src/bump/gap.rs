@@ -30,7 +30,7 @@ pub(super) const LINE_BITS: u32 = 6;
 #[derive(Debug)]
 pub(super) struct Gap(AtomicUsize);
 
-/// What it adds to the word of a gap to take that many bytes from its beginning.
+/// Returns what to add to the word of a gap to take `taken` bytes from its beginning.
 #[inline(always)]
 fn moved_up(taken: usize) -> usize {
     (taken << LEN_BITS) - taken

@@ -23,7 +23,7 @@ pub(super) trait Source<'a>: Sized {
     /// at the cursor.
     fn take(self, layout: Layout) -> Result<NonNull<u8>, usize>;
 
-    /// Takes bytes for `layout`, which come back if the block is dropped.
+    /// Takes bytes for `layout`, which are returned if the block is dropped.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
     /// The bump itself.
@@ -350,7 +350,7 @@ impl<B: Taken> Text<'_, B> {
             // SAFETY: `self.len` bytes were written, and the new block, which is elsewhere, has
             // room for more.
             unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
-            // What it takes the place of is returned.
+            // The block that it replaces is returned.
             self.moved = Some(block);
         }
         self.room += more;

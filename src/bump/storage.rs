@@ -117,7 +117,7 @@ impl Memory {
     pub(super) unsafe fn replace(&mut self, base: NonNull<u8>, shards: Option<NonNull<Shards>>) {
         // SAFETY: the caller's.
         let new = unsafe { Memory::new(base, self.capacity, shards) };
-        // The head stays: it knows how much was ever handed out.
+        // The head stays, because it holds how much was ever handed out.
         (self.base, self.shards) = (new.base, new.shards);
     }
 
