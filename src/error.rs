@@ -27,7 +27,8 @@ use std::io;
 pub struct Full<V> {
     value: V,
     requested: usize,
-    /// How many slots or bytes remain, and the bit `IN_BYTES`. (No arena has more than `isize::MAX` of either.)
+    /// How many slots or bytes remain, and the bit `IN_BYTES`. (No arena has more than `isize::MAX`
+    /// of either.)
     remaining: usize,
 }
 

@@ -285,7 +285,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// The caller owns the seat, and never uses it or its arena again.
     unsafe fn bring_back(&self, seat: usize) {
         // The seat is returned even if dropping a value panics. The arena is empty then, too.
-        let _return_seat = OnDrop::new(self.seats.view(), |seats| seats.give_back(seat..seat + 1, seat));
+        let _return_seat = OnDrop::new(self.seats.view(), |seats| seats.return_run(seat..seat + 1, seat));
         // SAFETY: the caller owns the seat, and thereby the arena, until the seat is returned. This
         // reference ends before that.
         unsafe { &mut *self.arenas[seat].get() }.reset();

@@ -162,7 +162,7 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
     #[inline]
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
         // Only the filled slots were written to.
-        self.give_back(start + filled..start + taken, start + filled);
+        self.return_run(start + filled..start + taken, start + filled);
     }
 
     #[inline]
@@ -175,7 +175,7 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
         // A value may have been under construction in place, in whichever slot.
-        self.give_back(start..start + taken, start + taken);
+        self.return_run(start..start + taken, start + taken);
     }
 }
 

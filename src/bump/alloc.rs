@@ -1,5 +1,5 @@
-//! How values are stored. Each method takes its bytes from the bump itself; what it does with them
-//! stands in `grid.rs`.
+//! How values are stored. Each method takes its bytes from the bump itself. `grid.rs` tells what it
+//! does with them.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -90,9 +90,11 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// use atomicarena::AtomicBump;
     ///
     /// let bump = AtomicBump::with_capacity(4);
-    /// let parse = |text: &'static str| bump.alloc_try_with(|| text.parse::<u32>()).map_err(atomicarena::Full::discard);
+    /// let parse = |text: &'static str| {
+    ///     bump.alloc_try_with(|| text.parse::<u32>()).map_err(atomicarena::Full::discard)
+    /// };
     /// assert!(parse("seven").unwrap().is_err());
-    /// assert_eq!(*parse("7").unwrap().unwrap(), 7); // the bytes had come back
+    /// assert_eq!(*parse("7").unwrap().unwrap(), 7); // the bytes had been returned
     /// assert!(parse("8").is_err());
     /// ```
     #[inline]
@@ -225,8 +227,9 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Stores the values of the iterator side by side, which then belong to the caller.
     ///
-    /// The length is asked for once, and bytes for so many values are taken. Values beyond it are
-    /// not asked for. If fewer come, the slice is shorter, and the other bytes are returned.
+    /// The length is read once, and bytes for that many values are taken. The iterator is not asked
+    /// for more values. If it returns fewer, the slice is shorter, and the other bytes are
+    /// returned.
     ///
     /// Lock-free, except for foreign code.
     ///
@@ -275,7 +278,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// let bump = AtomicBump::with_capacity(8);
     /// let name: &str = bump.alloc_str("Grace").unwrap();
     /// assert_eq!(name, "Grace");
-    /// assert_eq!(bump.alloc_str("Hopper").unwrap_err().to_string(), "arena full: 6 bytes requested, 3 remaining");
+    /// let full = bump.alloc_str("Hopper").unwrap_err();
+    /// assert_eq!(full.to_string(), "arena full: 6 bytes requested, 3 remaining");
     /// ```
     #[inline]
     pub fn alloc_str(&self, src: &str) -> Result<&mut str, Full<()>> {

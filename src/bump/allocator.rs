@@ -21,8 +21,8 @@ macro_rules! allocator {
             ///
             /// Any thread may grow, shrink and free a block. The last block of the calling thread's
             /// shard grows in place, and what it gives up is allocated again. Another block moves
-            /// when it grows; what it gives up is kept if there is a place for it, and is lost
-            /// until the next reset otherwise.
+            /// when it grows. The bytes that it gives up are kept if there is a place for them.
+            /// Otherwise they are lost until the next reset.
             ///
             /// `push` on a full bump ends in `handle_alloc_error`, which aborts: use `try_reserve`
             /// where a bump may fill up. A collection borrows the bump, so none is left when the
@@ -60,7 +60,7 @@ macro_rules! allocator {
                     // SAFETY: as in `grow`.
                     let grown = unsafe { self.view().grow(bytes, old, new) };
                     if let Ok(grown) = grown {
-                        // SAFETY: the block has so many bytes more than before.
+                        // SAFETY: the block has `new.size() - old.size()` bytes more than before.
                         unsafe { ptr::write_bytes(grown.as_ptr().add(old.size()), 0, new.size() - old.size()) };
                     }
                     block(grown, new)

@@ -12,8 +12,8 @@ use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use crate::raw::thread_id::{TINY, thread_id_or_any};
 use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
-/// From so many bytes on a bump has shards, which weigh 4 KiB. In a smaller one a refill would be a
-/// few lines.
+/// A bump of at least this many bytes has shards, which take 4 KiB. In a smaller one a refill would
+/// be a few lines.
 const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     2 * LINE
 } else if TINY {
@@ -22,7 +22,7 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     64 << 10
 };
 
-/// A refill is at most so many lines, at most this share of what is left at the cursor, and at
+/// A refill is at most this many lines, at most this share of what is left at the cursor, and at
 /// least one line.
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
@@ -53,7 +53,7 @@ pub(super) struct Head(CachePadded<Cursor>);
 
 #[derive(Debug)]
 struct Cursor {
-    /// The line that is handed out next, packed in a [`Word`]; without shards the byte.
+    /// The line that is handed out next, packed in a [`Word`]. Without shards, the next byte.
     ///
     /// Invariant: nothing at or above it has an owner. It never passes the end.
     next: AtomicUsize,
@@ -92,7 +92,8 @@ impl Head {
                 return None;
             }
             let end = next + taken;
-            // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
+            // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner
+            // before.
             match self.0.next.compare_exchange_weak(next, end, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(end),
                 Err(now) => next = now,
@@ -150,7 +151,7 @@ pub(super) struct Piece {
     /// All that was taken: with what it takes to align the request, and with the end of its last
     /// line.
     pub(super) taken: Range<usize>,
-    /// Whether it comes from the cursor and may go back there.
+    /// Whether it comes from the cursor and may be returned there.
     pub(super) from_cursor: bool,
 }
 
@@ -262,8 +263,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, when this thread's shard has too few: from
-    /// the runs that are kept there; after a refill; from the cursor; from any shard.
+    /// Takes bytes for `layout`, whose size is not 0, when this thread's shard has too few. Tries
+    /// the runs that are kept there, a refill, the cursor, and every shard, in this order.
     #[cold]
     #[inline(never)]
     fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
@@ -297,7 +298,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout` from whichever shard has enough; looks at each once, beginning with
+    /// Takes bytes for `layout` from any shard that has enough. Looks at each once, beginning with
     /// that of this thread.
     fn steal(self, layout: Layout) -> Option<Piece> {
         let (before, from) = self.shards?.split_at(own_index());
@@ -321,8 +322,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Advances the cursor over the first `bytes` bytes and the end of their last line, from `word`,
-    /// in which no refill is pending. Returns the byte at which it stands then.
+    /// Advances the cursor over the first `bytes` bytes and the end of their last line, from
+    /// `word`, in which no refill is pending. Returns the byte at which it stands then.
     fn advance(self, word: Word, bytes: usize) -> Option<usize> {
         let advanced = word.with_next(self.above(bytes));
         // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
@@ -360,15 +361,15 @@ impl<'a> Budget<'a> {
     /// shard. `everywhere` tells to look for a place for them in every shard.
     #[cold]
     #[inline(never)]
-    pub(super) fn give_back(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
+    pub(super) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
         let returned = run.is_empty() || (from_cursor && self.retract(run.clone()));
         if !returned && !self.extend_shard_down(run.clone()) {
             self.keep(run, everywhere);
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to the first line within it, and
-    /// keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
+    /// Lowers the cursor from the end of a run that the caller owns to the first line within it,
+    /// and keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
     fn retract(self, run: Range<usize>) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.word(self.head.0.next.load(Ordering::Relaxed));
@@ -410,8 +411,9 @@ impl<'a> Budget<'a> {
         self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
     }
 
-    /// Takes a run from the cursor for a handle, which may give it back there. `len` is told how
-    /// many bytes are left, and says how many to take, or 0; it may be asked several times.
+    /// Takes a run from the cursor for a handle, which may return it there. `len` maps the number
+    /// of bytes that are left to the number of bytes to take, or to 0. It may be called several
+    /// times.
     pub(super) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
         loop {
             let word = self.cursor();
@@ -436,7 +438,7 @@ impl<'a> Budget<'a> {
 
     /// How many bytes were handed out and not returned. Exact when nothing else is going on.
     pub(super) fn used(self) -> usize {
-        // Acquire: what is read below is at least as new.
+        // Acquire: the reads below see values that are no older.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
@@ -458,7 +460,7 @@ impl<'a> Budget<'a> {
     pub(super) fn high_water(self) -> usize {
         // Acquire: pairs with the Release in `retract`, before which `past` is raised.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
-        // Relaxed: at least as new as the cursor.
+        // Relaxed: the Acquire above makes it no older than the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
 
@@ -495,7 +497,7 @@ impl Budget<'_> {
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
         let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;
         if from_cursor || !self.extend_shard_down(freed.clone()) {
-            self.give_back(freed, from_cursor, false);
+            self.return_run(freed, from_cursor, false);
         }
     }
 }

@@ -37,8 +37,7 @@ impl<'a> BumpRef<'a> {
         self.budget
     }
 
-    /// Where the byte is. Making the pointer is harmless; it may be used only for bytes that its
-    /// user owns.
+    /// Returns a pointer to the byte. It may be used only for bytes that the caller owns.
     #[inline]
     pub(crate) fn pointer(self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.budget.capacity());
@@ -89,7 +88,7 @@ impl<'a> BumpRef<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, which come back if the block is dropped.
+    /// Takes bytes for `layout`, which are returned if the block is dropped.
     #[inline]
     pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
         if layout.size() == 0 {
@@ -133,7 +132,7 @@ impl BumpRef<'_> {
             // Not `block`, which may not be used for the bytes behind it.
             return Ok(self.pointer(start));
         }
-        // SAFETY: the caller's; the smaller of both sizes is that of `old`.
+        // SAFETY: the caller's. The smaller of both sizes is that of `old`.
         unsafe { self.replace(block, old, new) }
     }
 
@@ -146,7 +145,7 @@ impl BumpRef<'_> {
     #[inline]
     pub(crate) unsafe fn shrink(self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, usize> {
         if block.addr().get() & (new.align() - 1) != 0 || old.size() == 0 {
-            // SAFETY: the caller's; the smaller of both sizes is that of `new`.
+            // SAFETY: the caller's. The smaller of both sizes is that of `new`.
             return unsafe { self.replace(block, old, new) };
         }
         let start = self.offset(block);
@@ -164,7 +163,7 @@ impl BumpRef<'_> {
     unsafe fn replace(self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, usize> {
         let moved = self.take(new)?;
         // SAFETY: the old block belongs to the caller, the new one was just taken, so they do not
-        // overlap; both have at least that many bytes. The caller gives up the old one.
+        // overlap. Both have at least that many bytes. The caller gives up the old one.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), old.size().min(new.size()));
             self.free(block, old);
@@ -212,15 +211,15 @@ impl Block<'_> {
         let Range { start, end } = self.piece.taken;
         let used = self.piece.start + size;
         let (budget, from_cursor) = (self.bump.budget, self.piece.from_cursor);
-        // Nobody knows where padding began when the block is freed, so a shard does not get it
-        // back.
+        // When the block is freed, the start of its padding is unknown. So the padding is not
+        // returned to a shard.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {
-            budget.give_back(used..end, from_cursor, false);
+            budget.return_run(used..end, from_cursor, false);
         }
         if padding.len() >= LINE {
-            budget.give_back(padding, false, false);
+            budget.return_run(padding, false, false);
         }
         pointer
     }
@@ -229,6 +228,6 @@ impl Block<'_> {
 impl Drop for Block<'_> {
     #[cold]
     fn drop(&mut self) {
-        self.bump.budget.give_back(self.piece.taken.clone(), self.piece.from_cursor, true);
+        self.bump.budget.return_run(self.piece.taken.clone(), self.piece.from_cursor, true);
     }
 }

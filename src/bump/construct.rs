@@ -47,7 +47,7 @@ impl AtomicBump {
     ///
     /// # Errors
     ///
-    /// Returns [`CapacityError`] where `with_capacity` panics or aborts. It tells what was wrong;
+    /// Returns [`CapacityError`] where `with_capacity` panics or aborts. Its
     /// `slot_size` is 1.
     ///
     /// # Examples

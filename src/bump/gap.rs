@@ -14,8 +14,9 @@ use core::ops::Range;
 
 use crate::raw::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The word of a gap, from the lowest bit on: how many bytes are left; where the first of them
-/// lies, or, if none is left, where the last one ended. A gap that never held a byte is 0.
+/// The word of a gap: in its low bits the number of bytes that are left, above them the offset of
+/// the first of these bytes or, if none is left, the end of the last one. A gap that never held a
+/// byte is 0.
 const LEN_BITS: u32 = 25;
 
 /// The longest run that a gap can hold.
@@ -29,7 +30,7 @@ pub(super) const LINE_BITS: u32 = 6;
 #[derive(Debug)]
 pub(super) struct Gap(AtomicUsize);
 
-/// What it adds to the word of a gap to take that many bytes from its beginning.
+/// Returns what to add to the word of a gap to take `taken` bytes from its beginning.
 #[inline(always)]
 fn moved_up(taken: usize) -> usize {
     (taken << LEN_BITS) - taken
@@ -79,7 +80,8 @@ impl Gap {
     /// is returned. `base` is the address of byte 0, a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
-        // Relaxed, and on failure: a guess that the exchange confirms; or too little is left.
+        // Relaxed, also on failure: either too little is left, or the value is a guess that the
+        // exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let (start, len) = (word >> LEN_BITS, word & MAX_LEN);
@@ -130,7 +132,7 @@ impl Gap {
     }
 
     /// Puts the run of a refill in, unless another thread has done so. Returns the rest that the
-    /// run displaces, which then belongs to the caller; it is empty if the run extends the rest to
+    /// run displaces, which then belongs to the caller. That rest is empty if the run extends it to
     /// at most `limit` bytes.
     ///
     /// The end of a gap that refills name only increases, by this. Hence a gap that ends where the

@@ -4,8 +4,8 @@
 //! # Foreign code
 //!
 //! Closures, iterators and `Clone` may panic, allocate in the same bump, or leak what they get. A
-//! block never leaves the call that took it, so its drop answers a panic; values that were made
-//! before the panic are dropped first.
+//! block never leaves the call that took it, so its drop returns the bytes after a panic. Values
+//! that were made before the panic are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -23,7 +23,7 @@ pub(super) trait Source<'a>: Sized {
     /// at the cursor.
     fn take(self, layout: Layout) -> Result<NonNull<u8>, usize>;
 
-    /// Takes bytes for `layout`, which come back if the block is dropped.
+    /// Takes bytes for `layout`, which are returned if the block is dropped.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
     /// The bump itself.
@@ -77,7 +77,7 @@ impl Taken for Block<'_> {
     }
 }
 
-/// The layout of a slice; the error is what a refusal says.
+/// Returns the layout of a slice, or the error of a refused request.
 #[inline]
 fn slice_layout<'a, T>(source: &impl Source<'a>, len: usize) -> Result<Layout, Full<()>> {
     Layout::array::<T>(len).map_err(|_| {
@@ -91,7 +91,7 @@ pub(super) fn alloc<'a, T>(source: impl Source<'a>, value: T) -> Result<&'a mut 
     match source.take(Layout::new::<T>()) {
         Ok(bytes) => {
             let mut place = bytes.cast::<T>();
-            // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`; we pass on the
+            // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the
             // only way to them.
             Ok(unsafe {
                 place.write(value);
@@ -136,7 +136,7 @@ where
 #[inline]
 unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
     let mut place = block.hand_out(size_of::<T>()).cast::<T>();
-    // SAFETY: the caller's; we pass on the only way to the bytes.
+    // SAFETY: the caller's. We pass on the only way to the bytes.
     unsafe {
         place.write(value);
         place.as_mut()
@@ -146,7 +146,7 @@ unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
 #[inline]
 pub(super) fn alloc_uninit<'a, T>(source: impl Source<'a>) -> Result<&'a mut MaybeUninit<T>, Full<()>> {
     match source.take(Layout::new::<T>()) {
-        // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`; we pass on the only
+        // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the only
         // way to them. They need not be initialised.
         Ok(bytes) => Ok(unsafe { bytes.cast::<MaybeUninit<T>>().as_mut() }),
         Err(left) => Err(Full::in_bytes((), size_of::<T>(), left)),
@@ -160,7 +160,7 @@ pub(super) fn alloc_uninit_slice<'a, T>(
 ) -> Result<&'a mut [MaybeUninit<T>], Full<()>> {
     let layout = slice_layout::<T>(&source, len)?;
     match source.take(layout) {
-        // SAFETY: the bytes have the layout of the slice and belong to us for `'a`; we pass on the
+        // SAFETY: the bytes have the layout of the slice and belong to us for `'a`. We pass on the
         // only way to them. They need not be initialised.
         Ok(bytes) => Ok(unsafe { NonNull::slice_from_raw_parts(bytes.cast::<MaybeUninit<T>>(), len).as_mut() }),
         Err(left) => Err(Full::in_bytes((), layout.size(), left)),
@@ -174,7 +174,7 @@ pub(super) fn alloc_slice_copy<'a, T: Copy>(source: impl Source<'a>, src: &[T]) 
         Ok(bytes) => {
             let place = bytes.cast::<T>();
             // SAFETY: the bytes have the layout of the slice and belong to us for `'a`, so `src` is
-            // elsewhere; we pass on the only way to them. `T: Copy`, so the bytes are as good as
+            // elsewhere. We pass on the only way to them. `T: Copy`, so the bytes are as good as
             // the values.
             Ok(unsafe {
                 ptr::copy_nonoverlapping(src.as_ptr(), place.as_ptr(), src.len());
@@ -227,7 +227,7 @@ unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, 
 
     impl<T> Drop for Made<T> {
         fn drop(&mut self) {
-            // SAFETY: so many values were written, and nobody else refers to them.
+            // SAFETY: `count` values were written, and no other reference to them exists.
             unsafe { NonNull::slice_from_raw_parts(self.place, self.count).drop_in_place() };
         }
     }
@@ -241,8 +241,8 @@ unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, 
     let count = made.count;
     core::mem::forget(made);
     let place = block.hand_out(count * size_of::<T>()).cast::<T>();
-    // SAFETY: so many values were written; the bytes belong to us for `'a`, and we pass on the only
-    // way to them.
+    // SAFETY: `count` values were written. The bytes belong to us for `'a`, and we pass on the
+    // only way to them.
     unsafe { NonNull::slice_from_raw_parts(place, count).as_mut() }
 }
 
@@ -279,7 +279,7 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
                 None => text.block.hand_out(text.len),
             };
             let mut bytes = NonNull::slice_from_raw_parts(pointer, text.len);
-            // SAFETY: so many bytes were written, which make up a `str`; they belong to us for
+            // SAFETY: `text.len` bytes were written, which make up a `str`. They belong to us for
             // `'a`, and we pass on the only way to them.
             Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
@@ -309,7 +309,7 @@ struct Text<'a, B> {
     block: B,
     /// The block that took the place of the first one.
     moved: Option<Block<'a>>,
-    /// Invariant: so many bytes of the block were written, and it has room for as many as `room`.
+    /// Invariant: this many bytes of the block were written, and it has room for `room` bytes.
     len: usize,
     room: usize,
     /// Why nothing more could be written.
@@ -333,7 +333,7 @@ impl<B: Taken> Text<'_, B> {
         self.moved.as_ref().map_or_else(|| self.block.pointer(), Block::pointer)
     }
 
-    /// Makes room for so many bytes more.
+    /// Makes room for `more` more bytes.
     #[cold]
     fn make_room(&mut self, more: usize) -> fmt::Result {
         let extended = match &mut self.moved {
@@ -347,10 +347,10 @@ impl<B: Taken> Text<'_, B> {
                 self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
                 return Err(fmt::Error);
             };
-            // SAFETY: so many bytes were written, and the new block, which is elsewhere, has room
-            // for more.
+            // SAFETY: `self.len` bytes were written, and the new block, which is elsewhere, has
+            // room for more.
             unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
-            // What it takes the place of is returned.
+            // The block that it replaces is returned.
             self.moved = Some(block);
         }
         self.room += more;

@@ -13,7 +13,8 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// A run begins with so many bytes, and doubles from one to the next up to the ceiling.
+/// The first run of a handle has this many bytes. Each next run is twice as long, up to the
+/// ceiling.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
@@ -54,12 +55,15 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// A thread's own run of bytes, refilled by itself. Made by [`AtomicBump::local`].
 ///
 /// Its methods take `&mut self` and return references that live as long as the borrow of the bump:
-/// they outlive the handle. An allocation is an addition and a comparison; only a new run touches
-/// what other threads touch. The bytes that it holds count as [used](AtomicBump::used).
+/// they outlive the handle. An allocation is an addition and a comparison. Only a new run touches
+/// memory that other threads touch. The bytes that it holds count as [used](AtomicBump::used).
 ///
-/// A request is served by the rest of the run; by the run, extended in place, if it ends at the
-/// cursor; by a fresh run, if it fits in half of it; otherwise by the bump, as if there were no
-/// handle.
+/// A request is served by the first of these that has room:
+///
+/// - the rest of the run,
+/// - the run, extended in place, if it ends at the cursor,
+/// - a fresh run, if the request fits in half of it,
+/// - the bump, as without a handle.
 ///
 /// Dropped, it returns the rest of its run. Leaked (`mem::forget`), it leaks that rest until the
 /// next reset.
@@ -134,7 +138,7 @@ impl<'a> LocalBump<'a> {
         self.fit(layout)
     }
 
-    /// The offset of the end of the run; 0 if there is none.
+    /// The offset of the end of the run, or 0 if there is none.
     fn run_end(&self) -> usize {
         self.end - self.bump.pointer(0).addr().get()
     }
@@ -143,7 +147,7 @@ impl<'a> LocalBump<'a> {
     fn close(&mut self) {
         let rest = self.bump.offset(self.next)..self.run_end();
         self.end = self.next.addr().get();
-        self.bump.budget().give_back(rest, true, true);
+        self.bump.budget().return_run(rest, true, true);
     }
 }
 
@@ -154,7 +158,7 @@ impl<'a> LocalBump<'a> {
 impl<'a> LocalBump<'a> {
     /// Stores a value, which then belongs to the caller. It is not dropped.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
@@ -179,7 +183,7 @@ impl<'a> LocalBump<'a> {
 
     /// Stores what `make` returns, in place where the compiler can.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -206,7 +210,7 @@ impl<'a> LocalBump<'a> {
 
     /// Stores what `make` returns, if it succeeds. Otherwise the bytes are returned.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -238,7 +242,7 @@ impl<'a> LocalBump<'a> {
 
     /// Returns room for a value, which is not initialised.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
@@ -259,7 +263,7 @@ impl<'a> LocalBump<'a> {
 
     /// Returns room for `len` values side by side, which are not initialised.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
@@ -280,7 +284,7 @@ impl<'a> LocalBump<'a> {
 
     /// Copies the slice, which then belongs to the caller.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
@@ -301,7 +305,7 @@ impl<'a> LocalBump<'a> {
 
     /// Clones the slice, which then belongs to the caller.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -329,7 +333,7 @@ impl<'a> LocalBump<'a> {
     /// Stores what `f` returns for 0, 1, 2 and so on, `len` values side by side, which then belong
     /// to the caller.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -354,10 +358,11 @@ impl<'a> LocalBump<'a> {
 
     /// Stores the values of the iterator side by side, which then belong to the caller.
     ///
-    /// The length is asked for once, and bytes for so many values are taken. Values beyond it are
-    /// not asked for. If fewer come, the slice is shorter, and the other bytes are returned.
+    /// The length is read once, and bytes for that many values are taken. The iterator is not asked
+    /// for more values. If it returns fewer, the slice is shorter, and the other bytes are
+    /// returned.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -388,7 +393,7 @@ impl<'a> LocalBump<'a> {
 
     /// Copies the string, which then belongs to the caller.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
@@ -412,7 +417,7 @@ impl<'a> LocalBump<'a> {
     /// The text is made twice: once to measure it, and once to write it into bytes of that length.
     /// If it is longer the second time, it moves to a larger block.
     ///
-    /// Wait-free within the run; lock-free otherwise; except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for foreign code.
     ///
     /// # Errors
     ///
@@ -438,7 +443,7 @@ impl<'a> LocalBump<'a> {
     /// Returns bytes with this layout, which are not initialised. They belong to the caller as long
     /// as the bump is borrowed.
     ///
-    /// Wait-free within the run; lock-free otherwise.
+    /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///

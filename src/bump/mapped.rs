@@ -63,8 +63,8 @@ unsafe impl Sync for MappedBytes {}
 
 impl Sealed for MappedBytes {}
 
-// SAFETY: bytes and shards lie in a private mapping that lives as long as the storage. Only `decommit`
-// replaces it, with `&mut self`. `Memory` makes the shards new.
+// SAFETY: bytes and shards lie in a private mapping that lives as long as the storage. Only
+// `decommit` replaces it, with `&mut self`. `Memory` makes the shards new.
 unsafe impl BumpStorage for MappedBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -83,8 +83,8 @@ pub type MappedBump = AtomicBump<MappedBytes>;
 impl AtomicBump<MappedBytes> {
     /// Returns a builder for a bump of `bytes` bytes in memory mapped from the operating system.
     ///
-    /// [`build`](BumpMapBuilder::build) maps the memory. A mapping is address space and uses no memory
-    /// until it is touched, so the budget may far exceed the RAM.
+    /// [`build`](BumpMapBuilder::build) maps the memory. A mapping is address space and uses no
+    /// memory until it is touched, so the budget may far exceed the RAM.
     ///
     /// # Examples
     ///
@@ -105,13 +105,13 @@ impl AtomicBump<MappedBytes> {
     /// system. The effects of [`prefault`](BumpMapBuilder::prefault) and
     /// [`lock_in_ram`](BumpMapBuilder::lock_in_ram) end with this call.
     ///
-    /// No byte that was ever written stays readable. The cost is that of the system for each page that
-    /// was touched.
+    /// No byte that was ever written stays readable. The cost is that of the system for each page
+    /// that was touched.
     ///
     /// # Errors
     ///
-    /// Returns [`MapError::Decommit`] if the system did not take the pages. The bump is then still empty
-    /// and usable, but the bytes are as they were.
+    /// Returns [`MapError::Decommit`] if the system did not take the pages. The bump is then still
+    /// empty and usable, but the bytes are as they were.
     ///
     /// # Examples
     ///
@@ -148,8 +148,8 @@ impl AtomicBump<MappedBytes> {
 
 /// A builder for a bump in memory mapped from the operating system.
 ///
-/// Created by [`AtomicBump::mapped`]. Its methods are those of [`MapBuilder`], whose docs tell what each
-/// system grants.
+/// Created by [`AtomicBump::mapped`]. Its methods are those of [`MapBuilder`], whose docs tell what
+/// each system grants.
 ///
 /// # Examples
 ///
@@ -199,11 +199,11 @@ impl<F: FnMut(usize, usize)> BumpMapBuilder<F> {
         BumpMapBuilder(self.0.lock_in_ram(lock))
     }
 
-    /// Sets whether [`build`](Self::build) creates the bump without huge pages or without the lock if
-    /// the system refuses them.
+    /// Sets whether [`build`](Self::build) creates the bump without huge pages or without the lock
+    /// if the system refuses them.
     ///
-    /// [`AtomicBump::huge_pages`] and [`AtomicBump::is_locked`] report what was granted. If the system
-    /// refuses address space, `build` returns an error in any case.
+    /// [`AtomicBump::huge_pages`] and [`AtomicBump::is_locked`] report what was granted. If the
+    /// system refuses address space, `build` returns an error in any case.
     pub fn allow_fallback(self, allow: bool) -> Self {
         BumpMapBuilder(self.0.allow_fallback(allow))
     }
@@ -212,8 +212,8 @@ impl<F: FnMut(usize, usize)> BumpMapBuilder<F> {
     ///
     /// # Errors
     ///
-    /// Returns [`MapError`] if no bump can have this capacity, or if the system refuses address space
-    /// or a requested option. The error says what can be changed.
+    /// Returns [`MapError`] if no bump can have this capacity, or if the system refuses address
+    /// space or a requested option. The error says what can be changed.
     pub fn build(self) -> Result<MappedBump, MapError> {
         MappedBytes::new(self.0).map(|storage| AtomicBump { storage })
     }

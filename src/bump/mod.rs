@@ -1,7 +1,7 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
 //! A bump is an arena without slots: its cursor hands out bytes, and nothing is known of the values
-//! in them. So there are no stamps and nothing is vacant; what is returned is kept in a few *gaps*.
+//! in them. So there are no stamps and nothing is vacant. Returned bytes are kept in a few *gaps*.
 //!
 //! # The protocol
 //!
@@ -14,10 +14,10 @@
 //! 1. A request is served by this thread's shard: by its run, or by what it keeps.
 //! 2. If both have too little, and the request is at most an eighth of a refill, the shard is
 //!    refilled: the cursor is advanced over a run for it. The cursor's word then names the *pending
-//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard and
-//!    clears the word before it goes on. Where the rest of the shard ends at the cursor, the run
-//!    extends it. Otherwise the run displaces the rest, which is kept: it is short, as a request of
-//!    an eighth of a refill did not fit.
+//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard
+//!    and clears the word before it goes on. Where the rest of the shard ends at the cursor, the
+//!    run extends it. Otherwise the run displaces the rest, which is kept: it is short, as a
+//!    request of an eighth of a refill did not fit.
 //! 3. A longer request goes to the cursor, and takes whole lines. The end of its last line is kept.
 //! 4. If too little is left at the cursor, the request steals: it looks at the gaps of all shards,
 //!    at each once.
@@ -34,13 +34,14 @@
 //!
 //! At every instant each byte below the cursor is in one gap, in the pending refill, or belongs to
 //! one call or one caller, or is lost. At or above the cursor no byte has an owner. Each step is
-//! one exchange that moves bytes from one of these to another. A gap's word says all there is to
-//! say of it, and so does the cursor's if no refill is pending: it does not matter that a word may
-//! have changed and come back (ABA). Two steps say more than their words do:
+//! one exchange that moves bytes from one of these to another. The word of a gap is its whole
+//! state, and so is that of the cursor if no refill is pending. Hence it does not matter that a
+//! word may have changed and then had its old value again (ABA). Two steps rely on more than their
+//! words:
 //!
 //! - *Installing a refill* must happen once. The end of a shard's run only increases: taking and
 //!   extending downwards leave it as it is, and each refill ends above everything that was handed
-//!   out before. So a run that ends where the refill does, or later, has had it; and an exchange
+//!   out before. So a run that ends where the refill does, or later, has had it. An exchange
 //!   that was computed for a run with a lower end fails after it.
 //! - *Clearing the cursor of a refill* names its word, which must not come again. It would come
 //!   again if the cursor were retracted below the end of a refill. It is not: it is retracted over
@@ -52,8 +53,8 @@
 //!
 //! A request is refused after it has read a cursor at which too little is left, without a pending
 //! refill, and has then looked at each gap once. What was at the cursor before is in a gap by then
-//! (B2), or was taken, or is held by a call: between a shard and the gap that keeps its rest, or on
-//! its way back. Such bytes may be missed; a retry finds them.
+//! (B2), or was taken, or is held by a call that moves it from a shard to the gap that keeps its
+//! rest, or that returns it. Such bytes may be missed, and a retry finds them.
 //!
 //! # Orderings
 //!
@@ -66,7 +67,7 @@
 //!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
 //!   or has read the shard's word after another thread had.
 //!
-//! All else is Relaxed: guesses that an exchange confirms, and counts.
+//! All other accesses are Relaxed: guesses that an exchange confirms, and counts.
 
 mod gap;
 mod budget;
@@ -175,8 +176,8 @@ pub type StaticBump<const BYTES: usize> = AtomicBump<InlineBytes<BYTES>>;
 #[cfg(not(all(test, loom)))]
 pub type BorrowedBump<'m> = AtomicBump<BorrowedBytes<'m>>;
 
-// A panic leaves the bump as usable as it was: what was being stored has come back, and no
-// invariant is suspended while foreign code runs.
+// A panic leaves the bump as usable as it was: the bytes of what was being stored were returned,
+// and no invariant is suspended while foreign code runs.
 impl<S: BumpStorage> UnwindSafe for AtomicBump<S> {}
 impl<S: BumpStorage> RefUnwindSafe for AtomicBump<S> {}
 
@@ -203,12 +204,12 @@ impl<S: BumpStorage> AtomicBump<S> {
     }
 
     /// Returns how many bytes are in use: handed out and not returned, held by a [`LocalBump`], or
-    /// lost to alignment or because there was no place to keep what came back. Bytes in shards are
-    /// not in use.
+    /// lost to alignment or because there was no place to keep what was returned. Bytes in shards
+    /// are not in use.
     ///
-    /// It falls only when bytes come back to be allocated again. It may be out of date while other
-    /// threads allocate, and is exact when none does. Wait-free: it reads the cursor and every
-    /// shard, about 130 words.
+    /// It falls only when bytes are returned to be allocated again. It may be out of date while
+    /// other threads allocate, and is exact when none does. Wait-free: it reads the cursor and
+    /// every shard, about 130 words.
     ///
     /// # Examples
     ///
@@ -226,8 +227,8 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Returns how many bytes are not in use: `capacity() - used()`.
     ///
-    /// They need not lie side by side, so a request for so many bytes may be refused. As exact as
-    /// [`used`](Self::used). Wait-free.
+    /// They need not lie side by side, so a request for this number of bytes may be refused. As
+    /// exact as [`used`](Self::used). Wait-free.
     ///
     /// # Examples
     ///

@@ -66,11 +66,12 @@ impl BumpMut<'_> {
         let head = base.align_offset(word).min(written);
         let tail = head + (written - head) / word * word;
         for byte in (0..head).chain(tail..written) {
-            // SAFETY: below the capacity, and nobody else's: the view is exclusive.
+            // SAFETY: below the capacity, and the view has exclusive access.
             unsafe { base.add(byte).write_volatile(0) };
         }
         for byte in (head..tail).step_by(word) {
-            // SAFETY: as above; aligned, since `head` is the offset of the first aligned address.
+            // SAFETY: as above, and aligned, since `head` is the offset of the first aligned
+            // address.
             unsafe { base.add(byte).cast::<usize>().write_volatile(0) };
         }
         self.reset();
@@ -86,7 +87,7 @@ pub(super) struct Memory {
     shards: Option<NonNull<Shards>>,
 }
 
-// SAFETY: bytes and shards belong to the memory as if they were part of it; the shards are atomics,
+// SAFETY: bytes and shards belong to the memory as if they were part of it. The shards are atomics,
 // and each byte has one owner at a time.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
@@ -100,7 +101,7 @@ impl Memory {
     pub(super) unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
         if let Some(shards) = shards {
             for index in 0..SHARDS {
-                // SAFETY: one of the shards, which nobody uses yet (the caller).
+                // SAFETY: one of the shards, which no thread uses yet (the caller).
                 unsafe { shards.cast::<Shard>().add(index).write(Shard::new()) };
             }
         }
@@ -116,7 +117,7 @@ impl Memory {
     pub(super) unsafe fn replace(&mut self, base: NonNull<u8>, shards: Option<NonNull<Shards>>) {
         // SAFETY: the caller's.
         let new = unsafe { Memory::new(base, self.capacity, shards) };
-        // The head stays: it knows how much was ever handed out.
+        // The head stays, because it holds how much was ever handed out.
         (self.base, self.shards) = (new.base, new.shards);
     }
 
@@ -182,7 +183,7 @@ impl Drop for HeapBytes {
 
 impl Sealed for HeapBytes {}
 
-// SAFETY: bytes and shards are an allocation of their own; `Memory::new` makes them new.
+// SAFETY: bytes and shards are an allocation of their own. `Memory::new` initialises them.
 unsafe impl BumpStorage for HeapBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -223,7 +224,7 @@ impl<const BYTES: usize> InlineBytes<BYTES> {
     }
 }
 
-// SAFETY: each byte has one owner at a time; the rest is atomics.
+// SAFETY: each byte has one owner at a time. The other fields are atomics.
 #[cfg(not(all(test, loom)))]
 unsafe impl<const BYTES: usize> Sync for InlineBytes<BYTES> {}
 
@@ -231,7 +232,7 @@ unsafe impl<const BYTES: usize> Sync for InlineBytes<BYTES> {}
 impl<const BYTES: usize> Sealed for InlineBytes<BYTES> {}
 
 // SAFETY: head, shards and bytes are fields, which stay where they are while the storage is
-// borrowed; `new` makes them new.
+// borrowed. `new` initialises them.
 #[cfg(not(all(test, loom)))]
 unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
     #[inline]
@@ -240,7 +241,7 @@ unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
         let shards = if has_shards(BYTES) { Some(&self.shards) } else { None };
         #[cfg(not(feature = "std"))]
         let shards = None;
-        // SAFETY: so many bytes inside an `UnsafeCell`, which only views touch.
+        // SAFETY: `BYTES` bytes inside an `UnsafeCell`, which only views touch.
         unsafe { BumpRef::new(&self.head, shards, NonNull::from(&self.bytes).cast(), BYTES) }
     }
 
@@ -278,7 +279,7 @@ impl<'m> BorrowedBytes<'m> {
             let first = unsafe { base.add(skipped) };
             // SAFETY: the shards end where the first byte lies.
             let shards = unsafe { first.sub(size_of::<Shards>()) }.cast();
-            // SAFETY: the shards begin at a multiple of their alignment; they and the bytes behind
+            // SAFETY: the shards begin at a multiple of their alignment. They and the bytes behind
             // them are borrowed exclusively, for `'m`.
             unsafe { Memory::new(first, capacity, has_shards(capacity).then_some(shards)) }
         } else {
@@ -289,15 +290,15 @@ impl<'m> BorrowedBytes<'m> {
     }
 }
 
-/// From so many bytes on a bump in borrowed bytes has shards.
+/// A bump in at least this many borrowed bytes has shards.
 #[cfg(not(all(test, loom)))]
 const MIN_BORROWED: usize = 4 * size_of::<Shards>();
 
 #[cfg(not(all(test, loom)))]
 impl Sealed for BorrowedBytes<'_> {}
 
-// SAFETY: the bytes are borrowed exclusively for `'m`, and the shards lie within them;
-// `Memory::new` makes them new.
+// SAFETY: the bytes are borrowed exclusively for `'m`, and the shards lie within them.
+// `Memory::new` initialises them.
 #[cfg(not(all(test, loom)))]
 unsafe impl BumpStorage for BorrowedBytes<'_> {
     #[inline]

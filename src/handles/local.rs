@@ -123,6 +123,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// `Send` if `T: Send`, because the slots that it holds go with it, and its values were `Send`
 /// anyway. Not `Sync`: each thread makes its own. An [`OwnedLocal`](crate::OwnedLocal) keeps the
 /// arena alive, and so fits in a struct or a task.
+///
+/// Not async-signal-safe: a signal handler must not make, use or drop a `Local`, except in the
+/// arenas that [`AtomicArena`](AtomicArena#threads) names.
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,
@@ -156,7 +159,7 @@ impl<'a, T> Local<'a, T> {
 
     /// Stores a value, which then belongs to the caller.
     ///
-    /// Costs a bump of an index and a store; a refill costs one atomic read-modify-write. Wait-free
+    /// Costs a bump of an index and a store. A refill costs one atomic read-modify-write. Wait-free
     /// while the run lasts. A refill is lock-free, like [`AtomicArena::reserve`].
     ///
     /// # Errors
@@ -354,7 +357,7 @@ impl<'a, T> Local<'a, T> {
 
     /// Copies a slice into contiguous slots. The copy belongs to the caller.
     ///
-    /// Costs a bump of an index and a `memcpy`; a refill, or a request that the arena serves, costs
+    /// Costs a bump of an index and a `memcpy`. A refill, or a request that the arena serves, costs
     /// one atomic read-modify-write. Wait-free while the slice fits in the rest of the run,
     /// otherwise lock-free, like [`AtomicArena::reserve`].
     ///

@@ -156,7 +156,7 @@ impl OwnRun {
         self.unmark(view.stamps());
         // A value may have been under construction in place, in the first of them, when its closure
         // panicked.
-        view.give_back(self.next..self.end, self.end.min(self.next + 1));
+        view.return_run(self.next..self.end, self.end.min(self.next + 1));
         (self.start, self.next, self.behind_published) = (self.end, self.end, false);
     }
 

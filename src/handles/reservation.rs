@@ -18,24 +18,25 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The slots come from the cursor. For `n == 1` they come from wherever
-    /// [`alloc`](AtomicArena::alloc) takes them. A run of 0 always succeeds: it is an empty slice
-    /// at index `capacity`.
+    /// The slots come from the calling thread's shard, from the cursor, or from vacant slots that
+    /// lie side by side. For `n == 1` they come from wherever [`alloc`](AtomicArena::alloc) takes
+    /// them. A run of 0 always succeeds: it is an empty slice at index `capacity`.
     ///
     /// Costs one atomic read-modify-write, the count of one more handle, and two bytes at the ends
     /// of the run, which are written twice. Lock-free: the read-modify-write is repeated if another
     /// thread has moved the cursor meanwhile.
     ///
-    /// Slots that are not filled go back to the cursor if it is still there. Otherwise they are
-    /// marked vacant, which costs a byte for each slot, and serve requests for one slot until the
-    /// next exclusive access to the arena. That is also the case once shards are active (see
-    /// [`in_order`](AtomicArena::in_order)). An arena whose users take large runs and return much
-    /// of them, while many threads take single slots, should keep order.
+    /// Slots that are not filled retract the cursor if it is still at their end. Otherwise they
+    /// extend the calling thread's shard if they adjoin it, or become vacant, which costs a byte
+    /// for each slot. Vacant slots then serve any request. Once shards are active (see
+    /// [`in_order`](AtomicArena::in_order)), the cursor is not retracted. An arena whose users take
+    /// large runs and return much of them, while many threads take single slots, should keep order.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if fewer than `n` slots are left at the cursor (for `n == 1`: under the
-    /// conditions of `alloc`). Nothing is changed in that case.
+    /// Returns [`Full`] if `n` contiguous slots are left neither at the cursor, nor in the calling
+    /// thread's shard, nor vacant side by side (for `n == 1`, under the conditions of `alloc`).
+    /// Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -60,10 +61,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Takes as many contiguous slots as are left at the cursor, but at most `n`. If none is left
-    /// there, takes one slot from a shard or a vacant one. The reservation may be empty.
+    /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// `usize::MAX` takes everything that is left.
+    /// The slots come from where [`reserve`](Self::reserve) takes them. If `n` contiguous slots are
+    /// left nowhere, takes all that are left at the cursor, which are fewer. If none is left there,
+    /// takes one slot from a shard or a vacant one.
+    ///
+    /// `usize::MAX` takes every slot that is left at the cursor. While shards are active, dropping
+    /// such a reservation unused writes a byte for each of its slots.
     ///
     /// Costs and progress as for [`reserve`](Self::reserve). On a full arena, costs as for
     /// [`alloc`](AtomicArena::alloc).
@@ -102,6 +107,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// Every method is wait-free, except for the code of values: the slots were taken when the
 /// reservation was made. Only returning slots at the very end of the arena, while others are
 /// refused, is lock-free.
+///
+/// Not async-signal-safe: a signal handler must not make, use or drop a reservation, except in the
+/// arenas that [`AtomicArena`](AtomicArena#threads) names.
 ///
 /// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several
 /// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
@@ -586,7 +594,7 @@ impl<'a, T> Reservation<'a, T> {
         if !run.is_empty() {
             self.view.stamps().close(run.clone());
             self.uncount();
-            self.view.give_back(run.start + len..run.end, run.start + self.written);
+            self.view.return_run(run.start + len..run.end, run.start + self.written);
         }
     }
 

@@ -319,7 +319,7 @@ fn bump_the_cursor_is_retracted_before_a_refill() {
 }
 
 #[test]
-fn bump_a_long_block_goes_back_to_the_cursor() {
+fn bump_a_long_block_is_returned_to_the_cursor() {
     explore(6, |ground| {
         // The block is longer than a shard can hold, so it comes from the cursor and is returned
         // there.
@@ -332,7 +332,7 @@ fn bump_a_long_block_goes_back_to_the_cursor() {
 }
 
 #[test]
-fn bump_a_long_block_goes_back_beside_refills_of_one_shard() {
+fn bump_a_long_block_is_returned_beside_refills_of_one_shard() {
     explore(7, |ground| {
         let long = ground.alloc(5 * LINE).unwrap();
         let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
@@ -345,7 +345,7 @@ fn bump_a_long_block_goes_back_beside_refills_of_one_shard() {
 }
 
 #[test]
-fn bump_a_late_helper_beside_a_cursor_that_goes_back() {
+fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     explore(7, |ground| {
         let others = [1, 0].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
         if let Some(long) = ground.alloc(5 * LINE) {
@@ -381,7 +381,7 @@ fn bump_two_take_from_a_cursor_of_bytes() {
 }
 
 #[test]
-fn bump_a_freed_block_goes_back_to_a_cursor_of_bytes() {
+fn bump_a_freed_block_is_returned_to_a_cursor_of_bytes() {
     explore_bytes(96, |ground| {
         let block = ground.alloc(64).unwrap();
         let other = spawn_on(&ground, 1, |ground| ground.alloc(48));

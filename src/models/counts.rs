@@ -20,7 +20,7 @@ fn a_handle_is_closed_by_another_thread() {
     explore(4, |ground| {
         let held = with_id(0, || Held::new(&ground, 1));
         assert_eq!(ground.handles(), 1);
-        let going = held.give_back_on(1);
+        let going = held.return_slots_on(1);
         ground.open_and_close();
         assert!(ground.handles() <= 1);
         going.join().unwrap();
@@ -67,7 +67,7 @@ fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
     explore(4, |ground| {
         // Opened on the last stripe, closed on that of thread 0. No stripe is 0, and yet no handle
         // is open.
-        let going = Held::new(&ground, 1).give_back_on(0);
+        let going = Held::new(&ground, 1).return_slots_on(0);
         let leaking = spawn_on(&ground, 1, |ground| mem::forget(ground.reserve(1)));
         going.join().unwrap();
         leaking.join().unwrap();
@@ -108,7 +108,7 @@ fn the_bound_on_written_slots_is_the_maximum() {
         let going = held.map(|mut held| {
             // From now on the handle does not know which of its slots were written to.
             held.run.as_mut().unwrap().as_mut_ptr();
-            held.give_back()
+            held.return_slots()
         });
         going.into_iter().for_each(|going| going.join().unwrap());
         assert_eq!(ground.arena.view().cursor().written(), 4);

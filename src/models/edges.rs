@@ -66,7 +66,7 @@ fn e1_local_to_get() {
 #[test]
 fn e2_at_the_cursor_to_a_single() {
     explore(1, |ground| {
-        let going = Held::new(&ground, 1).give_back();
+        let going = Held::new(&ground, 1).return_slots();
         let got = ground.alloc();
         going.join().unwrap();
         ground.assert_exact(usize::from(got.is_some()));
@@ -76,7 +76,7 @@ fn e2_at_the_cursor_to_a_single() {
 #[test]
 fn e2_at_the_cursor_to_a_run() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let got = ground.alloc_run(2);
         going.join().unwrap();
         ground.assert_exact(if got.is_some() { 2 } else { 0 });
@@ -138,7 +138,7 @@ fn e2_at_a_cursor_that_was_retracted_to_a_shorter_run() {
 #[test]
 fn e2_at_the_cursor_through_the_addition_of_another() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let other = spawn(&ground, Ground::alloc);
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
         going.join().unwrap();
@@ -151,7 +151,7 @@ fn e2_at_a_vacant_slot() {
     explore(2, |ground| {
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();
-        let going = held.give_back();
+        let going = held.return_slots();
         let got = ground.alloc();
         going.join().unwrap();
         ground.assert_exact(1 + usize::from(got.is_some()));
@@ -161,7 +161,7 @@ fn e2_at_a_vacant_slot() {
 #[test]
 fn e2_to_the_stamp_of_the_next_owner() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let got = ground.publish();
         going.join().unwrap();
         // The owner of the run cleared its marks. That must happen before the stamp is written.

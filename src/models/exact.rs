@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn two_returns_meet() {
     explore(2, |ground| {
-        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::return_slots);
         going.into_iter().for_each(|going| going.join().unwrap());
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         // In every order, the whole arena is free under exclusive access.
@@ -17,7 +17,7 @@ fn two_returns_meet() {
 #[test]
 fn two_returns_meet_a_single() {
     explore(2, |ground| {
-        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::give_back);
+        let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::return_slots);
         let got = ground.alloc();
         going.into_iter().for_each(|going| going.join().unwrap());
         ground.assert_exact(usize::from(got.is_some()));
@@ -29,7 +29,7 @@ fn a_refused_single_beside_a_return() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         let other = spawn(&ground, Ground::alloc);
-        let going = held.give_back();
+        let going = held.return_slots();
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
         going.join().unwrap();
         assert!(got <= 1);
@@ -44,7 +44,7 @@ fn a_late_refusal_beside_a_return() {
         // This request reads a cursor past the end, while the run is returned and another thread
         // takes from it.
         let other = spawn(&ground, Ground::alloc);
-        let going = held.give_back();
+        let going = held.return_slots();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
         let theirs = usize::from(other.join().unwrap().is_some());
         going.join().unwrap();
@@ -55,7 +55,7 @@ fn a_late_refusal_beside_a_return() {
 #[test]
 fn a_returned_run_retracts_the_cursor_beside_refused_singles() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let other = spawn(&ground, Ground::alloc);
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
         going.join().unwrap();
@@ -71,7 +71,7 @@ fn an_overshot_cursor_is_reset_beside_a_return() {
         assert_eq!((ground.alloc(), ground.alloc()), (None, None));
         // These additions take the cursor farther past the end than `OVERSHOOT_LIMIT`.
         let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
-        held.give_back().join().unwrap();
+        held.return_slots().join().unwrap();
         assert!(other.join().unwrap() <= 1);
         ground.assert_exact(ground.arena.count());
     });

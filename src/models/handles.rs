@@ -89,7 +89,7 @@ fn e2_to_an_extension() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
         drop(local);
         going.join().unwrap();
@@ -102,7 +102,7 @@ fn e2_to_an_extension_by_what_is_missing() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let first = slice_in(&mut local, &ground, 3);
         drop(local);
         going.join().unwrap();
@@ -117,7 +117,7 @@ fn a_used_up_run_beside_slots_from_the_arena() {
     explore(8, |ground| {
         let mut local = ground.local(2);
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         // The run is extended. If the cursor is retracted too late for that, the slots come from
         // the arena.
         assert!(slice_in(&mut local, &ground, 3).is_some());
@@ -260,7 +260,7 @@ fn a_split_run_whose_local_is_leaked() {
 }
 
 #[test]
-fn a_split_run_that_nobody_leaks() {
+fn a_split_run_that_no_thread_leaks() {
     split(false, false);
 }
 
@@ -282,7 +282,7 @@ fn e1_survives_a_split() {
 
 /// A reservation from a `Local` is returned in another thread while the `Local` is used.
 #[test]
-fn a_reservation_of_a_local_goes_back_beside_it() {
+fn a_reservation_of_a_local_is_returned_beside_it() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
@@ -290,7 +290,7 @@ fn a_reservation_of_a_local_goes_back_beside_it() {
         // be retracted over the slot.
         let run = local.reserve(1).unwrap();
         ground.write(run.first_index());
-        let going = Held::of(&ground, run).give_back();
+        let going = Held::of(&ground, run).return_slots();
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
         drop(local);
         going.join().unwrap();

@@ -16,7 +16,7 @@ fn a_refill_beside_a_single_past_the_end() {
 #[test]
 fn reserve_up_to_finds_a_free_slot_beside_a_return() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 1).give_back();
+        let going = Held::new(&ground, 1).return_slots();
         let run = ground.arena.reserve_up_to(1);
         assert_eq!(run.capacity(), 1);
         ground.write(run.first_index());
@@ -33,7 +33,7 @@ fn a_local_finds_a_vacant_slot_beside_a_return() {
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();
         drop(vacant);
-        let going = held.give_back();
+        let going = held.return_slots();
         let mut local = ground.local(2);
         let (index, _) = local.publish_with(|index| ground.write_value(index)).unwrap();
         drop(local);
@@ -60,7 +60,7 @@ fn vacant_slots_below_the_search_start_are_found() {
 fn a_vacant_slot_is_returned_at_the_cursor() {
     explore(2, |ground| {
         let (low, high) = (Held::new(&ground, 1), Held::new(&ground, 1));
-        let going = [low.give_back(), high.give_back()];
+        let going = [low.return_slots(), high.return_slots()];
         let run = ground.arena.reserve_up_to(2);
         for index in run.first_index()..run.first_index() + run.capacity() {
             ground.write(index);
@@ -97,7 +97,7 @@ fn the_rest_of_a_reservation_is_returned_beside_a_single() {
 fn counts_and_iter_beside_all() {
     explore(3, |ground| {
         let first = ground.publish().unwrap();
-        let going = Held::new(&ground, 1).give_back();
+        let going = Held::new(&ground, 1).return_slots();
         let other = spawn(&ground, Ground::publish);
         let seen = ground.get(1);
         let indices: Vec<usize> = ground
@@ -151,7 +151,7 @@ fn leaked_beside_vacant_is_settled() {
     explore(4, |ground| {
         let held = Held::new(&ground, 1);
         let other = spawn(&ground, |ground| mem::forget(ground.reserve(2)));
-        let going = held.give_back();
+        let going = held.return_slots();
         let got = ground.alloc();
         other.join().unwrap();
         going.join().unwrap();
@@ -168,7 +168,7 @@ fn one_vacant_and_one_at_the_cursor_serve_two() {
         let vacant = ground.reserve(1);
         let held = Held::new(&ground, 1);
         drop(vacant);
-        let going = held.give_back();
+        let going = held.return_slots();
         let other = spawn(&ground, |ground| {
             let mut run = ground.arena.reserve_up_to(1);
             ground.write(run.first_index());

@@ -195,28 +195,28 @@ impl<T: Value> Held<T> {
     }
 
     fn of(ground: &Arc<Ground<T>>, run: Reservation<'_, T>) -> Held<T> {
-        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `give_back`, which
-        // every model calls, drops the run before `ground`.
+        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `return_slots`,
+        // which every model calls, drops the run before `ground`.
         let run = unsafe { mem::transmute::<Reservation<'_, T>, Reservation<'static, T>>(run) };
         Held { ground: ground.clone(), run: Some(run) }
     }
 
     /// Uses the slots once more and returns them, in another thread.
-    fn give_back(self) -> JoinHandle<()> {
-        self.give_back_on(EXCLUSIVE_IDS)
+    fn return_slots(self) -> JoinHandle<()> {
+        self.return_slots_on(EXCLUSIVE_IDS)
     }
 
     /// Does so in this thread.
-    fn give_back_here(mut self) {
+    fn return_slots_here(mut self) {
         let run = self.run.take().unwrap();
         (run.first_index()..run.first_index() + run.capacity()).for_each(|index| self.ground.write(index));
     }
 
     /// Does so in a thread with this id.
-    fn give_back_on(self, id: usize) -> JoinHandle<()> {
+    fn return_slots_on(self, id: usize) -> JoinHandle<()> {
         thread::spawn(move || {
             set_thread_id(id);
-            self.give_back_here();
+            self.return_slots_here();
         })
     }
 }

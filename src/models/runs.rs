@@ -158,7 +158,7 @@ fn shards_no_rest_is_retired_for_a_run_that_cannot_be_served() {
 #[test]
 fn shards_a_returned_run_extends_a_shard_beside_a_take() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(1);
@@ -168,7 +168,7 @@ fn shards_a_returned_run_extends_a_shard_beside_a_take() {
 #[test]
 fn shards_a_returned_run_extends_a_shard_beside_a_run() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         assert!(ground.alloc_run(2).is_some());
         going.join().unwrap();
         ground.assert_exact(2);
@@ -178,7 +178,7 @@ fn shards_a_returned_run_extends_a_shard_beside_a_run() {
 #[test]
 fn shards_a_returned_run_extends_a_shard_beside_a_steal() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let other = spawn_on(&ground, 1, |ground| ground.alloc_times(3));
         going.join().unwrap();
         let got = other.join().unwrap();
@@ -191,7 +191,7 @@ fn shards_a_returned_run_extends_a_shard_beside_a_steal() {
 fn shards_a_returned_run_extends_a_shard_beside_its_refill() {
     explore_shards_of(8, |ground: Arc<Ground<u16>>| {
         // The shard holds the slots 2 and 3, which end at the cursor.
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         assert!(ground.alloc().is_some());
         assert!(ground.alloc_run(2).is_some());
         going.join().unwrap();
@@ -206,7 +206,7 @@ fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
         let held = Held::new(&ground, 1);
         // The shard is used up, and its last run does not end at the cursor.
         assert_eq!(ground.alloc_run(2), Some(2));
-        let going = held.give_back();
+        let going = held.return_slots();
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(4);
@@ -221,7 +221,7 @@ fn shards_a_retired_rest_was_returned_before() {
         let held = Held::new(&ground, 1);
         // Slot 7 is left in the shard.
         assert_eq!(ground.alloc_run(5), Some(8));
-        let going = held.give_back_on(3);
+        let going = held.return_slots_on(3);
         // If slot 6 was returned to the shard, the slots 6 and 7 are retired, and serve the last
         // request.
         assert_eq!((ground.alloc_run(3), ground.alloc_run(3)), (Some(13), Some(16)));

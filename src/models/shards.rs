@@ -132,7 +132,7 @@ fn shards_against_a_local() {
 #[test]
 fn shards_e2_return_to_a_shard() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         ground.arena.view().activate_shards();
         let got = ground.alloc();
         going.join().unwrap();
@@ -144,7 +144,7 @@ fn shards_e2_return_to_a_shard() {
 /// from the cursor.
 fn shards_e2_return_to_a_shard_beside(shard: usize) {
     explore(2, move |ground| {
-        let going = Held::new(&ground, 2).give_back();
+        let going = Held::new(&ground, 2).return_slots();
         let other = spawn_on(&ground, shard, |ground| {
             ground.arena.view().activate_shards();
             ground.alloc()
@@ -338,7 +338,7 @@ fn shards_beside_a_return_from_past_the_end() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!(ground.alloc(), None);
-        let going = held.give_back();
+        let going = held.return_slots();
         let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
         let got = ground.alloc_times(2) + other.join().unwrap();
         going.join().unwrap();

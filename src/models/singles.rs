@@ -74,7 +74,7 @@ fn each_vacant_slot_serves_one() {
 #[test]
 fn a_free_slot_is_found_beside_a_return() {
     explore(2, |ground| {
-        let going = Held::new(&ground, 1).give_back();
+        let going = Held::new(&ground, 1).return_slots();
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(1);
@@ -88,7 +88,7 @@ fn a_vacant_slot_is_found_beside_a_return() {
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();
         drop(vacant);
-        let going = held.give_back();
+        let going = held.return_slots();
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(2);
@@ -101,7 +101,7 @@ fn a_refusal_leaves_no_trace() {
         let held = Held::new(&ground, 2);
         let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
         assert_eq!(others.map(|other| other.join().unwrap()), [None, None]);
-        held.give_back().join().unwrap();
+        held.return_slots().join().unwrap();
         // The run was returned at the cursor and did not become vacant, so it serves a run.
         assert!(ground.alloc_run(2).is_some());
     });
@@ -114,7 +114,7 @@ fn a_count_is_never_too_low() {
         let held = Held::new(&ground, 1);
         ground.alloc().unwrap();
         drop(vacant);
-        let going = held.give_back();
+        let going = held.return_slots();
         let first = ground.alloc().unwrap();
         assert!(ground.arena.remaining() <= 1);
         let second = ground.alloc();

@@ -75,7 +75,7 @@ fn a_search_for_a_run_beside_a_return() {
         let (low, held) = (ground.reserve(2), Held::new(&ground, 1));
         ground.alloc().unwrap();
         drop(low);
-        let going = held.give_back();
+        let going = held.return_slots();
         let got = ground.alloc_run(3);
         going.join().unwrap();
         assert!(got.is_some() || ground.alloc_run(3).is_some(), "three vacant slots serve no run");
@@ -89,7 +89,7 @@ fn a_search_for_a_run_across_two_blocks() {
         let (low, held) = (ground.reserve(3), Held::new(&ground, 3));
         ground.alloc().unwrap();
         drop(low);
-        let going = held.give_back();
+        let going = held.return_slots();
         // A block has four slots.
         let got = ground.alloc_run(5);
         going.join().unwrap();
@@ -102,8 +102,8 @@ fn a_returned_slot_is_found_while_another_is_counted() {
     explore(3, |ground| {
         let (going, mine) = (Held::new(&ground, 1), Held::new(&ground, 1));
         ground.alloc().unwrap();
-        let going = going.give_back();
-        mine.give_back_here();
+        let going = going.return_slots();
+        mine.return_slots_here();
         // At least the slot that this thread has returned is free.
         assert!(ground.alloc().is_some());
         going.join().unwrap();
@@ -118,7 +118,7 @@ fn a_returned_slot_is_found_while_another_is_uncounted() {
         ground.alloc().unwrap();
         drop(vacant);
         let other = spawn(&ground, Ground::alloc);
-        mine.give_back_here();
+        mine.return_slots_here();
         assert!(ground.alloc().is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(3);

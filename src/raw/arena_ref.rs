@@ -323,7 +323,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Those below
     /// `written` may have been written to.
     #[inline]
-    pub(crate) fn give_back(self, run: Range<usize>, written: usize) {
+    pub(crate) fn return_run(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
         #[cold]
         #[inline(never)]
@@ -484,6 +484,6 @@ impl<T> Drop for SlotGuard<'_, T> {
     fn drop(&mut self) {
         let run = self.index..self.index + 1;
         // The value may have been written in part, because the compiler may construct it in place.
-        self.view.give_back(run.clone(), run.end);
+        self.view.return_run(run.clone(), run.end);
     }
 }

@@ -463,7 +463,7 @@ mod tests {
         fast.map_or_else(|contended| cursor.take_run_slow(meta, len, contended), |start| Ok(start..start + len))
     }
 
-    fn give_back(cursor: &Cursor, meta: &Metadata<'_>, run: Range<usize>, written: usize) {
+    fn return_run(cursor: &Cursor, meta: &Metadata<'_>, run: Range<usize>, written: usize) {
         cursor.note_written(run.start, written);
         if !cursor.return_fast(&MODE, || &[], &run) {
             cursor.return_slow(meta, run);
@@ -480,7 +480,7 @@ mod tests {
             assert!((2..=2 + OVERSHOOT_LIMIT).contains(&cursor.next.read_mut()));
         }
         assert_eq!((cursor.bound(meta), cursor.count(meta)), (2, 2));
-        give_back(&cursor, meta, 1..2, 1);
+        return_run(&cursor, meta, 1..2, 1);
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
@@ -490,7 +490,7 @@ mod tests {
         let (meta, cursor) = (&metadata(&bytes, &clock), Cursor::new());
         assert!(take_run(&cursor, meta, 8).is_ok());
         for (run, written, bound) in [(5..8, 5, 0), (4..5, 5, 5), (1..3, 2, 5)] {
-            give_back(&cursor, meta, run, written);
+            return_run(&cursor, meta, run, written);
             assert_eq!(cursor.written(), bound);
         }
     }
@@ -501,7 +501,7 @@ mod tests {
         let (meta, cursor) = (&metadata(&bytes, &clock), Cursor::new());
         assert!(take_run(&cursor, meta, 8).is_ok());
         for index in [1, 2, 4, 5, 6] {
-            give_back(&cursor, meta, index..index + 1, index);
+            return_run(&cursor, meta, index..index + 1, index);
         }
         assert_eq!(take_run(&cursor, meta, 4), Err(0));
         assert_eq!(take_run(&cursor, meta, 3), Ok(4..7));

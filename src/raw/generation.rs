@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_second_takes_the_number_of_who_was_first() {
+    fn the_second_thread_takes_the_number_of_the_first() {
         let [one, two] = [1, 2].map(|number| NonZeroU64::new(number).unwrap());
         let mut generation = Generation::new();
         assert!(!generation.is(one));

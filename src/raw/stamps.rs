@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrap_leaves_stamps_alone_that_nobody_wrote() {
+    fn a_wrap_leaves_unwritten_stamps_alone() {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
         // A byte that no epoch wrote stands for a page that must not be touched.
         bytes[1].0.write_mut(7);
