@@ -386,3 +386,17 @@ fn double_ended_iterators_meet_in_the_middle_and_know_their_length() {
     drop(arena.drain().next_back());
     assert_eq!(ledger.dropped(), 4, "the rest in front is dropped too");
 }
+
+#[test]
+fn as_mut_slice_is_whole_after_a_vacant_slot_was_claimed_again() {
+    let mut arena = AtomicArena::with_capacity(3_000).in_order();
+    arena.alloc(0).unwrap();
+    let unused = arena.reserve(1).unwrap();
+    arena.alloc_slice_with(2_998, |_| 1).unwrap();
+    drop(unused);
+    assert!(arena.reserve(2).is_err());
+    arena.alloc(2).unwrap();
+    assert!(arena.is_full());
+    let values = arena.as_mut_slice().expect("no slot is vacant");
+    assert_eq!(values[..3], [0, 2, 1]);
+}

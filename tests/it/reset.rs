@@ -194,6 +194,18 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
 }
 
 #[test]
+fn reset_zeroed_clears_what_a_reservation_wrote_and_popped() {
+    let mut arena = AtomicArena::with_capacity(8);
+    let mut run = arena.reserve(8).unwrap();
+    run.fill_from_iter([[0xA5; 4]; 8]);
+    while run.pop().is_some() {}
+    run.push([0xA5; 4]).unwrap();
+    drop(run);
+    arena.reset_zeroed();
+    assert_eq!(bytes_of(&arena, 8), [0; 32]);
+}
+
+#[test]
 fn reset_zeroed_works_for_zero_sized_values_and_with_a_local() {
     let mut empty = AtomicArena::with_capacity(3);
     empty.alloc(()).unwrap();
@@ -273,6 +285,24 @@ fn stale_marks_have_no_effect_after_the_epoch_wraps_with_values_to_drop() {
         drop(arena);
         assert_eq!(ledger.dropped(), 16);
     }
+}
+
+#[test]
+fn a_stale_vacant_mark_has_no_effect_after_the_epoch_wraps() {
+    let mut arena = AtomicArena::with_capacity(4);
+    arena.reset();
+    // The slot becomes vacant, because another value lies above it. No other stamp is written.
+    let failed = arena.alloc_try_with(|| {
+        arena.alloc(1).unwrap();
+        Err::<i32, _>("no value")
+    });
+    assert!(failed.is_ok_and(|made| made.is_err()));
+    for _ in 0..50 {
+        arena.reset();
+    }
+    arena.alloc(10).unwrap();
+    arena.alloc(11).unwrap();
+    assert!(arena.iter_mut().map(|(_, value)| *value).eq([10, 11]));
 }
 
 #[test]
