@@ -490,7 +490,7 @@ impl<'a> Budget<'a> {
 }
 
 /// What an allocator does with blocks that it has handed out.
-#[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
+#[cfg(any(all(test, loom), feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 impl Budget<'_> {
     /// Takes back the end of a block of `len` bytes, or all of it.
     #[inline]

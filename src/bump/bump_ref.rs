@@ -101,7 +101,7 @@ impl<'a> BumpRef<'a> {
 }
 
 /// What an allocator does with blocks that it has handed out.
-#[cfg(any(test, feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
+#[cfg(any(all(test, loom), feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 impl BumpRef<'_> {
     /// Frees a block.
     ///
