@@ -52,6 +52,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.remaining(), 2);
     /// assert_eq!(arena.reserve(3).unwrap_err().remaining(), 2);
     /// ```
+    #[inline]
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         let view = self.view();
         match view.take_run(n) {
