@@ -365,7 +365,7 @@ fn leak_a_local<T: Sync>(arena: &AtomicArena<T>, behind: usize, mut make: impl F
 
 #[test]
 fn a_leaked_local_leaks_its_current_run_and_nothing_else() {
-    for behind in (1..=5).step_by(scaled(1, 2)) {
+    for behind in (1..=5).step_by(scaled(1, 4)) {
         for neighbour in [false, true] {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(LEAKED_IN);
