@@ -162,6 +162,7 @@ fn requests_without_bytes_touch_nothing() {
     everywhere!(|bump| {
         for full in [false, true] {
             if full {
+                while bump.alloc([0u8; 1_000]).is_ok() {}
                 while bump.alloc(0u8).is_ok() {}
             }
             let before = (bump.used(), bump.high_water());
@@ -169,7 +170,7 @@ fn requests_without_bytes_touch_nothing() {
             assert_eq!(core::ptr::from_mut(bump.alloc_with(|| Aligned).unwrap()).addr() % 512, 0);
             assert!(bump.alloc_try_with(|| Err::<(), _>(7)).unwrap().is_err());
             assert_eq!(bump.alloc_slice_copy::<u64>(&[]).unwrap().as_ptr().addr() % 8, 0);
-            assert_eq!(bump.alloc_slice_with(1_000, |_| ()).unwrap().len(), 1_000);
+            assert_eq!(bump.alloc_slice_with(100, |_| ()).unwrap().len(), 100);
             assert_eq!(bump.alloc_uninit_slice::<()>(usize::MAX).unwrap().len(), usize::MAX);
             assert_eq!(bump.alloc_from_iter([Aligned; 3]).unwrap().as_ptr().addr() % 512, 0);
             assert_eq!(bump.alloc_uninit_slice::<u128>(0).unwrap().as_ptr().addr() % align_of::<u128>(), 0);
@@ -472,7 +473,7 @@ fn a_static_bump_hands_out_static_references() {
 fn borrowed_bytes_may_begin_anywhere() {
     let mut bytes = vec![MaybeUninit::uninit(); 80_000];
     for start in (0..70).step_by(if cfg!(miri) { 23 } else { 1 }) {
-        for len in [40, 4_000, 70_000] {
+        for len in [40, 4_000, if cfg!(miri) { 7_000 } else { 70_000 }] {
             let bump = AtomicBump::in_bytes(&mut bytes[start..start + len]).unwrap();
             // Most of it at once.
             let first = bump.alloc_uninit_slice::<u32>(len / 5).unwrap();

@@ -365,7 +365,7 @@ fn leak_a_local<T: Sync>(arena: &AtomicArena<T>, behind: usize, mut make: impl F
 
 #[test]
 fn a_leaked_local_leaks_its_current_run_and_nothing_else() {
-    for behind in (1..=5).step_by(scaled(1, 2)) {
+    for behind in (1..=5).step_by(scaled(1, 4)) {
         for neighbour in [false, true] {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(LEAKED_IN);
@@ -869,12 +869,13 @@ fn each_with_user_code<'l>(
 
 #[test]
 fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
+    const CAPACITY: usize = scaled(1_000, 200);
     for method in 0..3 {
         // In the rest of the run, in the extended run, in a fresh run, in the arena.
         for (len, neighbour) in [(3, false), (40, false), (4, true), (40, true)] {
-            for panic_at in [0, 1, len - 1, len] {
+            for &panic_at in &[1, len, 0, len - 1][..scaled(4, 2)] {
                 let ledger = Ledger::new();
-                let arena = AtomicArena::with_capacity(1_000);
+                let arena = AtomicArena::with_capacity(CAPACITY);
                 let mut local = eight_of(&arena, 5, || ledger.value());
                 if neighbour {
                     arena.alloc(ledger.value()).unwrap();
@@ -897,7 +898,7 @@ fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
                 drop(local);
                 assert_eq!(arena.count(), before + stored + 1);
                 assert!(arena.stats().high_water >= if panicked { 5 + len.min(8) } else { 5 + len });
-                assert_room(&arena, 1_000 - before - stored - 1, || ledger.value());
+                assert_room(&arena, CAPACITY - before - stored - 1, || ledger.value());
                 drop(arena);
                 assert_eq!(ledger.dropped(), ledger.made());
             }
@@ -931,11 +932,12 @@ fn clones_that_panic_are_dropped() {
 
 #[test]
 fn user_code_may_use_the_arena_and_leak_in_it() {
+    const CAPACITY: usize = scaled(1_000, 500);
     for method in 0..3 {
-        for len in [2, 40] {
+        for len in [2, scaled(40, 12)] {
             for neighbour in [false, true] {
                 let ledger = Ledger::new();
-                let mut arena = AtomicArena::with_capacity(1_000);
+                let mut arena = AtomicArena::with_capacity(CAPACITY);
                 let mut local = eight_of(&arena, 5, || ledger.value());
                 if neighbour {
                     arena.alloc(ledger.value()).unwrap();
@@ -955,7 +957,7 @@ fn user_code_may_use_the_arena_and_leak_in_it() {
                 let published = arena.iter().count();
                 assert_eq!(published, if method == 2 { 3 * len } else { 2 * len });
                 assert_eq!(arena.iter_mut().count(), ledger.made());
-                assert_room(&arena, 1_000 - ledger.made(), || ledger.value());
+                assert_room(&arena, CAPACITY - ledger.made(), || ledger.value());
                 drop(arena);
                 assert_eq!(ledger.dropped(), ledger.made());
             }
