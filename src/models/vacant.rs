@@ -70,6 +70,17 @@ fn a_search_for_a_run_beside_two_singles() {
 }
 
 #[test]
+fn a_search_for_a_run_continues_above_a_claimed_slot() {
+    explore_vacant(5, 4, |ground| {
+        // Whichever slot the other thread takes, two others are left side by side.
+        let other = spawn(&ground, Ground::alloc);
+        assert!(ground.alloc_run(2).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
 fn a_search_for_a_run_beside_a_return() {
     explore(4, |ground| {
         let (low, held) = (ground.reserve(2), Held::new(&ground, 1));
