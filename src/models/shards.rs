@@ -292,6 +292,17 @@ fn shards_that_were_settled_serve_again() {
 }
 
 #[test]
+fn shards_that_were_used_up_are_stolen_from_after_a_reset() {
+    explore_shards(2, |mut ground| {
+        assert_eq!(ground.alloc_times(3), 2);
+        Arc::get_mut(&mut ground).unwrap().arena.reset();
+        assert_eq!(spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1)).join().unwrap(), 1);
+        // The other slot is in the shard of the other thread.
+        assert!(ground.alloc().is_some());
+    });
+}
+
+#[test]
 fn shards_that_were_settled_lose_nothing() {
     explore_settled_shards(2, 1, |ground| {
         let other = spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1));
