@@ -159,6 +159,30 @@ fn e2_at_a_vacant_slot() {
 }
 
 #[test]
+fn e2_at_a_vacant_slot_without_a_summary() {
+    explore_bare(2, |ground| {
+        let held = Held::new(&ground, 1);
+        ground.alloc().unwrap();
+        let going = held.return_slots();
+        let got = ground.alloc();
+        going.join().unwrap();
+        ground.assert_exact(1 + usize::from(got.is_some()));
+    });
+}
+
+#[test]
+fn e2_at_a_vacant_run_without_a_summary() {
+    explore_bare(3, |ground| {
+        let held = Held::new(&ground, 2);
+        ground.alloc().unwrap();
+        let going = held.return_slots();
+        let got = ground.alloc_run(2);
+        going.join().unwrap();
+        ground.assert_exact(if got.is_some() { 3 } else { 1 });
+    });
+}
+
+#[test]
 fn e2_to_the_stamp_of_the_next_owner() {
     explore(2, |ground| {
         let going = Held::new(&ground, 2).return_slots();

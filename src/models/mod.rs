@@ -32,9 +32,15 @@ use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 use std::mem;
 use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 use std::vec::Vec;
 
+use crate::raw::arena_mut::ArenaMut;
+use crate::raw::arena_ref::{ArenaRef, Header};
+use crate::raw::stamps::Stamp;
 use crate::raw::thread_id::{EXCLUSIVE_IDS, set_thread_id};
+use crate::storage::sealed::Sealed;
+use crate::storage::{Heap, Storage};
 use crate::{AtomicArena, Key, Local, Reservation};
 
 /// A value that contains the index of its slot. Its size determines the length of runs: a refill
@@ -55,8 +61,8 @@ impl Value for u16 {}
 impl Value for u32 {}
 
 /// An arena, and a cell for each slot.
-struct Ground<T = u32> {
-    arena: AtomicArena<T>,
+struct Ground<T = u32, S: Storage<T> = Heap<T>> {
+    arena: AtomicArena<T, S>,
     cells: Vec<UnsafeCell<()>>,
 }
 
@@ -71,6 +77,65 @@ fn explore_values<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Se
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
         model(Arc::new(Ground { arena: AtomicArena::with_capacity(capacity), cells }));
     });
+}
+
+/// Like `explore`, but on an arena without shards and without a summary, as arenas with inline
+/// storage and small ones are. (The counts of the summary order the owners of a vacant slot, too.)
+fn explore_bare(capacity: usize, model: impl Fn(Arc<Ground<u32, Bare>>) + Send + Sync + 'static) {
+    loom::model(move || {
+        let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
+        model(Arc::new(Ground { arena: AtomicArena::from_storage(Bare::new(capacity)), cells }));
+    });
+}
+
+/// The storage of `explore_bare`. Its values are not dropped.
+#[derive(Debug)]
+struct Bare {
+    header: Header,
+    stamps: Vec<Stamp>,
+    slots: NonNull<u32>,
+}
+
+impl Bare {
+    fn new(capacity: usize) -> Bare {
+        let slots = Vec::leak(std::vec![0; capacity]);
+        let stamps = (0..capacity).map(|_| Stamp::new()).collect();
+        Bare { header: Header::new(), stamps, slots: NonNull::from(slots).cast() }
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let slots = NonNull::slice_from_raw_parts(self.slots, self.stamps.len());
+        // SAFETY: `new` has leaked them from a vector whose capacity is its length, and no view of
+        // them is left.
+        drop(unsafe { std::boxed::Box::from_raw(slots.as_ptr()) });
+    }
+}
+
+// SAFETY: the slots belong to the storage, and are accessed through its views only.
+unsafe impl Send for Bare {}
+// SAFETY: as above.
+unsafe impl Sync for Bare {}
+
+impl Sealed<u32> for Bare {}
+
+// SAFETY: both views are of the same header, stamps and slots, which do not move. A new storage is
+// an empty arena. A `u32` needs no drop.
+unsafe impl Storage<u32> for Bare {
+    fn view(&self) -> ArenaRef<'_, u32> {
+        // SAFETY: there are as many slots as stamps, they do not move, and only views access them.
+        unsafe { ArenaRef::new(&self.header, &self.stamps, self.slots) }
+    }
+
+    fn view_mut(&mut self) -> ArenaMut<'_, u32> {
+        // SAFETY: as in `view`, and the storage is borrowed exclusively.
+        unsafe { ArenaMut::new(&mut self.header, &mut self.stamps, self.slots) }
+    }
+
+    fn external_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Like `explore`, but with active shards. There are two, and a refill takes two slots.
@@ -89,10 +154,10 @@ fn explore_shards_of<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) +
 /// Runs in a thread whose id is `id`, and whose shard is `id % 2`. The ids 0 and 1 are exclusive
 /// numbers, so at most one thread of a model may have them. The first thread, and those of `spawn`,
 /// have the id 2.
-fn spawn_on<T: Value, R: 'static>(
-    ground: &Arc<Ground<T>>,
+fn spawn_on<T: Value, S: Storage<T> + 'static, R: 'static>(
+    ground: &Arc<Ground<T, S>>,
     id: usize,
-    run: impl FnOnce(&Ground<T>) -> R + 'static,
+    run: impl FnOnce(&Ground<T, S>) -> R + 'static,
 ) -> JoinHandle<R> {
     spawn(ground, move |ground| {
         set_thread_id(id);
@@ -100,7 +165,10 @@ fn spawn_on<T: Value, R: 'static>(
     })
 }
 
-fn spawn<T: Value, R: 'static>(ground: &Arc<Ground<T>>, run: impl FnOnce(&Ground<T>) -> R + 'static) -> JoinHandle<R> {
+fn spawn<T: Value, S: Storage<T> + 'static, R: 'static>(
+    ground: &Arc<Ground<T, S>>,
+    run: impl FnOnce(&Ground<T, S>) -> R + 'static,
+) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || run(&ground))
 }
@@ -113,7 +181,7 @@ fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
     result
 }
 
-impl<T: Value> Ground<T> {
+impl<T: Value, S: Storage<T>> Ground<T, S> {
     /// What an owner does with its slot.
     fn write(&self, index: usize) {
         self.cells[index].with_mut(|_| ());
@@ -181,20 +249,20 @@ impl<T: Value> Ground<T> {
 
 /// A run of slots that another thread is going to return. (A `Reservation` borrows the arena, but a
 /// thread of loom cannot borrow.)
-struct Held<T: 'static = u32> {
+struct Held<T: 'static = u32, S: Storage<T> = Heap<T>> {
     /// Borrows from `ground`, so it is dropped first.
     run: Option<Reservation<'static, T>>,
-    ground: Arc<Ground<T>>,
+    ground: Arc<Ground<T, S>>,
 }
 
-impl<T: Value> Held<T> {
-    fn new(ground: &Arc<Ground<T>>, n: usize) -> Held<T> {
+impl<T: Value, S: Storage<T> + 'static> Held<T, S> {
+    fn new(ground: &Arc<Ground<T, S>>, n: usize) -> Self {
         let run = ground.reserve(n);
         (run.first_index()..run.first_index() + n).for_each(|index| ground.write(index));
         Held::of(ground, run)
     }
 
-    fn of(ground: &Arc<Ground<T>>, run: Reservation<'_, T>) -> Held<T> {
+    fn of(ground: &Arc<Ground<T, S>>, run: Reservation<'_, T>) -> Self {
         // SAFETY: `run` borrows from the arena in `ground`, which does not move. `return_slots`,
         // which every model calls, drops the run before `ground`.
         let run = unsafe { mem::transmute::<Reservation<'_, T>, Reservation<'static, T>>(run) };

@@ -34,11 +34,8 @@ fn shards_a_pending_refill_serves_a_run_and_a_single() {
 #[test]
 fn shards_a_long_run_leaves_the_rest_in_the_shard() {
     explore_shards_of(8, |ground: Arc<Ground<u16>>| {
-        assert_eq!(ground.alloc(), Some(0));
         // Three are more than half of a refill, so they are taken from the cursor.
-        let other = spawn_on(&ground, 3, |ground| ground.alloc_run(3));
-        assert!(ground.alloc_run(2).is_some());
-        assert!(other.join().unwrap().is_some());
+        assert_eq!((ground.alloc_run(2), ground.alloc_run(3), ground.alloc()), (Some(0), Some(4), Some(2)));
         ground.assert_exact(6);
     });
 }
@@ -83,6 +80,14 @@ fn shards_a_rest_is_extended_beside_a_late_helper() {
         let helper = spawn_on(ground, 0, Ground::alloc);
         assert!(helper.join().unwrap().is_some());
         1
+    });
+}
+
+#[test]
+fn shards_a_rest_that_ends_at_the_cursor_serves_a_run() {
+    explore_shards_of(8, |ground: Arc<Ground<u16>>| {
+        assert_eq!((ground.alloc_run(2), ground.alloc(), ground.alloc_run(2)), (Some(0), Some(2), Some(3)));
+        ground.assert_exact(5);
     });
 }
 

@@ -62,6 +62,35 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
     });
 }
 
+/// Explores `request` beside refills of shard 1, which had a rest when the request began. A thread
+/// that finds one of them pending must see that the rest was used up before: a refill is begun only
+/// then, or if the rest ends at the cursor. (Installing the run asserts this. It would otherwise
+/// correct itself.)
+fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
+    explore_shards(11, move |ground| {
+        assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));
+        with_id(1, || assert_eq!(ground.alloc(), Some(2)));
+        let other = spawn(&ground, request);
+        with_id(1, || {
+            assert_eq!(ground.alloc_times(2), 2);
+            assert!(ground.alloc_run(2).is_some());
+            assert_eq!(ground.alloc_times(2), 2);
+        });
+        assert!(other.join().unwrap());
+        ground.assert_exact(10);
+    });
+}
+
+#[test]
+fn shards_a_refill_is_met_by_a_single() {
+    explore_refills_of_a_rest(|ground| ground.alloc().is_some());
+}
+
+#[test]
+fn shards_a_refill_is_met_by_a_handle() {
+    explore_refills_of_a_rest(|ground| ground.local(1).alloc(0).is_ok());
+}
+
 #[test]
 fn shards_three_take_three() {
     explore_shards(3, |ground| {
@@ -247,6 +276,29 @@ fn explore_settled_shards(capacity: usize, held: usize, model: impl Fn(Arc<Groun
         assert_eq!(ground.alloc_times(held), held);
         assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), held);
         model(ground);
+    });
+}
+
+#[test]
+fn shards_that_were_settled_serve_again() {
+    explore_shards_of(4, |mut ground: Arc<Ground<u16>>| {
+        assert_eq!(ground.alloc(), Some(0));
+        assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), 1);
+        ground.arena.view().activate_shards();
+        // The run of the next refill ends where the last run of the shard ended.
+        assert_eq!(ground.alloc(), Some(1));
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
+fn shards_that_were_used_up_are_stolen_from_after_a_reset() {
+    explore_shards(2, |mut ground| {
+        assert_eq!(ground.alloc_times(3), 2);
+        Arc::get_mut(&mut ground).unwrap().arena.reset();
+        assert_eq!(spawn_on(&ground, 1, |ground| activate_and_alloc(ground, 1)).join().unwrap(), 1);
+        // The other slot is in the shard of the other thread.
+        assert!(ground.alloc().is_some());
     });
 }
 

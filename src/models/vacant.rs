@@ -70,6 +70,17 @@ fn a_search_for_a_run_beside_two_singles() {
 }
 
 #[test]
+fn a_search_for_a_run_continues_above_a_claimed_slot() {
+    explore_vacant(5, 4, |ground| {
+        // Whichever slot the other thread takes, two others are left side by side.
+        let other = spawn(&ground, Ground::alloc);
+        assert!(ground.alloc_run(2).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
 fn a_search_for_a_run_beside_a_return() {
     explore(4, |ground| {
         let (low, held) = (ground.reserve(2), Held::new(&ground, 1));
@@ -122,5 +133,36 @@ fn a_returned_slot_is_found_while_another_is_uncounted() {
         assert!(ground.alloc().is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(3);
+    });
+}
+
+#[test]
+fn a_vacant_slot_is_found_when_the_epochs_of_its_count_recur() {
+    explore(2, |mut ground| {
+        let reset = |ground: &mut Arc<Ground>| Arc::get_mut(ground).unwrap().arena.reset();
+        let vacate_slot = |ground: &Ground| {
+            let run = ground.reserve(1);
+            assert_eq!(ground.alloc(), Some(1));
+            drop(run);
+        };
+        // The first epoch does not recur, the second does after 50 others.
+        reset(&mut ground);
+        vacate_slot(&ground);
+        (0..50).for_each(|_| reset(&mut ground));
+        vacate_slot(&ground);
+        assert_eq!(ground.alloc(), Some(0));
+    });
+}
+
+#[test]
+fn a_run_is_found_behind_a_block_without_vacant_slots() {
+    explore(11, |ground| {
+        let (low, between, high) = (ground.reserve(4), ground.reserve(4), ground.reserve(2));
+        assert_eq!(ground.alloc(), Some(10));
+        drop((low, high));
+        assert_eq!(ground.alloc_run(3), Some(0));
+        // Slot 3 is vacant, those of the second block are held, and two of the third are vacant.
+        assert_eq!(ground.alloc_run(2), Some(8));
+        drop(between);
     });
 }
