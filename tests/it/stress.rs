@@ -12,7 +12,7 @@ use std::thread;
 
 use atomicarena::{AtomicArena, Local, Reservation};
 
-use crate::payload::{Dice, Writers, assert_room, scaled};
+use crate::payload::{Dice, FORCED_RUN, SHARDS_FORCED, Writers, assert_room, scaled};
 
 const THREADS: usize = scaled(4, 3);
 
@@ -153,11 +153,27 @@ impl<'a, 't> Worker<'a, 't> {
     fn local(&mut self, local: &mut Local<'a, Load<'t>>) {
         for _ in 0..self.dice.roll(5) {
             let value = self.make();
-            match self.dice.roll(3) {
+            match self.dice.roll(6) {
                 0 => self.owned.extend(local.alloc(value).ok()),
                 1 => self.owned.extend(local.alloc_with(|| value).ok()),
+                2 => {
+                    let values = self.make_some();
+                    self.owned.extend(local.alloc_from_iter(values).into_iter().flatten());
+                }
+                3 => {
+                    let stored = local.publish_array([value, self.make(), self.make()]);
+                    self.published.extend(stored.into_iter().flat_map(|(first, values)| (first..).zip(values)));
+                }
+                4 => {
+                    let mut run = local.reserve_up_to(self.dice.roll(6));
+                    run.fill_from_iter(self.make_some());
+                    self.runs.push(run);
+                }
                 _ => self.published.extend(local.publish(value).ok()),
             }
+        }
+        while self.runs.len() > 3 {
+            self.end_reservation();
         }
         if self.dice.roll(8) == 0 {
             // This returns the rest of the old run.
@@ -168,7 +184,11 @@ impl<'a, 't> Worker<'a, 't> {
 
     fn bulk(&mut self) {
         let values = self.make_some();
-        match self.dice.roll(4) {
+        match self.dice.roll(5) {
+            4 => {
+                let stored = self.arena.publish_from_iter(values);
+                self.published.extend(stored.into_iter().flat_map(|(first, values)| (first..).zip(values)));
+            }
             0 => self.owned.extend(self.arena.alloc_vec(values).into_iter().flatten()),
             1 => self.owned.extend(self.arena.alloc_from_iter(values).into_iter().flatten()),
             2 => {
@@ -580,4 +600,160 @@ fn slots_returned_under_load_are_all_free_again() {
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
 fn slots_returned_under_load_are_all_free_again_for_long() {
     all_comes_back(long());
+}
+
+// ---- shards
+
+/// More threads than cores, so that some are interrupted in the middle of a refill. If shards are
+/// forced, several threads share each shard.
+const CROWD: usize = scaled(6, 3);
+
+/// Takes slots in every way until a single slot is refused, and returns part of them. The result is
+/// the slots that it has kept.
+fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: usize, seed: usize) -> Vec<usize> {
+    let mut dice = Dice::new(seed as u64 + 1);
+    let mut kept = Vec::new();
+    let take = |slots: std::ops::Range<usize>| {
+        for slot in slots {
+            assert!(!owners[slot].swap(true, Ordering::Relaxed), "slot {slot} has two owners");
+        }
+    };
+    // Keeps the first values of a reservation, and returns the other slots.
+    let keep = |kept: &mut Vec<usize>, mut run: Reservation<'_, usize>, len: usize| {
+        let slots = run.first_index()..run.first_index() + run.capacity();
+        take(slots.clone());
+        let filled = run.fill_from_iter(std::iter::repeat_n(thread, len));
+        for owned in &owners[slots.clone()][filled..] {
+            owned.store(false, Ordering::Relaxed);
+        }
+        kept.extend(slots.take(filled));
+        run.finish();
+    };
+    let mut local = arena.local_with_batch(3.try_into().unwrap());
+    let mut open: Vec<Reservation<'_, usize>> = Vec::new();
+    loop {
+        match dice.roll(10) {
+            0..3 => {
+                let Ok(value) = arena.alloc(thread) else { return kept };
+                let index = arena.index_of(value).unwrap();
+                take(index..index + 1);
+                kept.push(index);
+            }
+            3 => {
+                if let Ok(slice) = arena.alloc_slice_copy(&[thread; 4][..1 + dice.roll(4)]) {
+                    let first = arena.index_of(&slice[0]).unwrap();
+                    take(first..first + slice.len());
+                    kept.extend(first..first + slice.len());
+                }
+            }
+            // Returned in another order.
+            4 => open.extend(arena.reserve(1 + dice.roll(4))),
+            5 if !open.is_empty() => {
+                let run = open.swap_remove(dice.roll(open.len()));
+                keep(&mut kept, run, 0);
+            }
+            6 => keep(&mut kept, arena.reserve_up_to(1 + dice.roll(5)), dice.roll(3)),
+            7 => quietly(|| drop(arena.alloc_with(stop))),
+            8 => {
+                if let Ok((index, _)) = local.publish(thread) {
+                    take(index..index + 1);
+                    kept.push(index);
+                }
+            }
+            _ => {
+                if let Ok(run) = local.reserve(1 + dice.roll(3)) {
+                    keep(&mut kept, run, dice.roll(2));
+                }
+            }
+        }
+    }
+}
+
+fn every_slot_has_one_owner(rounds: usize, capacities: &[usize]) {
+    for &capacity in capacities {
+        let mut arena = AtomicArena::with_capacity(capacity);
+        for round in 0..rounds {
+            let owners: Vec<_> = (0..capacity).map(|_| AtomicBool::new(false)).collect();
+            let barrier = Barrier::new(CROWD);
+            let mut kept: Vec<_> = thread::scope(|scope| {
+                let (arena, owners, barrier) = (&arena, &owners, &barrier);
+                let fill = |thread| {
+                    barrier.wait();
+                    let kept = fill_in_every_way(arena, owners, thread, round * CROWD + thread);
+                    kept.into_iter().map(move |slot| (slot, thread))
+                };
+                let threads: Vec<_> = (0..CROWD).map(|thread| scope.spawn(move || fill(thread))).collect();
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            // The handles are gone, so exactly the slots that were not kept are free.
+            kept.sort_unstable();
+            assert!(kept.windows(2).all(|pair| pair[0].0 < pair[1].0), "a slot was kept twice");
+            assert_room(&arena, capacity - kept.len(), || CROWD);
+            let values = arena.iter_mut().map(|(index, value)| (index, *value)).filter(|(_, value)| *value != CROWD);
+            assert!(values.eq(kept), "round {round}");
+            arena.reset();
+        }
+    }
+}
+
+#[test]
+fn mixed_requests_leave_each_slot_one_owner() {
+    let capacities = if cfg!(miri) { &[40][..] } else { &[7, 40, 300, 5_000] };
+    every_slot_has_one_owner(scaled(60, 1), capacities);
+}
+
+#[test]
+#[ignore = "long: ATOMICARENA_STRESS rounds"]
+fn mixed_requests_leave_each_slot_one_owner_for_long() {
+    every_slot_has_one_owner(long(), &[7, 40, 300, 20_000]);
+}
+
+/// Threads take runs of `len` slots, and return nothing. If shards are forced, a rest that fits must
+/// never be retired, so that at the end unused slots lie only in the two shards.
+fn what_fits_is_never_retired(rounds: usize, len: usize) {
+    let capacity = scaled(100_000, 200);
+    let mut arena = AtomicArena::with_capacity(capacity);
+    for _ in 0..rounds {
+        let barrier = Barrier::new(CROWD);
+        let each = (capacity - 100) / CROWD / len;
+        thread::scope(|scope| {
+            for _ in 0..CROWD {
+                scope.spawn(|| {
+                    barrier.wait();
+                    for _ in 0..each {
+                        assert_eq!(arena.alloc_slice_copy(&[7_u8; 8][..len]).unwrap().len(), len);
+                    }
+                });
+            }
+        });
+        let (taken, bound) = (CROWD * each * len, arena.index_bound());
+        assert_eq!(arena.count(), taken);
+        let (mut next, mut gaps) = (0, 0);
+        for index in arena.iter_mut().map(|(index, _)| index).chain([bound]) {
+            gaps += usize::from(index != next);
+            next = index + 1;
+        }
+        assert!(!SHARDS_FORCED || gaps <= 2, "{gaps} gaps, which are more than shards");
+        assert_room(&arena, capacity - taken, || 8);
+        arena.reset();
+    }
+}
+
+#[test]
+fn a_rest_of_single_slots_is_never_retired() {
+    what_fits_is_never_retired(scaled(20, 1), 1);
+}
+
+/// A refill is twice as long as a run, so no rest is too short.
+#[test]
+fn a_rest_of_equal_runs_is_never_retired() {
+    what_fits_is_never_retired(scaled(20, 1), 1.max(FORCED_RUN / 2));
+}
+
+#[test]
+#[ignore = "long: ATOMICARENA_STRESS rounds"]
+fn what_fits_is_never_retired_for_long() {
+    for len in [1, 1.max(FORCED_RUN / 2)] {
+        what_fits_is_never_retired(long(), len);
+    }
 }

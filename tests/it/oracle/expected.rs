@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(crate) enum Slot {
     /// At or above the cursor.
     Free,
-    /// Below the cursor, and returned. A call or a `Local` may have taken it without having shown
+    /// Below the cursor, and returned. A call in progress may have taken it without having shown
     /// which slot it took.
     Vacant,
     /// Below the cursor, in a shard, and unused.
@@ -56,13 +56,11 @@ pub(crate) struct Oracle {
     /// Whether the shard has served a request since the last exclusive access. If so, the cursor
     /// only rises, and returned slots extend the shard or become vacant.
     active: bool,
-    /// The lengths of the runs of vacant slots that a call or a `Local` has taken without showing
+    /// The lengths of the runs of vacant slots that calls in progress have taken without showing
     /// which.
     hidden: Vec<usize>,
     /// Runs whose handle was leaked since the last exclusive access.
     leaked_runs: Vec<Range<usize>>,
-    /// The number of hidden runs that were in such a handle.
-    leaked_hidden: usize,
     /// Leaked values.
     pub(crate) leaked: usize,
     /// Values in reservations.
@@ -89,7 +87,6 @@ impl Oracle {
             active: false,
             hidden: Vec::new(),
             leaked_runs: Vec::new(),
-            leaked_hidden: 0,
             leaked: 0,
             reserved: 0,
             written: vec![false; capacity],
@@ -358,12 +355,8 @@ impl Oracle {
     }
 
     /// Records that a handle with this run was leaked.
-    pub(crate) fn leak(&mut self, place: Place) {
-        match place {
-            Place::Run(run) => self.leaked_runs.push(run),
-            // It is unknown which slots these are. They stay hidden, and will be found vacant.
-            Place::SomeVacant(_) => self.leaked_hidden += 1,
-        }
+    pub(crate) fn leak(&mut self, run: Range<usize>) {
+        self.leaked_runs.push(run);
     }
 
     // ---- exclusive access
@@ -371,9 +364,8 @@ impl Oracle {
     /// Makes leaked runs and the rest of the shard vacant, and retracts the cursor over the vacant
     /// slots below it.
     pub(crate) fn settle(&mut self) {
-        assert_eq!(self.hidden.len(), self.leaked_hidden);
-        self.hidden.clear();
-        (self.leaked_hidden, self.handles) = (0, 0);
+        assert!(self.hidden.is_empty());
+        self.handles = 0;
         for run in std::mem::take(&mut self.leaked_runs) {
             for slot in &mut self.slots[run] {
                 self.leaked += usize::from(matches!(slot, Slot::Owned(_)));

@@ -1,17 +1,15 @@
 //! A shared arena and its oracle, and the operations that need no open handle. User code that the
 //! arena calls operates here too, in the middle of the operation that called it.
 
-use atomicarena::{AtomicArena, Full, Iter, Reservation, Storage};
+use atomicarena::{AtomicArena, Full, Iter, Key, Reservation, Storage};
 
 use super::expected::{Oracle, Place, Returned, Slot};
 use super::keys::Keys;
+use super::local::Slots;
 use super::look::numbers as look_at_numbers;
-use super::lying::{Log, LyingIter};
-use super::op::{Act, Bulk, Inner, Method, One, Probe};
-use super::value::{Value, catch, panic_as_planned, with_clone_fuse};
-
-/// No vector is longer than this.
-const LONGEST: usize = 300;
+use super::op::{Act, Bulk, Inner, One, Probe};
+use super::source::Stored;
+use super::value::{Value, catch, panic_as_planned};
 
 pub(crate) struct Ground<'a, 'o, T, S: Storage<T>> {
     pub(crate) arena: &'a AtomicArena<T, S>,
@@ -38,8 +36,10 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         match one {
             One::Alloc => self.alloc(),
             One::AllocWith => self.alloc_with(act),
+            One::TryWith { fails } => self.alloc_try_with(fails, act),
             One::Publish => self.publish(),
             One::PublishWith => self.publish_with(act),
+            One::Keyed => self.publish_keyed(),
         }
     }
 
@@ -61,18 +61,22 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    pub(crate) fn publish_keyed(&mut self) {
+    fn publish_keyed(&mut self) {
         let tag = self.oracle.tag();
         match (self.arena.publish_keyed(T::new(tag)), self.oracle.take_one()) {
             (Ok((key, value)), Some(place)) => {
                 self.keep_published(place, key.index(), value, tag);
-                assert_eq!(self.arena.key_at(key.index()), Some(key));
-                assert!(self.arena.get_keyed(key).is_some_and(|got| std::ptr::eq(got, value)));
-                self.keys.keep(self.oracle, key);
+                self.keep_key(key, value);
             }
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("publish_keyed: {got:?}, and not {place:?}"),
         }
+    }
+
+    pub(crate) fn keep_key(&mut self, key: Key<T>, value: &'a T) {
+        assert_eq!(self.arena.key_at(key.index()), Some(key));
+        assert!(self.arena.get_keyed(key).is_some_and(|got| std::ptr::eq(got, value)));
+        self.keys.keep(self.oracle, key);
     }
 
     fn alloc_with(&mut self, act: Act) {
@@ -95,7 +99,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
 
     /// Passes a closure that returns a value, fails with one, or panics. On a full arena the
     /// closure is returned without being called.
-    pub(crate) fn alloc_try_with(&mut self, fails: bool, act: Act) {
+    fn alloc_try_with(&mut self, fails: bool, act: Act) {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut calls = 0;
         let make = || {
@@ -139,194 +143,6 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    // ---- many values
-
-    pub(crate) fn bulk(&mut self, bulk: Bulk) {
-        match bulk.method {
-            Method::Copy => self.copied(bulk.len, T::alloc_slice_copy),
-            Method::Str => self.copied(bulk.len, T::alloc_str),
-            Method::Clone => self.slice_clone(bulk.len, None),
-            Method::ClonePanics => self.slice_clone(bulk.len, Some(bulk.at)),
-            Method::With => self.slice_with(bulk),
-            Method::Iter => self.lying_iter(bulk),
-            Method::Array => match bulk.len {
-                0 => self.array::<0>(),
-                1 => self.array::<1>(),
-                2 => self.array::<2>(),
-                3 => self.array::<3>(),
-                4 => self.array::<4>(),
-                5 => self.array::<5>(),
-                _ => self.array::<17>(),
-            },
-            Method::Vec => self.vec(bulk.len),
-            Method::Prefix => self.prefix_clone(bulk.len, None),
-            Method::PrefixPanics => self.prefix_clone(bulk.len, Some(bulk.at)),
-        }
-    }
-
-    /// Calls the methods that copy a slice, if this type has them.
-    fn copied(&mut self, len: usize, store: fn(&'a AtomicArena<T, S>, &[T]) -> super::value::Slice<'a, T>) {
-        let tags = self.oracle.tags(len.min(LONGEST));
-        let src = values(&tags);
-        let Some(got) = store(self.arena, &src) else { return };
-        let got = got.map_err(|full| numbers(&full));
-        let want = self.oracle.take_run(src.len(), got.is_ok());
-        self.stored(got, want, tags.len(), &tags);
-    }
-
-    fn slice_clone(&mut self, len: usize, fuse: Option<usize>) {
-        let tags = self.oracle.tags(len.min(LONGEST));
-        let (arena, src) = (self.arena, values::<T>(&tags));
-        let done = with_clone_fuse(fuse, || arena.alloc_slice_clone(&src).map_err(|full| numbers(&full)));
-        // A clone that panicked had a slot.
-        let want = self.oracle.take_run(src.len(), done.as_ref().is_none_or(Result::is_ok));
-        let panics = T::COUNTED && want.is_ok() && fuse.is_some_and(|at| at < src.len());
-        assert_eq!(done.is_none(), panics);
-        match done {
-            Some(got) => self.stored(got, want, tags.len(), &tags),
-            None => self.gave_up(want, fuse.unwrap()),
-        }
-    }
-
-    fn slice_with(&mut self, bulk: Bulk) {
-        let arena = self.arena;
-        let mut want = None;
-        let mut tags = Vec::new();
-        let make = |i| {
-            assert_eq!(i, tags.len());
-            if i == 0 {
-                want = Some(self.begin_fill(bulk.len));
-            }
-            if i == bulk.at {
-                self.act(bulk.act);
-            }
-            tags.push(self.oracle.tag());
-            T::new(tags[i])
-        };
-        let done = catch(|| arena.alloc_slice_with(bulk.len, make).map_err(|full| numbers(&full)));
-        let want = self.end_fill(bulk.len, want, &done);
-        match done {
-            Some(got) => {
-                assert_eq!(tags.len(), if want.is_ok() { bulk.len } else { 0 });
-                self.stored(got, want, bulk.len, &tags);
-            }
-            None => self.gave_up(want, tags.len()),
-        }
-    }
-
-    fn lying_iter(&mut self, bulk: Bulk) {
-        let arena = self.arena;
-        let mut log = Log { fills: Some(bulk.len), ..Log::default() };
-        let iter =
-            LyingIter { ground: self, log: &mut log, says: bulk.len, has: bulk.given, at: bulk.at, act: bulk.act };
-        let done = catch(|| {
-            let got = arena.alloc_from_iter(iter);
-            got.map_err(|full| {
-                let numbers = numbers(&full);
-                // The iterator is returned. The calls that it received are in the log.
-                let LyingIter { .. } = full.into_inner();
-                numbers
-            })
-        });
-        let want = self.end_fill(bulk.len, log.place.take(), &done);
-        assert_eq!(log.asked_len.get(), 1, "the length is read once");
-        match (done, want) {
-            (Some(Ok(slice)), Ok(place)) => {
-                assert_eq!(log.tags.len(), bulk.len.min(bulk.given));
-                assert_eq!(log.calls, bulk.len.min(bulk.given + 1), "more items requested than fit, or after the end");
-                self.keep_slice(place, slice, &log.tags);
-            }
-            (Some(Err(numbers)), Err(left)) => {
-                assert_eq!((numbers, log.calls), ((bulk.len, left), 0));
-            }
-            (None, want) => self.gave_up(want, log.tags.len()),
-            (got, want) => panic!("alloc_from_iter: {got:?}, and not {want:?}"),
-        }
-    }
-
-    /// Called when user code is called for the first of `len` values: the slots are taken.
-    pub(super) fn begin_fill(&mut self, len: usize) -> Place {
-        self.oracle.take_run(len, true).expect("user code was called, and there was no room")
-    }
-
-    /// Called after the values were made, or if none was requested.
-    fn end_fill<R, E>(
-        &mut self,
-        len: usize,
-        begun: Option<Place>,
-        done: &Option<Result<R, E>>,
-    ) -> Result<Place, usize> {
-        match begun {
-            Some(place) => Ok(place),
-            None => self.oracle.take_run(len, done.as_ref().is_some_and(Result::is_ok)),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) {
-        let tags = self.oracle.tags(N);
-        let got = self.arena.alloc_array::<N>(std::array::from_fn(|i| T::new(tags[i])));
-        let want = self.oracle.take_run(N, got.is_ok());
-        let got = got.map(|array| &mut array[..]).map_err(|full| many_came_back(full, &tags));
-        self.stored(got, want, tags.len(), &tags);
-    }
-
-    fn vec(&mut self, len: usize) {
-        let tags = self.oracle.tags(len.min(LONGEST));
-        let got = self.arena.alloc_vec(values(&tags));
-        let want = self.oracle.take_run(tags.len(), got.is_ok());
-        let got = got.map_err(|full| many_came_back(full, &tags));
-        self.stored(got, want, tags.len(), &tags);
-    }
-
-    fn prefix_clone(&mut self, len: usize, fuse: Option<usize>) {
-        let tags = self.oracle.tags(len.min(LONGEST));
-        let (arena, src) = (self.arena, values::<T>(&tags));
-        let before = self.oracle.bound;
-        let done = with_clone_fuse(fuse, || arena.alloc_prefix_clone(&src));
-        let got = match &done {
-            Some(slice) => slice.len(),
-            // The slots were returned, so the length is not known. If the oracle does not know it
-            // either, the cursor tells, which does not return to where it was if it has served.
-            None if arena.index_bound() == before => src.len(),
-            None => arena.index_bound() - before,
-        };
-        let place = self.oracle.take_up_to(src.len(), got);
-        let fits = place.len();
-        if let (None, Place::SomeVacant(_)) = (&done, &place) {
-            // Or it was served by the cursor after all.
-            self.oracle.highest = self.oracle.highest.max(self.oracle.capacity().min(before + src.len()));
-        }
-        assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
-        match done {
-            Some(slice) => self.keep_slice(place, slice, &tags[..fits]),
-            None => self.gave_up(Ok(place), fuse.unwrap()),
-        }
-    }
-
-    /// Checks that `len` values with these tags were to be stored.
-    fn stored(
-        &mut self,
-        got: Result<&'a mut [T], (usize, usize)>,
-        want: Result<Place, usize>,
-        len: usize,
-        tags: &[u32],
-    ) {
-        match (got, want) {
-            (Ok(slice), Ok(place)) => self.keep_slice(place, slice, tags),
-            (Err(numbers), Err(left)) => assert_eq!(numbers, (len, left)),
-            (got, want) => panic!("a slice: {got:?}, and not {want:?}"),
-        }
-    }
-
-    /// Checks that a panic has left nothing of a request for which `made` values were created.
-    fn gave_up(&mut self, want: Result<Place, usize>, made: usize) {
-        let place = want.expect("user code was called, and there was no room");
-        if let Place::Run(run) = &place {
-            self.oracle.written[run.start..run.start + made].fill(true);
-        }
-        self.return_place(place);
-    }
-
     /// Records that a place was returned.
     pub(super) fn return_place(&mut self, place: Place) {
         if let Returned::Unclear(len) = self.oracle.return_place(place, self.arena.index_bound()) {
@@ -358,7 +174,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             Inner::Alloc => self.alloc(),
             Inner::Publish => self.publish(),
             Inner::Keyed => self.publish_keyed(),
-            Inner::Slice => self.slice_clone(2, None),
+            Inner::Slice => self.bulk(Bulk::clones(2), None),
             Inner::PanicInside => self.alloc_with(Act::Panic),
             Inner::FailInside => self.alloc_try_with(true, Act::Return),
             Inner::Local => self.brief_local(),
@@ -384,7 +200,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
             (Ok(value), Some(place)) => {
                 // The slots beyond the first are returned at once.
                 drop(local);
-                self.keep_slice(place, std::slice::from_mut(value), &[tag]);
+                self.keep(None, Slots::Arena(place), Stored::Owned(std::slice::from_mut(value)), &[tag]);
             }
             (Err(full), None) => one_came_back(full, tag),
             (got, place) => panic!("alloc in a local: {got:?}, and not {place:?}"),
@@ -457,20 +273,6 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         self.seen.push((index, value));
     }
 
-    /// Records a stored slice, which may be shorter than requested. The rest was returned.
-    fn keep_slice(&mut self, place: Place, slice: &'a mut [T], tags: &[u32]) {
-        assert_eq!(slice.len(), tags.len());
-        let Some(first) = slice.first() else {
-            return self.return_place(place);
-        };
-        let first = self.arena.index_of(first).expect("it lies in a slot");
-        let run = self.oracle.resolve(place, first);
-        for (i, (value, &tag)) in slice.iter_mut().zip(tags).enumerate() {
-            self.put_owned(first + i, value, tag);
-        }
-        self.oracle.return_run(first + tags.len()..run.end);
-    }
-
     /// Writes to an owned value through the reference of its owner.
     pub(crate) fn touch(&mut self, which: usize) {
         let Some(which) = which.checked_rem(self.owned.len()) else { return };
@@ -481,28 +283,11 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     }
 }
 
-/// The numbers of requested and remaining slots.
-fn numbers<V>(full: &Full<V>) -> (usize, usize) {
-    (full.requested(), full.remaining())
-}
-
 pub(crate) fn refused<V>(full: &Full<V>, requested: usize, remaining: usize) {
-    assert_eq!(numbers(full), (requested, remaining));
+    assert_eq!((full.requested(), full.remaining()), (requested, remaining));
 }
 
 pub(crate) fn one_came_back<T: Value>(full: Full<T>, tag: u32) {
     refused(&full, 1, 0);
     assert!(full.into_inner().shows(tag));
-}
-
-fn many_came_back<T: Value>(full: Full<impl AsRef<[T]>>, tags: &[u32]) -> (usize, usize) {
-    let numbers = numbers(&full);
-    let values = full.into_inner();
-    assert_eq!(values.as_ref().len(), tags.len());
-    assert!(values.as_ref().iter().zip(tags).all(|(value, &tag)| value.shows(tag)));
-    numbers
-}
-
-fn values<T: Value>(tags: &[u32]) -> Vec<T> {
-    tags.iter().map(|&tag| T::new(tag)).collect()
 }

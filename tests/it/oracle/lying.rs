@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use atomicarena::Storage;
 
-use super::expected::Place;
 use super::ground::Ground;
+use super::local::{Known, Slots};
 use super::op::Act;
 use super::value::Value;
 
@@ -15,7 +15,7 @@ use super::value::Value;
 pub(crate) struct Log {
     /// The number of slots that are taken before the first call, if they are taken for the values.
     pub(crate) fills: Option<usize>,
-    pub(crate) place: Option<Place>,
+    pub(super) slots: Option<Slots>,
     pub(crate) calls: usize,
     pub(crate) asked_len: Cell<usize>,
     pub(crate) tags: Vec<u32>,
@@ -23,6 +23,8 @@ pub(crate) struct Log {
 
 pub(crate) struct LyingIter<'g, 'a, 'o, T: Value, S: Storage<T>> {
     pub(crate) ground: &'g mut Ground<'a, 'o, T, S>,
+    /// What is known of the `Local` that takes the slots, if one does.
+    pub(super) known: Option<&'g mut Known>,
     pub(crate) log: &'g mut Log,
     /// The first result of `len`. Later results differ.
     pub(crate) says: usize,
@@ -39,7 +41,7 @@ impl<T: Value, S: Storage<T>> Iterator for LyingIter<'_, '_, '_, T, S> {
     fn next(&mut self) -> Option<T> {
         self.log.calls += 1;
         if let Some(len) = self.log.fills.take() {
-            self.log.place = Some(self.ground.begin_fill(len));
+            self.log.slots = Some(self.ground.begin_fill(self.known.as_deref_mut(), len));
         }
         if self.log.calls == self.at + 1 {
             self.ground.act(self.act);

@@ -10,8 +10,8 @@
 //! have been vacant, and side by side), and the length of a run of a `Local` (at most its share).
 //!
 //! A request for several slots is refused only if neither the cursor, nor the shard, nor the vacant
-//! slots have that many contiguous slots. As long as user code or a `Local` holds vacant slots
-//! without showing which, the oracle accepts both answers if either may be right.
+//! slots have that many contiguous slots. As long as user code runs in a call that has
+//! taken vacant slots without showing which, the oracle accepts both answers if either may be right.
 //!
 //! Keys are kept over all epochs, together with some keys of other arenas. After every step each
 //! key must find its own value or none.
@@ -26,13 +26,16 @@
 //! The fuzzer in `checks/fuzz` runs the same programs.
 
 mod alone;
+mod bulk;
+mod expected;
 mod ground;
 mod keys;
+mod local;
 mod look;
 mod lying;
 mod op;
-mod expected;
 mod shared;
+mod source;
 mod value;
 
 #[cfg(test)]

@@ -10,19 +10,18 @@ pub(crate) const HANDLES: usize = 3;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     One(One, Act),
-    /// Stores one value, created by a closure that may fail.
-    TryWith {
-        fails: bool,
-        act: Act,
+    /// Stores several values, through the arena or through a `Local`, which is opened if necessary.
+    Bulk {
+        bulk: Bulk,
+        local: Option<usize>,
     },
-    /// Publishes one value with a key, which is kept over all epochs.
-    Keyed,
-    Bulk(Bulk),
-    /// Opens a reservation, after finishing the one with the same number.
+    /// Opens a reservation, after finishing the one with the same number. Its slots are taken from
+    /// the arena or from a `Local`, which is opened if necessary.
     Reserve {
         handle: usize,
         len: usize,
         up_to: bool,
+        local: Option<usize>,
     },
     /// Performs a step of a reservation, which is opened if necessary.
     Step(usize, Step),
@@ -63,8 +62,14 @@ pub(crate) enum Op {
 pub(crate) enum One {
     Alloc,
     AllocWith,
+    /// The closure returns a value, or fails with one.
+    TryWith {
+        fails: bool,
+    },
     Publish,
     PublishWith,
+    /// The key is kept over all epochs.
+    Keyed,
 }
 
 /// What a closure or an iterator does before it returns.
@@ -99,6 +104,15 @@ pub(crate) struct Bulk {
     /// The value before which `act` happens. For a clone, the number of clones that succeed.
     pub(crate) at: usize,
     pub(crate) act: Act,
+    /// Calls the method that publishes the values, if there is one.
+    pub(crate) publish: bool,
+}
+
+impl Bulk {
+    /// Clones that do not panic.
+    pub(crate) fn clones(len: usize) -> Self {
+        Bulk { method: Method::Clone, len, given: len, at: 0, act: Act::Return, publish: false }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -120,10 +134,22 @@ pub(crate) enum Method {
 pub(crate) enum Step {
     Push,
     Pop,
-    Truncate { len: usize, fuse: Option<usize> },
-    Fill { given: usize, at: usize, act: Act },
+    Truncate {
+        len: usize,
+        fuse: Option<usize>,
+    },
+    Fill {
+        given: usize,
+        at: usize,
+        act: Act,
+    },
     Spare(usize),
     Write(usize),
+    /// Adds clones, of which one panics.
+    Extend {
+        len: usize,
+        fuse: Option<usize>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -243,19 +269,16 @@ impl Program {
 impl From<[u8; 4]> for Op {
     fn from([kind, a, b, c]: [u8; 4]) -> Self {
         let handle = usize::from(a) % HANDLES;
-        let one = [One::Alloc, One::AllocWith, One::Publish, One::PublishWith][usize::from(a / 4 % 4)];
+        let (publish, local) = (kind >= 128, usize::from(kind / 32) % HANDLES);
         match kind % 32 {
-            0..3 => match a / 16 % 4 {
-                0 => Op::TryWith { fails: a >= 128, act: act(b) },
-                1 => Op::Keyed,
-                _ => Op::One(one, act(b)),
-            },
-            3..8 => Op::Bulk(bulk(a, b, c)),
-            8..11 => Op::Reserve { handle, len: len(b), up_to: c % 4 == 0 },
+            0..3 => Op::One(one(a), act(b)),
+            3..7 => Op::Bulk { bulk: bulk(a, b, c, publish), local: None },
+            8..11 => Op::Reserve { handle, len: len(b), up_to: c % 4 == 0, local: (c % 8 < 3).then_some(local) },
             11..15 => Op::Step(handle, step(b, c)),
             15..18 => Op::EndRun(handle, end_run(b)),
             18 => Op::OpenLocal { handle, batch: (c % 2 == 1).then_some(usize::from(b % 8) + 1) },
-            19..24 => Op::InLocal(handle, one, act(b)),
+            19..22 => Op::InLocal(handle, one(a), act(b)),
+            7 | 22 | 23 => Op::Bulk { bulk: bulk(a, b, c, publish), local: Some(local) },
             24 => Op::EndLocal { handle, forget: b % 4 == 0 },
             25 => match b % 4 {
                 0 => Op::OpenIter,
@@ -266,6 +289,14 @@ impl From<[u8; 4]> for Op {
             27 => Op::Probe(probe(b)),
             _ => Op::Alone { forget: a & (a >> 3), what: alone(kind / 32, b, c), look: a % 2 == 0 },
         }
+    }
+}
+
+fn one(byte: u8) -> One {
+    match byte / 16 % 4 {
+        0 => One::TryWith { fails: byte >= 128 },
+        1 => One::Keyed,
+        _ => [One::Alloc, One::AllocWith, One::Publish, One::PublishWith][usize::from(byte / 4 % 4)],
     }
 }
 
@@ -299,7 +330,7 @@ fn len(byte: u8) -> usize {
     }
 }
 
-fn bulk(a: u8, b: u8, c: u8) -> Bulk {
+fn bulk(a: u8, b: u8, c: u8, publish: bool) -> Bulk {
     let method = match a % 16 {
         0 | 1 => Method::Copy,
         2 => Method::Str,
@@ -313,7 +344,8 @@ fn bulk(a: u8, b: u8, c: u8) -> Bulk {
         _ => Method::PrefixPanics,
     };
     let at = usize::from(a / 16 % 8);
-    Bulk { method, len: len(b), given: (len(b).min(300) + usize::from(b / 32)).saturating_sub(3), at, act: act(c) }
+    let given = (len(b).min(300) + usize::from(b / 32)).saturating_sub(3);
+    Bulk { method, len: len(b), given, at, act: act(c), publish }
 }
 
 /// The number of the drop that panics, if one does.
@@ -328,6 +360,7 @@ fn step(b: u8, c: u8) -> Step {
         3 => Step::Pop,
         4 => Step::Truncate { len: few / 2, fuse: fuse(c / 8) },
         5 => Step::Fill { given: few, at: usize::from(b / 8 % 8), act: act(c) },
+        6 if c >= 128 => Step::Extend { len: few, fuse: fuse(c / 8) },
         6 => Step::Spare(few),
         _ => Step::Write(few),
     }

@@ -79,9 +79,10 @@ fn programs_on_borrowed_bytes_agree_with_the_oracle() {
 /// programs seldom do so.
 #[test]
 fn hidden_slots_return_to_the_shard_or_become_vacant() {
-    let reserve = |handle, len| Op::Reserve { handle, len, up_to: false };
+    let reserve = |handle, len| Op::Reserve { handle, len, up_to: false, local: None };
     let end = |handle| Op::EndRun(handle, EndRun::Drop(None));
-    let panics = Op::Bulk(Bulk { method: Method::With, len: 4, given: 4, at: 2, act: Act::Panic });
+    let bulk = Bulk { method: Method::With, len: 4, given: 4, at: 2, act: Act::Panic, publish: false };
+    let panics = Op::Bulk { bulk, local: None };
     // The first runs use up what the shard has, so that those that are returned become vacant. The
     // last refill leaves three slots in the shard, and none at the cursor.
     for returned in [&[1][..], &[0, 1], &[1, 0], &[0]] {

@@ -3,14 +3,16 @@
 
 use std::ops::Range;
 
-use atomicarena::{AtomicArena, Full, Local, Reservation, Storage};
+use atomicarena::{AtomicArena, Reservation, Storage};
 
-use super::expected::{Oracle, Place};
+use super::bulk::source;
+use super::expected::Oracle;
 use super::ground::{Ground, one_came_back, refused};
 use super::keys::Keys;
+use super::local::{Answer, OpenLocal, Slots};
 use super::lying::{Log, LyingIter};
 use super::op::{Act, EndRun, HANDLES, One, Op, Step};
-use super::value::{Value, catch, with_drop_fuse};
+use super::value::{Value, catch, with_clone_fuse, with_drop_fuse};
 
 pub(crate) struct Shared<'a, 'o, T: Value, S: Storage<T>> {
     ground: Ground<'a, 'o, T, S>,
@@ -25,36 +27,6 @@ struct Run<'a, T> {
     tags: Vec<u32>,
 }
 
-/// A `Local`, and what the oracle knows of it.
-struct OpenLocal<'a, T> {
-    local: Local<'a, T>,
-    known: Known,
-}
-
-/// What the oracle knows of a `Local`. The contract leaves only the length of its runs open. The
-/// oracle learns it from the cursor.
-#[derive(Debug)]
-struct Known {
-    /// The greatest length of a run, if the caller chose one.
-    ceiling: Option<usize>,
-    /// The current run. The values in it lie below `next`.
-    run: Place,
-    next: usize,
-    /// Whether it has had a run: from then on it counts as a handle.
-    counted: bool,
-}
-
-/// Where the next slot of a `Local` comes from.
-#[derive(Clone, Debug)]
-enum Refill {
-    Needless,
-    /// A run from the cursor, beginning at this index.
-    Cursor(usize),
-    /// A slot from below the cursor.
-    BelowCursor(Place),
-    Refused,
-}
-
 impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
     pub(crate) fn new(arena: &'a AtomicArena<T, S>, oracle: &'o mut Oracle, keys: &'o mut Keys<T>) -> Self {
         Shared { ground: Ground::new(arena, oracle, keys), runs: Default::default(), locals: Default::default() }
@@ -63,10 +35,12 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
     pub(crate) fn op(&mut self, op: Op) {
         match op {
             Op::One(one, act) => self.ground.one(one, act),
-            Op::TryWith { fails, act } => self.ground.alloc_try_with(fails, act),
-            Op::Keyed => self.ground.publish_keyed(),
-            Op::Bulk(bulk) => self.ground.bulk(bulk),
-            Op::Reserve { handle, len, up_to } => self.reserve(handle, len, up_to),
+            Op::Bulk { bulk, local: None } => self.ground.bulk(bulk, None),
+            Op::Bulk { bulk, local: Some(local) } => {
+                self.open_if_necessary(local);
+                self.ground.bulk(bulk, self.locals[local].as_mut());
+            }
+            Op::Reserve { handle, len, up_to, local } => self.reserve(handle, len, up_to, local),
             Op::Step(handle, step) => self.step(handle, step),
             Op::EndRun(handle, how) => self.end_run(handle, how),
             Op::OpenLocal { handle, batch } => self.open_local(handle, batch),
@@ -94,33 +68,58 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
 
     // ---- reservations
 
-    fn reserve(&mut self, handle: usize, len: usize, up_to: bool) {
+    fn reserve(&mut self, handle: usize, len: usize, up_to: bool, local: Option<usize>) {
         self.end_run(handle, EndRun::Finish);
+        let mut via = local.map(|local| {
+            self.open_if_necessary(local);
+            self.locals[local].take().unwrap()
+        });
         let ground = &mut self.ground;
-        let got = match up_to {
-            true => Ok(ground.arena.reserve_up_to(len)),
-            false => ground.arena.reserve(len),
+        let (source, mut known) = source(ground.arena, via.as_mut());
+        let (got, answer) = match up_to {
+            true => {
+                let reservation = source.reserve_up_to(len);
+                let capacity = reservation.capacity();
+                (Ok(reservation), Answer::UpTo(capacity))
+            }
+            false => {
+                let got = source.reserve(len);
+                let served = got.is_ok();
+                (got, Answer::Served(served))
+            }
         };
-        let want = match (&got, up_to) {
-            (Ok(reservation), true) => Ok(ground.oracle.take_up_to(len, reservation.capacity())),
-            (got, _) => ground.oracle.take_run(len, got.is_ok()),
+        let want = match ground.take(known.as_deref_mut(), len, answer) {
+            // Part of nothing is nothing.
+            Err(_) if up_to => Ok(Slots::Own(0)),
+            want => want,
         };
         match (got, want) {
-            (Ok(reservation), Ok(place)) => {
-                let slots = ground.oracle.resolve(place, reservation.first_index());
+            (Ok(reservation), Ok(slots)) => {
+                let (first, len) = (reservation.first_index(), slots.len());
+                let slots = match (slots, known) {
+                    (Slots::Arena(place), _) => {
+                        ground.oracle.handles += usize::from(len > 0);
+                        ground.oracle.resolve(place, first)
+                    }
+                    (Slots::Own(1..), Some(known)) => known.split_off(ground.oracle, first, len),
+                    _ => ground.oracle.capacity()..ground.oracle.capacity(),
+                };
                 let run = Run { reservation, slots, tags: Vec::new() };
                 run.look();
-                ground.oracle.handles += usize::from(!run.slots.is_empty());
                 self.runs[handle] = Some(run);
             }
             (Err(full), Err(left)) => refused(&full, len, left),
             (got, want) => panic!("reserve: {got:?}, and not {want:?}"),
         }
+        if let (Some(local), Some(mut via)) = (local, via) {
+            via.look(&mut self.ground);
+            self.locals[local] = Some(via);
+        }
     }
 
     fn step(&mut self, handle: usize, step: Step) {
         if self.runs[handle].is_none() {
-            self.reserve(handle, 5, true);
+            self.reserve(handle, 5, true, None);
         }
         let run = self.runs[handle].as_mut().unwrap();
         let before = run.tags.len();
@@ -131,6 +130,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Step::Fill { given, at, act } => run.fill(&mut self.ground, given, at, act),
             Step::Spare(n) => run.write_spare(self.ground.oracle, n),
             Step::Write(which) => run.write(self.ground.oracle, which),
+            Step::Extend { len, fuse } => run.extend(self.ground.oracle, len, fuse),
         }
         run.look();
         let oracle = &mut self.ground.oracle;
@@ -168,7 +168,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             EndRun::Forget => {
                 std::mem::forget(reservation);
                 ground.oracle.leaked += tags.len();
-                ground.oracle.leak(Place::Run(slots));
+                ground.oracle.leak(slots);
             }
         }
     }
@@ -182,39 +182,30 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             Some(batch) => arena.local_with_batch(batch.try_into().unwrap()),
             None => arena.local(),
         };
-        let known = Known { ceiling: batch, run: Place::Run(0..0), next: 0, counted: false };
-        self.locals[handle] = Some(OpenLocal { local, known });
+        self.locals[handle] = Some(OpenLocal::new(local, batch));
     }
 
-    fn in_local(&mut self, handle: usize, one: One, act: Act) {
+    fn open_if_necessary(&mut self, handle: usize) {
         if self.locals[handle].is_none() {
             self.open_local(handle, None);
         }
-        let open = self.locals[handle].as_mut().unwrap();
-        match one {
-            One::Alloc => open.alloc(&mut self.ground),
-            One::AllocWith => open.alloc_with(&mut self.ground, act),
-            One::Publish => open.publish(&mut self.ground),
-            One::PublishWith => open.publish_with(&mut self.ground, act),
-        }
-        assert!(format!("{:?}", open.local).starts_with("Local"));
+    }
+
+    fn in_local(&mut self, handle: usize, one: One, act: Act) {
+        self.open_if_necessary(handle);
+        self.locals[handle].as_mut().unwrap().one(&mut self.ground, one, act);
     }
 
     fn end_local(&mut self, handle: usize, forget: bool) {
         let Some(OpenLocal { local, known }) = self.locals[handle].take() else { return };
-        let Known { run, next, counted, .. } = known;
-        let ground = &mut self.ground;
+        let oracle = &mut self.ground.oracle;
         if forget {
             std::mem::forget(local);
-            return ground.oracle.leak(run);
+            return oracle.leak(known.run());
         }
         drop(local);
-        ground.oracle.handles -= usize::from(counted);
-        let unused = match run {
-            Place::Run(run) => Place::Run(next..run.end),
-            vacant => vacant,
-        };
-        ground.return_place(unused);
+        oracle.handles -= usize::from(known.is_counted());
+        oracle.return_run(known.unused());
     }
 }
 
@@ -251,7 +242,7 @@ impl<T: Value> Run<'_, T> {
     fn fill<S: Storage<T>>(&mut self, ground: &mut Ground<'_, '_, T, S>, has: usize, at: usize, act: Act) {
         let room = self.slots.len() - self.tags.len();
         let mut log = Log::default();
-        let iter = LyingIter { ground, log: &mut log, says: has, has, at, act };
+        let iter = LyingIter { ground, known: None, log: &mut log, says: has, has, at, act };
         let done = catch(|| self.reservation.fill_from_iter(iter));
         if let Some(filled) = done {
             assert_eq!((filled, log.tags.len()), (room.min(has), room.min(has)));
@@ -274,6 +265,24 @@ impl<T: Value> Run<'_, T> {
         unsafe { self.reservation.set_len(self.tags.len()) };
     }
 
+    fn extend(&mut self, oracle: &mut Oracle, len: usize, fuse: Option<usize>) {
+        let (tags, room) = (oracle.tags(len), self.slots.len() - self.tags.len());
+        let src: Vec<_> = tags.iter().map(|&tag| T::new(tag)).collect();
+        let fuse = fuse.filter(|&at| T::COUNTED && at < len);
+        match with_clone_fuse(fuse, || self.reservation.extend_from_slice(&src)) {
+            Some(Ok(())) => {
+                assert!(len <= room && fuse.is_none());
+                self.tags.extend(tags);
+            }
+            Some(Err(full)) => {
+                assert!(len > room);
+                refused(&full, len, room);
+            }
+            // The clones that were made are dropped.
+            None => assert!(len <= room && fuse.is_some()),
+        }
+    }
+
     fn write(&mut self, oracle: &mut Oracle, which: usize) {
         if let Some(value) = self.reservation.get_mut(which) {
             self.tags[which] = oracle.tag();
@@ -288,156 +297,5 @@ impl<T: Value> Run<'_, T> {
         assert_eq!((reservation.is_empty(), reservation.is_full()), (tags.is_empty(), tags.len() == slots.len()));
         assert!(reservation.iter().zip(tags).all(|(value, &tag)| value.shows(tag)));
         assert!(format!("{reservation:?}").starts_with("Reservation"));
-    }
-}
-
-impl<'a, T: Value> OpenLocal<'a, T> {
-    fn alloc<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>) {
-        let (tag, refill) = (ground.oracle.tag(), self.known.ask(ground.oracle));
-        let got = self.local.alloc(T::new(tag));
-        self.known.refilled(&refill, ground);
-        match got {
-            Ok(value) => self.known.keep_owned(ground, value, tag),
-            Err(full) => self.known.refused(&refill, full, tag),
-        }
-    }
-
-    fn publish<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>) {
-        let (tag, refill) = (ground.oracle.tag(), self.known.ask(ground.oracle));
-        let got = self.local.publish(T::new(tag));
-        self.known.refilled(&refill, ground);
-        match got {
-            Ok((index, value)) => self.known.keep_published(ground, index, value, tag),
-            Err(full) => self.known.refused(&refill, full, tag),
-        }
-    }
-
-    fn alloc_with<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>, act: Act) {
-        let (tag, refill) = (ground.oracle.tag(), self.known.ask(ground.oracle));
-        let OpenLocal { local, known } = self;
-        let mut calls = 0;
-        let make = || {
-            calls += 1;
-            known.refilled(&refill, ground);
-            ground.act(act);
-            T::new(tag)
-        };
-        let done = catch(|| local.alloc_with(make).map_err(Full::discard));
-        assert_eq!(calls, usize::from(!refill.is_refused()));
-        match done {
-            Some(Ok(value)) => known.keep_owned(ground, value, tag),
-            Some(Err(full)) => {
-                known.refilled(&refill, ground);
-                refused(&full, 1, 0);
-            }
-            None => {}
-        }
-    }
-
-    fn publish_with<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>, act: Act) {
-        let (tag, refill) = (ground.oracle.tag(), self.known.ask(ground.oracle));
-        let OpenLocal { local, known } = self;
-        let mut calls = 0;
-        let make = |index| {
-            calls += 1;
-            known.refilled(&refill, ground);
-            known.next_is(ground.oracle, index);
-            ground.act(act);
-            T::new(tag)
-        };
-        let done = catch(|| local.publish_with(make).map_err(Full::discard));
-        assert_eq!(calls, usize::from(!refill.is_refused()));
-        match done {
-            Some(Ok((index, value))) => known.keep_published(ground, index, value, tag),
-            Some(Err(full)) => {
-                known.refilled(&refill, ground);
-                refused(&full, 1, 0);
-            }
-            None => {}
-        }
-    }
-}
-
-impl Known {
-    /// Called before the `Local` is asked for a slot.
-    fn ask(&mut self, oracle: &mut Oracle) -> Refill {
-        match &self.run {
-            Place::Run(run) if self.next == run.end => {}
-            _ => return Refill::Needless,
-        }
-        if oracle.bound < oracle.capacity() {
-            return Refill::Cursor(oracle.bound);
-        }
-        oracle.take_below_cursor().map_or(Refill::Refused, Refill::BelowCursor)
-    }
-
-    /// Called when the `Local` has its slot, before any other operation.
-    fn refilled<T: Value, S: Storage<T>>(&mut self, refill: &Refill, ground: &mut Ground<'_, '_, T, S>) {
-        match refill {
-            Refill::Needless => return,
-            Refill::Cursor(start) => {
-                let (left, len) = (ground.oracle.capacity() - start, ground.arena.index_bound() - start);
-                let most = self.ceiling.unwrap_or(usize::MAX).min(left / 16).max(1);
-                assert!((1..=most).contains(&len), "a run of {len}, and {left} are left");
-                self.run = Place::Run(ground.oracle.take_from_cursor(len));
-            }
-            Refill::BelowCursor(place) => self.run = place.clone(),
-            Refill::Refused => self.run = Place::Run(0..0),
-        }
-        if !refill.is_refused() && !self.counted {
-            self.counted = true;
-            ground.oracle.handles += 1;
-        }
-        self.next = match &self.run {
-            Place::Run(run) => run.start,
-            Place::SomeVacant(_) => 0,
-        };
-    }
-
-    /// Checks or learns which slot is filled next.
-    fn next_is(&mut self, oracle: &mut Oracle, index: usize) {
-        match &self.run {
-            Place::Run(_) => assert_eq!(index, self.next),
-            Place::SomeVacant(len) => {
-                self.run = Place::Run(oracle.resolve(Place::SomeVacant(*len), index));
-                self.next = index;
-            }
-        }
-    }
-
-    fn keep_owned<'a, T, S>(&mut self, ground: &mut Ground<'a, '_, T, S>, value: &'a mut T, tag: u32)
-    where
-        T: Value,
-        S: Storage<T>,
-    {
-        let index = ground.arena.index_of(value).expect("it lies in a slot");
-        self.next_is(ground.oracle, index);
-        self.next += 1;
-        ground.put_owned(index, value, tag);
-    }
-
-    /// The published value, and the values before it, are no longer part of the run.
-    fn keep_published<'a, T, S>(&mut self, ground: &mut Ground<'a, '_, T, S>, index: usize, value: &'a T, tag: u32)
-    where
-        T: Value,
-        S: Storage<T>,
-    {
-        self.next_is(ground.oracle, index);
-        self.next += 1;
-        if let Place::Run(run) = &mut self.run {
-            run.start = self.next;
-        }
-        ground.put_published(index, value, tag);
-    }
-
-    fn refused<T: Value>(&self, refill: &Refill, full: Full<T>, tag: u32) {
-        assert!(refill.is_refused(), "full, and not {refill:?}");
-        one_came_back(full, tag);
-    }
-}
-
-impl Refill {
-    fn is_refused(&self) -> bool {
-        matches!(self, Refill::Refused)
     }
 }

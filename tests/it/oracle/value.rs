@@ -5,13 +5,15 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::sync::Once;
 
-use atomicarena::{AtomicArena, Full, Storage};
+use atomicarena::{Full, Storage};
+
+use super::source::{Source, Stored};
 
 /// The tag of a default value.
 pub(crate) const DEFAULT: u32 = 1 << 31;
 
 /// The result of a method that exists only for some types of values.
-pub(crate) type Slice<'a, T> = Option<Result<&'a mut [T], Full<()>>>;
+pub(crate) type Copied<'a, T> = Option<Result<Stored<'a, T>, Full<()>>>;
 
 /// A value that can be told from others.
 pub(crate) trait Value: Clone + Debug + Default + Sync {
@@ -25,11 +27,11 @@ pub(crate) trait Value: Clone + Debug + Default + Sync {
 
     fn set(&mut self, tag: u32);
 
-    fn alloc_slice_copy<'a, S: Storage<Self>>(_: &'a AtomicArena<Self, S>, _: &[Self]) -> Slice<'a, Self> {
+    fn slice_copy<'a, S: Storage<Self>>(_: Source<'_, 'a, Self, S>, _: &[Self], _: bool) -> Copied<'a, Self> {
         None
     }
 
-    fn alloc_str<'a, S: Storage<Self>>(_: &'a AtomicArena<Self, S>, _: &[Self]) -> Slice<'a, Self> {
+    fn str<'a, S: Storage<Self>>(_: Source<'_, 'a, Self, S>, _: &[Self], _: bool) -> Copied<'a, Self> {
         None
     }
 }
@@ -108,8 +110,12 @@ impl Value for Plain {
         *self = Plain::new(tag);
     }
 
-    fn alloc_slice_copy<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
-        Some(arena.alloc_slice_copy(src))
+    fn slice_copy<'a, S: Storage<Self>>(
+        source: Source<'_, 'a, Self, S>,
+        src: &[Self],
+        publish: bool,
+    ) -> Copied<'a, Self> {
+        Some(source.slice_copy(src, publish))
     }
 }
 
@@ -135,14 +141,16 @@ impl Value for u8 {
         *self = u8::new(tag);
     }
 
-    fn alloc_slice_copy<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
-        Some(arena.alloc_slice_copy(src))
+    fn slice_copy<'a, S: Storage<Self>>(
+        source: Source<'_, 'a, Self, S>,
+        src: &[Self],
+        publish: bool,
+    ) -> Copied<'a, Self> {
+        Some(source.slice_copy(src, publish))
     }
 
-    fn alloc_str<'a, S: Storage<Self>>(arena: &'a AtomicArena<Self, S>, src: &[Self]) -> Slice<'a, Self> {
-        let stored = arena.alloc_str(std::str::from_utf8(src).unwrap());
-        // SAFETY: only ASCII is ever written to it.
-        Some(stored.map(|stored| unsafe { stored.as_bytes_mut() }))
+    fn str<'a, S: Storage<Self>>(source: Source<'_, 'a, Self, S>, src: &[Self], publish: bool) -> Copied<'a, Self> {
+        Some(source.str(std::str::from_utf8(src).unwrap(), publish))
     }
 }
 
