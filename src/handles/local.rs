@@ -750,7 +750,9 @@ impl<'a, T> Local<'a, T> {
     /// let (first, slice) = run.publish();
     /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
     /// ```
-    #[inline]
+    // Always, because out of line it makes the `Local` and the reservation live in memory, which
+    // doubles the cost.
+    #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {
             match self.find_room(n, false) {
@@ -795,7 +797,7 @@ impl<'a, T> Local<'a, T> {
     }
 
     /// Reserves the next `len` slots of the run, which are there.
-    #[inline]
+    #[inline(always)]
     fn reserve_next(&mut self, len: usize) -> Reservation<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);

@@ -241,7 +241,7 @@ impl OwnRun {
 
     /// Parts the next `len` slots from the run, for a reservation: marks them as an open run and
     /// counts them as a handle.
-    #[inline]
+    #[inline(always)]
     pub(super) fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
@@ -256,7 +256,7 @@ impl OwnRun {
             // The reservation takes over the marks and the count.
             *self = OwnRun::new(self.batch, self.ceiling);
         } else {
-            view.handle_opened();
+            view.handle_split();
             stamps.split(self.next..self.end, self.next + len);
             self.next += len;
             self.start = self.next;

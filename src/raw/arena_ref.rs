@@ -190,6 +190,12 @@ impl<'a, T> ArenaRef<'a, T> {
         self.header.handle_opened();
     }
 
+    /// Counts a handle that was split off an open one.
+    #[inline]
+    pub(crate) fn handle_split(self) {
+        self.cursor().handles().split(self.header.shard_slice());
+    }
+
     /// Uncounts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn handle_closed(self) {

@@ -41,23 +41,29 @@ impl HandleCount {
     /// Counts a handle.
     #[inline]
     pub(crate) fn opened(&self, shards: &[Shard]) {
-        self.add(shards, 1);
+        self.add(shards::exclusive(shards), 1);
         // Relaxed, both: see above. The load keeps the line shared after the first store.
         if !self.any.load(Ordering::Relaxed) {
             self.any.store(true, Ordering::Relaxed);
         }
     }
 
+    /// Counts a handle that was split off an open one, which has set the flag.
+    #[inline]
+    pub(crate) fn split(&self, shards: &[Shard]) {
+        self.add(shards::exclusive_if_assigned(shards), 1);
+    }
+
     /// Uncounts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
-        self.add(shards, usize::MAX);
+        self.add(shards::exclusive_if_assigned(shards), usize::MAX);
     }
 
     #[inline]
-    fn add(&self, shards: &[Shard], delta: usize) {
+    fn add(&self, exclusive: Option<&Shard>, delta: usize) {
         // Relaxed, all: see above.
-        match shards::exclusive(shards) {
+        match exclusive {
             Some(shard) => {
                 let count = shard.handles().load(Ordering::Relaxed);
                 shard.handles().store(count.wrapping_add(delta), Ordering::Relaxed);

@@ -63,7 +63,7 @@
 use core::ops::Range;
 
 use super::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
-use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id};
+use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id, thread_id_or_any};
 use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
 
 /// The number of shards of an arena that has shards: one for each exclusive thread number.
@@ -343,6 +343,13 @@ pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
 #[inline]
 pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id()) }
+}
+
+/// Like [`exclusive`], but a thread without a number takes none. Calls no function, so that a caller
+/// that is inlined keeps its values in registers.
+#[inline]
+pub(crate) fn exclusive_if_assigned(shards: &[Shard]) -> Option<&Shard> {
+    shards.get(thread_id_or_any())
 }
 
 /// Returns the index of the shard of this thread.
