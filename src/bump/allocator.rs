@@ -13,8 +13,8 @@ macro_rules! allocator {
             use super::storage::BumpStorage;
 
             #[inline]
-            fn block(bytes: Result<NonNull<u8>, usize>, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
-                bytes.map(|bytes| NonNull::slice_from_raw_parts(bytes, layout.size())).map_err(|_| Refused)
+            fn block(bytes: Option<NonNull<u8>>, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
+                bytes.map(|bytes| NonNull::slice_from_raw_parts(bytes, layout.size())).ok_or(Refused)
             }
 
             /// Collections in the bump: `Vec<T, &AtomicBump>`, `Box<T, &AtomicBump>`, maps.
@@ -59,7 +59,7 @@ macro_rules! allocator {
                 ) -> Result<NonNull<[u8]>, Refused> {
                     // SAFETY: as in `grow`.
                     let grown = unsafe { self.view().grow(bytes, old, new) };
-                    if let Ok(grown) = grown {
+                    if let Some(grown) = grown {
                         // SAFETY: the block has `new.size() - old.size()` bytes more than before.
                         unsafe { ptr::write_bytes(grown.as_ptr().add(old.size()), 0, new.size() - old.size()) };
                     }

@@ -236,7 +236,7 @@ impl<'a> Budget<'a> {
     pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
         // Any shard will do for a thread that has no id yet.
         let run = &self.shards?[thread_id_or_any() % SHARDS].0.run;
-        run.take_aligned(layout)
+        run.take_once(layout)
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from this thread's shard, or, if there are no
@@ -244,7 +244,7 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn take_near(self, layout: Layout) -> Option<usize> {
         let end = match self.shards {
-            Some(shards) => shards[own_index()].0.run.take(self.base, layout)?.end,
+            Some(shards) => shards[thread_id_or_any() % SHARDS].0.run.take(self.base, layout)?.end,
             None => self.head.take_bytes(self.base, self.capacity, layout)?,
         };
         Some(end - layout.size())
@@ -451,6 +451,7 @@ impl<'a> Budget<'a> {
     }
 
     /// How many bytes are left at the cursor.
+    #[inline]
     pub(super) fn left(self) -> usize {
         // Relaxed: an estimate.
         self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))

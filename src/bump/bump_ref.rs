@@ -51,41 +51,17 @@ impl<'a> BumpRef<'a> {
         pointer.addr().get() - self.base.addr().get()
     }
 
-    /// Takes bytes for `layout`, which then belong to the caller for `'a`. The error is how many
-    /// were left at the cursor.
+    /// Takes bytes for `layout`, which then belong to the caller for `'a`.
     #[inline]
-    pub(super) fn take(self, layout: Layout) -> Result<NonNull<u8>, usize> {
-        /// Not inlined, and told each part by itself, which travels in a register: so the caller's
-        /// view need not lie in memory.
-        #[cold]
-        #[inline(never)]
-        fn take_slow(
-            head: &Head,
-            shards: Option<&Shards>,
-            base: NonNull<u8>,
-            capacity: usize,
-            size: usize,
-            align: usize,
-        ) -> Result<NonNull<u8>, usize> {
-            // SAFETY: the parts of a view, and of a layout.
-            let (bump, layout) =
-                unsafe { (BumpRef::new(head, shards, base, capacity), Layout::from_size_align_unchecked(size, align)) };
-            match bump.budget.take_near(layout) {
-                Some(offset) => Ok(bump.pointer(offset)),
-                None => Ok(bump.take_block(layout)?.hand_out(layout.size())),
-            }
-        }
-
+    pub(super) fn take(self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
-            return Ok(dangling(layout));
+            return Some(dangling(layout));
         }
-        match self.budget.take_next(layout) {
-            Some(offset) => Ok(self.pointer(offset)),
-            None => {
-                let (head, shards, capacity) = self.budget.into_parts();
-                take_slow(head, shards, self.base, capacity, layout.size(), layout.align())
-            }
+        if let Some(offset) = self.budget.take_next(layout) {
+            return Some(self.pointer(offset));
         }
+        let (head, shards, capacity) = self.budget.into_parts();
+        take_near(head, shards, self.base, capacity, layout.size(), layout.align())
     }
 
     /// Takes bytes for `layout`, which are returned if the block is dropped.
@@ -98,6 +74,48 @@ impl<'a> BumpRef<'a> {
         let piece = self.budget.take_piece(layout)?;
         Ok(Block { bump: self, pointer: self.pointer(piece.start), piece })
     }
+}
+
+/// Takes bytes for a layout that [`BumpRef::take`] did not find at once.
+///
+/// Not inlined, and told each part of the view and of the layout by itself, which travels in a
+/// register: so the caller's view need not lie in memory, nor does it here.
+#[cold]
+#[inline(never)]
+fn take_near(
+    head: &Head,
+    shards: Option<&Shards>,
+    base: NonNull<u8>,
+    capacity: usize,
+    size: usize,
+    align: usize,
+) -> Option<NonNull<u8>> {
+    // SAFETY: the parts of a view.
+    let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
+    // SAFETY: the parts of a layout.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
+    match bump.budget.take_near(layout) {
+        Some(offset) => Some(bump.pointer(offset)),
+        None => take_far(head, shards, base, capacity, size, align),
+    }
+}
+
+/// Does the same, wherever the bytes come from.
+#[cold]
+#[inline(never)]
+fn take_far(
+    head: &Head,
+    shards: Option<&Shards>,
+    base: NonNull<u8>,
+    capacity: usize,
+    size: usize,
+    align: usize,
+) -> Option<NonNull<u8>> {
+    // SAFETY: the parts of a view.
+    let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
+    // SAFETY: the parts of a layout.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
+    Some(bump.take_block(layout).ok()?.hand_out(size))
 }
 
 /// What an allocator does with blocks that it has handed out.
@@ -124,13 +142,13 @@ impl BumpRef<'_> {
     /// This bump has handed `block` out with the layout `old`. If this succeeds, the caller gives
     /// up every other way to it. `new` is at least as large.
     #[inline]
-    pub(crate) unsafe fn grow(self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, usize> {
+    pub(crate) unsafe fn grow(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let in_place = old.size() != 0 && block.addr().get() & (new.align() - 1) == 0;
         let start = if in_place { self.offset(block) } else { 0 };
         let more = new.size() - old.size();
         if in_place && (more == 0 || self.budget.extend(start + old.size(), old.size(), more)) {
             // Not `block`, which may not be used for the bytes behind it.
-            return Ok(self.pointer(start));
+            return Some(self.pointer(start));
         }
         // SAFETY: the caller's. The smaller of both sizes is that of `old`.
         unsafe { self.replace(block, old, new) }
@@ -143,7 +161,7 @@ impl BumpRef<'_> {
     ///
     /// As for [`grow`](Self::grow), but `new` is at most as large.
     #[inline]
-    pub(crate) unsafe fn shrink(self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, usize> {
+    pub(crate) unsafe fn shrink(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if block.addr().get() & (new.align() - 1) != 0 || old.size() == 0 {
             // SAFETY: the caller's. The smaller of both sizes is that of `new`.
             return unsafe { self.replace(block, old, new) };
@@ -152,7 +170,7 @@ impl BumpRef<'_> {
         if new.size() < old.size() {
             self.budget.free(start + new.size()..start + old.size(), old.size());
         }
-        if new.size() == 0 { Ok(dangling(new)) } else { Ok(self.pointer(start)) }
+        Some(if new.size() == 0 { dangling(new) } else { self.pointer(start) })
     }
 
     /// Moves a block elsewhere and frees it.
@@ -160,7 +178,7 @@ impl BumpRef<'_> {
     /// # Safety
     ///
     /// As for [`grow`](Self::grow), but `new` may have any size.
-    unsafe fn replace(self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, usize> {
+    unsafe fn replace(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let moved = self.take(new)?;
         // SAFETY: the old block belongs to the caller, the new one was just taken, so they do not
         // overlap. Both have at least that many bytes. The caller gives up the old one.
@@ -168,7 +186,7 @@ impl BumpRef<'_> {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), old.size().min(new.size()));
             self.free(block, old);
         }
-        Ok(moved)
+        Some(moved)
     }
 }
 

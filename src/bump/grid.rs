@@ -19,15 +19,22 @@ use crate::error::Full;
 pub(super) trait Source<'a>: Sized {
     type Block: Taken;
 
-    /// Takes bytes for `layout`, which then belong to the caller. The error is how many were left
-    /// at the cursor.
-    fn take(self, layout: Layout) -> Result<NonNull<u8>, usize>;
+    /// Takes bytes for `layout`, which then belong to the caller.
+    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>>;
 
-    /// Takes bytes for `layout`, which are returned if the block is dropped.
+    /// Takes bytes for `layout`, which are returned if the block is dropped. The error is how many
+    /// bytes were left at the cursor.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
     /// The bump itself.
     fn bump(&self) -> BumpRef<'a>;
+
+    /// How many bytes are left at the cursor, for an error. Inlined, because a call would force the
+    /// view into memory.
+    #[inline]
+    fn left(&self) -> usize {
+        self.bump().budget().left()
+    }
 }
 
 /// Bytes that were taken and not yet handed out.
@@ -46,8 +53,8 @@ impl<'a> Source<'a> for BumpRef<'a> {
     type Block = Block<'a>;
 
     #[inline]
-    fn take(self, layout: Layout) -> Result<NonNull<u8>, usize> {
-        self.take(layout)
+    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        BumpRef::take(*self, layout)
     }
 
     #[inline]
@@ -82,14 +89,14 @@ impl Taken for Block<'_> {
 fn slice_layout<'a, T>(source: &impl Source<'a>, len: usize) -> Result<Layout, Full<()>> {
     Layout::array::<T>(len).map_err(|_| {
         let requested = size_of::<T>().saturating_mul(len);
-        Full::in_bytes((), requested, source.bump().budget().left())
+        Full::in_bytes((), requested, source.left())
     })
 }
 
 #[inline]
-pub(super) fn alloc<'a, T>(source: impl Source<'a>, value: T) -> Result<&'a mut T, Full<T>> {
+pub(super) fn alloc<'a, T>(mut source: impl Source<'a>, value: T) -> Result<&'a mut T, Full<T>> {
     match source.take(Layout::new::<T>()) {
-        Ok(bytes) => {
+        Some(bytes) => {
             let mut place = bytes.cast::<T>();
             // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the
             // only way to them.
@@ -98,7 +105,7 @@ pub(super) fn alloc<'a, T>(source: impl Source<'a>, value: T) -> Result<&'a mut 
                 place.as_mut()
             })
         }
-        Err(left) => Err(Full::in_bytes(value, size_of::<T>(), left)),
+        None => Err(Full::in_bytes(value, size_of::<T>(), source.left())),
     }
 }
 
@@ -144,34 +151,34 @@ unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
 }
 
 #[inline]
-pub(super) fn alloc_uninit<'a, T>(source: impl Source<'a>) -> Result<&'a mut MaybeUninit<T>, Full<()>> {
+pub(super) fn alloc_uninit<'a, T>(mut source: impl Source<'a>) -> Result<&'a mut MaybeUninit<T>, Full<()>> {
     match source.take(Layout::new::<T>()) {
         // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the only
         // way to them. They need not be initialised.
-        Ok(bytes) => Ok(unsafe { bytes.cast::<MaybeUninit<T>>().as_mut() }),
-        Err(left) => Err(Full::in_bytes((), size_of::<T>(), left)),
+        Some(bytes) => Ok(unsafe { bytes.cast::<MaybeUninit<T>>().as_mut() }),
+        None => Err(Full::in_bytes((), size_of::<T>(), source.left())),
     }
 }
 
 #[inline]
 pub(super) fn alloc_uninit_slice<'a, T>(
-    source: impl Source<'a>,
+    mut source: impl Source<'a>,
     len: usize,
 ) -> Result<&'a mut [MaybeUninit<T>], Full<()>> {
     let layout = slice_layout::<T>(&source, len)?;
     match source.take(layout) {
         // SAFETY: the bytes have the layout of the slice and belong to us for `'a`. We pass on the
         // only way to them. They need not be initialised.
-        Ok(bytes) => Ok(unsafe { NonNull::slice_from_raw_parts(bytes.cast::<MaybeUninit<T>>(), len).as_mut() }),
-        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+        Some(bytes) => Ok(unsafe { NonNull::slice_from_raw_parts(bytes.cast::<MaybeUninit<T>>(), len).as_mut() }),
+        None => Err(Full::in_bytes((), layout.size(), source.left())),
     }
 }
 
 #[inline]
-pub(super) fn alloc_slice_copy<'a, T: Copy>(source: impl Source<'a>, src: &[T]) -> Result<&'a mut [T], Full<()>> {
+pub(super) fn alloc_slice_copy<'a, T: Copy>(mut source: impl Source<'a>, src: &[T]) -> Result<&'a mut [T], Full<()>> {
     let layout = Layout::for_value(src);
     match source.take(layout) {
-        Ok(bytes) => {
+        Some(bytes) => {
             let place = bytes.cast::<T>();
             // SAFETY: the bytes have the layout of the slice and belong to us for `'a`, so `src` is
             // elsewhere. We pass on the only way to them. `T: Copy`, so the bytes are as good as
@@ -181,7 +188,7 @@ pub(super) fn alloc_slice_copy<'a, T: Copy>(source: impl Source<'a>, src: &[T]) 
                 NonNull::slice_from_raw_parts(place, src.len()).as_mut()
             })
         }
-        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+        None => Err(Full::in_bytes((), layout.size(), source.left())),
     }
 }
 
@@ -247,10 +254,10 @@ unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, 
 }
 
 #[inline]
-pub(super) fn alloc_layout<'a>(source: impl Source<'a>, layout: Layout) -> Result<NonNull<[u8]>, Full<()>> {
+pub(super) fn alloc_layout<'a>(mut source: impl Source<'a>, layout: Layout) -> Result<NonNull<[u8]>, Full<()>> {
     match source.take(layout) {
-        Ok(bytes) => Ok(NonNull::slice_from_raw_parts(bytes, layout.size())),
-        Err(left) => Err(Full::in_bytes((), layout.size(), left)),
+        Some(bytes) => Ok(NonNull::slice_from_raw_parts(bytes, layout.size())),
+        None => Err(Full::in_bytes((), layout.size(), source.left())),
     }
 }
 

@@ -8,7 +8,6 @@ use core::ptr::NonNull;
 
 use super::AtomicBump;
 use super::bump_ref::{Block, BumpRef, dangling};
-use super::gap::size_with_padding;
 use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
@@ -89,12 +88,19 @@ impl<'a> LocalBump<'a> {
     #[inline]
     fn fit(&self, layout: Layout) -> Option<NonNull<u8>> {
         let next = self.next.addr().get();
-        let taken = size_with_padding(next, layout);
-        if taken > self.end - next {
+        let misaligned = next & (layout.align() - 1);
+        if misaligned == 0 {
+            // By itself, so that the usual case does not wait for the calculation.
+            return (layout.size() <= self.end - next).then_some(self.next);
+        }
+        let padding = layout.align() - misaligned;
+        // Does not overflow: a layout keeps its size and its alignment together below `isize::MAX`
+        // and one.
+        if padding + layout.size() > self.end - next {
             return None;
         }
         // SAFETY: within the run.
-        Some(unsafe { self.next.add(taken - layout.size()) })
+        Some(unsafe { self.next.add(padding) })
     }
 
     /// Hands out all up to `end`, which is within the run.
@@ -136,6 +142,19 @@ impl<'a> LocalBump<'a> {
         }
         self.length = (2 * self.length).min(MAX_RUN);
         self.fit(layout)
+    }
+
+    /// Takes bytes for `layout` that the rest of the run has no room for.
+    #[cold]
+    #[inline(never)]
+    fn take_slow(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        match self.refill(layout) {
+            Some(block) => {
+                self.advance(block, layout.size());
+                Some(block)
+            }
+            None => self.bump.take(layout),
+        }
     }
 
     /// The offset of the end of the run, or 0 if there is none.
@@ -475,16 +494,16 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
     type Block = LocalBlock<'l, 'a>;
 
     #[inline]
-    fn take(self, layout: Layout) -> Result<NonNull<u8>, usize> {
+    fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
-            return Ok(dangling(layout));
+            return Some(dangling(layout));
         }
-        match self.fit(layout).or_else(|| self.refill(layout)) {
+        match self.fit(layout) {
             Some(block) => {
                 self.advance(block, layout.size());
-                Ok(block)
+                Some(block)
             }
-            None => self.bump.take(layout),
+            None => self.take_slow(layout),
         }
     }
 
@@ -501,6 +520,13 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
     #[inline]
     fn bump(&self) -> BumpRef<'a> {
         self.bump
+    }
+
+    // Not inlined, as the handle lies in memory anyway.
+    #[cold]
+    #[inline(never)]
+    fn left(&self) -> usize {
+        self.bump.budget().left()
     }
 }
 

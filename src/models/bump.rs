@@ -91,7 +91,7 @@ impl Ground {
         self.write(&block);
         // SAFETY: a block of this bump, which is not used any more if this succeeds.
         let grown = unsafe { self.bump.view().grow(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
-        Some(self.own(NonNull::slice_from_raw_parts(grown.ok()?, size)))
+        Some(self.own(NonNull::slice_from_raw_parts(grown?, size)))
     }
 
     fn shrink(&self, block: Block, size: usize) -> Block {
@@ -214,6 +214,20 @@ fn bump_a_rest_is_kept_and_stolen() {
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);
+    });
+}
+
+#[test]
+fn bump_a_returned_rest_is_displaced_and_taken_again() {
+    explore(7, |ground| {
+        assert!(ground.alloc(96).is_some());
+        let last = ground.alloc(32).unwrap();
+        // The refill to come does not adjoin the run.
+        assert!(ground.alloc(2 * LINE).is_some());
+        let other = spawn_on(&ground, 0, move |ground| ground.free(last));
+        assert!((0..2).all(|_| ground.alloc(LINE).is_some()));
+        assert!(ground.alloc(32).is_some());
+        other.join().unwrap();
     });
 }
 
