@@ -224,9 +224,11 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
         let last = ground.alloc(32).unwrap();
         // The refill to come does not adjoin the run.
         assert!(ground.alloc(2 * LINE).is_some());
-        let other = spawn_on(&ground, 0, move |ground| ground.free(last));
-        assert!((0..2).all(|_| ground.alloc(LINE).is_some()));
-        assert!(ground.alloc(32).is_some());
+        let other = spawn_on(&ground, 0, |ground| {
+            assert!((0..2).all(|_| ground.alloc(LINE).is_some()));
+            assert!(ground.alloc(32).is_some());
+        });
+        ground.free(last);
         other.join().unwrap();
     });
 }
@@ -369,6 +371,28 @@ fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
         assert_eq!(got, 2);
         ground.assert_exact(2 * LINE);
     });
+}
+
+/// The cursor advances and comes back between a thread's look and its exchange.
+fn bump_the_cursor_comes_back_beside(size: usize) {
+    explore(6, move |ground| {
+        let other = spawn_on(&ground, 1, move |ground| ground.alloc(size));
+        if let Some(long) = ground.alloc(5 * LINE) {
+            ground.free(long);
+        }
+        let theirs = other.join().unwrap();
+        ground.assert_exact(theirs.map_or(0, |block| block.len()));
+    });
+}
+
+#[test]
+fn bump_the_cursor_comes_back_beside_a_long_request() {
+    bump_the_cursor_comes_back_beside(2 * LINE);
+}
+
+#[test]
+fn bump_the_cursor_comes_back_beside_a_refill() {
+    bump_the_cursor_comes_back_beside(16);
 }
 
 #[test]
