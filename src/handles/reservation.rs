@@ -543,7 +543,12 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     pub fn finish(self) -> &'a mut [T] {
         let this = ManuallyDrop::new(self);
-        this.close(this.len);
+        if this.is_full() {
+            this.unmark();
+            this.uncount();
+        } else {
+            this.close_rest();
+        }
         // SAFETY: the slots hold values and were ours. We have ended without dropping them, and
         // they are not handed out again before the epoch ends, which takes exclusive access to the
         // arena and so outlasts `'a`.
@@ -581,21 +586,49 @@ impl<'a, T> Reservation<'a, T> {
             // The stamps below overwrite both marks.
             this.uncount();
         } else {
-            this.close(this.len);
+            this.close_rest();
         }
         view.stamps().publish_run(this.start, this.len);
         // SAFETY: every slot of it is published.
         (filled.start, unsafe { view.slice(filled) })
     }
 
-    /// Ends the reservation: erases the marks, and returns all slots except the first `len`.
+    /// Ends a reservation that is not full, and returns the slots that were not filled.
     #[inline]
+    fn close_rest(&self) {
+        /// Not inlined, and passed each part in a register, so that a reservation that ends full
+        /// where it was made need not lie in memory.
+        #[inline(never)]
+        unsafe fn close<T>(
+            header: &Header,
+            stamps: &[Stamp],
+            slots: NonNull<T>,
+            start: usize,
+            capacity: usize,
+            (len, written): (usize, usize),
+        ) {
+            // SAFETY: the parts of a view and of a reservation (the caller).
+            let view = unsafe { ArenaRef::new(header, stamps, slots) };
+            ManuallyDrop::new(Reservation { view, start, capacity, len, written, marker: PhantomData }).close(len);
+        }
+
+        let (header, stamps, slots) = self.view.into_raw_parts();
+        // SAFETY: our parts.
+        unsafe { close(header, stamps, slots, self.start, self.capacity, (self.len, self.written)) };
+    }
+
+    /// Ends the reservation: erases the marks, and returns all slots except the first `len`.
     fn close(&self, len: usize) {
-        let run = self.start..self.start + self.capacity;
-        if !run.is_empty() {
-            self.view.stamps().close(run.clone());
-            self.uncount();
-            self.view.return_run(run.start + len..run.end, run.start + self.written);
+        self.unmark();
+        self.uncount();
+        self.view.return_run(self.start + len..self.start + self.capacity, self.start + self.written);
+    }
+
+    /// Erases the marks.
+    #[inline]
+    fn unmark(&self) {
+        if self.capacity != 0 {
+            self.view.stamps().close(self.start..self.start + self.capacity);
         }
     }
 

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 use super::shards::{self, Shard};
+use super::stripe::Stripe;
 use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
@@ -28,20 +29,20 @@ pub(crate) struct HandleCount {
     any: AtomicBool,
     /// The stripe of all threads without an exclusive number. In an arena without shards, that of
     /// all threads.
-    shared: AtomicUsize,
+    shared: Stripe,
 }
 
 impl HandleCount {
     const_fn! {
         pub(crate) fn new() -> Self {
-            HandleCount { any: AtomicBool::new(false), shared: AtomicUsize::new(0) }
+            HandleCount { any: AtomicBool::new(false), shared: Stripe::new() }
         }
     }
 
     /// Counts a handle.
     #[inline]
     pub(crate) fn opened(&self, shards: &[Shard]) {
-        self.add(shards::exclusive(shards), 1);
+        self.increment(shards::exclusive(shards), |stripe| &stripe.opened);
         // Relaxed, both: see above. The load keeps the line shared after the first store.
         if !self.any.load(Ordering::Relaxed) {
             self.any.store(true, Ordering::Relaxed);
@@ -51,25 +52,25 @@ impl HandleCount {
     /// Counts a handle that was split off an open one, which has set the flag.
     #[inline]
     pub(crate) fn split(&self, shards: &[Shard]) {
-        self.add(shards::exclusive_if_assigned(shards), 1);
+        self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.opened);
     }
 
     /// Uncounts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
-        self.add(shards::exclusive_if_assigned(shards), usize::MAX);
+        self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.closed);
     }
 
     #[inline]
-    fn add(&self, exclusive: Option<&Shard>, delta: usize) {
+    fn increment(&self, exclusive: Option<&Shard>, counter: impl Fn(&Stripe) -> &AtomicUsize) {
         // Relaxed, all: see above.
         match exclusive {
             Some(shard) => {
-                let count = shard.handles().load(Ordering::Relaxed);
-                shard.handles().store(count.wrapping_add(delta), Ordering::Relaxed);
+                let counter = counter(shard.handles());
+                counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
             }
             None => {
-                self.shared.fetch_add(delta, Ordering::Relaxed);
+                counter(&self.shared).fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -77,9 +78,8 @@ impl HandleCount {
     /// Returns the number of open handles. Exact if no other call is in progress. Otherwise it may
     /// be off by the handles that are being opened and closed.
     pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
-        // Relaxed: an estimate.
-        let stripes = shards.iter().map(|shard| shard.handles().load(Ordering::Relaxed));
-        let sum = stripes.fold(self.shared.load(Ordering::Relaxed), usize::wrapping_add);
+        let stripes = shards.iter().map(|shard| shard.handles().open());
+        let sum = stripes.fold(self.shared.open(), usize::wrapping_add);
         if sum as isize > 0 { sum } else { 0 }
     }
 
@@ -91,14 +91,9 @@ impl HandleCount {
 
     #[cold]
     fn take_sum(&mut self, shards: &mut [Shard]) -> usize {
-        let mut sum = self.shared.read_mut();
-        for stripe in shards.iter_mut().map(Shard::handles_mut) {
-            sum = sum.wrapping_add(stripe.read_mut());
-            stripe.write_mut(0);
-        }
-        self.shared.write_mut(0);
         self.any.write_mut(false);
-        sum
+        let stripes = shards.iter_mut().map(|shard| shard.handles_mut().take());
+        stripes.fold(self.shared.take(), usize::wrapping_add)
     }
 }
 

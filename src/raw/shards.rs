@@ -62,6 +62,7 @@
 
 use core::ops::Range;
 
+use super::stripe::Stripe;
 use super::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id, thread_id_or_any};
 use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
@@ -121,7 +122,7 @@ struct ShardState {
     rest: AtomicUsize,
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
     /// the index of this shard.
-    handles: AtomicUsize,
+    handles: Stripe,
     /// Where searches for a single vacant slot start. Any value is correct. The last slot that was
     /// returned or found is a good guess.
     search_start: AtomicUsize,
@@ -133,7 +134,7 @@ impl Shard {
         pub(crate) fn new() -> Self {
             Shard(CachePadded(ShardState {
                 rest: AtomicUsize::new(0),
-                handles: AtomicUsize::new(0),
+                handles: Stripe::new(),
                 search_start: AtomicUsize::new(0),
             }))
         }
@@ -241,11 +242,11 @@ impl Shard {
     }
 
     #[inline]
-    pub(crate) fn handles(&self) -> &AtomicUsize {
+    pub(super) fn handles(&self) -> &Stripe {
         &self.0.handles
     }
 
-    pub(crate) fn handles_mut(&mut self) -> &mut AtomicUsize {
+    pub(super) fn handles_mut(&mut self) -> &mut Stripe {
         &mut self.0.handles
     }
 
@@ -349,7 +350,7 @@ pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
 /// that is inlined keeps its values in registers.
 #[inline]
 pub(crate) fn exclusive_if_assigned(shards: &[Shard]) -> Option<&Shard> {
-    shards.get(thread_id_or_any())
+    if shards.is_empty() { None } else { shards.get(thread_id_or_any()) }
 }
 
 /// Returns the index of the shard of this thread.
