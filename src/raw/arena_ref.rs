@@ -253,7 +253,9 @@ impl<'a, T> ArenaRef<'a, T> {
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            header.cursor.take_slow(&header.metadata(stamps, slot_size), word)
+            let vacant = header.cursor.take_vacant(&header.metadata(stamps, slot_size), word);
+            // Made again, so that it need not be in memory before.
+            vacant.or_else(|| header.cursor.take_slow(&header.metadata(stamps, slot_size), word))
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());

@@ -123,8 +123,9 @@ struct ShardState {
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
     /// the index of this shard.
     handles: Stripe,
-    /// Where searches for a single vacant slot start. Any value is correct. The last slot that was
-    /// returned or found is a good guess.
+    /// One more than the slot at which searches for a single vacant slot start. 0 before the first
+    /// search. Any value is correct. The slot that was returned last, or the one after the slot that
+    /// was found last, is a good guess.
     search_start: AtomicUsize,
 }
 
