@@ -25,7 +25,8 @@ use crate::storage::Storage;
 pub(crate) trait Source<'a, T>: Sized {
     fn view(&self) -> ArenaRef<'a, T>;
 
-    /// Takes `len` slots, and returns the first. The error is how many were left at the cursor.
+    /// Takes `len` slots, and returns the first. The error is the number of slots left at the
+    /// cursor.
     fn take_slots(&mut self, len: usize) -> Result<usize, usize>;
 
     /// Takes at most `len` slots, possibly none. Returns the first, and how many they are.
@@ -41,7 +42,7 @@ pub(crate) trait Source<'a, T>: Sized {
     /// None of the slots holds a value, although all of them may have been written to.
     fn return_slots(&mut self, start: usize, taken: usize);
 
-    /// Takes `len` slots to fill them. The error is how many were left at the cursor.
+    /// Takes `len` slots to fill them. The error is the number of slots left at the cursor.
     #[inline(always)]
     fn guard(mut self, len: usize) -> Result<RunGuard<'a, T, Self>, usize> {
         let start = self.take_slots(len)?;
@@ -297,7 +298,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -326,7 +328,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -358,7 +361,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. `f` is not called in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. `f` is not called in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -380,16 +384,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter and the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
+    /// the other slots are returned.
     ///
     /// Costs one atomic read-modify-write and the calls of `next`, which may use this arena.
     /// Lock-free, like [`reserve`](Self::reserve), except for the iterator.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
+    /// length.
     ///
     /// # Panics
     ///
@@ -420,7 +425,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of that length.
+    /// Returns [`Full`], with the array, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -445,7 +450,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the vector unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the vector unchanged, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -464,10 +469,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().moved(values)?.finish())
     }
 
-    /// Clones as much of a slice, from its beginning, as fits in one run of slots. The clones
-    /// belong to the caller.
+    /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
+    /// caller.
     ///
-    /// The length of the result shows how much that was. It may be 0.
+    /// The returned slice is as long as the part that was cloned, and may be empty.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
     /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
@@ -495,7 +500,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().prefix_cloned(src).finish()
     }
 
-    /// Copies a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Copies a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -504,12 +509,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each value.
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte per value.
     /// Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -530,7 +536,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().copied(src)?.publish())
     }
 
-    /// Clones a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Clones a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -540,12 +546,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// values appear one by one. [`get_slice`](Self::get_slice) returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `clone`, which may use this arena, and a
-    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for
-    /// `clone`.
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for `clone`.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -571,27 +577,28 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().cloned(src)?.publish())
     }
 
-    /// Stores the items of an iterator in contiguous slots, and publishes them: from now on every
+    /// Stores the items of an iterator in contiguous slots and publishes them. From then on every
     /// thread can read them.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
     /// capacity, also if it is empty because the iterator yielded nothing.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter and the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
+    /// the other slots are returned.
     ///
     /// No value is visible before the last has been stored and the iterator has been dropped. After
     /// that, other threads may see the values appear one by one. [`get_slice`](Self::get_slice)
     /// returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `next`, which may use this arena, and a
-    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for the
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for the
     /// iterator.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
+    /// length.
     ///
     /// # Panics
     ///
@@ -618,7 +625,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().collected(iter.into_iter())?.publish())
     }
 
-    /// Moves an array into contiguous slots, and publishes it: from now on every thread can read
+    /// Moves an array into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the array. The index of an empty array is the
@@ -627,12 +634,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a move, and a store of one byte for each value.
-    /// Lock-free, like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, a move, and a store of one byte per value. Lock-free,
+    /// like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of that length.
+    /// Returns [`Full`], with the array, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -662,7 +669,8 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -680,7 +688,7 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
         Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
     }
 
-    /// Copies a string into contiguous bytes, and publishes it: from now on every thread can read
+    /// Copies a string into contiguous bytes and publishes it. From then on every thread can read
     /// the bytes.
     ///
     /// Returns the index of the first byte, and the string. The index of an empty string is the
@@ -689,12 +697,13 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each byte.
-    /// Lock-free, like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte per byte. Lock-free,
+    /// like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///

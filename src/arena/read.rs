@@ -234,8 +234,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns the number of free slots, which is `capacity() - count()`.
     ///
     /// All of them can be allocated one by one. A request for a run is served if it fits in what is
-    /// left at the cursor, in the shard of this thread, or in vacant slots side by side. It does
-    /// not find slots in the shards of other threads, and it does not join slots of two of these
+    /// left at the cursor, in the shard of this thread, or in contiguous vacant slots. It does not
+    /// find slots in the shards of other threads, and it does not join slots of two of these
     /// places.
     ///
     /// The result is exact or an estimate under the same conditions as that of
