@@ -90,7 +90,7 @@ impl<T> ArenaPool<T> {
     ///
     /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
     /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots, and 4 KiB
-    /// more if it has 16,384 slots or more.
+    /// more if it has 2,048 slots or more.
     ///
     /// # Panics
     ///
