@@ -751,7 +751,7 @@ impl<'a, T> Local<'a, T> {
     /// let arena = AtomicArena::with_capacity(100);
     /// let mut local = arena.local();
     /// let mut run = local.reserve(3).unwrap();
-    /// local.alloc(100).unwrap(); // the handle goes on behind the reservation
+    /// local.alloc(100).unwrap(); // the handle continues after the reservation
     /// run.fill_from_iter(1..);
     /// let (first, slice) = run.publish();
     /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
