@@ -231,8 +231,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, and returns their start, if they are the next
-    /// ones of this thread's shard. This is the simplest case.
+    /// Takes bytes for `layout`, whose size is not 0, on the fast path, which is the run of this
+    /// thread's shard. Returns their start, or `None` if the fast path does not serve the request.
     #[inline]
     pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
         // A thread without an id may use any shard.

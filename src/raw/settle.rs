@@ -77,7 +77,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Clears the marks of vacant slots, and subtracts the slots from the counts.
+    /// Clears the marks of vacant slots, which the caller has filled, and uncounts the slots.
     pub(crate) fn occupy(&mut self, run: core::ops::Range<usize>) {
         run.clone().for_each(|index| self.stamps.clear(index));
         if !run.is_empty() {

@@ -438,8 +438,8 @@ impl<'a> Shards<'a> {
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// Begins a refill of this thread's shard with `run`. Returns the word of the cursor that
-    /// records it, advanced over the run, and the refill.
+    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was advanced
+    /// over the run and records the refill.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
