@@ -9,8 +9,7 @@ use std::io;
 
 /// The error of a request for more slots than an arena has left.
 ///
-/// It contains the value that could not be stored. [`into_inner`](Full::into_inner) returns the
-/// value.
+/// It contains the value that could not be stored, which [`into_inner`](Full::into_inner) returns.
 ///
 /// # Examples
 ///
@@ -27,12 +26,12 @@ use std::io;
 pub struct Full<V> {
     value: V,
     requested: usize,
-    /// How many slots or bytes remain, and the bit `IN_BYTES`. (No arena has more than `isize::MAX`
-    /// of either.)
+    /// The number of remaining slots or bytes, and the bit `IN_BYTES`. (No arena has more than
+    /// `isize::MAX` of either.)
     remaining: usize,
 }
 
-/// The bit of `Full::remaining` that tells that both numbers count bytes.
+/// The bit of `Full::remaining` that is set if both numbers count bytes.
 const IN_BYTES: usize = 1 << (usize::BITS - 1);
 
 impl<V> Full<V> {
@@ -61,8 +60,8 @@ impl<V> Full<V> {
 
     /// Returns the number of slots that could have served this request when it was refused.
     ///
-    /// This number is 0 for a single value and for [`Reservation::push`](crate::Reservation::push).
-    /// For a run it is the number of slots that were left at the cursor.
+    /// This is 0 for a single value and for [`Reservation::push`](crate::Reservation::push). For a
+    /// run it is the number of slots left at the cursor.
     #[inline]
     pub fn remaining(&self) -> usize {
         self.remaining & !IN_BYTES
@@ -150,7 +149,8 @@ impl fmt::Display for CapacityError {
             }
             CapacityError::TooLarge { capacity, slot_size } => {
                 let bytes = if slot_size == 1 { "byte" } else { "bytes" };
-                // The stamps are named because they alone exceed it if the values are zero-sized.
+                // The text names the stamps, because the stamps of zero-sized values can exceed it
+                // alone.
                 write!(
                     f,
                     "{capacity} slots of {slot_size} {bytes} and their stamps of 1 byte each \
@@ -211,9 +211,9 @@ impl Error for IndexError {}
 
 /// The error of an arena that cannot be mapped as requested, or whose pages cannot be returned.
 ///
-/// It says what was requested of the operating system, how the system answered, and what can be
-/// changed. The field `os_error` is the error number of the system. It is `None` if the system does
-/// not have the requested feature.
+/// Its text says what was requested, how the operating system answered, and what can be changed.
+/// The field `os_error` is the error number of the operating system. It is `None` if the operating
+/// system does not have the requested feature.
 #[cfg(feature = "mapped")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -293,7 +293,7 @@ impl fmt::Display for MapError {
     }
 }
 
-// `Capacity` has no `source`, because its text is that of the `CapacityError`: an error reporter
+// `Capacity` has no `source`, because its text is that of the `CapacityError`. An error reporter
 // that follows sources would print the text twice.
 #[cfg(feature = "mapped")]
 impl Error for MapError {}

@@ -1,7 +1,7 @@
 //! Iterators, all of them in index order.
 //!
-//! An iterator ends at the last slot and reads the stamp of each slot on the way. It cannot end
-//! after a number of values instead, because vacant slots lie between them.
+//! An iterator reads the stamp of every slot up to its end. It cannot stop after a number of values
+//! instead, because vacant slots may lie between them.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -47,7 +47,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
         (0, Some(self.slots.len()))
     }
 
-    /// Runs as one loop, whereas a call of `next` for each value would be a loop within a loop.
+    /// Runs as one loop. Calling `next` for each value would be a loop within a loop.
     #[inline]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
         self.slots.fold(init, |so_far, index| match self.view.get(index) {
@@ -154,7 +154,7 @@ impl<'a, T> IterMut<'a, T> {
     #[inline]
     fn item(&self, index: usize) -> (usize, &'a mut T) {
         // SAFETY: the slot holds a value, the arena is borrowed exclusively for `'a`, and `live`
-        // names each slot once.
+        // yields each slot once.
         (index, unsafe { &mut *self.view.slot(index) })
     }
 }
@@ -181,7 +181,7 @@ impl<'a, T> Drain<'a, T> {
     #[inline]
     fn item(&self, index: usize) -> T {
         // SAFETY: the slot held a value when the epoch ended. Since then the value belongs to this
-        // `Drain`, and `live` names each slot once.
+        // `Drain`, and `live` yields each slot once.
         unsafe { self.view.slot(index).read() }
     }
 }

@@ -1,8 +1,8 @@
-// Each page refers to pictures and to other pages by labels, and defines the labels at its end, as
-// files in the same folder. rustdoc does not copy files. These two files therefore define the same
-// labels for rustdoc: a picture as its content (see `checks/pictures`), a page as a path that
-// rustdoc resolves. Of two definitions Markdown takes the first. The files are left out when
-// examples are run, because the examples are named after the first file.
+// Each page links to pictures and other pages by labels, which it defines at its end as files in
+// the same folder. rustdoc does not copy files, so these two files define the same labels for
+// rustdoc: a picture as its content (see `checks/pictures`), and a page as a path that rustdoc
+// resolves. If a label has two definitions, Markdown uses the first. The files are left out when
+// examples are run, because the examples are named after the first included file.
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]
@@ -19,6 +19,7 @@
 //! | a handle for a thread that stores thousands of values | [`Local`] |
 //! | contiguous values that are made one by one or published together | [`Reservation`] |
 //! | an index that becomes invalid when the arena is emptied | [`Key`] |
+//! | values of any type, or an allocator for collections | [`AtomicBump`] |
 //!
 //! ## How to use an arena
 //!
@@ -32,8 +33,9 @@
 //! ### How do I store many values?
 //!
 //! - [`alloc_slice_copy`], [`alloc_slice_clone`], [`alloc_slice_with`], [`alloc_from_iter`],
-//!   [`alloc_array`], and [`alloc_str`] store all values contiguously, or none.
-//! - [`reserve`] and [`reserve_up_to`] return a [`Reservation`], which takes the values one by one.
+//!   [`alloc_array`], and [`alloc_str`] store all values contiguously, or none. So do
+//!   [`publish_slice_copy`] and the other methods whose names start with `publish`.
+//! - [`reserve`] and [`reserve_up_to`] return a [`Reservation`], which you fill step by step.
 //! - [`fill_with`] and [`fill_default`] fill the whole arena.
 //!
 //! ### How do I read values?
@@ -53,7 +55,7 @@
 //!
 //! ### How full is the arena?
 //!
-//! - [`capacity`], [`count`], and [`remaining`] count slots. [`stats`] has more numbers.
+//! - [`capacity`], [`count`], and [`remaining`] count slots. [`stats`] returns more numbers.
 //! - [`Full`] is the error of a full arena, and contains the value that was not stored.
 //!   [`Full::discard`] makes it usable with `?` if the value borrows.
 //!
@@ -70,9 +72,10 @@
 //! | borrowed | [`BorrowedArena::in_bytes`] | in memory of the caller, with any alignment |
 //! | mapped | [`MappedArena::mapped`] | in one mapping of the operating system |
 //!
-//! All methods behave alike in every kind of memory. No method allocates after the arena is
-//! created, except `into_boxed_slice` and the methods of the feature `rayon`. Slots that were never
-//! touched use address space, but no memory, if the operating system provides memory on first use.
+//! All methods behave alike in every kind of memory. After the arena is created, no method
+//! allocates, except `into_boxed_slice` and the methods of the feature `rayon`. If the operating
+//! system provides memory on first use, slots that were never touched use address space, but no
+//! memory.
 //!
 //! ## Features
 //!
@@ -84,10 +87,13 @@
 //! | `pool` | [`ArenaPool`]. Implies `alloc`. |
 //! | `rayon` | parallel iterators, `alloc_from_par_iter`. Implies `std`. |
 //! | `serde` | serialization of a [`Key`], with the crate `serde_core` |
+//! | `allocator-api2-02` | `Allocator` of `allocator-api2` 0.2 for `&AtomicBump` |
+//! | `allocator-api2-04` | `Allocator` of `allocator-api2` 0.4 for `&AtomicBump` |
+//! | `nightly` | the unstable `Allocator` of the standard library for `&AtomicBump` |
 //! | `portable-atomic` | support for targets without native compare-and-swap |
 //!
-//! Without features the crate depends on `core` alone. A [`Key`] requires a target with 64-bit
-//! atomics. The minimum supported version of Rust is 1.85. An increase is a minor release.
+//! Without features the crate depends only on `core`. A [`Key`] requires a target with 64-bit
+//! atomics. The minimum supported Rust version is 1.85. Raising it is a minor release.
 //!
 //! [`alloc`]: AtomicArena::alloc
 //! [`alloc_with`]: AtomicArena::alloc_with
@@ -100,6 +106,7 @@
 //! [`alloc_from_iter`]: AtomicArena::alloc_from_iter
 //! [`alloc_array`]: AtomicArena::alloc_array
 //! [`alloc_str`]: AtomicArena::alloc_str
+//! [`publish_slice_copy`]: AtomicArena::publish_slice_copy
 //! [`reserve`]: AtomicArena::reserve
 //! [`reserve_up_to`]: AtomicArena::reserve_up_to
 //! [`fill_with`]: AtomicArena::fill_with
@@ -130,12 +137,13 @@
 #![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
 #![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
-// Then raw/sync.rs takes no atomic from `core`, so any use of one bypasses it. See clippy.toml.
+// With this feature raw/sync.rs takes no atomic from `core`, so any use of one bypasses it. See
+// clippy.toml.
 #![cfg_attr(feature = "portable-atomic", warn(clippy::disallowed_types))]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]
 
-// The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, for which 16 bits have no room.
+// The cursor may exceed the capacity by `OVERSHOOT_LIMIT`, which does not fit in 16 bits.
 #[cfg(target_pointer_width = "16")]
 compile_error!("atomicarena needs a `usize` of at least 32 bits");
 

@@ -4,7 +4,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-/// Runs a function on a state when it is dropped, also while a panic unwinds.
+/// Runs a function on a state when it is dropped, including during unwinding.
 pub(crate) struct OnDrop<S, F: FnMut(&mut S)> {
     state: S,
     run: F,

@@ -1,8 +1,8 @@
 //! A pool of arenas: each is lent to one holder at a time and returned empty.
 //!
-//! An arena already keeps track of free slots. The pool therefore has one arena of zero-sized
+//! An arena already keeps track of free slots. Therefore the pool has one arena of zero-sized
 //! slots, the *seats*, with one seat per pooled arena. The owner of a seat has exclusive access to
-//! the arena with the same number. `raw/cursor.rs` and `raw/stamps.rs` argue, and the models check,
+//! the arena with the same index. `raw/cursor.rs` and `raw/stamps.rs` argue, and the models check,
 //! that no seat has two owners, that no seat is lost, and that the actions of one owner happen
 //! before those of the next (E2). The pooled arenas never move.
 
@@ -25,8 +25,8 @@ use crate::storage::{Heap, Storage};
 ///
 /// [`checkout`](Self::checkout) returns a guard for an empty arena. Dropping the guard, on any
 /// thread and also during a panic, resets the arena and returns it to the pool. Use a pool for one
-/// arena per request, per frame or per batch. All memory is allocated up front, and neither
-/// checkout nor return allocates or frees memory.
+/// arena per request, frame or batch. All memory is allocated up front. Checking out and returning
+/// an arena neither allocates nor frees memory.
 ///
 /// An arena that was never used is lent only if every used arena is checked out or is being
 /// returned. So the pool touches the memory of about as many arenas as are checked out at once.
@@ -34,11 +34,11 @@ use crate::storage::{Heap, Storage};
 /// # Threads
 ///
 /// The pool is `Send` and `Sync` if `T: Send`, because an arena passes from one holder to the next
-/// with the values that it holds. A holder may share its arena with other threads, like any arena.
+/// with its values. A holder may share its arena with other threads, like any arena.
 ///
-/// Neither checkout nor return blocks. Their progress guarantees are those of
-/// [`AtomicArena::alloc`] and of dropping a [`Reservation`](crate::Reservation). The actions of one
-/// holder on an arena happen before those of the next holder.
+/// Neither checkout nor return blocks. They have the progress guarantees of [`AtomicArena::alloc`]
+/// and of dropping a [`Reservation`](crate::Reservation). The actions of one holder on an arena
+/// happen before those of the next holder.
 ///
 /// # Leaks
 ///
@@ -71,14 +71,14 @@ pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
     /// One slot per arena. No slot ever holds a value.
     seats: AtomicArena<()>,
     /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or the
-    /// owner of `&mut` to the pool, accesses it.
+    /// owner of `&mut` of the pool, accesses it.
     arenas: Vec<UnsafeCell<AtomicArena<T, S>>>,
 }
 
 // SAFETY: a shared pool passes an arena from thread to thread, to one at a time, which requires
-// that the arena is `Send`. It need not be `Sync`: the pool lends an arena only to the owner of its
-// seat, and the guard decides whether it can be shared. The seats are an arena of `()`, which is
-// `Sync`.
+// that the arena is `Send`. It need not be `Sync`, because the pool lends an arena only to the
+// owner of its seat, and the type of the guard decides whether it can be shared. The seats are an
+// arena of `()`, which is `Sync`.
 unsafe impl<T, S: Storage<T>> Sync for ArenaPool<T, S> where AtomicArena<T, S>: Send {}
 
 // A panic leaves an arena usable (see `AtomicArena`), and returns it reset.
@@ -90,13 +90,14 @@ impl<T> ArenaPool<T> {
     ///
     /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
     /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots, and 4 KiB
-    /// more if it has 16,384 slots or more.
+    /// more if it has 2,048 slots or more.
     ///
     /// # Panics
     ///
     /// Panics if either number is 0, or if the size of an arena or of the table of arenas exceeds
     /// `isize::MAX` bytes. Calls [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the
-    /// allocator refuses. [`try_new`](Self::try_new) returns an error instead.
+    /// allocator refuses an allocation. [`try_new`](Self::try_new) returns an error in all these
+    /// cases.
     ///
     /// # Examples
     ///
@@ -122,8 +123,8 @@ impl<T> ArenaPool<T> {
     ///
     /// # Errors
     ///
-    /// Returns [`CapacityError::Zero`] if either number is 0, and the reason as another
-    /// [`CapacityError`] if an arena or the table of arenas is too large or is refused.
+    /// Returns [`CapacityError::Zero`] if either number is 0, and another [`CapacityError`] if an
+    /// arena or the table of arenas is too large or the allocator refuses it.
     ///
     /// # Examples
     ///
@@ -188,10 +189,10 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// Returns `None` if every arena that was in the pool when the call began was taken by other
     /// calls.
     ///
-    /// Costs one atomic read-modify-write. If arenas were returned in another order than they were
-    /// taken, the call searches for a returned one instead: it reads at most one byte per arena and
-    /// makes two read-modify-writes. Never allocates. The progress guarantee is that of
-    /// [`AtomicArena::alloc`].
+    /// Costs one atomic read-modify-write. If arenas were returned in a different order from that
+    /// in which they were taken, the call instead searches for a returned one, which costs at most
+    /// one byte read per arena and two read-modify-writes. Never allocates. Has the progress
+    /// guarantee of [`AtomicArena::alloc`].
     ///
     /// # Examples
     ///
@@ -214,8 +215,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Takes an arena like [`checkout`](Self::checkout), with a guard that keeps the pool alive.
     ///
-    /// The guard can move into a task or into a thread without a scope. In addition to the cost of
-    /// `checkout`, the call increments the count of the `Arc`.
+    /// The guard can move into a task or into a thread without a scope. Costs one increment of the
+    /// count of the `Arc` more than `checkout`.
     ///
     /// # Examples
     ///
@@ -253,8 +254,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Returns the number of arenas in the pool.
     ///
-    /// The number is exact if no other thread takes or returns arenas during the call. Otherwise it
-    /// is an estimate that may never have been true, and only [`checkout`](Self::checkout) can tell
+    /// Exact if no other thread takes or returns arenas during the call. Otherwise it is an
+    /// estimate that may never have been true, and only [`checkout`](Self::checkout) can tell
     /// whether an arena is free. Wait-free.
     ///
     /// # Examples
@@ -273,7 +274,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// Takes a seat, which the caller owns until it calls [`bring_back`](Self::bring_back).
     fn take_seat(&self) -> Option<usize> {
         let seats = self.seats.view();
-        // Returned arenas come first: their memory was touched, that of an unused arena may not be.
+        // Returned arenas come first, because their memory was already touched.
         let back = seats.cursor().claim_vacant(&seats.metadata());
         back.or_else(|| Some(seats.take_run(1).ok()?.start))
     }
@@ -284,7 +285,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     ///
     /// The caller owns the seat, and never uses it or its arena again.
     unsafe fn bring_back(&self, seat: usize) {
-        // The seat is returned even if dropping a value panics. The arena is empty then, too.
+        // The seat is returned even if dropping a value panics. The arena is empty in that case
+        // too.
         let _return_seat = OnDrop::new(self.seats.view(), |seats| seats.return_run(seat..seat + 1, seat));
         // SAFETY: the caller owns the seat, and thereby the arena, until the seat is returned. This
         // reference ends before that.
@@ -311,7 +313,7 @@ impl<T, S: Storage<T>> fmt::Debug for ArenaPool<T, S> {
 /// value panics, the other values are still dropped, and the arena is returned before the panic
 /// continues.
 ///
-/// `&mut` to the guard gives `&mut` to the arena. If the holder swaps the arena for another one
+/// `&mut` of the guard gives `&mut` of the arena. If the holder swaps the arena for another one
 /// (`mem::swap`), the other arena is returned to the pool.
 ///
 /// The guard is `Send` and `Sync` if the arena is, that is, if `T: Send`. The holder may share the
@@ -321,13 +323,14 @@ pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     pool: &'p ArenaPool<T, S>,
     /// Invariant: the guard owns this seat, and thereby the arena with the same number.
     seat: usize,
-    /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. This
-    /// is not a `&mut` to the arena: it would assert exclusive access until `drop` has returned,
-    /// and the next holder may already have the arena by then.
+    /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. A
+    /// `&mut` of the arena would not do, because it would assert exclusive access until `drop` has
+    /// returned, when the next holder may already have the arena.
     marker: PhantomData<AtomicArena<T, S>>,
 }
 
-/// Gives access to an arena like [`Checkout`], without a lifetime: it keeps the pool alive.
+/// Gives access to an arena like [`Checkout`], but without a lifetime, because it keeps the pool
+/// alive.
 ///
 /// Returned by [`ArenaPool::checkout_owned`].
 #[cfg(target_has_atomic = "ptr")]

@@ -12,7 +12,7 @@ use std::thread;
 
 use atomicarena::StaticArena;
 
-/// The number of runs of each scenario, and of takes and returns in each.
+/// The number of runs of each scenario, and of takes and returns in each run.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
 const TURNS: usize = if cfg!(miri) { 5 } else { 100 };
 
@@ -130,7 +130,7 @@ fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize)
 /// thread holds more than that run, so returning it retracts the cursor.
 fn return_by_the_cursor() {
     static RUN: StaticArena<[usize; 2], 3> = StaticArena::new();
-    // One slot is taken by an addition, several by a compare-and-swap.
+    // An addition takes one slot, and a compare-and-swap takes several.
     static SLOT: StaticArena<[usize; 2], 1> = StaticArena::new();
     for _ in 0..ROUNDS {
         together([turns(&RUN, 3), turns(&RUN, 3), turns(&SLOT, 1), turns(&SLOT, 1)]);
@@ -142,7 +142,7 @@ fn return_by_the_cursor() {
 fn return_by_vacancy() {
     static ARENA: StaticArena<[usize; 2], 4> = StaticArena::new();
     let mut runs: Vec<_> = (0..4).map(|_| ARENA.reserve(1).unwrap()).collect();
-    // The last two slots stay in use, so the cursor stays, too.
+    // The last two slots stay in use, so the cursor stays too.
     for mut kept in runs.split_off(2) {
         kept.push([0; 2]).unwrap();
         kept.finish();
@@ -165,8 +165,8 @@ fn return_to_others() {
             task(move || {
                 let mut kept = 0;
                 for turn in 0..10 {
-                    // The run is written to its end, and shortened. The rest is returned by the
-                    // cursor or below it.
+                    // The run is written to its end, and shortened. The rest retracts the cursor or
+                    // becomes vacant.
                     let Ok(mut run) = ARENA.reserve(4) else { break };
                     run.fill_from_iter((0..).map(|place| [turn, place]));
                     run.truncate(turn % 2);

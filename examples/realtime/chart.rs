@@ -1,6 +1,6 @@
-//! The latencies as a chart: the time that the fastest part of the events took at most. Both axes
-//! are logarithmic: each step to the right leaves a tenth of the events, and each step up is ten
-//! times as long.
+//! The latencies as a chart, which shows the time within which a given part of the events was
+//! stored. Both axes are logarithmic. Each step to the right leaves a tenth of the events, and each
+//! step up is ten times as long.
 
 use std::fmt;
 

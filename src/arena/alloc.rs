@@ -11,17 +11,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Costs one atomic read-modify-write: on the shared cursor or, under contention, on a cache
     /// line that belongs to this thread (see [`in_order`](Self::in_order)). If the cursor has
     /// reached the end, the method takes a slot from any shard, or searches for a vacant slot. The
-    /// search reads one word for each 1,024 slots, and then the state of the slots where a slot may
-    /// be vacant. In arenas of less than 2,048 slots and in inline arenas, it reads the state of
-    /// each slot.
+    /// search reads one word per 1,024 slots, and the state of each slot in those blocks that may
+    /// have a vacant slot. In arenas of less than 2,048 slots and in inline arenas, it reads the
+    /// state of every slot.
     ///
-    /// This method is wait-free if the cursor serves the request without contention, and if the
-    /// target has an atomic addition, as x86-64 and AArch64 with LSE do. Otherwise it is lock-free.
+    /// Wait-free if the cursor serves the request without contention and the target has an atomic
+    /// addition, as x86-64 and AArch64 with LSE do. Otherwise lock-free.
     ///
     /// # Errors
     ///
     /// Returns [`Full`] with the value if every slot that was free when the call began was taken by
-    /// other threads, or was held by a call in progress when this call looked.
+    /// other threads, or was held by a call in progress when this call looked at it.
     ///
     /// # Examples
     ///
@@ -66,7 +66,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The compiler can often construct the value in its slot, without a copy. `make` may use the
     /// arena.
     ///
-    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
+    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
@@ -113,11 +113,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores the result of a fallible closure and returns a mutable reference to it.
     ///
-    /// The slot is taken before `make` is called. If the arena is full, `make` is thus not called
-    /// and consumes no input. The outer error is that of the arena, as in all methods. The inner
-    /// error is that of `make`.
+    /// The slot is taken before `make` is called. If the arena is full, `make` is not called and so
+    /// consumes no input. The outer error is that of the arena, as in all methods. The inner error
+    /// is that of `make`.
     ///
-    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
+    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// `make` may use the arena.
     ///
-    /// Except for `make`, this method has the progress guarantee of [`alloc`](Self::alloc).
+    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Many values at once: contiguous, all or nothing.
 //!
-//! Each way to make the values is written once, for every [`Source`] of slots: the arena itself, or
-//! a [`Local`](crate::Local). The values are made in slots that a [`RunGuard`] owns until the last
-//! of them is there.
+//! Each way to make the values is written once, for every [`Source`] of slots, which is the arena
+//! itself or a [`Local`](crate::Local). The values are made in slots that a [`RunGuard`] owns until
+//! all of them are made.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -17,31 +17,34 @@ use crate::raw::arena_ref::ArenaRef;
 use crate::raw::sync::AccessTracker;
 use crate::storage::Storage;
 
-/// Where a call takes the slots from that it fills before it returns.
+/// Where a call takes slots that it fills before it returns.
 ///
-/// `take_slots` and `take_slots_up_to` hand out contiguous slots, which belong to the call from
-/// then on. Exactly one of the other three methods ends that, and is told which slots they were:
-/// `taken` slots from `start` on.
+/// `take_slots` and `take_slots_up_to` hand out contiguous slots, which then belong to the call.
+/// The call ends this by exactly one call of one of the other three methods, with the same `taken`
+/// slots from `start` on.
 pub(crate) trait Source<'a, T>: Sized {
     fn view(&self) -> ArenaRef<'a, T>;
 
-    /// Takes `len` slots, and returns the first. The error is how many were left at the cursor.
+    /// Takes `len` slots and returns the first. The error is the number of slots left at the
+    /// cursor.
     fn take_slots(&mut self, len: usize) -> Result<usize, usize>;
 
-    /// Takes at most `len` slots, possibly none. Returns the first, and how many they are.
+    /// Takes at most `len` slots, possibly none. Returns the first, and their number.
     fn take_slots_up_to(&mut self, len: usize) -> (usize, usize);
 
-    /// The first `filled` slots hold owned values. The others are unused.
+    /// Ends the ownership of slots of which the first `filled` hold owned values. The others are
+    /// unused.
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize);
 
-    /// The first `filled` slots, which are at least one, hold values for every thread. The others
-    /// are unused.
+    /// Ends the ownership of slots of which the first `filled`, at least one, hold values to be
+    /// published. The others are unused.
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize);
 
-    /// None of the slots holds a value, although all of them may have been written to.
+    /// Ends the ownership of slots that hold no value, although all of them may have been written
+    /// to.
     fn return_slots(&mut self, start: usize, taken: usize);
 
-    /// Takes `len` slots to fill them. The error is how many were left at the cursor.
+    /// Takes `len` slots to fill them. The error is the number of slots left at the cursor.
     #[inline(always)]
     fn guard(mut self, len: usize) -> Result<RunGuard<'a, T, Self>, usize> {
         let start = self.take_slots(len)?;
@@ -55,8 +58,8 @@ pub(crate) trait Source<'a, T>: Sized {
         T: Copy,
     {
         match self.guard(src.len()) {
-            // SAFETY: there are as many values, and values that are `Copy` may be moved out any
-            // number of times.
+            // SAFETY: the slice has as many values as the run has slots, and `Copy` values may be
+            // moved out any number of times.
             Ok(run) => Ok(unsafe { run.move_from(src.as_ptr()) }),
             Err(left) => Err(Full::new((), src.len(), left)),
         }
@@ -83,15 +86,15 @@ pub(crate) trait Source<'a, T>: Sized {
         }
     }
 
-    /// Stores the items of an iterator, of which the first `iter.len()` are asked for.
+    /// Stores the first `iter.len()` items of an iterator.
     #[inline]
     fn collected<I: ExactSizeIterator<Item = T>>(self, mut iter: I) -> Result<RunGuard<'a, T, Self>, Full<I>> {
         let len = iter.len();
         match self.guard(len) {
             Ok(mut run) => {
                 run.fill(|_| iter.next());
-                // While the guard still owns the values: the `drop` of the iterator is user code,
-                // too.
+                // While the guard still owns the values, because the `drop` of the iterator is user
+                // code too.
                 drop(iter);
                 Ok(run)
             }
@@ -105,7 +108,7 @@ pub(crate) trait Source<'a, T>: Sized {
         match self.guard(N) {
             Ok(run) => {
                 let values = ManuallyDrop::new(values);
-                // SAFETY: there are `N` values, which nothing else reads or drops any more.
+                // SAFETY: there are `N` values, which no other code reads or drops from now on.
                 Ok(unsafe { run.move_from(values.as_ptr()) })
             }
             Err(left) => Err(Full::new(values, N, left)),
@@ -119,17 +122,17 @@ pub(crate) trait Source<'a, T>: Sized {
         let len = values.len();
         match self.guard(len) {
             Ok(run) => {
-                // SAFETY: 0 is not above any capacity. From here on the values are no longer the
-                // vector's.
+                // SAFETY: 0 is within any capacity. From now on the vector no longer owns the
+                // values.
                 unsafe { values.set_len(0) };
-                // SAFETY: there are `len` values, which nothing else reads or drops any more.
+                // SAFETY: there are `len` values, which no other code reads or drops from now on.
                 Ok(unsafe { run.move_from(values.as_ptr()) })
             }
             Err(left) => Err(Full::new(values, len, left)),
         }
     }
 
-    /// Clones as many values from the beginning of the slice as there are slots.
+    /// Clones as many values from the start of the slice as there are slots.
     #[inline]
     fn prefix_cloned(mut self, src: &[T]) -> RunGuard<'a, T, Self>
     where
@@ -174,23 +177,23 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
-        // A value may have been under construction in place, in whichever slot.
+        // A closure may have panicked while it constructed a value in any of the slots.
         self.return_run(start..start + taken, start + taken);
     }
 }
 
 /// Slots that a call has taken, and fills before it returns.
 ///
-/// Dropped, it drops the values that were made so far and returns every slot, which answers a panic
-/// in user code. Needs no marks and no count: it never leaves the call that took the slots, so
-/// exclusive access is impossible while it lives.
+/// When it is dropped, which happens only if user code panics, it drops the values made so far and
+/// returns every slot. It needs neither run marks nor a count, because it never leaves the call
+/// that took the slots, so no exclusive access is possible while it exists.
 pub(crate) struct RunGuard<'a, T, S: Source<'a, T>> {
     source: S,
     /// The first slot.
     start: usize,
-    /// How many slots were taken.
+    /// The number of slots taken.
     taken: usize,
-    /// How many of the slots, from the first, hold a value. Invariant: at most `taken`.
+    /// The number of slots, from the first on, that hold a value. Invariant: at most `taken`.
     len: usize,
     marker: PhantomData<&'a mut T>,
 }
@@ -200,12 +203,12 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     ///
     /// # Safety
     ///
-    /// `src` points to as many values as there are slots, and the caller may move them out.
+    /// `src` points to as many values as there are slots. The caller may move the values out.
     #[inline]
     unsafe fn move_from(mut self, src: *const T) -> Self {
         self.track_writes(0..self.taken);
-        // SAFETY: `src` and the run hold that many values and slots (the caller). They do not
-        // overlap: the slots were just taken, so no value lies in them.
+        // SAFETY: `src` points to `taken` values, and the run has as many slots (the caller). The
+        // two do not overlap, because the slots were just taken and hold no values.
         unsafe { ptr::copy_nonoverlapping(src, self.source.view().slot(self.start), self.taken) };
         self.len = self.taken;
         self
@@ -219,25 +222,25 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         while self.len < self.taken {
             let Some(value) = next(self.len) else { break };
             self.track_writes(self.len..self.len + 1);
-            // SAFETY: the slot is one of ours, and holds no value yet.
+            // SAFETY: the guard owns the slot, which holds no value yet.
             unsafe { first.add(self.len).write(value) };
             self.len += 1;
         }
     }
 
-    /// Hands the values over to the caller.
+    /// Passes the values to the caller.
     #[inline]
     pub(crate) fn finish(self) -> &'a mut [T] {
         let mut this = ManuallyDrop::new(self);
         let (start, taken, len) = (this.start, this.taken, this.len);
         this.source.keep_slots(start, taken, len);
-        // SAFETY: these slots hold values and are ours, and we pass on the only way to them. They
-        // are not handed out again before the epoch ends, which takes exclusive access to the arena
-        // and so outlasts `'a`.
+        // SAFETY: the guard owned these slots, which hold values, and only the returned slice
+        // reaches them. They are not handed out again before the epoch ends. Ending it requires
+        // `&mut` of the arena, which cannot exist during `'a`.
         unsafe { this.source.view().slice_mut(start..start + len) }
     }
 
-    /// As `finish`, for a run of `N` slots that are all filled.
+    /// Like `finish`, for a run of `N` slots that are all filled.
     #[inline]
     pub(crate) fn finish_array<const N: usize>(self) -> &'a mut [T; N] {
         debug_assert_eq!(self.len, N);
@@ -245,8 +248,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         unsafe { &mut *self.finish().as_mut_ptr().cast() }
     }
 
-    /// Makes the values readable by every thread. Returns the index of the first, or the capacity
-    /// if there is none.
+    /// Publishes the values. Returns the index of the first, or the capacity if there is none.
     #[inline]
     pub(crate) fn publish(self) -> (usize, &'a [T]) {
         let mut this = ManuallyDrop::new(self);
@@ -256,11 +258,11 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
             return (view.capacity(), &[]);
         }
         this.source.publish_slots(start, taken, len);
-        // SAFETY: every slot of it is published.
+        // SAFETY: each of these slots is published.
         (start, unsafe { view.slice(start..start + len) })
     }
 
-    /// As `publish`, for a run of `N` slots that are all filled.
+    /// Like `publish`, for a run of `N` slots that are all filled.
     #[inline]
     pub(crate) fn publish_array<const N: usize>(self) -> (usize, &'a [T; N]) {
         debug_assert_eq!(self.len, N);
@@ -269,7 +271,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         (first, unsafe { &*values.as_ptr().cast() })
     }
 
-    /// Tells the models of accesses to the slots.
+    /// Reports writes to the slots to loom.
     #[inline(always)]
     fn track_writes(&self, places: Range<usize>) {
         if cfg!(all(test, loom)) {
@@ -282,8 +284,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
 impl<'a, T, S: Source<'a, T>> Drop for RunGuard<'a, T, S> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: these slots hold values, which are ours, and which nothing reads again. (A second
-        // panic, in the `drop` of one of them, aborts: we are only dropped while a panic unwinds.)
+        // SAFETY: the guard owns these values, and no code reads them again. (If dropping one of
+        // them panics, the process aborts, because the guard is dropped only during unwinding.)
         unsafe { ptr::drop_in_place(self.source.view().slice_mut(self.start..self.start + self.len)) };
         self.source.return_slots(self.start, self.taken);
     }
@@ -297,7 +299,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -326,7 +329,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -358,7 +362,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. `f` is not called in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. `f` is not called in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -380,16 +385,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter and the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
+    /// the other slots are returned.
     ///
     /// Costs one atomic read-modify-write and the calls of `next`, which may use this arena.
     /// Lock-free, like [`reserve`](Self::reserve), except for the iterator.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
+    /// length.
     ///
     /// # Panics
     ///
@@ -420,7 +426,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of that length.
+    /// Returns [`Full`], with the array, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -445,7 +451,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the vector unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the vector unchanged, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -464,10 +470,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().moved(values)?.finish())
     }
 
-    /// Clones as much of a slice, from its beginning, as fits in one run of slots. The clones
-    /// belong to the caller.
+    /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
+    /// caller.
     ///
-    /// The length of the result shows how much that was. It may be 0.
+    /// The returned slice is as long as the part that was cloned, and may be empty.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
     /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
@@ -495,7 +501,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().prefix_cloned(src).finish()
     }
 
-    /// Copies a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Copies a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -504,12 +510,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each value.
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte per value.
     /// Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -530,7 +537,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().copied(src)?.publish())
     }
 
-    /// Clones a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Clones a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -540,12 +547,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// values appear one by one. [`get_slice`](Self::get_slice) returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `clone`, which may use this arena, and a
-    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for
-    /// `clone`.
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for `clone`.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is cloned in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
+    /// case.
     ///
     /// # Panics
     ///
@@ -571,27 +578,28 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().cloned(src)?.publish())
     }
 
-    /// Stores the items of an iterator in contiguous slots, and publishes them: from now on every
+    /// Stores the items of an iterator in contiguous slots and publishes them. From then on every
     /// thread can read them.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
     /// capacity, also if it is empty because the iterator yielded nothing.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter and the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
+    /// the other slots are returned.
     ///
     /// No value is visible before the last has been stored and the iterator has been dropped. After
     /// that, other threads may see the values appear one by one. [`get_slice`](Self::get_slice)
     /// returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `next`, which may use this arena, and a
-    /// store of one byte for each value. Lock-free, like [`reserve`](Self::reserve), except for the
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for the
     /// iterator.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of that length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
+    /// length.
     ///
     /// # Panics
     ///
@@ -618,7 +626,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().collected(iter.into_iter())?.publish())
     }
 
-    /// Moves an array into contiguous slots, and publishes it: from now on every thread can read
+    /// Moves an array into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the array. The index of an empty array is the
@@ -627,12 +635,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a move, and a store of one byte for each value.
-    /// Lock-free, like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, a move, and a store of one byte per value. Lock-free,
+    /// like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of that length.
+    /// Returns [`Full`], with the array, if the arena has no run of the required length.
     ///
     /// # Examples
     ///
@@ -662,7 +670,8 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -676,11 +685,11 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// ```
     #[inline]
     pub fn alloc_str(&self, src: &str) -> Result<&mut str, Full<()>> {
-        // SAFETY: the bytes of a `str`.
+        // SAFETY: the bytes are those of a `str`.
         Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
     }
 
-    /// Copies a string into contiguous bytes, and publishes it: from now on every thread can read
+    /// Copies a string into contiguous bytes and publishes it. From then on every thread can read
     /// the bytes.
     ///
     /// Returns the index of the first byte, and the string. The index of an empty string is the
@@ -689,12 +698,13 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte for each byte.
-    /// Lock-free, like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one stamp per byte. Lock-free,
+    /// like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of that length. Nothing is changed in that case.
+    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -710,7 +720,7 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     #[inline]
     pub fn publish_str(&self, src: &str) -> Result<(usize, &str), Full<()>> {
         let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
-        // SAFETY: the bytes of a `str`.
+        // SAFETY: the bytes are those of a `str`.
         Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }

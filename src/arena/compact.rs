@@ -15,14 +15,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The values keep their order and are numbered from 0. An old index could then lead to a
     /// different value. Therefore all values are owned after this call, even if none was moved, and
     /// [`get`](Self::get) returns `None` until [`publish_all`](Self::publish_all) publishes them
-    /// under their new indices. The slots above the values are free and form one run.
+    /// under their new indices. The free slots form one run above the values.
     ///
     /// [`as_mut_slice`](Self::as_mut_slice) moves no values and does not change what is published,
     /// but it returns `None` if there are gaps.
     ///
     /// A gap consists of slots that were returned below a value: unused slots of a
     /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), and slots whose value was
-    /// not made because of a panic. After contention, the rests of shards are gaps, too (see
+    /// not created because of a panic. After contention, the rests of shards are gaps too (see
     /// [`in_order`](Self::in_order)).
     ///
     /// Without gaps this operation is O(1), except in one of 50 calls (see [`reset`](Self::reset)).

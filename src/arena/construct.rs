@@ -24,9 +24,9 @@ impl<T> AtomicArena<T> {
     /// Creates an empty arena with `capacity` slots on the heap.
     ///
     /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not
-    /// touched, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second has up
-    /// to 4 KiB more for shards, and a word for each 1,024 slots. Takes constant time if the
-    /// allocator has fresh memory.
+    /// touched, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second
+    /// allocation also contains up to 4 KiB for shards and one word per 1,024 slots. Takes constant
+    /// time if the allocator returns fresh memory.
     ///
     /// # Panics
     ///
@@ -83,18 +83,19 @@ impl<T, const N: usize> AtomicArena<T, Inline<T, N>> {
     ///
     /// Do not create a large arena on the heap with `Box::new(StaticArena::new())`. That expression
     /// first creates the arena on the stack, which can overflow, and then copies it.
-    /// `StaticArena::new_boxed()`, with the feature `alloc`, creates the arena in its place.
+    /// `StaticArena::new_boxed()`, with the feature `alloc`, creates the arena on the heap
+    /// directly.
     pub const fn new() -> Self {
         AtomicArena { storage: Inline::new(), marker: PhantomData }
     }
 
     /// Creates an empty arena with `N` slots in a box, without a copy through the stack.
     ///
-    /// Makes one allocation. Writes one byte for each slot, and does not touch the slots. Does not
+    /// Makes one allocation. Writes one byte per slot, and does not touch the slots. Does not
     /// compile if `N` is 0.
     ///
-    /// [`with_capacity`](AtomicArena::with_capacity) is the better choice for an arena on the heap
-    /// whose capacity need not be part of its type.
+    /// If the capacity need not be part of the type, [`with_capacity`](AtomicArena::with_capacity)
+    /// is the better choice.
     ///
     /// # Panics
     ///
@@ -120,8 +121,8 @@ impl<T, const N: usize> AtomicArena<T, Inline<T, N>> {
             alloc::alloc::handle_alloc_error(layout);
         }
         // SAFETY: `place` was just allocated with the layout of `Self`, so it is valid for writes
-        // and aligned, and the box may free it. `write_new` initialises `storage`, and the other
-        // field has no size, so the arena is initialised when the box takes it over.
+        // and aligned, and the box may free it. `write_new` initialises `storage`. The other field
+        // has no size, so the whole arena is initialised.
         unsafe {
             Inline::write_new(&raw mut (*place).storage);
             Box::from_raw(place)
@@ -141,13 +142,14 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
     /// Creates an empty arena in borrowed memory, with as many slots as fit.
     ///
     /// The memory may come from a linker section, a pool, or an area for DMA, and may have any
-    /// alignment. It holds the slots and one byte of state for each slot. From 2,048 slots on, it
-    /// also holds up to 4 KiB of shards and a word for each 1,024 slots. The capacity depends only
-    /// on the memory, on `T`, and on the target. What is not a slot is cleared, which takes time
+    /// alignment. It holds the slots and one byte of state per slot. From 2,048 slots on, it also
+    /// holds up to 4 KiB of shards and one word per 1,024 slots. The capacity depends only on the
+    /// memory, on `T`, and on the target. Everything except the slots is cleared, which takes time
     /// linear in the number of slots. The arena borrows the memory exclusively and does not clear
     /// it when it is dropped.
     ///
-    /// [`bytes_for`](Self::bytes_for) returns how many bytes a given number of slots needs.
+    /// [`bytes_for`](Self::bytes_for) returns the number of bytes that suffices for a given
+    /// capacity.
     ///
     /// # Errors
     ///
@@ -172,14 +174,15 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
         Borrowed::new(bytes).map(AtomicArena::from_storage)
     }
 
-    /// Returns a number of bytes that is enough for an arena with `capacity` slots.
+    /// Returns a number of bytes that suffices for an arena with `capacity` slots.
     ///
-    /// [`in_bytes`](Self::in_bytes) finds room for at least `capacity` slots in that many bytes,
-    /// whatever their alignment. The number depends only on `T`, on `capacity`, and on the target.
+    /// [`in_bytes`](Self::in_bytes) finds room for at least `capacity` slots in this number of
+    /// bytes, whatever their alignment. The number depends only on `T`, on `capacity`, and on the
+    /// target.
     ///
     /// # Panics
     ///
-    /// Panics if the number exceeds `isize::MAX`. In a constant, this is an error of the compiler.
+    /// Panics if the number exceeds `isize::MAX`. In a constant, this is a compile-time error.
     ///
     /// # Examples
     ///
@@ -207,16 +210,16 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Disables shards: the arena hands out slots in index order, regardless of the number of
     /// threads.
     ///
-    /// An arena of 2,048 slots or more detects contention for its cursor. It then serves each
-    /// thread from a shard, which is a run of slots kept in the arena, until the next exclusive
-    /// access to the arena. With two threads, shards make single allocations about ten times faster
-    /// than one cursor does. A request that is long in comparison with a shard is still served at
-    /// the cursor.
+    /// An arena of 2,048 slots or more detects contention for its cursor. Until the next exclusive
+    /// access to the arena, it then serves each thread from a shard, which is a run of slots kept
+    /// in the arena. With two threads, shards make single allocations about ten times as fast as
+    /// the shared cursor does. A request that is long compared with the runs in shards is still
+    /// served at the cursor.
     ///
     /// Shards do not change the capacity, because the rest of every shard is handed out before the
     /// arena is full. However, the next index then depends on the thread, and a request for a run
-    /// does not find slots in the shards of other threads. Use this method if indices must have no
-    /// gaps while threads allocate, or if long runs must be found as long as enough slots are left.
+    /// does not find slots in other threads' shards. Call this method if indices must have no gaps
+    /// while threads allocate, or if a long run must be found as long as enough slots are left.
     ///
     /// Inline arenas never have shards. Neither do arenas of more than 2^33 slots, arenas on
     /// targets of less than 64 bits, and arenas without the feature `std`.

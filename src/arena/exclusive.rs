@@ -12,14 +12,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a mutable reference to the value at `index`, owned or published, or `None` if there
     /// is none.
     ///
-    /// This operation is O(1), with two exceptions:
+    /// O(1), with two exceptions:
     ///
     /// - If a handle was leaked, its slots are reclaimed, which takes time linear in
     ///   [`index_bound`](Self::index_bound).
-    /// - If shards have been in use, their rests become vacant, at the cost of one byte written per
+    /// - If shards have been in use, their rests become vacant, which costs one byte written per
     ///   slot.
     ///
-    /// Each of the two costs is paid once, by the first method with `&mut self`. A
+    /// The first method that takes `&mut self` pays each of these costs once. A
     /// [`reset`](Self::reset) of values that need no drop does not pay them.
     ///
     /// # Examples
@@ -44,10 +44,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// The references are in the order of the indices.
     ///
-    /// The cost does not depend on the size of the arena, with the exceptions of
+    /// The cost does not depend on the size of the arena, except as stated for
     /// [`get_mut`](Self::get_mut). It is quadratic in `N`, because each index is compared with
-    /// those before it. For many indices, [`iter_mut`](Self::iter_mut) and
-    /// [`as_mut_slice`](Self::as_mut_slice) are better.
+    /// those before it. For many indices, use [`iter_mut`](Self::iter_mut) or
+    /// [`as_mut_slice`](Self::as_mut_slice).
     ///
     /// # Errors
     ///
@@ -116,8 +116,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The arena is empty as soon as this method returns. If the `Drain` is dropped, it drops the
     /// remaining values. If it is leaked, it leaks them.
     ///
-    /// This method takes as long as [`reset`](Self::reset) of values that need no drop. Each value
-    /// then costs one load and one move.
+    /// Takes as long as a [`reset`](Self::reset) of values that need no drop. Each value then costs
+    /// one load and one move.
     ///
     /// # Panics
     ///
@@ -143,10 +143,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns all values as one slice, or `None` if a slot below
     /// [`index_bound`](Self::index_bound) holds no value.
     ///
-    /// There is such a slot if slots were returned below a value, or if shards had a rest (see
-    /// [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
+    /// A slot below it holds no value if slots were returned below a value, or if shards had a rest
+    /// (see [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
     ///
-    /// This operation is O(1), with the exceptions of [`get_mut`](Self::get_mut).
+    /// O(1), except as stated for [`get_mut`](Self::get_mut).
     ///
     /// # Examples
     ///
@@ -172,8 +172,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Use this method to fill the arena with owned values on many threads, join the threads, and
     /// then share the values.
     ///
-    /// The cost is linear in [`index_bound`](Self::index_bound): one byte is written for each
-    /// value.
+    /// Linear in [`index_bound`](Self::index_bound): one byte is written per value.
     ///
     /// # Examples
     ///
@@ -202,8 +201,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// The new values are owned. [`publish_all`](Self::publish_all) publishes them.
     ///
-    /// The cost is linear in the number of free slots or, if some of them are vacant, in the
-    /// capacity.
+    /// Linear in the number of free slots or, if any of them is vacant, in the capacity.
     ///
     /// # Panics
     ///
@@ -229,7 +227,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Fills every free slot with the default value of `T`, and returns the whole arena as one
     /// slice.
     ///
-    /// This method otherwise behaves like [`fill_with`](Self::fill_with).
+    /// Otherwise like [`fill_with`](Self::fill_with).
     ///
     /// # Panics
     ///
@@ -255,11 +253,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// If `T` needs drop, the cost is linear in [`index_bound`](Self::index_bound).
     ///
-    /// If `T` needs no drop, this operation is O(1), except when the epoch wraps, which one of 50
-    /// calls causes. That call clears the state of every slot that was published, held by a handle,
-    /// or returned since the previous wrap. It takes about 1 ns for each slot below the highest of
-    /// them: 9 ms in an arena of 10 million published `u64`, where the other 49 calls take less
-    /// than 1 µs. Owned values that are allocated without a handle leave no state to clear.
+    /// If `T` needs no drop, this method is O(1), except for one call in 50, in which the epoch
+    /// wraps. That call clears the state of every slot that was published, held by a handle, or
+    /// returned since the previous wrap. It takes about 1 ns per slot up to the highest of these: 9
+    /// ms in an arena of 10 million published `u64`, where the other 49 calls take less than 1 µs.
+    /// Owned values that were allocated without a handle leave no state to clear.
     ///
     /// # Panics
     ///
@@ -295,7 +293,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///   place.
     /// - An arena that is dropped does not zero its slots.
     ///
-    /// The cost is linear in the number of bytes handed out since the last call.
+    /// Linear in the number of bytes handed out since the last call.
     ///
     /// # Panics
     ///

@@ -31,7 +31,7 @@ use crate::storage::Storage;
 ///
 /// A key takes 16 bytes, or 12 or 16 bytes on 32-bit targets. An `Option` of a key is no larger. A
 /// key is `Copy`, `Send`, and `Sync` for every `T`, because it holds no value. Keys are ordered by
-/// epoch and then by index. The order of two epochs is that in which their first keys were created.
+/// epoch and then by index. Epochs are ordered by the creation of their first keys.
 ///
 /// Keys exist on targets with 64-bit atomics. The feature `portable-atomic` does not add them.
 ///
@@ -43,15 +43,14 @@ use crate::storage::Storage;
 /// epoch can exceed 2<sup>53</sup>, so a reader of JSON that stores numbers as `f64`, as JavaScript
 /// does, would round it. As a string, a key can also be the key of a JSON object.
 ///
-/// - A key that returns to the process that created it is as valid as it would have been without
-///   the detour.
+/// - A key that returns to the process that created it is as valid as if it had never left.
 /// - In another process a key is meaningless, and `get_keyed` returns `None` with overwhelming
 ///   probability. Each process numbers its epochs from a random start among 2<sup>63</sup>, as
-///   random as the target's `RandomState`. The probability that two processes of a million epochs
-///   each share a number is 1 in 4 × 10<sup>12</sup>.
+///   random as the target's `RandomState`. If two processes have a million epochs each, the
+///   probability that they share a number is 1 in 4 × 10<sup>12</sup>.
 /// - *Without the feature `std`, every process starts at 1.* A key from another process may then
-///   lead to any published value, so do not accept such keys. The same holds after a `fork` for the
-///   keys that either process creates from then on.
+///   lead to any published value, so do not accept such keys. The same holds after a `fork` for
+///   keys that either process creates afterwards.
 /// - A key is not a permission. A forged key leads to a published value or to none.
 /// - The derive macros of `serde` require `T: Serialize` for a `struct Message<T>` that contains a
 ///   `Key<T>`. The attribute `#[serde(bound = "")]` removes this bound, which keys do not need.
@@ -122,8 +121,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// Costs one load and one comparison more than [`publish`](Self::publish). The first key of an
     /// epoch draws the number of the epoch, which costs two more atomic read-modify-writes, one of
-    /// them on a counter that all arenas of the process share. This method has the progress
-    /// guarantee of [`alloc`](Self::alloc).
+    /// them on a counter that all arenas of the process share. Has the progress guarantee of
+    /// [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
@@ -156,12 +155,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// value or does not exist.
     ///
     /// Use this method for values published by a [`Local`](crate::Local), a
-    /// [`Reservation`](crate::Reservation), or [`publish_all`](Self::publish_all). Together with
-    /// [`index_of`](Self::index_of) it gives the key of a value from a reference.
+    /// [`Reservation`](crate::Reservation), or [`publish_all`](Self::publish_all). With
+    /// [`index_of`](Self::index_of), it leads from a reference to the key of its value.
     ///
     /// Costs two loads and two comparisons. The first key of an epoch costs more, as for
-    /// [`publish_keyed`](Self::publish_keyed). This method is wait-free if the target has an atomic
-    /// addition and an atomic exchange of 64 bits. Otherwise it is lock-free.
+    /// [`publish_keyed`](Self::publish_keyed). Wait-free if the target has a 64-bit atomic addition
+    /// and exchange, otherwise lock-free.
     ///
     /// # Examples
     ///
@@ -182,12 +181,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().stamps().is_published(index).then(|| self.keyed(index))
     }
 
-    /// Returns the published value that `key` was created for.
+    /// Returns the published value for which `key` was created.
     ///
     /// Returns `None` if the arena was emptied or compacted since then, or if the key belongs to
     /// another arena.
     ///
-    /// Costs one load and one comparison more than [`get`](Self::get). This method is wait-free.
+    /// Costs one load and one comparison more than [`get`](Self::get). Wait-free.
     ///
     /// # Examples
     ///
@@ -210,11 +209,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         if view.generation().is(key.generation) { view.get(key.index) } else { None }
     }
 
-    /// Returns a mutable reference to the published value that `key` was created for.
+    /// Returns a mutable reference to the published value for which `key` was created.
     ///
     /// Returns `None` under the same condition as [`get_keyed`](Self::get_keyed).
     ///
-    /// This operation is O(1), with the exceptions of [`get_mut`](Self::get_mut).
+    /// O(1), except as stated for [`get_mut`](Self::get_mut).
     ///
     /// # Examples
     ///
@@ -331,8 +330,8 @@ impl serde_core::de::Visitor<'_> for Text {
     }
 
     fn visit_str<E: serde_core::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        // `from_str` alone would accept a plus sign and leading zeros, and so several texts for one
-        // key.
+        // `from_str` alone would accept a plus sign and leading zeros, and so several texts for the
+        // same key.
         fn number<N: core::str::FromStr>(digits: &str) -> Option<N> {
             let canonical = digits == "0" || digits.starts_with(|c| matches!(c, '1'..='9'));
             if canonical { digits.parse().ok() } else { None }

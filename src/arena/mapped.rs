@@ -16,7 +16,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// [`build`](MapBuilder::build) maps the memory. A mapping is address space and uses no memory
     /// until it is touched, so the capacity may far exceed the RAM. (Windows, and Linux with
     /// `vm.overcommit_memory` set to 2, count the whole mapping as if it were touched, and refuse
-    /// it if they could not provide that much memory.)
+    /// it if they could not provide enough memory.)
     ///
     /// # Examples
     ///
@@ -40,7 +40,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// Empties the arena like [`reset`](Self::reset), and returns its pages to the operating
     /// system.
     ///
-    /// Afterwards the arena uses as little memory as a new one. It keeps address space of the same
+    /// Afterwards the arena uses as little memory as a new one, and has address space of the same
     /// size. On Linux the address space stays in place. On macOS and Windows new address space is
     /// mapped, and the old one is unmapped.
     ///
@@ -49,12 +49,12 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// when slots are used again, and they are not locked. Build another arena if these effects
     /// matter. The choice of huge pages stays in effect.
     ///
-    /// The cost is that of the system for each page that was touched.
+    /// The cost is that of the operating system for each page that was touched.
     ///
     /// # Errors
     ///
-    /// Returns [`MapError::Decommit`] if the system did not take the pages. The arena is then still
-    /// empty and usable.
+    /// Returns [`MapError::Decommit`] if the operating system did not take the pages. The arena is
+    /// then still empty and usable.
     ///
     /// # Panics
     ///
@@ -86,9 +86,9 @@ impl<T> AtomicArena<T, Mapped<T>> {
         decommitted
     }
 
-    /// Returns the kind of huge pages that the arena has, or `None` if it has none.
+    /// Returns the kind of huge pages that the arena has.
     ///
-    /// It has none if none were requested, or if the builder fell back to small pages.
+    /// Returns `None` if none were requested, or if the builder fell back to small pages.
     pub fn huge_pages(&self) -> Option<HugePages> {
         self.storage().huge_pages()
     }
@@ -166,7 +166,7 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
 
     /// Requests prefaulting and reports its progress.
     ///
-    /// Calls `progress` with the number of bytes done and the total number of bytes, about once in
+    /// Calls `progress` with the number of bytes done and the total number of bytes, about once per
     /// 16 MiB and at the end.
     pub fn on_prefault<G: FnMut(usize, usize)>(self, progress: G) -> MapBuilder<T, G> {
         let MapBuilder { capacity, mut options, .. } = self;
@@ -192,7 +192,7 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
         self
     }
 
-    /// Returns the capacity, the options, and what reports the progress.
+    /// Returns the capacity, the options, and the callback for progress.
     pub(crate) fn into_parts(self) -> (usize, MapOptions, F) {
         (self.capacity, self.options, self.progress)
     }

@@ -1,7 +1,7 @@
 //! The public type `AtomicArena`.
 //!
-//! Each method is a line or two on top of [`ArenaRef`] or [`ArenaMut`]. There is one file per
-//! question of a user: how an arena is created, filled, read, and emptied.
+//! Each method is a line or two on top of [`ArenaRef`] or [`ArenaMut`]. Each file answers one
+//! question of a user: how an arena is created, filled, read, or emptied.
 
 mod alloc;
 mod bulk;
@@ -47,24 +47,24 @@ pub use stats::Stats;
 /// same time, by a method that takes `&mut self`, such as [`reset`](Self::reset).
 ///
 /// Values never move, except when [`compact`](Self::compact) or a method that takes all values out
-/// of the arena moves them. No method allocates memory, except the constructors,
-/// `into_boxed_slice`, which shrinks an allocation, and the methods of the feature `rayon`. Each
-/// slot takes one byte in addition to its value.
+/// of the arena moves them. No method allocates memory, except the constructors, the methods of the
+/// feature `rayon`, and `into_boxed_slice`, which shrinks an allocation. Each slot takes one byte
+/// in addition to its value.
 ///
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require
-/// `T: Sync`.
+/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require `T:
+/// Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
 /// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
 /// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
-/// inline arena, in one of less than 2,048 slots, or without the feature `std`. With `std`, the
-/// first call on a thread that needs a number for the thread registers a destructor, for which the
-/// C library may allocate memory.
+/// inline arena, in an arena of less than 2,048 slots, or without the feature `std`. With `std`,
+/// the first call on a thread that needs a thread number registers a destructor, for which the C
+/// library may allocate memory.
 ///
 /// # Memory ordering
 ///
@@ -128,33 +128,10 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// # Methods available in a `static`
 ///
-/// Every method that takes `&self` is available in a `static`. These are all methods that fill the
-/// arena or read from it:
-///
-/// - store one value: [`alloc`](Self::alloc), [`alloc_with`](Self::alloc_with),
-///   [`alloc_try_with`](Self::alloc_try_with), [`publish`](Self::publish),
-///   [`publish_with`](Self::publish_with), `publish_keyed`;
-/// - store many values: [`alloc_slice_copy`](Self::alloc_slice_copy),
-///   [`alloc_slice_clone`](Self::alloc_slice_clone), [`alloc_slice_with`](Self::alloc_slice_with),
-///   [`alloc_prefix_clone`](Self::alloc_prefix_clone), [`alloc_from_iter`](Self::alloc_from_iter),
-///   [`alloc_array`](Self::alloc_array), [`alloc_str`](AtomicArena::alloc_str), and, with the
-///   feature `alloc`, `alloc_vec`;
-/// - take slots: [`reserve`](Self::reserve), [`reserve_up_to`](Self::reserve_up_to),
-///   [`local`](Self::local), [`local_with_batch`](Self::local_with_batch);
-/// - read: [`get`](Self::get), [`get_slice`](Self::get_slice),
-///   [`get_wrapping`](Self::get_wrapping), [`iter`](Self::iter), [`index_of`](Self::index_of),
-///   `get_keyed`, `key_at`;
-/// - measure: [`capacity`](Self::capacity), [`count`](Self::count),
-///   [`index_bound`](Self::index_bound), [`remaining`](Self::remaining),
-///   [`is_full`](Self::is_full), [`is_empty`](Self::is_empty), [`stats`](Self::stats),
-///   [`count_published`](Self::count_published).
-///
-/// Methods that take `&mut self` or `self` are not available there: [`get_mut`](Self::get_mut),
-/// [`get_disjoint_mut`](Self::get_disjoint_mut), `get_keyed_mut`, [`iter_mut`](Self::iter_mut),
-/// [`as_mut_slice`](Self::as_mut_slice), [`fill_with`](Self::fill_with),
-/// [`fill_default`](Self::fill_default), [`publish_all`](Self::publish_all),
-/// [`compact`](Self::compact), [`drain`](Self::drain), `into_iter`, [`reset`](Self::reset), and
-/// [`reset_zeroed`](Self::reset_zeroed).
+/// Every method that takes `&self` is available in a `static`, which includes all methods that fill
+/// the arena or read from it. Methods that take `&mut self` or `self` are not, such as
+/// [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`fill_with`](Self::fill_with),
+/// [`compact`](Self::compact), [`drain`](Self::drain), and [`reset`](Self::reset).
 ///
 /// A `static` arena is thus filled once, and the slots of a leaked handle stay lost. For an arena
 /// that is emptied repeatedly, use a local variable in `main`, a lock, or borrowed memory with
@@ -227,9 +204,9 @@ pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
 pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
 // A panic does not make the arena unusable: the slot that was being filled is returned, and every
-// invariant of the arena holds while foreign code runs. (A value that is changed through its
-// `&mut T` may be left half changed. It can be reached again only through `&mut` of the arena, like
-// a value in a `Mutex` that ignores poisoning.)
+// invariant of the arena holds while user code runs. (A panic may leave a value half changed
+// through its `&mut T`. Only `&mut` of the arena reaches that value again, as in a `Mutex` that
+// ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 
@@ -262,7 +239,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         &mut self.storage
     }
 
-    /// Returns the arena for a method with `&mut self`. No run is open in it, and the slot directly
+    /// Returns the arena for a method with `&mut self`. It has no open run, and the slot directly
     /// below the cursor is not vacant.
     #[inline]
     fn settled(&mut self) -> ArenaMut<'_, T> {

@@ -13,7 +13,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// does not exist.
     ///
     /// Costs one load and a comparison. To read many values in order, [`iter`](Self::iter) is
-    /// faster. A reference that is kept needs no call at all. This method is wait-free.
+    /// faster. Wait-free.
     ///
     /// # Examples
     ///
@@ -40,7 +40,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// An empty range within the capacity gives an empty slice.
     ///
-    /// The cost is linear in the length of the range. This method is wait-free.
+    /// Linear in the length of the range. Wait-free.
     ///
     /// # Examples
     ///
@@ -70,7 +70,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns the published value at `index` modulo the capacity, which makes the arena a ring.
     ///
-    /// Costs one division more than [`get`](Self::get). This method is wait-free.
+    /// Costs one division more than [`get`](Self::get). Wait-free.
     ///
     /// # Examples
     ///
@@ -120,7 +120,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns an iterator over the published values, in index order.
     ///
-    /// This method is like [`iter`](Self::iter), without the indices.
+    /// Like [`iter`](Self::iter), without the indices.
     ///
     /// # Examples
     ///
@@ -148,7 +148,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Also returns `None` for a reference that spans two slots, and if `T` is zero-sized, because
     /// such values have no location.
     ///
-    /// This operation is O(1) and wait-free.
+    /// O(1) and wait-free.
     ///
     /// # Examples
     ///
@@ -170,7 +170,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns the number of slots.
     ///
-    /// This operation is O(1) and wait-free.
+    /// O(1) and wait-free.
     ///
     /// # Examples
     ///
@@ -194,7 +194,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Costs two loads if shards are not active and no slot is vacant. If shards are active, it
     /// also reads a cache line for each of 32 shards, which other threads write to. If slots are
     /// vacant, it also reads a word for each 1,024 slots below [`index_bound`](Self::index_bound).
-    /// This method is wait-free.
+    /// Wait-free.
     ///
     /// # Examples
     ///
@@ -210,12 +210,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().count()
     }
 
-    /// Returns a bound above all indices in use.
+    /// Returns an upper bound of the indices in use.
     ///
-    /// No slot at or above this bound is in use. Slots below it may be vacant.
+    /// No slot at or above it is in use. Slots below it may be vacant.
     ///
     /// The result is exact if no other thread uses the arena during the call. Otherwise it may be
-    /// out of date when the method returns. This method is wait-free.
+    /// out of date when the method returns. Wait-free.
     ///
     /// # Examples
     ///
@@ -233,13 +233,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns the number of free slots, which is `capacity() - count()`.
     ///
-    /// All of them can be allocated one by one. A request for a run is served if it fits in what is
-    /// left at the cursor, in the shard of this thread, or in vacant slots side by side. It does
-    /// not find slots in the shards of other threads, and it does not join slots of two of these
-    /// places.
+    /// All of them can be allocated one by one. A request for a run is served if it fits in the
+    /// slots left at the cursor, in the shard of this thread, or in contiguous vacant slots. It
+    /// does not find slots in other threads' shards, and it does not combine slots from two of
+    /// these places.
     ///
-    /// The result is exact or an estimate under the same conditions as that of
-    /// [`count`](Self::count), and costs as much. This method is wait-free.
+    /// Exact or an estimate under the same conditions as [`count`](Self::count), and costs as much.
+    /// Wait-free.
     ///
     /// # Examples
     ///
@@ -258,8 +258,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns `true` if [`remaining`](Self::remaining) is 0.
     ///
     /// While other threads use the arena, the result is an estimate. Costs one load until the
-    /// cursor reaches the end. From then on it costs two or three loads, and one for each of 32
-    /// shards as long as they may hold slots. This method is wait-free.
+    /// cursor reaches the end. From then on it costs two or three loads and, as long as shards may
+    /// hold slots, one for each of 32 shards. Wait-free.
     ///
     /// # Examples
     ///
@@ -277,7 +277,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns `true` if [`count`](Self::count) is 0.
     ///
-    /// While other threads use the arena, the result is an estimate. This method is wait-free.
+    /// While other threads use the arena, the result is an estimate. Wait-free.
     ///
     /// # Examples
     ///

@@ -18,9 +18,8 @@ pub struct Stats {
     pub capacity: usize,
     /// The number of slots that hold a value, or are held by a handle or by a call in progress.
     pub count: usize,
-    /// The number of free slots below [`index_bound`](AtomicArena::index_bound).
-    ///
-    /// They are vacant or lie in shards.
+    /// The number of free slots below [`index_bound`](AtomicArena::index_bound), either vacant or
+    /// in shards.
     pub vacant: usize,
     /// The number of handles that hold slots.
     ///
@@ -29,10 +28,10 @@ pub struct Stats {
     pub handles: usize,
     /// The high-water mark over all resets.
     ///
-    /// No value was ever stored at an index at or above it, and the current `index_bound` is not
-    /// above it. It is a bound and not a count of values. It includes vacant slots below a value,
+    /// No value was ever stored at an index at or above it, and the current `index_bound` does not
+    /// exceed it. It is a bound and not a number of values. It includes vacant slots below a value,
     /// slots that a handle holds now, vacant slots over which the cursor was retracted, and one
-    /// slot of a `Local` that returned the rest of its run. After contention, it also includes
+    /// slot of each `Local` that returned the rest of its run. After contention, it also includes
     /// slots that were ready in shards (see [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
     /// The number of times that the arena was emptied or its values were renumbered.
@@ -40,11 +39,11 @@ pub struct Stats {
     /// Counts calls of [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
     /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`.
     pub resets: u64,
-    /// The size of the arena in bytes: the slots, their state, the shards, and the counters, or the
-    /// whole mapping.
+    /// The size of the arena in bytes: the slots, their state, the shards, and the counters. For a
+    /// mapped arena, the size of the whole mapping.
     ///
-    /// Includes pages that were not touched, because they are address space. Does not include the
-    /// overhead of the allocator.
+    /// Includes pages that were not touched, because they are address space. Excludes the overhead
+    /// of the allocator.
     pub bytes: usize,
     /// The number of these bytes that are not slots.
     pub overhead: usize,
@@ -55,7 +54,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns statistics on the arena.
     ///
     /// Costs a few loads more than [`count`](Self::count), and one for each of 32 shards if the
-    /// arena has shards. No allocation pays for these numbers. This method is wait-free.
+    /// arena has shards. Collecting these numbers adds no cost to allocation. Wait-free.
     ///
     /// # Examples
     ///
@@ -93,10 +92,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         }
     }
 
-    /// Counts the published values.
+    /// Counts the published values, which are those that [`iter`](Self::iter) would yield.
     ///
-    /// Counts the values that [`iter`](Self::iter) would yield. Costs one load for each slot below
-    /// [`index_bound`](Self::index_bound). This method is wait-free.
+    /// Costs one load per slot below [`index_bound`](Self::index_bound). Wait-free.
     ///
     /// # Examples
     ///

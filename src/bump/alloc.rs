@@ -1,5 +1,4 @@
-//! How values are stored. Each method takes its bytes from the bump itself. `grid.rs` tells what it
-//! does with them.
+//! Methods that store values, with bytes from the bump itself. `grid.rs` implements them.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -11,15 +10,16 @@ use super::grid;
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// Storing.
+/// Methods that store values.
 ///
-/// A request without bytes (a type without size, an empty slice) touches no shared memory and
-/// always succeeds. Any other costs one atomic read-modify-write, on a cache line that belongs to
-/// this thread or, in a bump without shards, on the shared cursor. When the thread's run is used
-/// up, it costs a refill: three more on shared lines. At the end of the budget it costs a search of
-/// all shards, about 130 words.
+/// A request of 0 bytes (for a zero-sized type or an empty slice) touches no shared memory and
+/// always succeeds. Any other request costs one atomic read-modify-write, on a cache line that
+/// belongs to this thread or, in a bump without shards, on the shared cursor. When the thread's run
+/// is used up, a refill costs three more on shared lines. At the end of the budget, a request also
+/// searches all shards, which are about 130 words.
 impl<S: BumpStorage> AtomicBump<S> {
-    /// Stores a value, which then belongs to the caller. It is not dropped.
+    /// Stores a value and returns a mutable reference to it, which belongs to the caller. The value
+    /// is never dropped.
     ///
     /// Lock-free.
     ///
@@ -43,17 +43,18 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc(self.view(), value)
     }
 
-    /// Stores what `make` returns, in place where the compiler can. `make` may use the bump.
+    /// Stores the result of `make`. The compiler can often construct it in place. `make` may use
+    /// the bump.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called then.
+    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
     ///
     /// # Panics
     ///
-    /// Panics if `make` does. The bytes are returned then.
+    /// Panics if `make` panics. The bytes are returned.
     ///
     /// # Examples
     ///
@@ -70,19 +71,19 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_with(self.view(), make)
     }
 
-    /// Stores what `make` returns, if it succeeds. Otherwise the bytes are returned. `make` may use
-    /// the bump.
+    /// Stores the result of `make`, which may fail. In that case the bytes are returned. `make` may
+    /// use the bump.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called then. Returns
-    /// `Ok(Err(_))` if `make` fails.
+    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
+    /// Returns `Ok(Err(_))` if `make` fails.
     ///
     /// # Panics
     ///
-    /// Panics if `make` does. The bytes are returned then.
+    /// Panics if `make` panics. The bytes are returned.
     ///
     /// # Examples
     ///
@@ -102,7 +103,7 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_try_with(self.view(), make)
     }
 
-    /// Returns room for a value, which is not initialised.
+    /// Returns uninitialised memory for a value.
     ///
     /// Lock-free.
     ///
@@ -124,13 +125,13 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_uninit(self.view())
     }
 
-    /// Returns room for `len` values side by side, which are not initialised.
+    /// Returns uninitialised memory for a slice of `len` values.
     ///
     /// Lock-free.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere.
+    /// Returns [`Full`] if there is no room.
     ///
     /// # Examples
     ///
@@ -147,7 +148,7 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_uninit_slice(self.view(), len)
     }
 
-    /// Copies the slice, which then belongs to the caller.
+    /// Copies a slice. The copy belongs to the caller.
     ///
     /// Lock-free.
     ///
@@ -172,17 +173,17 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_slice_copy(self.view(), src)
     }
 
-    /// Clones the slice, which then belongs to the caller.
+    /// Clones a slice. The clones belong to the caller.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned then.
+    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
-    /// Panics if a `clone` does. The clones made until then are dropped, and the bytes are
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and the bytes are
     /// returned.
     ///
     /// # Examples
@@ -199,18 +200,18 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_from_iter(self.view(), src.iter().cloned(), src.len()).map_err(Full::discard)
     }
 
-    /// Stores what `f` returns for 0, 1, 2 and so on, `len` values side by side, which then belong
-    /// to the caller. `f` may use the bump.
+    /// Stores the results of `f` for 0, 1, 2 and so on, as a slice of `len` values. The values
+    /// belong to the caller. `f` may use the bump.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere. `f` is not called then.
+    /// Returns [`Full`] if there is no room. `f` is not called in that case.
     ///
     /// # Panics
     ///
-    /// Panics if `f` does. The values made until then are dropped, and the bytes are returned.
+    /// Panics if `f` panics. The values made so far are dropped, and the bytes are returned.
     ///
     /// # Examples
     ///
@@ -225,21 +226,21 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_from_iter(self.view(), (0..len).map(f), len).map_err(Full::discard)
     }
 
-    /// Stores the values of the iterator side by side, which then belong to the caller.
+    /// Stores the items of an iterator as a slice. The values belong to the caller.
     ///
-    /// The length is read once, and bytes for that many values are taken. The iterator is not asked
-    /// for more values. If it returns fewer, the slice is shorter, and the other bytes are
-    /// returned.
+    /// The `len` of the iterator is called once and determines the number of bytes. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
+    /// and the other bytes are returned.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator, if they fit nowhere. No value is asked for then.
+    /// Returns [`Full`], with the iterator unchanged, if the values fit nowhere.
     ///
     /// # Panics
     ///
-    /// Panics if the iterator does. The values that came until then are dropped, and the bytes are
+    /// Panics if the iterator panics. The values stored so far are dropped, and the bytes are
     /// returned.
     ///
     /// # Examples
@@ -262,7 +263,7 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_from_iter(self.view(), iter, len)
     }
 
-    /// Copies the string, which then belongs to the caller.
+    /// Copies a string. The copy belongs to the caller.
     ///
     /// Lock-free.
     ///
@@ -286,12 +287,12 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_str(self.view(), src)
     }
 
-    /// Stores the formatted text, which then belongs to the caller.
+    /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is made twice: once to measure it, and once to write it into bytes of that length.
-    /// If it is longer the second time, it moves to a larger block.
+    /// The text is formatted twice, first to measure it and then to write it. If it is longer the
+    /// second time, the block is extended, or the text moves to a larger one.
     ///
-    /// Lock-free, except for foreign code.
+    /// Lock-free, except for user code.
     ///
     /// # Errors
     ///
@@ -300,7 +301,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// # Panics
     ///
     /// Panics if a formatting trait implementation returns an error or panics. The bytes are
-    /// returned then.
+    /// returned.
     ///
     /// # Examples
     ///
@@ -314,14 +315,14 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_fmt(self.view(), args)
     }
 
-    /// Returns bytes with this layout, which are not initialised. They belong to the caller as long
-    /// as the bump is borrowed.
+    /// Returns uninitialised memory with this layout. It belongs to the caller as long as the bump
+    /// is borrowed.
     ///
     /// Lock-free.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere.
+    /// Returns [`Full`] if there is no room.
     ///
     /// # Examples
     ///

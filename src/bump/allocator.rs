@@ -1,6 +1,6 @@
 //! `&AtomicBump` as an allocator, for each version of the trait.
 
-/// Implements the trait of one crate, whose paths these are.
+/// Implements the `Allocator` of one crate, given the paths of the trait and its error.
 macro_rules! allocator {
     ($($trait:ident)::+, $($error:ident)::+) => {
         const _: () = {
@@ -17,19 +17,19 @@ macro_rules! allocator {
                 bytes.map(|bytes| NonNull::slice_from_raw_parts(bytes, layout.size())).ok_or(Refused)
             }
 
-            /// Collections in the bump: `Vec<T, &AtomicBump>`, `Box<T, &AtomicBump>`, maps.
+            /// Allocates for collections in the bump, such as a `Vec<T, &AtomicBump>` or a map.
             ///
             /// Any thread may grow, shrink and free a block. The last block of the calling thread's
-            /// shard grows in place, and what it gives up is allocated again. Another block moves
-            /// when it grows. The bytes that it gives up are kept if there is a place for them.
-            /// Otherwise they are lost until the next reset.
+            /// shard grows in place, and bytes that it gives up are allocated again. Any other
+            /// block moves when it grows. The bytes that it gives up are kept if there is a place
+            /// for them, and otherwise lost until the next reset.
             ///
-            /// `push` on a full bump ends in `handle_alloc_error`, which aborts: use `try_reserve`
-            /// where a bump may fill up. A collection borrows the bump, so none is left when the
-            /// bump is reset.
-            // SAFETY: a block has its bytes alone until it is freed, or until the bump is reset or
-            // dropped, which takes that no reference to it is left. A copy of the reference names
-            // the same bump.
+            /// `push` on a full bump ends in `handle_alloc_error`, which aborts. Use `try_reserve`
+            /// if a bump may fill up. A collection borrows the bump, so none is left when the bump
+            /// is reset.
+            // SAFETY: no other block contains a byte of a block until it is freed, or until the
+            // bump is reset or dropped, which requires that no reference to the bump is left. A
+            // copy of the reference refers to the same bump.
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
@@ -46,7 +46,7 @@ macro_rules! allocator {
                 #[inline]
                 unsafe fn grow(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
                     // SAFETY: a block of this bump with the layout `old`, which the caller gives up
-                    // if this succeeds; `new` is at least as large (the caller).
+                    // if this succeeds. `new` is at least as large (the caller).
                     block(unsafe { self.view().grow(bytes, old, new) }, new)
                 }
 
@@ -69,7 +69,7 @@ macro_rules! allocator {
                 #[inline]
                 unsafe fn shrink(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
                     // SAFETY: a block of this bump with the layout `old`, which the caller gives up
-                    // if this succeeds; `new` is at most as large (the caller).
+                    // if this succeeds. `new` is at most as large (the caller).
                     block(unsafe { self.view().shrink(bytes, old, new) }, new)
                 }
             }

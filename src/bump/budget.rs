@@ -1,5 +1,5 @@
-//! The bytes of a bump as numbers: which call gets which of them. Knows no memory, only where byte
-//! 0 lies.
+//! The bytes of a bump as offsets, and which call gets which of them. Accesses no memory, and knows
+//! only the address of byte 0.
 
 #![forbid(unsafe_code)]
 
@@ -12,8 +12,8 @@ use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use crate::raw::thread_id::{TINY, thread_id_or_any};
 use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
-/// A bump of at least this many bytes has shards, which take 4 KiB. In a smaller one a refill would
-/// be a few lines.
+/// The smallest capacity of a bump with shards, which take 4 KiB. In a smaller bump a refill would
+/// be only a few lines.
 const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     2 * LINE
 } else if TINY {
@@ -22,27 +22,27 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     64 << 10
 };
 
-/// A refill is at most this many lines, at most this share of what is left at the cursor, and at
-/// least one line.
+/// A refill is at most this number of lines and this fraction of the lines left at the cursor, but
+/// at least one line.
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
 
-/// A request longer than this share of a refill goes to the cursor.
+/// A request longer than this fraction of a refill goes to the cursor.
 const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
 
-/// No shard ever holds more bytes: the longest refill, and a rest that it extends.
+/// The maximum length of a shard's run: the longest refill, and a rest that it extends.
 const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
 
-/// How many runs a shard keeps beside its own.
+/// The number of runs that a shard keeps beside its own.
 const KEPT: usize = if TINY { 1 } else { 3 };
 
-/// Whether a bump of that many bytes has shards: where the words have room for the bytes, and
-/// threads have numbers.
+/// Returns whether a bump of this capacity has shards. They require that threads have numbers, and
+/// that the words have room for the offsets.
 pub(super) const fn has_shards(capacity: usize) -> bool {
     cfg!(feature = "std") && fits_shards(capacity)
 }
 
-/// Whether a bump of that many bytes has shards, if threads have numbers.
+/// Returns whether a bump of this capacity has shards if threads have numbers.
 pub(super) const fn fits_shards(capacity: usize) -> bool {
     MIN_CAPACITY <= capacity && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
 }
@@ -53,21 +53,22 @@ pub(super) struct Head(CachePadded<Cursor>);
 
 #[derive(Debug)]
 struct Cursor {
-    /// The line that is handed out next, packed in a [`Word`]. Without shards, the next byte.
+    /// The index of the next line, packed in a [`Word`]. Without shards, the offset of the next
+    /// byte.
     ///
-    /// Invariant: nothing at or above it has an owner. It never passes the end.
+    /// Invariant: no byte at or above it has an owner. It never passes the end.
     next: AtomicUsize,
-    /// No byte at or above both it and the cursor was ever handed out.
+    /// An offset such that no byte at or above both it and the cursor was ever handed out.
     past: AtomicUsize,
 }
 
-/// Bytes for a few threads, and runs that were returned near them.
+/// Bytes for one or a few threads, and runs that they returned.
 #[derive(Debug)]
 pub(super) struct Shard(CachePadded<Gaps>);
 
 #[derive(Debug)]
 struct Gaps {
-    /// What refills put here. A refill is pending for a shard, so for this gap.
+    /// The run that refills install. A pending refill names a shard, and so this gap.
     run: Gap,
     kept: [Gap; KEPT],
 }
@@ -81,7 +82,7 @@ impl Head {
         }
     }
 
-    /// Takes bytes for `layout` from a cursor that counts bytes, and returns where they end.
+    /// Takes bytes for `layout` from a cursor that counts bytes, and returns their end.
     #[inline]
     fn take_bytes(&self, base: usize, capacity: usize, layout: Layout) -> Option<usize> {
         // Relaxed, and on failure: a guess that the exchange confirms.
@@ -101,7 +102,7 @@ impl Head {
         }
     }
 
-    /// Begins anew at byte 0.
+    /// Sets the cursor to byte 0, and empties the shards.
     pub(super) fn restart(&mut self, shards: Option<&mut Shards>, capacity: usize) {
         let past = self.high_water_mut(shards.is_some(), capacity);
         self.0.past.write_mut(past);
@@ -112,7 +113,7 @@ impl Head {
         }
     }
 
-    /// The end of what was ever handed out.
+    /// Returns the end of the bytes that were ever handed out.
     pub(super) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
         let next = Word::new(self.0.next.read_mut(), has_shards).next();
         let next = if has_shards { next * LINE } else { next };
@@ -133,7 +134,7 @@ impl Shard {
         }
     }
 
-    /// The gaps of this shard, the one that refills name first.
+    /// Returns the gaps of this shard, starting with the one that refills name.
     fn gaps(&self) -> impl Iterator<Item = &Gap> {
         core::iter::once(&self.0.run).chain(&self.0.kept)
     }
@@ -146,29 +147,29 @@ impl Shard {
 /// Bytes that a call has taken for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Where the first byte for the request lies.
+    /// The offset of the first byte for the request.
     pub(super) start: usize,
-    /// All that was taken: with what it takes to align the request, and with the end of its last
-    /// line.
+    /// All bytes that were taken, including padding for the alignment and the end of the last line.
     pub(super) taken: Range<usize>,
-    /// Whether it comes from the cursor and may be returned there.
+    /// Whether the bytes come from the cursor and may be returned there.
     pub(super) from_cursor: bool,
 }
 
 impl Piece {
     #[inline]
     fn from_gap(taken: Range<usize>, layout: Layout) -> Self {
-        // What is longer than a shard was never in one, so the cursor may be retracted over it.
+        // A block longer than a shard's run was never in a shard, so the cursor may be retracted
+        // over it.
         let from_cursor = layout.size() > SHARD_LIMIT;
         Piece { start: taken.end - layout.size(), taken, from_cursor }
     }
 }
 
-/// The bytes of a bump.
+/// The bytes of a bump, without their memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget<'a> {
     head: &'a Head,
-    /// None where the cursor counts bytes.
+    /// `None` if the cursor counts bytes.
     shards: Option<&'a Shards>,
     /// The address of byte 0.
     base: usize,
@@ -181,7 +182,7 @@ impl<'a> Budget<'a> {
         Budget { head, shards, base, capacity }
     }
 
-    /// What [`new`](Self::new) was given, except the base.
+    /// Returns the arguments of [`new`](Self::new), except the base.
     #[inline]
     pub(super) fn into_parts(self) -> (&'a Head, Option<&'a Shards>, usize) {
         (self.head, self.shards, self.capacity)
@@ -192,21 +193,21 @@ impl<'a> Budget<'a> {
         self.capacity
     }
 
-    /// The byte at which the cursor stands.
+    /// Returns the offset of the cursor.
     #[inline]
     fn offset(self, word: Word) -> usize {
         match self.shards {
-            // The last line may be cut short.
+            // The last line may be incomplete.
             Some(_) => (word.next() * LINE).min(self.capacity),
             None => word.next(),
         }
     }
 
-    /// Where the cursor stands above the first `bytes` bytes.
+    /// Returns the position of a cursor above the first `bytes` bytes.
     #[inline]
     fn above(self, bytes: usize) -> usize {
         match self.shards {
-            // Rounded up: the bytes and a line do not overflow.
+            // Rounded up. The sum of the bytes and a line does not overflow.
             Some(_) => (bytes + LINE - 1) >> LINE_BITS,
             None => bytes,
         }
@@ -217,11 +218,11 @@ impl<'a> Budget<'a> {
         Word::new(raw, self.shards.is_some())
     }
 
-    /// Reads the cursor, with no refill pending.
+    /// Reads the cursor. If a refill is pending, helps it first.
     fn cursor(self) -> Word {
         loop {
-            // Acquire: B1, pairs with the Release in `retract`, and B2, pairs with the Release in
-            // `help_refill`: shards may be looked at because of what the cursor says.
+            // Acquire: B1, pairs with the Release in `retract`. B2, pairs with the Release in
+            // `help_refill`: depending on the word, the caller looks at shards.
             let word = self.word(self.head.0.next.load(Ordering::Acquire));
             if !word.has_pending() {
                 return word;
@@ -230,17 +231,17 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, and returns where they begin, if that is as
-    /// simple as it can be: if they are the next ones of this thread's shard.
+    /// Takes bytes for `layout`, whose size is not 0, on the fast path, which is the run of this
+    /// thread's shard. Returns their start, or `None` if the fast path does not serve the request.
     #[inline]
     pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
-        // Any shard will do for a thread that has no id yet.
+        // A thread without an id may use any shard.
         let run = &self.shards?[thread_id_or_any() % SHARDS].0.run;
         run.take_once(layout)
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard, or, if there are no
-    /// shards, from the cursor. Returns where they begin.
+    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard or, if there are no
+    /// shards, from the cursor. Returns their start.
     #[inline]
     pub(super) fn take_near(self, layout: Layout) -> Option<usize> {
         let end = match self.shards {
@@ -250,7 +251,7 @@ impl<'a> Budget<'a> {
         Some(end - layout.size())
     }
 
-    /// Takes bytes for `layout`, whose size is not 0. The error is how many were left at the
+    /// Takes bytes for `layout`, whose size is not 0. The error is the number of bytes left at the
     /// cursor.
     #[inline]
     pub(super) fn take_piece(self, layout: Layout) -> Result<Piece, usize> {
@@ -263,8 +264,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, when this thread's shard has too few. Tries
-    /// the runs that are kept there, a refill, the cursor, and every shard, in this order.
+    /// Takes bytes for `layout`, whose size is not 0, if this thread's shard has too few. Tries the
+    /// runs kept in the shard, a refill, the cursor, and every shard, in this order.
     #[cold]
     #[inline(never)]
     fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
@@ -272,19 +273,19 @@ impl<'a> Budget<'a> {
         let own = own_index();
         loop {
             let word = self.cursor();
-            // Not before the cursor was read: if another thread refills the shard after this, the
-            // exchange below fails, or puts a rest aside that could have served us, which is
-            // harmless.
+            // The shard is read after the cursor. If another thread refills the shard after this,
+            // the exchange below fails, or the refill displaces a rest that could have served this
+            // request, which is harmless.
             if let Some(piece) = shards[own].take(self.base, layout) {
                 return Ok(piece);
             }
             let lines = self.refill_at(word.next());
-            // At most `isize::MAX`, as the layout is valid.
+            // At most `isize::MAX`, because the layout is valid.
             let most = layout.size() + (layout.align() - 1);
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
-                // Acquire: B1, pairs with the Release in `retract`: the refill may have had an
-                // owner before. Relaxed on failure: read anew.
+                // Acquire: B1, pairs with the Release in `retract`: the bytes of the refill may
+                // have had an owner before. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -298,15 +299,15 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout` from any shard that has enough. Looks at each once, beginning with
-    /// that of this thread.
+    /// Takes bytes for `layout` from any shard that has enough. Looks at each shard once, starting
+    /// with that of this thread.
     fn steal(self, layout: Layout) -> Option<Piece> {
         let (before, from) = self.shards?.split_at(own_index());
         from.iter().chain(before).find_map(|shard| shard.take(self.base, layout))
     }
 
-    /// Takes bytes for `layout` from the cursor, with the end of their last line. `word` is a
-    /// guess. The error is the cursor's word when too little was left there.
+    /// Takes bytes for `layout` from the cursor, including the end of their last line. `word` is a
+    /// guess. The error is the word of a cursor at which too few bytes were left.
     fn take_at_cursor(self, mut word: Word, layout: Layout) -> Result<Piece, Word> {
         loop {
             let from = self.offset(word);
@@ -322,8 +323,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Advances the cursor over the first `bytes` bytes and the end of their last line, from
-    /// `word`, in which no refill is pending. Returns the byte at which it stands then.
+    /// Advances the cursor from `word`, which names no pending refill, over the first `bytes` bytes
+    /// and the end of their last line. Returns the new offset of the cursor.
     fn advance(self, word: Word, bytes: usize) -> Option<usize> {
         let advanced = word.with_next(self.above(bytes));
         // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
@@ -333,32 +334,32 @@ impl<'a> Budget<'a> {
         exchanged.is_ok().then(|| self.offset(advanced))
     }
 
-    /// The lines of a refill that starts at this one. The same at every call.
+    /// Returns the lines of a refill that starts at this line. Every call returns the same.
     fn refill_at(self, start: usize) -> Range<usize> {
         let end = self.capacity.div_ceil(LINE);
         start..end.min(start + ((end - start) / REFILL_FRACTION).clamp(1, MAX_REFILL))
     }
 
-    /// The bytes of those lines.
+    /// Returns the bytes of these lines.
     fn bytes(self, lines: Range<usize>) -> Range<usize> {
         (lines.start * LINE).min(self.capacity)..(lines.end * LINE).min(self.capacity)
     }
 
-    /// Installs the pending refill in its shard, and clears it from the cursor, whose `word` was
-    /// read with Acquire.
+    /// Installs the pending refill in its shard, and clears it from the cursor. `word` was read
+    /// with Acquire.
     fn help_refill(self, word: Word) {
         let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
         let run = self.bytes(self.refill_at(start));
         let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
         // Release: B2, pairs with the Acquire in `cursor`: the refill is in its shard. Relaxed on
-        // failure: then another thread has cleared it, and the word of one refill never recurs.
+        // failure: another thread has cleared the refill, because its word never recurs.
         let cleared = word.with_next(word.next());
         let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
         self.keep(displaced, false);
     }
 
-    /// Returns bytes that the caller owns. `from_cursor` tells that none of them was ever in a
-    /// shard. `everywhere` tells to look for a place for them in every shard.
+    /// Returns bytes that the caller owns. `from_cursor` is whether none of them was ever in a
+    /// shard. `everywhere` is whether to look for a place to keep them in every shard.
     #[cold]
     #[inline(never)]
     pub(super) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
@@ -368,8 +369,9 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Lowers the cursor from the end of a run that the caller owns to the first line within it,
-    /// and keeps what is below that. Not if the cursor stands elsewhere. Returns whether it did.
+    /// Retracts the cursor from the end of a run that the caller owns to the first line boundary
+    /// within it, and keeps the bytes below that. Does nothing if the cursor is elsewhere. Returns
+    /// whether the cursor was retracted.
     fn retract(self, run: Range<usize>) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.word(self.head.0.next.load(Ordering::Relaxed));
@@ -377,10 +379,11 @@ impl<'a> Budget<'a> {
         if word.has_pending() || self.offset(word) != run.end || lowered == word {
             return false;
         }
-        // Relaxed: the exchange passes it on.
+        // Relaxed: the Release of the exchange passes it on.
         self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
-        // Release: B1, pairs with the Acquire of whatever advances the cursor: our accesses happen
-        // before those of the next owner. Relaxed on failure: only a number.
+        // Release: B1, pairs with the Acquire of every operation that advances the cursor: the
+        // caller's accesses happen before those of the next owner. Relaxed on failure: the value is
+        // not used.
         let next = &self.head.0.next;
         let retracted = next.compare_exchange(word.raw(), lowered.raw(), Ordering::Release, Ordering::Relaxed).is_ok();
         if retracted {
@@ -389,8 +392,8 @@ impl<'a> Budget<'a> {
         retracted
     }
 
-    /// Keeps a run beside this thread's shard, or, if `everywhere`, beside any: in an empty gap, or
-    /// in the place of a shorter run. It is lost if there is no such gap.
+    /// Keeps a run in this thread's shard or, if `everywhere`, in any shard. It goes into an empty
+    /// gap, or replaces a shorter run in this thread's shard. Otherwise it is lost.
     fn keep(self, run: Range<usize>, everywhere: bool) {
         let Some(shards) = self.shards else { return };
         let own = own_index();
@@ -411,9 +414,9 @@ impl<'a> Budget<'a> {
         self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
     }
 
-    /// Takes a run from the cursor for a handle, which may return it there. `len` maps the number
-    /// of bytes that are left to the number of bytes to take, or to 0. It may be called several
-    /// times.
+    /// Takes a run from the cursor for a handle, which may return it there. `len` is called,
+    /// possibly several times, with the number of bytes left at the cursor. It returns how many of
+    /// them to take, or 0 to take none.
     pub(super) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
         loop {
             let word = self.cursor();
@@ -428,45 +431,47 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Extends a run that was taken for a handle and ends at `end`, if the cursor stands there.
-    /// `len` is told how many bytes are left, and says how many to take, or 0. Returns the new end.
+    /// Extends a run of a handle that ends at `end`, if the cursor is there. `len` is called with
+    /// the number of bytes left, and returns how many of them to take, or 0 to take none. Returns
+    /// the new end.
     pub(super) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
         let word = self.cursor();
         let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
         if more == 0 { None } else { self.advance(word, end + more) }
     }
 
-    /// How many bytes were handed out and not returned. Exact when nothing else is going on.
+    /// Returns the number of bytes that were handed out and not returned. Exact if no other call is
+    /// in progress.
     pub(super) fn used(self) -> usize {
-        // Acquire: the reads below see values that are no older.
+        // Acquire: the reads below return values that are at least as recent.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
-        // What ends above that cursor is of a later refill.
+        // A gap that ends above this cursor belongs to a later refill.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);
-        // They are not read at one instant, so their sum is kept from wrapping.
+        // The words are read at different times, so the difference is saturating.
         below.saturating_sub(rests.map(|rest| rest.len()).sum::<usize>() + pending.map_or(0, |(_, run)| run.len()))
     }
 
-    /// How many bytes are left at the cursor.
+    /// Returns the number of bytes left at the cursor.
     #[inline]
     pub(super) fn left(self) -> usize {
         // Relaxed: an estimate.
         self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))
     }
 
-    /// The end of what was ever handed out.
+    /// Returns the end of the bytes that were ever handed out.
     pub(super) fn high_water(self) -> usize {
-        // Acquire: pairs with the Release in `retract`, before which `past` is raised.
+        // Acquire: pairs with the Release in `retract`, which raises `past` before.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
-        // Relaxed: the Acquire above makes it no older than the cursor.
+        // Relaxed: the Acquire above ensures that it is at least as recent as the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
 
     /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in this
-    /// thread's shard or at the cursor. Returns whether it did.
+    /// thread's shard or at the cursor. Returns whether the block was extended.
     #[inline]
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
@@ -490,10 +495,10 @@ impl<'a> Budget<'a> {
     }
 }
 
-/// What an allocator does with blocks that it has handed out.
+/// Operations of an allocator on blocks that it has handed out.
 #[cfg(any(all(test, loom), feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 impl Budget<'_> {
-    /// Takes back the end of a block of `len` bytes, or all of it.
+    /// Frees a block of `len` bytes, or the end of it.
     #[inline]
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
         let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;

@@ -1,4 +1,4 @@
-//! A shared bump, whatever its storage: the numbers of its bytes become memory.
+//! A shared bump with any storage. Turns offsets into memory.
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
@@ -8,7 +8,7 @@ use core::ptr::{self, NonNull};
 use super::budget::{Budget, Head, Piece, Shards};
 use super::gap::LINE;
 
-/// A shared bump. As good as `&AtomicBump<S>`, for any `S`.
+/// A shared bump. Equivalent to `&AtomicBump<S>` for any `S`.
 #[derive(Clone, Copy, Debug)]
 pub struct BumpRef<'a> {
     budget: Budget<'a>,
@@ -16,7 +16,8 @@ pub struct BumpRef<'a> {
     marker: PhantomData<&'a u8>,
 }
 
-// SAFETY: as good as `&AtomicBump<S>`: atomics, and bytes that each have one owner at a time.
+// SAFETY: equivalent to `&AtomicBump<S>`, which contains atomics, and bytes that each have one
+// owner at a time.
 unsafe impl Send for BumpRef<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for BumpRef<'_> {}
@@ -24,9 +25,9 @@ unsafe impl Sync for BumpRef<'_> {}
 impl<'a> BumpRef<'a> {
     /// # Safety
     ///
-    /// For `'a`, `base` points to `capacity` bytes, valid for reads and writes, that do not move,
-    /// and that are accessed only by owners of what views of this same `head` and these same
-    /// `shards` have handed out.
+    /// During `'a`, `base` points to `capacity` bytes that are valid for reads and writes and do
+    /// not move. Only the owners of bytes that views of the same `head` and `shards` have handed
+    /// out access them.
     #[inline]
     pub(super) unsafe fn new(head: &'a Head, shards: Option<&'a Shards>, base: NonNull<u8>, capacity: usize) -> Self {
         BumpRef { budget: Budget::new(head, shards, base.addr().get(), capacity), base, marker: PhantomData }
@@ -41,17 +42,18 @@ impl<'a> BumpRef<'a> {
     #[inline]
     pub(crate) fn pointer(self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.budget.capacity());
-        // SAFETY: at most the capacity, so within the bytes or at their end (`new`).
+        // SAFETY: the offset is at most the capacity, so the result is within the bytes or at their
+        // end (`new`).
         unsafe { self.base.add(offset) }
     }
 
-    /// The number of the byte at `pointer`, which this bump has handed out.
+    /// Returns the offset of the byte at `pointer`, which this bump has handed out.
     #[inline]
     pub(crate) fn offset(self, pointer: NonNull<u8>) -> usize {
         pointer.addr().get() - self.base.addr().get()
     }
 
-    /// Takes bytes for `layout`, which then belong to the caller for `'a`.
+    /// Takes bytes for `layout`, which belong to the caller during `'a`.
     #[inline]
     pub(super) fn take(self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
@@ -64,7 +66,7 @@ impl<'a> BumpRef<'a> {
         take_near(head, shards, self.base, capacity, layout.size(), layout.align())
     }
 
-    /// Takes bytes for `layout`, which are returned if the block is dropped.
+    /// Takes bytes for `layout`. Dropping the block returns them.
     #[inline]
     pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
         if layout.size() == 0 {
@@ -76,10 +78,10 @@ impl<'a> BumpRef<'a> {
     }
 }
 
-/// Takes bytes for a layout that [`BumpRef::take`] did not find at once.
+/// Takes bytes for a layout if [`BumpRef::take`] did not find any at once.
 ///
-/// Not inlined, and told each part of the view and of the layout by itself, which travels in a
-/// register: so the caller's view need not lie in memory, nor does it here.
+/// Not inlined. The parts of the view and of the layout are separate arguments, which are passed in
+/// registers, so that neither the caller's view nor this one has to be in memory.
 #[cold]
 #[inline(never)]
 fn take_near(
@@ -90,9 +92,9 @@ fn take_near(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the parts of a view.
+    // SAFETY: the arguments are the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the parts of a layout.
+    // SAFETY: the arguments are the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     match bump.budget.take_near(layout) {
         Some(offset) => Some(bump.pointer(offset)),
@@ -100,7 +102,7 @@ fn take_near(
     }
 }
 
-/// Does the same, wherever the bytes come from.
+/// Like `take_near`, but takes the bytes from any place.
 #[cold]
 #[inline(never)]
 fn take_far(
@@ -111,22 +113,21 @@ fn take_far(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the parts of a view.
+    // SAFETY: the arguments are the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the parts of a layout.
+    // SAFETY: the arguments are the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     Some(bump.take_block(layout).ok()?.hand_out(size))
 }
 
-/// What an allocator does with blocks that it has handed out.
+/// Operations of an allocator on blocks that it has handed out.
 #[cfg(any(all(test, loom), feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 impl BumpRef<'_> {
     /// Frees a block.
     ///
     /// # Safety
     ///
-    /// This bump has handed `block` out with this layout, and the caller gives up the only way to
-    /// it.
+    /// This bump has handed out `block` with this layout, and the caller gives up all access to it.
     #[inline]
     pub(crate) unsafe fn free(self, block: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
@@ -135,27 +136,27 @@ impl BumpRef<'_> {
         }
     }
 
-    /// Makes a block larger, in place or elsewhere. If that fails, the block is as it was.
+    /// Makes a block larger, in place or elsewhere. On failure, the block is unchanged.
     ///
     /// # Safety
     ///
-    /// This bump has handed `block` out with the layout `old`. If this succeeds, the caller gives
-    /// up every other way to it. `new` is at least as large.
+    /// This bump has handed out `block` with the layout `old`, and `new` is at least as large. On
+    /// success, the caller gives up all other access to the block.
     #[inline]
     pub(crate) unsafe fn grow(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let in_place = old.size() != 0 && block.addr().get() & (new.align() - 1) == 0;
         let start = if in_place { self.offset(block) } else { 0 };
         let more = new.size() - old.size();
         if in_place && (more == 0 || self.budget.extend(start + old.size(), old.size(), more)) {
-            // Not `block`, which may not be used for the bytes behind it.
+            // Not `block`, whose provenance may not cover the bytes after it.
             return Some(self.pointer(start));
         }
-        // SAFETY: the caller's. The smaller of both sizes is that of `old`.
+        // SAFETY: as the caller guarantees. The smaller of both sizes is that of `old`.
         unsafe { self.replace(block, old, new) }
     }
 
-    /// Makes a block smaller, in place unless the new alignment forbids that. If that fails, the
-    /// block is as it was.
+    /// Makes a block smaller, in place unless the new alignment forbids it. On failure, the block
+    /// is unchanged.
     ///
     /// # Safety
     ///
@@ -163,7 +164,7 @@ impl BumpRef<'_> {
     #[inline]
     pub(crate) unsafe fn shrink(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if block.addr().get() & (new.align() - 1) != 0 || old.size() == 0 {
-            // SAFETY: the caller's. The smaller of both sizes is that of `new`.
+            // SAFETY: as the caller guarantees. The smaller of both sizes is that of `new`.
             return unsafe { self.replace(block, old, new) };
         }
         let start = self.offset(block);
@@ -180,8 +181,9 @@ impl BumpRef<'_> {
     /// As for [`grow`](Self::grow), but `new` may have any size.
     unsafe fn replace(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let moved = self.take(new)?;
-        // SAFETY: the old block belongs to the caller, the new one was just taken, so they do not
-        // overlap. Both have at least that many bytes. The caller gives up the old one.
+        // SAFETY: the old block belongs to the caller and the new one was just taken, so they do
+        // not overlap. Both have at least the copied number of bytes. The caller gives up the old
+        // one.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), old.size().min(new.size()));
             self.free(block, old);
@@ -190,15 +192,15 @@ impl BumpRef<'_> {
     }
 }
 
-/// What stands for a block without bytes: aligned, and never null.
+/// Returns the pointer to a block without bytes. It is aligned and not null.
 #[inline]
 pub(super) fn dangling(layout: Layout) -> NonNull<u8> {
     // SAFETY: an alignment is not 0.
     unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(layout.align())) }
 }
 
-/// Bytes that were taken and not yet handed out. Dropped, they are returned, which answers a panic
-/// in the code that was to fill them. Needs no mark: it never leaves the call that took it.
+/// Bytes that were taken but not yet handed out. Dropping the block returns them, in case the code
+/// that fills them panics. It needs no mark, because it never leaves the call that took it.
 pub(super) struct Block<'a> {
     bump: BumpRef<'a>,
     pointer: NonNull<u8>,
@@ -211,8 +213,8 @@ impl Block<'_> {
         self.pointer
     }
 
-    /// Makes room for `more` bytes behind the first `size`, if they are free there. Returns whether
-    /// it did.
+    /// Makes room for `more` bytes after the first `size`, if they are free there. Returns whether
+    /// there is room.
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
@@ -222,7 +224,7 @@ impl Block<'_> {
         extended
     }
 
-    /// Hands the first `size` bytes out, and returns what else was taken.
+    /// Hands out the first `size` bytes, and returns the others to the bump.
     #[inline]
     pub(super) fn hand_out(self, size: usize) -> NonNull<u8> {
         let pointer = self.pointer;

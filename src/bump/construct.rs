@@ -1,4 +1,4 @@
-//! How a bump is made.
+//! Constructors.
 
 #[cfg(not(all(test, loom)))]
 use core::mem::MaybeUninit;
@@ -11,19 +11,21 @@ use super::storage::{BorrowedBytes, InlineBytes};
 #[cfg(any(feature = "alloc", not(all(test, loom))))]
 use crate::error::CapacityError;
 
-/// Building.
+/// Constructors for bumps on the heap.
 #[cfg(feature = "alloc")]
 impl AtomicBump {
     /// Creates an empty bump of `bytes` bytes on the heap.
     ///
-    /// One allocation, aligned to 64 bytes: the bytes, which are not touched, and 4 KiB more from
-    /// 64 KiB on. Constant time, as far as the allocator has fresh memory.
+    /// Makes one allocation, aligned to 64 bytes. It contains the bytes, which are not touched, and
+    /// from 64 KiB on also 4 KiB for shards. Takes constant time if the allocator returns fresh
+    /// memory.
     ///
     /// # Panics
     ///
-    /// Panics if `bytes` is 0 or too many for an address space. If the allocator refuses, this ends
-    /// as [`handle_alloc_error`](alloc::alloc::handle_alloc_error) does.
-    /// [`try_with_capacity`](Self::try_with_capacity) returns an error instead.
+    /// Panics if `bytes` is 0, or if the size of the allocation exceeds `isize::MAX` bytes. Calls
+    /// [`handle_alloc_error`](alloc::alloc::handle_alloc_error) if the allocator refuses the
+    /// allocation. [`try_with_capacity`](Self::try_with_capacity) returns an error in all these
+    /// cases.
     ///
     /// # Examples
     ///
@@ -42,13 +44,14 @@ impl AtomicBump {
         }
     }
 
-    /// Creates an empty bump of `bytes` bytes on the heap, as
-    /// [`with_capacity`](Self::with_capacity) does.
+    /// Creates an empty bump on the heap, or returns an error where
+    /// [`with_capacity`](Self::with_capacity) panics or aborts.
     ///
     /// # Errors
     ///
-    /// Returns [`CapacityError`] where `with_capacity` panics or aborts. Its
-    /// `slot_size` is 1.
+    /// Returns [`CapacityError`] if `bytes` is 0, if the size of the allocation exceeds
+    /// `isize::MAX` bytes, or if the allocator refuses the allocation. In `TooLarge`, `slot_size`
+    /// is 1.
     ///
     /// # Examples
     ///
@@ -67,7 +70,8 @@ impl AtomicBump {
 
 #[cfg(not(all(test, loom)))]
 impl<const BYTES: usize> AtomicBump<InlineBytes<BYTES>> {
-    /// Creates an empty bump of `BYTES` bytes where it is declared. `BYTES` of 0 does not compile.
+    /// Creates an empty bump whose `BYTES` bytes are part of the value. Does not compile if `BYTES`
+    /// is 0.
     pub const fn new() -> Self {
         AtomicBump { storage: InlineBytes::new() }
     }
@@ -82,11 +86,11 @@ impl<const BYTES: usize> Default for AtomicBump<InlineBytes<BYTES>> {
 
 #[cfg(not(all(test, loom)))]
 impl<'m> AtomicBump<BorrowedBytes<'m>> {
-    /// Creates an empty bump in the bytes given.
+    /// Creates an empty bump in borrowed memory.
     ///
-    /// For memory that comes from elsewhere: a section of the linker's, a pool, an area for DMA. As
-    /// long as the bump lives, the bytes belong to it. A bump without shards uses all of them. From
-    /// about 68 KiB on, on a 64-bit target, some 4 KiB are set aside for shards. Constant time.
+    /// The memory may come from a linker section, a pool, or an area for DMA. The bump borrows it
+    /// exclusively. A bump without shards uses all of it. On a 64-bit target, about 4 KiB are
+    /// reserved for shards from about 68 KiB on. Takes constant time.
     ///
     /// # Errors
     ///

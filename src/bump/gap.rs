@@ -4,8 +4,8 @@
 //!
 //! - B1, return → take: whatever puts bytes into a gap is a Release operation (`install`,
 //!   `extend_down`, `put`). Whatever takes bytes out of it is an Acquire operation (`take`,
-//!   `take_next`, and the displacing `install`). Every change of a gap's word is a
-//!   read-modify-write, so each continues the release sequences of those before it.
+//!   `take_next`, and an `install` that displaces a rest). Every change of a gap's word is a
+//!   read-modify-write, so the release sequences are not broken.
 
 #![forbid(unsafe_code)]
 
@@ -14,15 +14,15 @@ use core::ops::Range;
 
 use crate::raw::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The word of a gap: in its low bits the number of bytes that are left, above them the offset of
-/// the first of these bytes or, if none is left, the end of the last one. A gap that never held a
-/// byte is 0.
+/// The word of a gap contains, from the lowest bit up, the number of its bytes and the offset of
+/// the first one. If it has no bytes, the second part is the end of its last byte, or 0 if it never
+/// had one.
 const LEN_BITS: u32 = 25;
 
-/// The longest run that a gap can hold.
+/// The maximum number of bytes in a gap.
 pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
-/// What the cursor of a bump with gaps counts, in bytes.
+/// The unit of the cursor of a bump with shards, in bytes.
 pub(super) const LINE: usize = 1 << LINE_BITS;
 pub(super) const LINE_BITS: u32 = 6;
 
@@ -30,17 +30,17 @@ pub(super) const LINE_BITS: u32 = 6;
 #[derive(Debug)]
 pub(super) struct Gap(AtomicUsize);
 
-/// Returns what to add to the word of a gap to take `taken` bytes from its beginning.
+/// Returns the number to add to the word of a gap in order to take `taken` bytes from its start.
 #[inline(always)]
 fn moved_up(taken: usize) -> usize {
     (taken << LEN_BITS) - taken
 }
 
-/// The size of `layout`, and what it takes to align it behind `address`. Does not overflow: a
-/// layout keeps its size and its alignment together below `isize::MAX` and one.
+/// Returns the size of `layout` plus the padding that aligns it at `address`. This does not
+/// overflow, because the size and the alignment of a layout add up to at most `isize::MAX` and one.
 #[inline]
 pub(super) fn size_with_padding(address: usize, layout: Layout) -> usize {
-    /// Behind a branch, so that the usual case does not wait for the calculation.
+    /// Behind a branch, so that the common case does not wait for the calculation.
     #[cold]
     fn padded(misaligned: usize, layout: Layout) -> usize {
         layout.size() + (layout.align() - misaligned)
@@ -69,23 +69,23 @@ impl Gap {
         }
     }
 
-    /// The bytes that are left.
+    /// Returns the bytes of the gap.
     #[inline]
     pub(super) fn rest(&self) -> Range<usize> {
         // Relaxed: an estimate, or a guess that an exchange confirms.
         unpack(self.0.load(Ordering::Relaxed))
     }
 
-    /// Takes bytes for `layout`, with those that it takes to align them: they are the last of what
-    /// is returned. `base` is the address of byte 0, a multiple of `LINE`.
+    /// Takes bytes for `layout`, including padding for their alignment, which precedes them. `base`
+    /// is the address of byte 0, a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
-        // Relaxed, also on failure: either too little is left, or the value is a guess that the
+        // Relaxed, and on failure: too few bytes are left, or the value is a guess that the
         // exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let (start, len) = (word >> LEN_BITS, word & MAX_LEN);
-            // Which lines begin at a multiple of a larger alignment depends on the base.
+            // For alignments larger than a line, the padding depends on the base.
             let address = if layout.align() <= LINE { start } else { base + start };
             let taken = size_with_padding(address, layout);
             if taken > len {
@@ -100,10 +100,10 @@ impl Gap {
         }
     }
 
-    /// Takes bytes for `layout`, and returns where they begin, unless another thread interferes.
-    /// Not for an alignment larger than a line. Written for the inlined fast path: without a loop,
-    /// and with the usual case by itself, so that it does not wait for the calculation of the
-    /// other.
+    /// Takes bytes for `layout` and returns their start. Returns `None` if too few are left, if
+    /// another thread changes the gap, or if the alignment is larger than a line. Written for the
+    /// inlined fast path: without a loop, and with a separate branch for the common case, so that
+    /// it does not wait for the calculation of the padding.
     #[inline]
     pub(super) fn take_once(&self, layout: Layout) -> Option<usize> {
         // Relaxed: a guess that the exchange confirms.
@@ -121,15 +121,15 @@ impl Gap {
         }
     }
 
-    /// Takes that many bytes from what `word` says, unless the gap has changed.
+    /// Takes `taken` bytes from the gap if its word is `word`. Returns whether they were taken.
     #[inline]
     fn take_exactly(&self, word: usize, taken: usize) -> bool {
-        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: taken anew.
+        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: read anew.
         let rest = word + moved_up(taken);
         self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes `len` bytes if they begin at `start`. Returns whether it did.
+    /// Takes `len` bytes if they start at `start`. Returns whether they were taken.
     #[inline]
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.
@@ -145,15 +145,16 @@ impl Gap {
         false
     }
 
-    /// Puts the run of a refill in, unless another thread has done so. Returns the rest that the
-    /// run displaces, which then belongs to the caller. That rest is empty if the run extends it to
-    /// at most `limit` bytes.
+    /// Puts the run of a refill into the gap, unless another thread has done so. Returns the rest
+    /// that the run displaces, which then belongs to the caller. If the run extends the rest to at
+    /// most `limit` bytes, nothing is displaced and the result is empty.
     ///
-    /// The end of a gap that refills name only increases, by this. Hence a gap that ends where the
-    /// run does, or later, has had the run, and an exchange that was computed before fails.
+    /// In a gap that refills name, only this method changes the end, and only upwards. Hence a gap
+    /// that ends where the run does, or later, has already received the run, and an exchange that
+    /// was computed before fails.
     pub(super) fn install(&self, run: Range<usize>, limit: usize) -> Range<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms. (If it shows that the run is
-        // in, the caller's next Release passes that on by coherence.)
+        // Relaxed, and on failure: a guess that the exchange confirms. (If it shows that the run
+        // was installed, coherence suffices for the next Release of the caller to pass that on.)
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let rest = unpack(word);
@@ -162,8 +163,8 @@ impl Gap {
             }
             let extends = rest.end == run.start && rest.len() + run.len() <= limit;
             let (installed, displaced) = if extends { (rest.start..run.end, 0..0) } else { (run.clone(), rest) };
-            // Release: B1, as the refill may have taken what was returned to the cursor. Acquire:
-            // B1, the displaced bytes become the caller's.
+            // Release: B1, the bytes of the refill may have been returned to the cursor. Acquire:
+            // B1, the displaced bytes pass to the caller.
             match self.0.compare_exchange(word, pack(installed), Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return displaced,
                 Err(now) => word = now,
@@ -171,15 +172,15 @@ impl Gap {
         }
     }
 
-    /// Puts a run back that ends where the rest begins, if both together have at most `limit`
-    /// bytes. Returns whether it did. Does not change where the gap ends.
+    /// Puts back a run that ends where the rest starts, if both together have at most `limit`
+    /// bytes. Returns whether it was put back. Does not change the end of the gap.
     #[inline]
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         while word >> LEN_BITS == run.end && (word & MAX_LEN) + run.len() <= limit {
             let extended = word - (run.len() << LEN_BITS) + run.len();
-            // Release: B1, our accesses come before those of the next owner.
+            // Release: B1, the caller's accesses happen before those of the next owner.
             match self.0.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -188,13 +189,14 @@ impl Gap {
         false
     }
 
-    /// Puts a run in if fewer than `bound` bytes are left, which are lost then. Returns whether it
-    /// did. Not for a gap that refills name, as its end may decrease.
+    /// Replaces the contents of the gap by a run if it has fewer than `bound` bytes, which are then
+    /// lost. Returns whether they were replaced. Not for a gap that refills name, because its end
+    /// may decrease.
     pub(super) fn put(&self, run: Range<usize>, bound: usize) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.0.load(Ordering::Relaxed);
-        // Release: B1, our accesses come before those of the next owner. Relaxed on failure:
-        // another thread uses the gap.
+        // Release: B1, the caller's accesses happen before those of the next owner. Relaxed on
+        // failure: another thread uses the gap.
         word & MAX_LEN < bound && self.0.compare_exchange(word, pack(run), Ordering::Release, Ordering::Relaxed).is_ok()
     }
 

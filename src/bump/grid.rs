@@ -1,11 +1,10 @@
-//! The methods that an `AtomicBump` and a `LocalBump` share, written once over where the bytes come
-//! from.
+//! The methods that an `AtomicBump` and a `LocalBump` share, generic over the source of the bytes.
 //!
-//! # Foreign code
+//! # User code
 //!
 //! Closures, iterators and `Clone` may panic, allocate in the same bump, or leak what they get. A
-//! block never leaves the call that took it, so its drop returns the bytes after a panic. Values
-//! that were made before the panic are dropped first.
+//! block never leaves the call that took it, so after a panic, dropping it returns the bytes. The
+//! values made before the panic are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -15,37 +14,37 @@ use core::ptr::{self, NonNull};
 use super::bump_ref::{Block, BumpRef};
 use crate::error::Full;
 
-/// Where a method takes its bytes from, for `'a`.
+/// The source of a method's bytes.
 pub(super) trait Source<'a>: Sized {
     type Block: Taken;
 
     /// Takes bytes for `layout`, which then belong to the caller.
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>>;
 
-    /// Takes bytes for `layout`, which are returned if the block is dropped. The error is how many
-    /// bytes were left at the cursor.
+    /// Takes bytes for `layout`. Dropping the block returns them. The error is the number of bytes
+    /// left at the cursor.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
-    /// The bump itself.
+    /// Returns the bump itself.
     fn bump(&self) -> BumpRef<'a>;
 
-    /// How many bytes are left at the cursor, for an error. Inlined, because a call would force the
-    /// view into memory.
+    /// Returns the number of bytes left at the cursor, for an error. Inlined, because a call would
+    /// force the view into memory.
     #[inline]
     fn left(&self) -> usize {
         self.bump().budget().left()
     }
 }
 
-/// Bytes that were taken and not yet handed out.
+/// Bytes that were taken but not yet handed out.
 pub(super) trait Taken {
     fn pointer(&self) -> NonNull<u8>;
 
-    /// Makes room for `more` bytes behind the first `size`, if they are free there. Returns whether
-    /// it did.
+    /// Makes room for `more` bytes after the first `size`, if they are free there. Returns whether
+    /// there is room.
     fn extend(&mut self, size: usize, more: usize) -> bool;
 
-    /// Hands the first `size` bytes out, and returns what else was taken.
+    /// Hands out the first `size` bytes, and returns the others to the bump.
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
@@ -98,8 +97,8 @@ pub(super) fn alloc<'a, T>(mut source: impl Source<'a>, value: T) -> Result<&'a 
     match source.take(Layout::new::<T>()) {
         Some(bytes) => {
             let mut place = bytes.cast::<T>();
-            // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the
-            // only way to them.
+            // SAFETY: the bytes have the layout of a `T` and belong to this call. From now on only
+            // the returned reference reaches them.
             Ok(unsafe {
                 place.write(value);
                 place.as_mut()
@@ -130,8 +129,8 @@ where
     F: FnOnce() -> Result<T, E>,
 {
     match source.take_block(Layout::new::<T>()) {
-        // SAFETY: the block has the layout of a `T`. Where `make` fails or panics, it is dropped,
-        // and so comes back.
+        // SAFETY: the block has the layout of a `T`. If `make` fails or panics, the block is
+        // dropped, which returns the bytes.
         Ok(block) => Ok(make().map(|value| unsafe { fill(block, value) })),
         Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
     }
@@ -139,11 +138,11 @@ where
 
 /// # Safety
 ///
-/// The block has the layout of a `T`, and its bytes belong to it for `'a`.
+/// The block has the layout of a `T`, and its bytes belong to it during `'a`.
 #[inline]
 unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
     let mut place = block.hand_out(size_of::<T>()).cast::<T>();
-    // SAFETY: the caller's. We pass on the only way to the bytes.
+    // SAFETY: as the caller guarantees. From now on only the returned reference reaches the bytes.
     unsafe {
         place.write(value);
         place.as_mut()
@@ -153,8 +152,8 @@ unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
 #[inline]
 pub(super) fn alloc_uninit<'a, T>(mut source: impl Source<'a>) -> Result<&'a mut MaybeUninit<T>, Full<()>> {
     match source.take(Layout::new::<T>()) {
-        // SAFETY: the bytes have the layout of a `T` and belong to us for `'a`. We pass on the only
-        // way to them. They need not be initialised.
+        // SAFETY: the bytes have the layout of a `T` and belong to this call. From now on only the
+        // returned reference reaches them. They need not be initialised.
         Some(bytes) => Ok(unsafe { bytes.cast::<MaybeUninit<T>>().as_mut() }),
         None => Err(Full::in_bytes((), size_of::<T>(), source.left())),
     }
@@ -167,8 +166,8 @@ pub(super) fn alloc_uninit_slice<'a, T>(
 ) -> Result<&'a mut [MaybeUninit<T>], Full<()>> {
     let layout = slice_layout::<T>(&source, len)?;
     match source.take(layout) {
-        // SAFETY: the bytes have the layout of the slice and belong to us for `'a`. We pass on the
-        // only way to them. They need not be initialised.
+        // SAFETY: the bytes have the layout of the slice and belong to this call. From now on only
+        // the returned reference reaches them. They need not be initialised.
         Some(bytes) => Ok(unsafe { NonNull::slice_from_raw_parts(bytes.cast::<MaybeUninit<T>>(), len).as_mut() }),
         None => Err(Full::in_bytes((), layout.size(), source.left())),
     }
@@ -180,9 +179,9 @@ pub(super) fn alloc_slice_copy<'a, T: Copy>(mut source: impl Source<'a>, src: &[
     match source.take(layout) {
         Some(bytes) => {
             let place = bytes.cast::<T>();
-            // SAFETY: the bytes have the layout of the slice and belong to us for `'a`, so `src` is
-            // elsewhere. We pass on the only way to them. `T: Copy`, so the bytes are as good as
-            // the values.
+            // SAFETY: the bytes have the layout of the slice and belong to this call, so they do
+            // not overlap with `src`. `T: Copy`, so the copied bytes are valid values. From now on
+            // only the returned reference reaches them.
             Ok(unsafe {
                 ptr::copy_nonoverlapping(src.as_ptr(), place.as_ptr(), src.len());
                 NonNull::slice_from_raw_parts(place, src.len()).as_mut()
@@ -195,7 +194,7 @@ pub(super) fn alloc_slice_copy<'a, T: Copy>(mut source: impl Source<'a>, src: &[
 #[inline]
 pub(super) fn alloc_str<'a>(source: impl Source<'a>, src: &str) -> Result<&'a mut str, Full<()>> {
     let bytes = alloc_slice_copy(source, src.as_bytes())?;
-    // SAFETY: the bytes of a `str`.
+    // SAFETY: the bytes are those of a `str`.
     Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
 }
 
@@ -223,10 +222,10 @@ where
 ///
 /// # Safety
 ///
-/// The block has the layout of `len` values, and its bytes belong to it for `'a`.
+/// The block has the layout of `len` values, and its bytes belong to it during `'a`.
 #[inline]
 unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, len: usize) -> &'a mut [T] {
-    /// The values that were made so far.
+    /// The values made so far. Dropping this drops them.
     struct Made<T> {
         place: NonNull<T>,
         count: usize,
@@ -241,15 +240,14 @@ unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, 
 
     let mut made = Made { place: block.pointer().cast::<T>(), count: 0 };
     for value in values.take(len) {
-        // SAFETY: fewer than `len` were written, so there is room for another.
+        // SAFETY: fewer than `len` values were written, so there is room for another.
         unsafe { made.place.add(made.count).write(value) };
         made.count += 1;
     }
     let count = made.count;
     core::mem::forget(made);
     let place = block.hand_out(count * size_of::<T>()).cast::<T>();
-    // SAFETY: `count` values were written. The bytes belong to us for `'a`, and we pass on the
-    // only way to them.
+    // SAFETY: `count` values were written. From now on only the returned reference reaches them.
     unsafe { NonNull::slice_from_raw_parts(place, count).as_mut() }
 }
 
@@ -261,8 +259,8 @@ pub(super) fn alloc_layout<'a>(mut source: impl Source<'a>, layout: Layout) -> R
     }
 }
 
-/// Measures the text, then writes it into a block of that length. If it turns out longer, the block
-/// is extended, or the text moves to a larger one.
+/// Measures the text, then writes it into a block of the measured length. If the text is longer the
+/// second time, the block is extended, or the text moves to a larger one.
 ///
 /// # Panics
 ///
@@ -286,8 +284,8 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
                 None => text.block.hand_out(text.len),
             };
             let mut bytes = NonNull::slice_from_raw_parts(pointer, text.len);
-            // SAFETY: `text.len` bytes were written, which make up a `str`. They belong to us for
-            // `'a`, and we pass on the only way to them.
+            // SAFETY: `text.len` bytes were written, which form a `str`. From now on only the
+            // returned reference reaches them.
             Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
         Err(fmt::Error) => Err(text.full.unwrap_or_else(|| formatting_failed())),
@@ -310,16 +308,17 @@ impl fmt::Write for Length {
     }
 }
 
-/// Writes into a block.
+/// Writes text into a block.
 struct Text<'a, B> {
     bump: BumpRef<'a>,
     block: B,
-    /// The block that took the place of the first one.
+    /// The block that replaced the first one, if any.
     moved: Option<Block<'a>>,
-    /// Invariant: this many bytes of the block were written, and it has room for `room` bytes.
+    /// Invariant: the first `len` bytes of the block were written, and it has room for `room`
+    /// bytes.
     len: usize,
     room: usize,
-    /// Why nothing more could be written.
+    /// The reason why the text could not be written.
     full: Option<Full<()>>,
 }
 
@@ -328,7 +327,7 @@ impl<B: Taken> fmt::Write for Text<'_, B> {
         if self.room - self.len < text.len() {
             self.make_room(text.len() - (self.room - self.len))?;
         }
-        // SAFETY: there is room, which belongs to us alone.
+        // SAFETY: there is room, which belongs only to this block.
         unsafe { ptr::copy_nonoverlapping(text.as_ptr(), self.pointer().add(self.len).as_ptr(), text.len()) };
         self.len += text.len();
         Ok(())
@@ -340,7 +339,7 @@ impl<B: Taken> Text<'_, B> {
         self.moved.as_ref().map_or_else(|| self.block.pointer(), Block::pointer)
     }
 
-    /// Makes room for `more` more bytes.
+    /// Makes room for `more` additional bytes.
     #[cold]
     fn make_room(&mut self, more: usize) -> fmt::Result {
         let extended = match &mut self.moved {
@@ -354,10 +353,10 @@ impl<B: Taken> Text<'_, B> {
                 self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
                 return Err(fmt::Error);
             };
-            // SAFETY: `self.len` bytes were written, and the new block, which is elsewhere, has
-            // room for more.
+            // SAFETY: `self.len` bytes were written. The new block has room for more, and does not
+            // overlap.
             unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
-            // The block that it replaces is returned.
+            // The block that it replaces is dropped, which returns it.
             self.moved = Some(block);
         }
         self.room += more;

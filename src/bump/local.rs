@@ -1,4 +1,4 @@
-//! A thread's own run of bytes: the fast path of a busy thread.
+//! A handle with its own run of bytes, from which one thread can allocate at little cost.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -12,20 +12,21 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The first run of a handle has this many bytes. Each next run is twice as long, up to the
-/// ceiling.
+/// The length of the first run in bytes. Each run is twice as long as the one before, up to the
+/// maximum.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
-/// A run is at most this share of what is left at the cursor, if it is not for a single request.
+/// A run is at most this fraction of the bytes left at the cursor, unless it serves a single
+/// request.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 impl<S: BumpStorage> AtomicBump<S> {
-    /// Returns a handle with a run of bytes of its own, for a thread that allocates much.
+    /// Returns a handle with its own run of bytes, for a thread that allocates much.
     ///
-    /// A run is at most 64 KiB, and at most a sixteenth of what is left at the cursor when it is
-    /// taken. A handle that then idles keeps its run. Costs nothing: bytes are taken for the first
-    /// value.
+    /// A run is at most 64 KiB, and at most a sixteenth of the bytes left at the cursor when it is
+    /// taken. A handle that is not used keeps its run. Costs nothing, because the first run is
+    /// taken for the first value.
     ///
     /// # Examples
     ///
@@ -51,11 +52,13 @@ impl<S: BumpStorage> AtomicBump<S> {
     }
 }
 
-/// A thread's own run of bytes, refilled by itself. Made by [`AtomicBump::local`].
+/// A handle that owns a run of bytes and takes a new run when it is used up. Created by
+/// [`AtomicBump::local`].
 ///
-/// Its methods take `&mut self` and return references that live as long as the borrow of the bump:
-/// they outlive the handle. An allocation is an addition and a comparison. Only a new run touches
-/// memory that other threads touch. The bytes that it holds count as [used](AtomicBump::used).
+/// Its methods take `&mut self`, but return references that live as long as the borrow of the bump,
+/// and thus outlive the handle. An allocation costs an addition and a comparison. Only taking a new
+/// run touches memory that other threads use. The bytes that the handle holds count as
+/// [used](AtomicBump::used).
 ///
 /// A request is served by the first of these that has room:
 ///
@@ -64,59 +67,59 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// - a fresh run, if the request fits in half of it,
 /// - the bump, as without a handle.
 ///
-/// Dropped, it returns the rest of its run. Leaked (`mem::forget`), it leaks that rest until the
-/// next reset.
+/// When the handle is dropped, it returns the rest of its run. If it is leaked (`mem::forget`),
+/// that rest is lost until the next reset.
 ///
-/// `Send`: the bytes that it holds go with it. Not `Sync`: every thread makes its own.
+/// `Send`, because its bytes go with it. Not `Sync`, because each thread uses its own handle.
 pub struct LocalBump<'a> {
     bump: BumpRef<'a>,
-    /// The first byte of the run that was not handed out, and the address of the run's end. All
-    /// between belongs to us.
+    /// The first byte of the run that was not handed out, and the address of the run's end. The
+    /// bytes in between belong to the handle.
     next: NonNull<u8>,
     end: usize,
-    /// How long the next run shall be at the most.
+    /// The maximum length of the next run.
     length: usize,
-    /// The bytes of the run are as if borrowed exclusively.
+    /// The handle acts like an exclusive borrow of the bytes of its run.
     marker: PhantomData<&'a mut u8>,
 }
 
-// SAFETY: the bytes that it holds may be used by any thread.
+// SAFETY: any thread may use the bytes that it holds.
 unsafe impl Send for LocalBump<'_> {}
 
 impl<'a> LocalBump<'a> {
-    /// Where a block with this layout begins in the rest of the run, if it fits there.
+    /// Returns the start of a block with this layout in the rest of the run, if it fits there.
     #[inline]
     fn fit(&self, layout: Layout) -> Option<NonNull<u8>> {
         let next = self.next.addr().get();
         let misaligned = next & (layout.align() - 1);
         if misaligned == 0 {
-            // By itself, so that the usual case does not wait for the calculation.
+            // A separate branch, so that the common case does not wait for the calculation.
             return (layout.size() <= self.end - next).then_some(self.next);
         }
         let padding = layout.align() - misaligned;
-        // Does not overflow: a layout keeps its size and its alignment together below `isize::MAX`
-        // and one.
+        // This does not overflow, because the size and the alignment of a layout add up to at most
+        // `isize::MAX` and one.
         if padding + layout.size() > self.end - next {
             return None;
         }
-        // SAFETY: within the run.
+        // SAFETY: the result is within the run.
         Some(unsafe { self.next.add(padding) })
     }
 
-    /// Hands out all up to `end`, which is within the run.
+    /// Hands out all bytes up to the end of the block, which is within the run.
     #[inline]
     fn advance(&mut self, block: NonNull<u8>, size: usize) {
-        // SAFETY: within the run, or at its end.
+        // SAFETY: the result is within the run or at its end.
         self.next = unsafe { block.add(size) };
     }
 
-    /// Where a block with this layout begins in the run, after the run was extended or another was
-    /// taken, if that serves the request.
+    /// Extends the run or takes another, if that serves the request. Returns the start of a block
+    /// with this layout.
     #[cold]
     #[inline(never)]
     fn refill(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let budget = self.bump.budget();
-        // At most `isize::MAX`, as the layout is valid.
+        // At most `isize::MAX`, because the layout is valid.
         let most = layout.size() + (layout.align() - 1);
         let length = self.length;
         let refill = |left: usize| length.min(left / RUN_FRACTION);
@@ -144,7 +147,7 @@ impl<'a> LocalBump<'a> {
         self.fit(layout)
     }
 
-    /// Takes bytes for `layout` that the rest of the run has no room for.
+    /// Takes bytes for `layout`, for which the rest of the run has no room.
     #[cold]
     #[inline(never)]
     fn take_slow(&mut self, layout: Layout) -> Option<NonNull<u8>> {
@@ -157,7 +160,7 @@ impl<'a> LocalBump<'a> {
         }
     }
 
-    /// The offset of the end of the run, or 0 if there is none.
+    /// Returns the offset of the end of the run, or 0 if there is none.
     fn run_end(&self) -> usize {
         self.end - self.bump.pointer(0).addr().get()
     }
@@ -170,12 +173,13 @@ impl<'a> LocalBump<'a> {
     }
 }
 
-/// Storing. The same methods as on [`AtomicBump`], with `&mut self`.
+/// Methods that store values. They are those of [`AtomicBump`], but take `&mut self`.
 ///
-/// Within the run each costs an addition and a comparison. A new run costs one atomic
+/// Within the run each costs an addition and a comparison. Taking a new run costs one atomic
 /// read-modify-write on the shared cursor, and one more to return the rest of the old run.
 impl<'a> LocalBump<'a> {
-    /// Stores a value, which then belongs to the caller. It is not dropped.
+    /// Stores a value and returns a mutable reference to it, which belongs to the caller. The value
+    /// is never dropped.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
@@ -200,17 +204,17 @@ impl<'a> LocalBump<'a> {
         grid::alloc(self, value)
     }
 
-    /// Stores what `make` returns, in place where the compiler can.
+    /// Stores the result of `make`. The compiler can often construct it in place.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called then.
+    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
     ///
     /// # Panics
     ///
-    /// Panics if `make` does. The bytes are returned then.
+    /// Panics if `make` panics. The bytes are returned.
     ///
     /// # Examples
     ///
@@ -227,18 +231,18 @@ impl<'a> LocalBump<'a> {
         grid::alloc_with(self, make)
     }
 
-    /// Stores what `make` returns, if it succeeds. Otherwise the bytes are returned.
+    /// Stores the result of `make`, which may fail. In that case the bytes are returned.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called then. Returns
-    /// `Ok(Err(_))` if `make` fails.
+    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
+    /// Returns `Ok(Err(_))` if `make` fails.
     ///
     /// # Panics
     ///
-    /// Panics if `make` does. The bytes are returned then.
+    /// Panics if `make` panics. The bytes are returned.
     ///
     /// # Examples
     ///
@@ -259,7 +263,7 @@ impl<'a> LocalBump<'a> {
         grid::alloc_try_with(self, make)
     }
 
-    /// Returns room for a value, which is not initialised.
+    /// Returns uninitialised memory for a value.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
@@ -280,13 +284,13 @@ impl<'a> LocalBump<'a> {
         grid::alloc_uninit(self)
     }
 
-    /// Returns room for `len` values side by side, which are not initialised.
+    /// Returns uninitialised memory for a slice of `len` values.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere.
+    /// Returns [`Full`] if there is no room.
     ///
     /// # Examples
     ///
@@ -301,7 +305,7 @@ impl<'a> LocalBump<'a> {
         grid::alloc_uninit_slice(self, len)
     }
 
-    /// Copies the slice, which then belongs to the caller.
+    /// Copies a slice. The copy belongs to the caller.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
@@ -322,17 +326,17 @@ impl<'a> LocalBump<'a> {
         grid::alloc_slice_copy(self, src)
     }
 
-    /// Clones the slice, which then belongs to the caller.
+    /// Clones a slice. The clones belong to the caller.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned then.
+    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
-    /// Panics if a `clone` does. The clones made until then are dropped, and the bytes are
+    /// Panics if a call of `clone` panics. The clones made so far are dropped, and the bytes are
     /// returned.
     ///
     /// # Examples
@@ -349,18 +353,18 @@ impl<'a> LocalBump<'a> {
         grid::alloc_from_iter(self, src.iter().cloned(), src.len()).map_err(Full::discard)
     }
 
-    /// Stores what `f` returns for 0, 1, 2 and so on, `len` values side by side, which then belong
-    /// to the caller.
+    /// Stores the results of `f` for 0, 1, 2 and so on, as a slice of `len` values. The values
+    /// belong to the caller.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere. `f` is not called then.
+    /// Returns [`Full`] if there is no room. `f` is not called in that case.
     ///
     /// # Panics
     ///
-    /// Panics if `f` does. The values made until then are dropped, and the bytes are returned.
+    /// Panics if `f` panics. The values made so far are dropped, and the bytes are returned.
     ///
     /// # Examples
     ///
@@ -375,21 +379,21 @@ impl<'a> LocalBump<'a> {
         grid::alloc_from_iter(self, (0..len).map(f), len).map_err(Full::discard)
     }
 
-    /// Stores the values of the iterator side by side, which then belong to the caller.
+    /// Stores the items of an iterator as a slice. The values belong to the caller.
     ///
-    /// The length is read once, and bytes for that many values are taken. The iterator is not asked
-    /// for more values. If it returns fewer, the slice is shorter, and the other bytes are
-    /// returned.
+    /// The `len` of the iterator is called once and determines the number of bytes. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
+    /// and the other bytes are returned.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator, if they fit nowhere. No value is asked for then.
+    /// Returns [`Full`], with the iterator unchanged, if the values fit nowhere.
     ///
     /// # Panics
     ///
-    /// Panics if the iterator does. The values that came until then are dropped, and the bytes are
+    /// Panics if the iterator panics. The values stored so far are dropped, and the bytes are
     /// returned.
     ///
     /// # Examples
@@ -410,7 +414,7 @@ impl<'a> LocalBump<'a> {
         grid::alloc_from_iter(self, iter, len)
     }
 
-    /// Copies the string, which then belongs to the caller.
+    /// Copies a string. The copy belongs to the caller.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
@@ -431,12 +435,12 @@ impl<'a> LocalBump<'a> {
         grid::alloc_str(self, src)
     }
 
-    /// Stores the formatted text, which then belongs to the caller.
+    /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is made twice: once to measure it, and once to write it into bytes of that length.
-    /// If it is longer the second time, it moves to a larger block.
+    /// The text is formatted twice, first to measure it and then to write it. If it is longer the
+    /// second time, the block is extended, or the text moves to a larger one.
     ///
-    /// Wait-free within the run, otherwise lock-free, except for foreign code.
+    /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
     /// # Errors
     ///
@@ -445,7 +449,7 @@ impl<'a> LocalBump<'a> {
     /// # Panics
     ///
     /// Panics if a formatting trait implementation returns an error or panics. The bytes are
-    /// returned then.
+    /// returned.
     ///
     /// # Examples
     ///
@@ -459,14 +463,14 @@ impl<'a> LocalBump<'a> {
         grid::alloc_fmt(self, args)
     }
 
-    /// Returns bytes with this layout, which are not initialised. They belong to the caller as long
-    /// as the bump is borrowed.
+    /// Returns uninitialised memory with this layout. It belongs to the caller as long as the bump
+    /// is borrowed.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if they fit nowhere.
+    /// Returns [`Full`] if there is no room.
     ///
     /// # Examples
     ///
@@ -522,7 +526,7 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
         self.bump
     }
 
-    // Not inlined, as the handle lies in memory anyway.
+    // Not inlined, because the handle is in memory in any case.
     #[cold]
     #[inline(never)]
     fn left(&self) -> usize {
@@ -530,7 +534,7 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
     }
 }
 
-/// Bytes that were not yet handed out: the next ones of the run, or some that the bump gave.
+/// Bytes that were taken but not yet handed out: the next ones of the run, or a block of the bump.
 pub(super) enum LocalBlock<'l, 'a> {
     Run { local: &'l mut LocalBump<'a>, pointer: NonNull<u8> },
     Bump(Block<'a>),

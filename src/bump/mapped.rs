@@ -39,8 +39,8 @@ impl MappedBytes {
         let metadata = if has_shards(capacity) { size_of::<Shards>() + align_of::<Shards>() - 1 } else { 0 };
         let mut mapping = Mapping::new(bytes, metadata, options, too_large, progress)?;
         let (base, metadata) = mapping.parts();
-        // SAFETY: within the mapping, which this storage owns. The shards are aligned, and the
-        // metadata has room for that.
+        // SAFETY: both are within the mapping, which this storage owns. The metadata has room for
+        // the aligned shards.
         let memory = unsafe { Memory::new(base, capacity, shards(metadata, capacity)) };
         Ok(MappedBytes { memory, mapping })
     }
@@ -50,13 +50,13 @@ impl MappedBytes {
         let decommitted = self.mapping.decommit();
         let (base, metadata) = self.mapping.parts();
         let shards = shards(metadata, self.memory.view().budget().capacity());
-        // SAFETY: as in `new`. The memory is empty.
+        // SAFETY: as in `new`. The bump is empty.
         unsafe { self.memory.replace(base, shards) };
         decommitted
     }
 }
 
-// SAFETY: the storage owns its mapping, whose bytes each have one owner at a time.
+// SAFETY: the storage owns its mapping. Each byte of it has one owner at a time.
 unsafe impl Send for MappedBytes {}
 // SAFETY: as above.
 unsafe impl Sync for MappedBytes {}
@@ -64,7 +64,7 @@ unsafe impl Sync for MappedBytes {}
 impl Sealed for MappedBytes {}
 
 // SAFETY: bytes and shards lie in a private mapping that lives as long as the storage. Only
-// `decommit` replaces it, with `&mut self`. `Memory` makes the shards new.
+// `decommit` replaces it, with `&mut self`. `Memory` initialises the shards.
 unsafe impl BumpStorage for MappedBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -101,17 +101,17 @@ impl AtomicBump<MappedBytes> {
         BumpMapBuilder(AtomicArena::mapped(bytes))
     }
 
-    /// Takes every byte back like [`reset`](Self::reset), and returns the pages to the operating
-    /// system. The effects of [`prefault`](BumpMapBuilder::prefault) and
-    /// [`lock_in_ram`](BumpMapBuilder::lock_in_ram) end with this call.
+    /// Empties the bump like [`reset`](Self::reset), and returns its pages to the operating system.
     ///
-    /// No byte that was ever written stays readable. The cost is that of the system for each page
-    /// that was touched.
+    /// The effects of [`prefault`](BumpMapBuilder::prefault) and
+    /// [`lock_in_ram`](BumpMapBuilder::lock_in_ram) end with this call. No byte that was ever
+    /// written stays readable. The cost is that of the operating system for each page that was
+    /// touched.
     ///
     /// # Errors
     ///
-    /// Returns [`MapError::Decommit`] if the system did not take the pages. The bump is then still
-    /// empty and usable, but the bytes are as they were.
+    /// Returns [`MapError::Decommit`] if the operating system did not take the pages. The bump is
+    /// then still empty and usable, but its bytes are unchanged.
     ///
     /// # Examples
     ///
@@ -130,9 +130,9 @@ impl AtomicBump<MappedBytes> {
         self.storage.decommit()
     }
 
-    /// Returns the kind of huge pages that the bump has, or `None` if it has none.
+    /// Returns the kind of huge pages that the bump has.
     ///
-    /// It has none if none were requested, or if the builder fell back to small pages.
+    /// Returns `None` if none were requested, or if the builder fell back to small pages.
     pub fn huge_pages(&self) -> Option<HugePages> {
         self.storage.mapping.huge_pages()
     }
@@ -148,8 +148,8 @@ impl AtomicBump<MappedBytes> {
 
 /// A builder for a bump in memory mapped from the operating system.
 ///
-/// Created by [`AtomicBump::mapped`]. Its methods are those of [`MapBuilder`], whose docs tell what
-/// each system grants.
+/// Created by [`AtomicBump::mapped`]. Its methods are those of [`MapBuilder`], whose documentation
+/// says what each operating system supports.
 ///
 /// # Examples
 ///
@@ -186,7 +186,7 @@ impl<F: FnMut(usize, usize)> BumpMapBuilder<F> {
 
     /// Requests prefaulting and reports its progress.
     ///
-    /// Calls `progress` with the number of bytes done and the total number of bytes, about once in
+    /// Calls `progress` with the number of bytes done and the total number of bytes, about once per
     /// 16 MiB and at the end.
     pub fn on_prefault<G: FnMut(usize, usize)>(self, progress: G) -> BumpMapBuilder<G> {
         BumpMapBuilder(self.0.on_prefault(progress))

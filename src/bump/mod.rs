@@ -1,73 +1,73 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
-//! A bump is an arena without slots: its cursor hands out bytes, and nothing is known of the values
-//! in them. So there are no stamps and nothing is vacant. Returned bytes are kept in a few *gaps*.
+//! A bump is an arena without slots. Its cursor hands out bytes, and it knows nothing of the values
+//! in them. So there are no stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
 //!
 //! # The protocol
 //!
-//! A *gap* is a run of free bytes in one atomic word: where the first one lies, and how many there
-//! are (`gap.rs`). Any thread takes bytes from its beginning by an exchange, with those that it
-//! takes to align them. A *shard* is one such gap, from which the threads that share it take first,
-//! and a few more, in which it keeps runs that were returned and the rests that it retired. The
-//! *cursor* counts lines of 64 bytes (`budget.rs`).
+//! A *gap* is a run of free bytes, stored in one atomic word as the offset of the first byte and
+//! the number of bytes (`gap.rs`). Any thread takes bytes from its start by an exchange, including
+//! padding for their alignment. A *shard* consists of several gaps: its run, from which the threads
+//! that share it take first, and a few more, in which it keeps returned runs and rests that a
+//! refill has displaced. The *cursor* counts lines of 64 bytes (`budget.rs`).
 //!
-//! 1. A request is served by this thread's shard: by its run, or by what it keeps.
-//! 2. If both have too little, and the request is at most an eighth of a refill, the shard is
-//!    refilled: the cursor is advanced over a run for it. The cursor's word then names the *pending
-//!    refill* (`raw/word.rs`), and each thread that reads that word installs the run in its shard
-//!    and clears the word before it goes on. Where the rest of the shard ends at the cursor, the
-//!    run extends it. Otherwise the run displaces the rest, which is kept: it is short, as a
-//!    request of an eighth of a refill did not fit.
+//! 1. A request is served by this thread's shard, from its run or from its kept gaps.
+//! 2. If these have too few bytes and the request is at most an eighth of a refill, the shard is
+//!    refilled. The cursor is advanced over a run for it, and the cursor's word then names the
+//!    *pending refill* (`raw/word.rs`). Each thread that reads that word installs the run in its
+//!    shard and clears the word before it continues. If the rest of the shard ends at the cursor,
+//!    the run extends it. Otherwise the run displaces the rest, which is kept. The rest is short,
+//!    because a request of at most an eighth of a refill did not fit.
 //! 3. A longer request goes to the cursor, and takes whole lines. The end of its last line is kept.
-//! 4. If too little is left at the cursor, the request steals: it looks at the gaps of all shards,
-//!    at each once.
+//! 4. If too few bytes are left at the cursor, the request steals: it looks at the gaps of all
+//!    shards, at each once.
 //!
-//! What comes back (a freed block, the end of one, the rest of a `LocalBump`, what a failed closure
-//! had taken) extends the run of this thread's shard downwards if it ends where that begins. If it
-//! came from the cursor and ends there, the cursor is retracted instead. Otherwise it is kept, in
-//! an empty gap or in the place of a shorter run. What finds no place is lost until the next reset.
+//! Bytes are returned when a block is freed or shrunk, when a `LocalBump` ends, and when a closure
+//! fails. If they end where the run of this thread's shard starts, they extend it downwards. If
+//! they came from the cursor and end there, the cursor is retracted instead. Otherwise they are
+//! kept, in an empty gap or in place of a shorter run. If there is no such gap, they are lost until
+//! the next reset.
 //!
-//! A small bump, and each one without std or on a 32-bit target, has no shards. Its cursor counts
-//! bytes, and serves every request.
+//! A small bump has no shards, nor has any bump without `std` or on a 32-bit target. Its cursor
+//! counts bytes and serves every request.
 //!
 //! # Why no byte has two owners
 //!
-//! At every instant each byte below the cursor is in one gap, in the pending refill, or belongs to
-//! one call or one caller, or is lost. At or above the cursor no byte has an owner. Each step is
-//! one exchange that moves bytes from one of these to another. The word of a gap is its whole
-//! state, and so is that of the cursor if no refill is pending. Hence it does not matter that a
-//! word may have changed and then had its old value again (ABA). Two steps rely on more than their
-//! words:
+//! At every moment each byte below the cursor is in one gap, in the pending refill, lost, or
+//! belongs to one call or caller. No byte at or above the cursor has an owner. Each step is one
+//! exchange that moves bytes between these places. The word of a gap is its complete state, and so
+//! is that of the cursor if no refill is pending. Hence it is harmless if a word has changed and
+//! returned to its old value (ABA). Two steps rely on more than their words:
 //!
-//! - *Installing a refill* must happen once. The end of a shard's run only increases: taking and
-//!   extending downwards leave it as it is, and each refill ends above everything that was handed
-//!   out before. So a run that ends where the refill does, or later, has had it. An exchange
-//!   that was computed for a run with a lower end fails after it.
-//! - *Clearing the cursor of a refill* names its word, which must not come again. It would come
-//!   again if the cursor were retracted below the end of a refill. It is not: it is retracted over
-//!   bytes that never were in a shard. These are blocks that a call took from the cursor and still
-//!   has, runs of a `LocalBump`, and blocks longer than a shard can hold (`SHARD_LIMIT`). A refill
-//!   does not overlap them, and lies below the cursor, so it lies below them.
+//! - *Installing a refill* must happen once. The end of a shard's run only increases, because
+//!   taking bytes and extending the run downwards do not change it, and each refill ends above all
+//!   bytes that were handed out before. So if a run ends where the refill does, or later, the
+//!   refill has already been installed. An exchange that was computed for a run with a lower end
+//!   then fails.
+//! - *Clearing a refill from the cursor* relies on its word not recurring. The word would recur if
+//!   the cursor were retracted below the end of a refill. But the cursor is retracted only over
+//!   bytes that never were in a shard: blocks that a call has taken from the cursor and still owns,
+//!   runs of a `LocalBump`, and blocks longer than a shard's run (`SHARD_LIMIT`). A refill does not
+//!   overlap with them and lies below the cursor, so it lies below them.
 //!
-//! # Why a request is refused only where each gap failed to fit
+//! # Why a request is refused only if each gap failed to fit
 //!
-//! A request is refused after it has read a cursor at which too little is left, without a pending
-//! refill, and has then looked at each gap once. What was at the cursor before is in a gap by then
-//! (B2), or was taken, or is held by a call that moves it from a shard to the gap that keeps its
-//! rest, or that returns it. Such bytes may be missed, and a retry finds them.
+//! A request is refused after it has read a cursor without a pending refill and with too few bytes
+//! left, and has then looked at each gap once. Bytes that were at the cursor before are by then in
+//! a gap (B2), were taken, or are held by a call that keeps a displaced rest or returns bytes. A
+//! request may miss bytes that a call holds in this way. A retry finds them.
 //!
 //! # Orderings
 //!
-//! - B1, return → take: all accesses of an owner happen before those of the next. Whatever puts
-//!   bytes into a gap, and whatever retracts the cursor, is a Release operation; whatever takes
-//!   bytes out of a gap or advances the cursor is an Acquire operation. Both kinds of word are
-//!   changed by read-modify-writes only, so each continues the release sequences of those before
-//!   it.
+//! - B1, return → take: all accesses of an owner happen before those of the next owner. Whatever
+//!   puts bytes into a gap or retracts the cursor is a Release operation. Whatever takes bytes out
+//!   of a gap or advances the cursor is an Acquire operation. Both words are changed only by
+//!   read-modify-writes, so the release sequences are not broken.
 //! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
 //!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
-//!   or has read the shard's word after another thread had.
+//!   or has read the shard's word after another thread installed it.
 //!
-//! All other accesses are Relaxed: guesses that an exchange confirms, and counts.
+//! All other accesses are Relaxed, because they are counts, or guesses that an exchange confirms.
 
 mod gap;
 mod budget;
@@ -94,38 +94,40 @@ pub use local::LocalBump;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use mapped::{BumpMapBuilder, MappedBump};
 
-/// A bump allocator with a fixed budget of bytes that many threads share: values of any type,
-/// emptied all at once.
+/// A bump allocator with a fixed budget of bytes for values of any type, which many threads share,
+/// and which is emptied all at once.
 ///
 /// Every method that allocates takes `&self` and returns a reference that lives as long as the
-/// borrow of the bump. Values are not dropped. Memory is known up front: no method but the
-/// constructors calls the system allocator, nothing moves, and "full" is an ordinary error, in
-/// bytes.
+/// borrow of the bump. Values are not dropped. Memory is known up front: only the constructors call
+/// the system allocator, nothing moves, and "full" is an ordinary error.
 ///
 /// # Threads
 ///
-/// The bump is `Send` and `Sync`, and so is a reference to it, whatever it holds. With one of the
-/// features `allocator-api2-02`, `allocator-api2-04` and `nightly`, `&AtomicBump` is an
-/// `Allocator`, so a `Vec<T, &AtomicBump>`, a `Box<T, &AtomicBump>` or a map in the bump is `Send`
-/// and `Sync` as the same collection on the heap is. From 64 KiB on, each thread takes bytes from a
-/// run of its own (a shard), which makes an allocation one atomic read-modify-write on a cache line
-/// that no other thread uses. Runs become shorter towards the end, and at the end threads take the
-/// rests of each other, so that none starves while another sits on free bytes. A smaller bump, and
-/// each one without the feature `std` or on a 32-bit target, has one cursor for all threads.
+/// The bump, and a reference to it, are `Send` and `Sync`, whatever values it contains. With the
+/// feature `allocator-api2-02`, `allocator-api2-04` or `nightly`, `&AtomicBump` is an `Allocator`.
+/// A `Vec<T, &AtomicBump>`, a `Box<T, &AtomicBump>` or a map in the bump is then `Send` and `Sync`
+/// under the same conditions as on the heap.
 ///
-/// No method blocks: those that allocate are lock-free, those that only count are wait-free.
+/// From 64 KiB on, each thread takes bytes from its own run (a shard), so that an allocation is one
+/// atomic read-modify-write on a cache line that no other thread uses. Runs become shorter towards
+/// the end. At the end, threads take bytes from each other's runs, so that no thread is refused
+/// while another one's run has room. A smaller bump has one cursor for all threads, as has any bump
+/// without the feature `std` or on a 32-bit target.
+///
+/// No method blocks. Methods that allocate are lock-free, and methods that only count are
+/// wait-free.
 ///
 /// # Full
 ///
-/// The budget is never exceeded. A request is refused only if it fits nowhere: neither at the
-/// cursor, nor in what any thread has left, nor in what was returned and kept. Bytes that other
-/// calls hold at that moment may be missed. Free bytes are not joined, so a request may be refused
-/// although more bytes [remain](Self::remaining) in several places.
+/// The budget is never exceeded. A request is refused only if it fits nowhere: not at the cursor,
+/// not in any thread's run, and not among the returned bytes that were kept. It may miss bytes that
+/// other calls hold at that moment. Free bytes in different places are not joined, so a request may
+/// be refused although more bytes [remain](Self::remaining) in total.
 ///
 /// # Memory ordering
 ///
-/// What a thread did with bytes before it returned them happens before what their next owner does
-/// with them. The counts order nothing.
+/// All accesses of an owner to bytes happen before those of the next owner. The counts establish no
+/// ordering.
 ///
 /// # Examples
 ///
@@ -150,14 +152,13 @@ pub struct AtomicBump<S: BumpStorage = HeapBytes> {
     storage: S,
 }
 
-/// A bump that lies where it is declared: in a `static`, on the stack, in another value. Never
+/// A bump with inline storage, for a `static`, the stack, or a field of another value. It never
 /// allocates.
 ///
-/// In a `static` it hands out `&'static mut T` for values of any type, from any thread, without a
-/// heap. All its memory is part of it: the bytes, and, with the feature `std`, 4 KiB for shards,
-/// which a bump of 64 KiB or more uses. `BYTES` of 0 does not compile. A new one is all zeros
-/// except for the bytes, which are not initialised, so a `static` takes no room in the program's
-/// file.
+/// In a `static` it lends `&'static mut T` for values of any type, to any thread, without a heap.
+/// All its memory is part of the value: the bytes and, with the feature `std`, 4 KiB for shards,
+/// which are used from 64 KiB on. A new bump consists of zeros and of uninitialised bytes, so a
+/// `static` takes no space in the program's file. Does not compile if `BYTES` is 0.
 ///
 /// # Examples
 ///
@@ -172,12 +173,12 @@ pub struct AtomicBump<S: BumpStorage = HeapBytes> {
 #[cfg(not(all(test, loom)))]
 pub type StaticBump<const BYTES: usize> = AtomicBump<InlineBytes<BYTES>>;
 
-/// A bump in bytes that the caller has from elsewhere, for `'m`. See [`AtomicBump::in_bytes`].
+/// A bump in memory that is borrowed for `'m`. Created by [`AtomicBump::in_bytes`].
 #[cfg(not(all(test, loom)))]
 pub type BorrowedBump<'m> = AtomicBump<BorrowedBytes<'m>>;
 
-// A panic leaves the bump as usable as it was: the bytes of what was being stored were returned,
-// and no invariant is suspended while foreign code runs.
+// A panic does not make the bump unusable: the bytes that were being filled are returned, and every
+// invariant holds while user code runs.
 impl<S: BumpStorage> UnwindSafe for AtomicBump<S> {}
 impl<S: BumpStorage> RefUnwindSafe for AtomicBump<S> {}
 
@@ -187,7 +188,7 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.storage.view()
     }
 
-    /// Returns the number of bytes that the bump was made with.
+    /// Returns the capacity in bytes, as passed to the constructor.
     ///
     /// Wait-free.
     ///
@@ -203,13 +204,14 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.view().budget().capacity()
     }
 
-    /// Returns how many bytes are in use: handed out and not returned, held by a [`LocalBump`], or
-    /// lost to alignment or because there was no place to keep what was returned. Bytes in shards
-    /// are not in use.
+    /// Returns the number of bytes in use.
     ///
-    /// It falls only when bytes are returned to be allocated again. It may be out of date while
-    /// other threads allocate, and is exact when none does. Wait-free: it reads the cursor and
-    /// every shard, about 130 words.
+    /// These are bytes that were handed out and not returned, that a [`LocalBump`] holds, or that
+    /// were lost to alignment or for lack of a place to keep them. Bytes in shards are not in use.
+    ///
+    /// The number falls only when bytes are returned to be allocated again. Exact if no other
+    /// thread uses the bump during the call, otherwise an estimate. Reads the cursor and every
+    /// shard, about 130 words. Wait-free.
     ///
     /// # Examples
     ///
@@ -225,10 +227,10 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.view().budget().used()
     }
 
-    /// Returns how many bytes are not in use: `capacity() - used()`.
+    /// Returns the number of bytes that are not in use, which is `capacity() - used()`.
     ///
-    /// They need not lie side by side, so a request for this number of bytes may be refused. As
-    /// exact as [`used`](Self::used). Wait-free.
+    /// They need not be contiguous, so a request for this number of bytes may be refused. As exact
+    /// as [`used`](Self::used). Wait-free.
     ///
     /// # Examples
     ///
@@ -244,10 +246,10 @@ impl<S: BumpStorage> AtomicBump<S> {
     }
 
     /// Returns the high-water mark: no byte at or beyond this offset was ever handed out.
-    /// [`reset`](Self::reset) does not lower it.
     ///
-    /// It tells how large a budget the program needs. It counts the runs of the shards as handed
-    /// out, so it may be up to 32 KiB for each thread too high. Wait-free.
+    /// [`reset`](Self::reset) does not lower it. It tells how large a budget the program needs. It
+    /// counts the runs of shards as handed out, so it may be too high by up to 32 KiB per thread.
+    /// Wait-free.
     ///
     /// # Examples
     ///
@@ -264,11 +266,10 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.view().budget().high_water()
     }
 
-    /// Takes every byte back. Values are not dropped.
+    /// Makes all bytes free again. Values are not dropped.
     ///
-    /// O(1), whatever was allocated. What a leaked [`LocalBump`] held comes back, too. The bytes
-    /// stay as they are: where they must not stay readable, use
-    /// [`reset_zeroed`](Self::reset_zeroed).
+    /// O(1), whatever was allocated. Also reclaims the run of a leaked [`LocalBump`]. The bytes are
+    /// not overwritten. If they must not stay readable, use [`reset_zeroed`](Self::reset_zeroed).
     ///
     /// # Examples
     ///
@@ -285,9 +286,10 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.storage.view_mut().reset();
     }
 
-    /// Takes every byte back, and zeroes each one that was ever handed out. Values are not dropped.
+    /// Makes all bytes free again, and zeroes those that were ever handed out. Values are not
+    /// dropped.
     ///
-    /// No byte that was ever written stays readable, and the compiler cannot leave the writes out.
+    /// No byte that was ever written stays readable, and the compiler cannot remove the writes.
     /// Linear in [`high_water`](Self::high_water).
     ///
     /// # Examples

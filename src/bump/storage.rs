@@ -1,4 +1,4 @@
-//! Where the bytes of a bump come from. A storage holds the whole state: head, shards and bytes.
+//! The memory of a bump. A storage holds the complete state: head, shards and bytes.
 
 #[cfg(feature = "alloc")]
 use alloc::alloc::{alloc, dealloc};
@@ -26,15 +26,16 @@ mod sealed {
 }
 pub(super) use sealed::Sealed;
 
-/// Where an `AtomicBump` keeps its bytes.
+/// Stores the state of an [`AtomicBump`](crate::AtomicBump).
 ///
 /// # Safety
 ///
-/// An implementation promises that
+/// An implementation guarantees the following:
 ///
-/// - both views name the same head, shards and bytes at every call, and nothing else touches them;
-/// - their addresses do not change while the storage is borrowed;
-/// - head and shards of a new storage are new.
+/// - Both views refer to the same head, shards and bytes at every call, and no other code accesses
+///   them.
+/// - Their addresses do not change while the storage is borrowed.
+/// - The head and the shards of a new storage are new.
 pub unsafe trait BumpStorage: Sealed {
     #[doc(hidden)]
     fn view(&self) -> BumpRef<'_>;
@@ -42,43 +43,43 @@ pub unsafe trait BumpStorage: Sealed {
     fn view_mut(&mut self) -> BumpMut<'_>;
 }
 
-/// A bump that nothing else refers to.
+/// A bump under exclusive access.
 #[derive(Debug)]
 pub struct BumpMut<'a> {
     head: &'a mut Head,
     shards: Option<&'a mut Shards>,
-    /// The first of `capacity` bytes, which belong to this view.
+    /// The first of `capacity` bytes, which only this view accesses.
     base: NonNull<u8>,
     capacity: usize,
 }
 
 impl BumpMut<'_> {
-    /// Takes every byte back.
+    /// Frees all bytes.
     pub(super) fn reset(self) {
         self.head.restart(self.shards, self.capacity);
     }
 
-    /// Takes every byte back, and zeroes those that were ever handed out, with writes that no
-    /// compiler may leave out.
+    /// Frees all bytes, and zeroes those that were ever handed out. The writes are volatile, so
+    /// that the compiler does not remove them.
     pub(super) fn reset_zeroed(self) {
         let written = self.head.high_water_mut(self.shards.is_some(), self.capacity);
         let (base, word) = (self.base.as_ptr(), size_of::<usize>());
         let head = base.align_offset(word).min(written);
         let tail = head + (written - head) / word * word;
         for byte in (0..head).chain(tail..written) {
-            // SAFETY: below the capacity, and the view has exclusive access.
+            // SAFETY: the byte is below the capacity, and the view has exclusive access.
             unsafe { base.add(byte).write_volatile(0) };
         }
         for byte in (head..tail).step_by(word) {
-            // SAFETY: as above, and aligned, since `head` is the offset of the first aligned
-            // address.
+            // SAFETY: as above. The address is aligned, because `head` is the offset of the first
+            // aligned one.
             unsafe { base.add(byte).cast::<usize>().write_volatile(0) };
         }
         self.reset();
     }
 }
 
-/// Bytes and shards that a storage points to.
+/// Pointers to the bytes and shards of a storage.
 #[derive(Debug)]
 pub(super) struct Memory {
     head: Head,
@@ -87,8 +88,8 @@ pub(super) struct Memory {
     shards: Option<NonNull<Shards>>,
 }
 
-// SAFETY: bytes and shards belong to the memory as if they were part of it. The shards are atomics,
-// and each byte has one owner at a time.
+// SAFETY: the bytes and the shards belong to the memory as if they were fields. The shards are
+// atomics, and each byte has one owner at a time.
 unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
@@ -96,35 +97,36 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// # Safety
     ///
-    /// `base` points to `capacity` bytes, and `shards`, if any, to uninitialised shards, aligned.
-    /// As long as the memory is used, they stay there and nothing else touches them.
+    /// `base` points to `capacity` bytes. `shards`, if any, points to memory that is aligned and
+    /// large enough for shards. As long as this value is used, both stay in place and no other code
+    /// accesses them.
     pub(super) unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
         if let Some(shards) = shards {
             for index in 0..SHARDS {
-                // SAFETY: one of the shards, which no thread uses yet (the caller).
+                // SAFETY: this is one of the shards, which no thread uses yet (the caller).
                 unsafe { shards.cast::<Shard>().add(index).write(Shard::new()) };
             }
         }
         Memory { head: Head::new(), base, capacity, shards }
     }
 
-    /// Names other memory, of the same capacity. It must be empty.
+    /// Replaces the memory by other memory of the same capacity. The bump must be empty.
     ///
     /// # Safety
     ///
     /// As for [`new`](Self::new).
     #[cfg(all(feature = "mapped", not(all(test, loom))))]
     pub(super) unsafe fn replace(&mut self, base: NonNull<u8>, shards: Option<NonNull<Shards>>) {
-        // SAFETY: the caller's.
+        // SAFETY: as the caller guarantees.
         let new = unsafe { Memory::new(base, self.capacity, shards) };
-        // The head stays, because it holds how much was ever handed out.
+        // The head stays, because it contains the high-water mark.
         (self.base, self.shards) = (new.base, new.shards);
     }
 
     #[inline]
     pub(super) fn view(&self) -> BumpRef<'_> {
-        // SAFETY: shards and bytes belong to this memory and stay where they are (`new`); only
-        // views touch them, and an exclusive one excludes this.
+        // SAFETY: the shards and the bytes belong to this memory and stay in place (`new`). Only
+        // views access them, and an exclusive view excludes this one.
         unsafe { BumpRef::new(&self.head, self.shards.map(|shards| shards.as_ref()), self.base, self.capacity) }
     }
 
@@ -136,8 +138,8 @@ impl Memory {
     }
 }
 
-/// The layout of a bump in one piece: the bytes, and where the shards lie behind them, if there are
-/// some.
+/// Returns the layout of a bump in one allocation, and the offset of its shards, which follow the
+/// bytes, if it has any.
 #[cfg(feature = "alloc")]
 fn layout(capacity: usize) -> Option<(Layout, Option<usize>)> {
     let bytes = Layout::from_size_align(capacity, LINE).ok()?;
@@ -148,7 +150,7 @@ fn layout(capacity: usize) -> Option<(Layout, Option<usize>)> {
     Some((layout, Some(shards)))
 }
 
-/// Memory from the global allocator. Without the feature `alloc` there is no value of this type.
+/// Memory from the global allocator. Without the feature `alloc` no value of this type exists.
 #[derive(Debug)]
 pub struct HeapBytes(Memory);
 
@@ -163,9 +165,9 @@ impl HeapBytes {
         let refused = (CapacityError::OutOfMemory { bytes: layout.size() }, Some(layout));
         // SAFETY: the size is at least the capacity, which is not 0.
         let base = NonNull::new(unsafe { alloc(layout) }).ok_or(refused)?;
-        // SAFETY: within what was just allocated, as the layout says.
+        // SAFETY: the shards are within the allocation, as its layout says.
         let shards = shards.map(|offset| unsafe { base.add(offset) }.cast());
-        // SAFETY: just allocated, of that layout, and freed by `drop` alone.
+        // SAFETY: the memory was just allocated with this layout, and only `drop` frees it.
         Ok(HeapBytes(unsafe { Memory::new(base, capacity, shards) }))
     }
 }
@@ -174,8 +176,8 @@ impl Drop for HeapBytes {
     fn drop(&mut self) {
         #[cfg(feature = "alloc")]
         if let Some((layout, _)) = layout(self.0.capacity) {
-            // SAFETY: `new` has allocated it with this layout. Nothing refers to it: it was
-            // borrowed from `self`.
+            // SAFETY: `new` has allocated the memory with this layout. No reference to it exists,
+            // because references borrow `self`.
             unsafe { dealloc(self.0.base.as_ptr(), layout) };
         }
     }
@@ -183,7 +185,8 @@ impl Drop for HeapBytes {
 
 impl Sealed for HeapBytes {}
 
-// SAFETY: bytes and shards are an allocation of their own. `Memory::new` initialises them.
+// SAFETY: the bytes and the shards are in an allocation of their own. `Memory::new` initialises the
+// shards.
 unsafe impl BumpStorage for HeapBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -195,7 +198,7 @@ unsafe impl BumpStorage for HeapBytes {
     }
 }
 
-/// Everything in the bump itself.
+/// Memory that is part of the bump itself.
 #[cfg(not(all(test, loom)))]
 #[derive(Debug)]
 pub struct InlineBytes<const BYTES: usize> {
@@ -205,7 +208,7 @@ pub struct InlineBytes<const BYTES: usize> {
     bytes: UnsafeCell<Lines<BYTES>>,
 }
 
-/// Begins at a line, as the cursor of a bump with shards counts lines.
+/// Starts at a multiple of a line, because the cursor of a bump with shards counts lines.
 #[cfg(not(all(test, loom)))]
 #[derive(Debug)]
 #[repr(align(64))]
@@ -231,8 +234,8 @@ unsafe impl<const BYTES: usize> Sync for InlineBytes<BYTES> {}
 #[cfg(not(all(test, loom)))]
 impl<const BYTES: usize> Sealed for InlineBytes<BYTES> {}
 
-// SAFETY: head, shards and bytes are fields, which stay where they are while the storage is
-// borrowed. `new` initialises them.
+// SAFETY: the head, the shards and the bytes are fields, which do not move while the storage is
+// borrowed. `new` initialises the head and the shards.
 #[cfg(not(all(test, loom)))]
 unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
     #[inline]
@@ -241,7 +244,7 @@ unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
         let shards = if has_shards(BYTES) { Some(&self.shards) } else { None };
         #[cfg(not(feature = "std"))]
         let shards = None;
-        // SAFETY: `BYTES` bytes inside an `UnsafeCell`, which only views touch.
+        // SAFETY: the pointer is to `BYTES` bytes inside an `UnsafeCell`, which only views access.
         unsafe { BumpRef::new(&self.head, shards, NonNull::from(&self.bytes).cast(), BYTES) }
     }
 
@@ -255,7 +258,7 @@ unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
     }
 }
 
-/// Bytes that the caller has from elsewhere, for `'m`.
+/// Memory that the caller lends for `'m`.
 #[cfg(not(all(test, loom)))]
 #[derive(Debug)]
 pub struct BorrowedBytes<'m> {
@@ -270,27 +273,27 @@ impl<'m> BorrowedBytes<'m> {
         let Some(base) = NonNull::new(bytes.as_mut_ptr().cast::<u8>()).filter(|_| len > 0) else {
             return Err(CapacityError::Zero);
         };
-        // The shards come first, and with them every line begins at a multiple of its size.
+        // The shards come first. They are aligned, and so are the lines that follow them.
         let skipped = base.align_offset(align_of::<Shards>()).saturating_add(size_of::<Shards>());
         let capacity = len.saturating_sub(skipped);
-        // Of fewer bytes the shards would take more than their share.
+        // In fewer bytes, the shards would take too large a share.
         let memory = if len >= MIN_BORROWED && fits_shards(capacity) {
-            // SAFETY: fewer than the bytes.
+            // SAFETY: `skipped` is less than the number of bytes.
             let first = unsafe { base.add(skipped) };
-            // SAFETY: the shards end where the first byte lies.
+            // SAFETY: the shards end where the first byte of the bump lies.
             let shards = unsafe { first.sub(size_of::<Shards>()) }.cast();
-            // SAFETY: the shards begin at a multiple of their alignment. They and the bytes behind
-            // them are borrowed exclusively, for `'m`.
+            // SAFETY: the shards are aligned. They and the bytes after them are borrowed
+            // exclusively for `'m`.
             unsafe { Memory::new(first, capacity, has_shards(capacity).then_some(shards)) }
         } else {
-            // SAFETY: borrowed exclusively, for `'m`.
+            // SAFETY: the bytes are borrowed exclusively for `'m`.
             unsafe { Memory::new(base, len, None) }
         };
         Ok(BorrowedBytes { memory, marker: PhantomData })
     }
 }
 
-/// A bump in at least this many borrowed bytes has shards.
+/// The minimum number of borrowed bytes for a bump with shards.
 #[cfg(not(all(test, loom)))]
 const MIN_BORROWED: usize = 4 * size_of::<Shards>();
 
@@ -298,7 +301,7 @@ const MIN_BORROWED: usize = 4 * size_of::<Shards>();
 impl Sealed for BorrowedBytes<'_> {}
 
 // SAFETY: the bytes are borrowed exclusively for `'m`, and the shards lie within them.
-// `Memory::new` initialises them.
+// `Memory::new` initialises the shards.
 #[cfg(not(all(test, loom)))]
 unsafe impl BumpStorage for BorrowedBytes<'_> {
     #[inline]

@@ -1,4 +1,4 @@
-//! One thread's run of slots, which refills itself: the fast path of a busy thread.
+//! A handle with a run of slots of its own, from which one thread can allocate at little cost.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -19,15 +19,15 @@ use crate::raw::stamps::Stamp;
 use crate::storage::Storage;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Returns a handle with a run of slots of its own, for a thread that allocates much.
+    /// Returns a handle with its own run of slots, for a thread that allocates much.
     ///
-    /// A run is at most 64 KiB, and at most a sixteenth of what is left when it is taken (but at
-    /// least one slot), so that near the end many threads share what is left: `k` handles that take
-    /// a run one after another take at most `1 - (15/16)^k` of it, and a slot each. A handle that
-    /// then idles keeps its run, and others are refused meanwhile. So an arena that is used through
-    /// `Local`s needs room to spare.
+    /// A run is at most 64 KiB, and at most a sixteenth of the slots left when it is taken, but at
+    /// least one slot. So near the end of the arena many threads share the remaining slots: if `k`
+    /// handles take one run each, they take at most `1 - (15/16)^k` of them, and one slot each. A
+    /// handle that is not used keeps its run, and meanwhile other requests may be refused. So an
+    /// arena that is used through `Local`s needs spare capacity.
     ///
-    /// Costs nothing: the first run is taken when the first value is stored.
+    /// Costs nothing, because the first run is taken when the first value is stored.
     ///
     /// # Examples
     ///
@@ -61,13 +61,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Local::new(self.view(), OwnRun::default_lengths::<T>())
     }
 
-    /// Returns a handle like [`local`](Self::local), with runs of at most `slots` slots from the
-    /// first on.
+    /// Returns a handle like [`local`](Self::local) whose runs, including the first, have at most
+    /// `slots` slots.
     ///
-    /// A run is still at most a sixteenth of what is left, but at least one slot. A handle keeps
-    /// fewer than `slots` from the others: as long as only single values are stored, an arena of
-    /// `values + (handles - 1) * slots` slots refuses none of that many handles before all of them
-    /// together have stored that many values (if nothing else allocates).
+    /// A run is still at most a sixteenth of the slots left, but at least one slot. A handle keeps
+    /// fewer than `slots` free slots from other threads. So if only `handles` such handles store
+    /// single values in an arena of `values + (handles - 1) * slots` slots, no request is refused
+    /// before `values` values are stored.
     ///
     /// # Examples
     ///
@@ -88,54 +88,55 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// One thread's run of slots, which refills itself.
+/// A handle that owns a run of slots and takes a new run when it is used up.
 ///
-/// Its methods take `&mut self`, and yet return references that live as long as the borrow of the
-/// arena: they outlive the handle. They are those of the arena, and each costs a bump of an index
-/// and a store. Only a refill touches memory that other threads use.
+/// Its methods are those of the arena. They take `&mut self`, but return references that live as
+/// long as the borrow of the arena, and thus outlive the handle. Storing a value costs an increment
+/// of an index and a store. Only taking a new run touches memory that other threads use.
 ///
 /// # Where the slots come from
 ///
-/// A request is served by the first of these that can serve it:
+/// A request is served by the first of these that has enough slots:
 ///
 /// 1. the rest of the current run;
 /// 2. the current run, extended in place by one atomic read-modify-write, if it ends at the cursor;
-/// 3. a fresh run, if the request fits in half of it, or is for one slot. The rest of the current
-///    run is returned;
+/// 3. a fresh run, if the request fits in half of it or is for one slot. The rest of the current
+///    run is then returned;
 /// 4. the arena, as if there were no handle. The rest of the current run is kept.
 ///
-/// So a single `Local` in a new arena hands out the indices 0, 1, 2 and so on, whatever mixture of
-/// values, slices and reservations it is asked for, and leaves a gap only where a reservation
-/// returns slots.
+/// So a single `Local` in a new arena hands out the indices 0, 1, 2 and so on, for any mixture of
+/// values, slices and reservations. It leaves a gap only where a reservation returns slots.
 ///
-/// # Dropped and leaked
+/// # Dropping and leaking
 ///
-/// Dropped, it returns its unused slots. That costs one atomic read-modify-write, or a byte for
-/// each slot if other threads took slots behind them or shards are active. Wait-free, or lock-free
-/// at the very end of the arena while others are refused.
+/// When it is dropped, it returns its unused slots. That costs one atomic read-modify-write, or one
+/// byte written per slot if other threads have taken slots behind them or if shards are active. It
+/// is wait-free, except that it is lock-free at the very end of the arena while other requests are
+/// refused.
 ///
-/// Leaked (`mem::forget`), it leaks the values of its current run, and the rest of that run until
-/// the next exclusive access to the arena. Everything else stays: values of earlier runs, published
-/// values, and reservations.
+/// If it is leaked (`mem::forget`), the values in its current run are leaked, and the rest of that
+/// run stays lost until the next exclusive access to the arena. Nothing else is affected: neither
+/// values of earlier runs, nor published values, nor reservations.
 ///
 /// # Threads
 ///
-/// `Send` if `T: Send`, because the slots that it holds go with it, and its values were `Send`
-/// anyway. Not `Sync`: each thread makes its own. An [`OwnedLocal`](crate::OwnedLocal) keeps the
+/// `Send` if `T: Send`, because its slots go with it and its values must be `Send` in any case. Not
+/// `Sync`, because each thread uses its own handle. An [`OwnedLocal`](crate::OwnedLocal) keeps the
 /// arena alive, and so fits in a struct or a task.
 ///
-/// Not async-signal-safe: a signal handler must not make, use or drop a `Local`, except in the
+/// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
 /// arenas that [`AtomicArena`](AtomicArena#threads) names.
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,
-    /// Where the run goes when this is dropped, instead of back to the arena.
+    /// Where the run goes when this handle is dropped, instead of to the arena.
     home: Option<&'a mut OwnRun>,
-    /// `view` is covariant in `T`, but values are put in through us.
+    /// `view` is covariant in `T`, but values are stored through this handle.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: sends along slots without values, into which `T: Send` may be put from any thread.
+// SAFETY: the handle sends slots without values, in which any thread may store a value if `T:
+// Send`.
 unsafe impl<T: Send> Send for Local<'_, T> {}
 
 impl<'a, T> Local<'a, T> {
@@ -144,12 +145,12 @@ impl<'a, T> Local<'a, T> {
         Local { view, run, home: None, marker: PhantomData }
     }
 
-    /// Returns a `Local` that continues with the run of an owned handle, and leaves it there when
-    /// it is dropped.
+    /// Returns a `Local` that continues with the run of an owned handle, and puts it back when it
+    /// is dropped.
     ///
     /// # Safety
     ///
-    /// The run is one of this arena, or none.
+    /// The run belongs to this arena, or is empty.
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     #[inline]
     pub(super) unsafe fn lent(view: ArenaRef<'a, T>, home: &'a mut OwnRun) -> Self {
@@ -159,13 +160,14 @@ impl<'a, T> Local<'a, T> {
 
     /// Stores a value, which then belongs to the caller.
     ///
-    /// Costs a bump of an index and a store. A refill costs one atomic read-modify-write. Wait-free
-    /// while the run lasts. A refill is lock-free, like [`AtomicArena::reserve`].
+    /// Costs an increment of an index and a store. Taking a new run costs one atomic
+    /// read-modify-write. Wait-free, except that taking a new run is lock-free, like
+    /// [`AtomicArena::reserve`].
     ///
     /// # Errors
     ///
     /// Returns [`Full`], with the value, if neither this handle nor the arena has a free slot.
-    /// Other handles may hold some.
+    /// Other handles may have some.
     ///
     /// # Examples
     ///
@@ -187,9 +189,10 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill(value))
     }
 
-    /// Stores the result of `make`, in place where the compiler can. `make` may use the arena.
+    /// Stores the result of `make`. The compiler can often construct it in its slot. `make` may use
+    /// the arena.
     ///
-    /// Costs and progress as for [`alloc`](Self::alloc), except for `make`.
+    /// Has the cost and progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
@@ -218,12 +221,12 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill(make()))
     }
 
-    /// Stores the result of a `make` that may fail. In that case the slot stays with this handle.
+    /// Stores the result of `make`, which may fail. In that case the slot stays with this handle.
     ///
     /// The outer error is that of the arena, as everywhere in this crate. The inner error is that
-    /// of `make`, which is only called if there is a slot, and may use the arena.
+    /// of `make`, which is called only if there is a slot, and may use the arena.
     ///
-    /// Costs and progress as for [`alloc`](Self::alloc), except for `make`.
+    /// Has the cost and progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
     /// # Errors
     ///
@@ -256,9 +259,10 @@ impl<'a, T> Local<'a, T> {
         Ok(make().map(|value| self.fill(value)))
     }
 
-    /// Stores a value, and returns its index and a reference: from now on every thread can read it.
+    /// Stores a value that every thread can read from then on. Returns its index and a shared
+    /// reference.
     ///
-    /// Costs as [`alloc`](Self::alloc), and one more store. Progress as there.
+    /// Costs one store more than [`alloc`](Self::alloc) and has the same progress guarantee.
     ///
     /// # Errors
     ///
@@ -286,10 +290,10 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill_and_publish(value))
     }
 
-    /// Stores the result of `make`, which is told the index that the value will have, and publishes
-    /// it. `make` may use the arena.
+    /// Stores the result of `make`, which receives the index of the value, and publishes it. `make`
+    /// may use the arena.
     ///
-    /// Costs and progress as for [`publish`](Self::publish), except for `make`.
+    /// Has the cost and progress guarantee of [`publish`](Self::publish), except for `make`.
     ///
     /// # Errors
     ///
@@ -324,8 +328,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
     ///
-    /// Costs two more loads. The first key of an epoch costs two atomic read-modify-writes.
-    /// Progress as for [`alloc`](Self::alloc).
+    /// Costs two more loads. The first key of an epoch costs two atomic read-modify-writes. Has the
+    /// progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
@@ -357,14 +361,15 @@ impl<'a, T> Local<'a, T> {
 
     /// Copies a slice into contiguous slots. The copy belongs to the caller.
     ///
-    /// Costs a bump of an index and a `memcpy`. A refill, or a request that the arena serves, costs
-    /// one atomic read-modify-write. Wait-free while the slice fits in the rest of the run,
-    /// otherwise lock-free, like [`AtomicArena::reserve`].
+    /// Costs an increment of an index and a `memcpy`. Taking a new run, or a request that the arena
+    /// serves, costs one atomic read-modify-write. Wait-free while the slice fits in the rest of
+    /// the run, otherwise lock-free, like [`AtomicArena::reserve`].
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length.
-    /// [`Full::remaining`] is what was left at the cursor. Nothing is changed in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// [`Full::remaining`] is the number of slots left at the cursor. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -388,13 +393,13 @@ impl<'a, T> Local<'a, T> {
 
     /// Clones a slice into contiguous slots. The clones belong to the caller.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `clone`,
-    /// which may use the arena.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
+    /// for `clone`, which may use the arena.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
-    /// cloned in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -421,13 +426,13 @@ impl<'a, T> Local<'a, T> {
     /// Fills `len` contiguous slots with the results of `f` for 0, 1, 2 and so on. The values
     /// belong to the caller.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `f`,
-    /// which may use the arena.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
+    /// for `f`, which may use the arena.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. `f` is not
-    /// called in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length. `f`
+    /// is not called in that case.
     ///
     /// # Panics
     ///
@@ -448,17 +453,17 @@ impl<'a, T> Local<'a, T> {
 
     /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter, and the other slots are unused again.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
+    /// and the other slots are unused again.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for the
-    /// iterator, which may use the arena.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
+    /// for the iterator, which may use the arena.
     ///
     /// # Errors
     ///
     /// Returns [`Full`], with the iterator unchanged, if neither this handle nor the arena has a
-    /// run of that length.
+    /// run of the required length.
     ///
     /// # Panics
     ///
@@ -486,12 +491,12 @@ impl<'a, T> Local<'a, T> {
 
     /// Moves an array into contiguous slots. The values belong to the caller.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy).
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of that
-    /// length.
+    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of the
+    /// required length.
     ///
     /// # Examples
     ///
@@ -512,13 +517,13 @@ impl<'a, T> Local<'a, T> {
     /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
     /// values belong to the caller.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for one call
-    /// of the allocator, which frees.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
+    /// for one call of the allocator, which frees.
     ///
     /// # Errors
     ///
     /// Returns [`Full`], with the vector unchanged, if neither this handle nor the arena has a run
-    /// of that length.
+    /// of the required length.
     ///
     /// # Examples
     ///
@@ -535,14 +540,14 @@ impl<'a, T> Local<'a, T> {
         Ok(self.moved(values)?.finish())
     }
 
-    /// Clones as much of a slice, from its beginning, as fits in one run of slots. The clones
-    /// belong to the caller.
+    /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
+    /// caller.
     ///
-    /// The length of the result shows how much that was. It may be 0. Slots are found as for
-    /// [`reserve_up_to`](Self::reserve_up_to).
+    /// The returned slice is as long as the part that was cloned, and may be empty. The slots are
+    /// found as for [`reserve_up_to`](Self::reserve_up_to).
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy), except for `clone`,
-    /// which may use the arena.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
+    /// for `clone`, which may use the arena.
     ///
     /// # Panics
     ///
@@ -568,7 +573,7 @@ impl<'a, T> Local<'a, T> {
         self.prefix_cloned(src).finish()
     }
 
-    /// Copies a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Copies a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -577,13 +582,13 @@ impl<'a, T> Local<'a, T> {
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Costs as [`alloc_slice_copy`](Self::alloc_slice_copy), and a store of one byte for each
-    /// value. Progress as there.
+    /// Costs one byte written per value more than [`alloc_slice_copy`](Self::alloc_slice_copy), and
+    /// has the same progress guarantee.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
-    /// changed in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -602,7 +607,7 @@ impl<'a, T> Local<'a, T> {
         Ok(self.copied(src)?.publish())
     }
 
-    /// Clones a slice into contiguous slots, and publishes it: from now on every thread can read
+    /// Clones a slice into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
@@ -612,13 +617,13 @@ impl<'a, T> Local<'a, T> {
     /// values appear one by one. [`get_slice`](AtomicArena::get_slice) returns all of them or
     /// nothing.
     ///
-    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy), except for
-    /// `clone`, which may use the arena.
+    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy),
+    /// except for `clone`, which may use the arena.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
-    /// cloned in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -643,27 +648,27 @@ impl<'a, T> Local<'a, T> {
         Ok(self.cloned(src)?.publish())
     }
 
-    /// Stores the items of an iterator in contiguous slots, and publishes them: from now on every
+    /// Stores the items of an iterator in contiguous slots and publishes them. From then on every
     /// thread can read them.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
     /// capacity, also if it is empty because the iterator yielded nothing.
     ///
-    /// The iterator is asked for its length once, and that many slots are taken. Items beyond that
-    /// length stay in the iterator, which is dropped. If the iterator ends early, the slice is
-    /// shorter, and the other slots are unused again.
+    /// The `len` of the iterator is called once and determines the number of slots. Further items
+    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
+    /// and the other slots are unused again.
     ///
     /// No value is visible before the last has been stored and the iterator has been dropped. After
     /// that, other threads may see the values appear one by one.
     /// [`get_slice`](AtomicArena::get_slice) returns all of them or nothing.
     ///
-    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy), except for the
-    /// iterator, which may use the arena.
+    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy),
+    /// except for the iterator, which may use the arena.
     ///
     /// # Errors
     ///
     /// Returns [`Full`], with the iterator unchanged, if neither this handle nor the arena has a
-    /// run of that length.
+    /// run of the required length.
     ///
     /// # Panics
     ///
@@ -688,7 +693,7 @@ impl<'a, T> Local<'a, T> {
         Ok(self.collected(iter.into_iter())?.publish())
     }
 
-    /// Moves an array into contiguous slots, and publishes it: from now on every thread can read
+    /// Moves an array into contiguous slots and publishes it. From then on every thread can read
     /// the values.
     ///
     /// Returns the index of the first value, and the array. The index of an empty array is the
@@ -697,12 +702,12 @@ impl<'a, T> Local<'a, T> {
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy).
+    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of that
-    /// length.
+    /// Returns [`Full`], with the array, if neither this handle nor the arena has a run of the
+    /// required length.
     ///
     /// # Examples
     ///
@@ -723,19 +728,20 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The reservation is a handle of its own: it may outlive this one, and each of the two may be
-    /// dropped, finished or leaked without touching the values of the other. Slots that it returns
-    /// do not rejoin this handle's run.
+    /// The reservation is a handle of its own. It may outlive this one, and each of the two may be
+    /// dropped, finished or leaked without affecting the values of the other. Slots that the
+    /// reservation returns do not rejoin the run of this handle.
     ///
-    /// Costs a bump of an index, at most one more handle to count, and two bytes at the ends of
-    /// each of the two runs. A refill, or a request that the arena serves, costs one atomic
-    /// read-modify-write. Wait-free while the reservation fits in the rest of the run, otherwise
-    /// lock-free, like [`AtomicArena::reserve`].
+    /// Costs an increment of an index, counting at most one more handle, and two bytes written at
+    /// the ends of each of the two runs. Taking a new run, or a request that the arena serves,
+    /// costs one atomic read-modify-write. Wait-free while the reservation fits in the rest of the
+    /// run, otherwise lock-free, like [`AtomicArena::reserve`].
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length.
-    /// [`Full::remaining`] is what was left at the cursor. Nothing is changed in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// [`Full::remaining`] is the number of slots left at the cursor. Nothing is changed in that
+    /// case.
     ///
     /// # Examples
     ///
@@ -745,19 +751,19 @@ impl<'a, T> Local<'a, T> {
     /// let arena = AtomicArena::with_capacity(100);
     /// let mut local = arena.local();
     /// let mut run = local.reserve(3).unwrap();
-    /// local.alloc(100).unwrap(); // the handle goes on behind the reservation
+    /// local.alloc(100).unwrap(); // the handle continues after the reservation
     /// run.fill_from_iter(1..);
     /// let (first, slice) = run.publish();
     /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
     /// ```
-    // Always, because out of line it makes the `Local` and the reservation live in memory, which
-    // doubles the cost.
+    // Always inlined. Otherwise the `Local` and the reservation live in memory, which doubles the
+    // cost.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {
             match self.find_room(n, false) {
                 Room::Own(_) => {}
-                // SAFETY: the slots were taken from the arena, or are none.
+                // SAFETY: the slots were taken from the arena, or there are none.
                 Room::Arena(slots) => return Ok(unsafe { Reservation::new_cold(self.view, slots.start, n) }),
                 Room::None(left) => return Err(Full::new((), n, left)),
             }
@@ -767,11 +773,11 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// If the whole request fits nowhere, takes what is left at the cursor, together with the rest
-    /// of this handle's run if that ends there. If nothing is left at the cursor, takes one slot
-    /// from elsewhere in the arena, or the rest of this handle's run if there is none.
+    /// If `n` contiguous slots are free nowhere, takes the slots left at the cursor, together with
+    /// the rest of the current run if it ends there. If none is left at the cursor, takes one slot
+    /// from elsewhere in the arena or, if there is none, the rest of the current run.
     ///
-    /// Costs and progress as for [`reserve`](Self::reserve).
+    /// Has the cost and progress guarantee of [`reserve`](Self::reserve).
     ///
     /// # Examples
     ///
@@ -791,42 +797,42 @@ impl<'a, T> Local<'a, T> {
     pub fn reserve_up_to(&mut self, n: usize) -> Reservation<'a, T> {
         match (&mut *self).take_slots_up_to(n) {
             (start, len) if self.run.is_next(start, len) => self.reserve_next(len),
-            // SAFETY: the slots were taken from the arena, or are none.
+            // SAFETY: the slots were taken from the arena, or there are none.
             (start, len) => unsafe { Reservation::new_cold(self.view, start, len) },
         }
     }
 
-    /// Reserves the next `len` slots of the run, which are there.
+    /// Reserves the next `len` slots of the run, which has that many.
     #[inline(always)]
     fn reserve_next(&mut self, len: usize) -> Reservation<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);
-        // SAFETY: the slots were unused ones of our run, which no longer has them. They are marked
-        // and counted.
+        // SAFETY: the slots were unused slots of our run, which no longer contains them. They are
+        // marked and counted.
         unsafe { Reservation::from_open(self.view, start, len) }
     }
 
-    /// Whether there is a slot to fill, after a refill if need be.
+    /// Returns whether there is a slot to fill, after taking a new run if necessary.
     #[inline]
     fn has_slot(&mut self) -> bool {
         self.run.next != self.run.end || matches!(self.find_room(1, false), Room::Own(_))
     }
 
-    /// Fills the next slot, which is there.
+    /// Fills the next slot. The run has one.
     #[inline]
     fn fill(&mut self, value: T) -> &'a mut T {
-        // SAFETY: the slot is one of our run that was not filled yet, and we pass on the only way
-        // to it.
+        // SAFETY: the slot is in our run and was not filled yet. Only the returned reference
+        // reaches it.
         let value = unsafe { self.view.fill(self.run.next, value) };
         self.run.next += 1;
         value
     }
 
-    /// Fills and publishes the next slot, which is there.
+    /// Fills and publishes the next slot. The run has one.
     #[inline]
     fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
         let index = self.run.advance_published(self.view.stamps(), 1);
-        // SAFETY: the slot is one of our run that was not filled yet, and the run was opened.
+        // SAFETY: the slot is in our run and was not filled yet, and the run was opened.
         (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
     }
 
@@ -846,12 +852,12 @@ impl<'a, T> Local<'a, T> {
 impl<'a> Local<'a, u8> {
     /// Copies a string into contiguous bytes. The copy belongs to the caller.
     ///
-    /// Costs and progress as for [`alloc_slice_copy`](Self::alloc_slice_copy).
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
-    /// changed in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -865,11 +871,11 @@ impl<'a> Local<'a, u8> {
     /// ```
     #[inline]
     pub fn alloc_str(&mut self, src: &str) -> Result<&'a mut str, Full<()>> {
-        // SAFETY: the bytes of a `str`.
+        // SAFETY: the bytes are those of a `str`.
         Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
     }
 
-    /// Copies a string into contiguous bytes, and publishes it: from now on every thread can read
+    /// Copies a string into contiguous bytes and publishes it. From then on every thread can read
     /// the bytes.
     ///
     /// Returns the index of the first byte, and the string. The index of an empty string is the
@@ -878,12 +884,12 @@ impl<'a> Local<'a, u8> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Costs and progress as for [`publish_slice_copy`](Self::publish_slice_copy).
+    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if neither this handle nor the arena has a run of that length. Nothing is
-    /// changed in that case.
+    /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
+    /// Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -897,7 +903,7 @@ impl<'a> Local<'a, u8> {
     #[inline]
     pub fn publish_str(&mut self, src: &str) -> Result<(usize, &'a str), Full<()>> {
         let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
-        // SAFETY: the bytes of a `str`.
+        // SAFETY: the bytes are those of a `str`.
         Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }
@@ -953,8 +959,8 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
         if self.run.is_next(start, taken) {
-            // They stay in the run. Their bytes are remembered at once, so that no field has to
-            // keep the bound.
+            // The slots stay in the run. That they were written to is recorded at once, so that no
+            // field has to keep it.
             self.view.note_written(start + taken);
         } else {
             self.view.return_slots(start, taken);
@@ -971,12 +977,12 @@ impl<T> Drop for Local<'_, T> {
     }
 }
 
-/// Leaves the run where it belongs, or ends it, and returns its unused slots and the handle. Not
-/// inlined, and takes the run by value, like `find_room`.
+/// Puts the run back where it belongs, or ends it, which returns its unused slots and the handle.
+/// Not inlined, and takes the run by value, like `find_room`.
 ///
 /// # Safety
 ///
-/// The first three are the parts of a view.
+/// The first three arguments are the parts of a view.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn end<T>(

@@ -1,4 +1,4 @@
-//! Handles own a run of slots: a [`Reservation`] for one slice, a [`Local`] for one thread.
+//! Handles that own a run of slots: a [`Reservation`] for one slice, a [`Local`] for one thread.
 
 mod reservation;
 mod own_run;

@@ -1,4 +1,4 @@
-//! The run of a `Local`: how it is filled, extended, refilled, split and returned.
+//! The run of a `Local`, and how it is filled, extended, replaced, split and returned.
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -7,51 +7,52 @@ use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::epoch::Mark;
 use crate::raw::stamps::{Stamp, Stamps};
 
-/// The ceiling of a run in bytes, where the caller sets none in slots. Where two runs meet, one
-/// core prefetches what another writes: with runs of 16 KiB that made two threads a third slower at
-/// 64 bytes a value.
+/// The maximum length of a run in bytes, if the caller sets none in slots. Where two runs adjoin, a
+/// core may prefetch cache lines that another core writes. With runs of 16 KiB this made two
+/// threads a third slower at 64 bytes per value.
 const RUN_BYTES: usize = 64 << 10;
 
-/// The first run is short, and each is twice as long as the one before, up to the ceiling.
+/// The length of the first run. Each run is twice as long as the one before, up to the maximum.
 const FIRST_RUN_BYTES: usize = 512;
 
-/// A run is at most this fraction of what is left at the cursor, and at least one slot.
+/// A run is at most this fraction of the slots left at the cursor, and at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Runs end at an address that is a multiple of this, so that two threads do not write to one cache
-/// line. Where slots do not line up with cache lines, a run ends at the last slot that begins
-/// before one. Models must not depend on addresses, so under loom no cache line ends a run.
+/// Runs end at an address that is a multiple of this, so that no two threads write to the same
+/// cache line. If slots are not aligned to cache lines, a run ends at the last slot that begins
+/// before a boundary. Models must not depend on addresses, so under loom no cache line ends a run.
 const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
-/// The run of a `Local`, and how long its next one will be.
+/// The run of a `Local`, and the limits on the length of its next one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
-    /// Where the open run starts. It holds owned values below `next`, which were given to the
-    /// caller.
+    /// The start of the open run. The slots from here to `next` hold owned values, which belong to
+    /// the caller.
     pub(super) start: usize,
-    /// The slot that is filled next. Invariant: `start <= next <= end`.
+    /// The slot to fill next. Invariant: `start <= next <= end`.
     pub(super) next: usize,
-    /// Where the run ends. The run is ours, and marked at both ends, unless it is empty.
+    /// The end of the run. Unless it is empty, the run belongs to this handle and is marked at both
+    /// ends.
     ///
-    /// 0 before the first run, and after a reservation has taken the last slots: then we are not
-    /// counted as a handle.
+    /// 0 before the first run, and after a reservation has taken the last slots. The handle is then
+    /// not counted.
     pub(super) end: usize,
-    /// Whether the mark of its start is that of the value that we published before it, instead of
-    /// one at its first slot.
+    /// Whether the start of the run is marked by the value that was published directly before it,
+    /// instead of by a mark at its first slot.
     pub(super) behind_published: bool,
-    /// How long the next run will be at most, in slots.
+    /// The maximum length of the next run, in slots.
     pub(super) batch: usize,
-    /// How long any run will be at most, in slots.
+    /// The maximum length of any run, in slots.
     pub(super) ceiling: usize,
 }
 
-/// Where the slots for a request are that did not fit in the rest of the run.
+/// Where the slots are for a request that does not fit in the rest of the run.
 pub(super) enum Room {
-    /// At `next`, in the run. There are that many, which is at least one.
+    /// At `next`, in the run. The number of slots, which is not 0.
     Own(usize),
-    /// Outside the run. They belong to the call.
+    /// Outside the run. The slots belong to the call.
     Arena(Range<usize>),
-    /// Nowhere. That many are left at the cursor.
+    /// Nowhere. The number of slots left at the cursor.
     None(usize),
 }
 
@@ -69,30 +70,31 @@ impl OwnRun {
         self.next..self.end
     }
 
-    /// How many slots are unused.
+    /// Returns the number of unused slots.
     #[inline]
     pub(super) fn rest(&self) -> usize {
         self.end - self.next
     }
 
-    /// Whether `len` slots from `start` on, which belong to the caller, are the next ones of the
-    /// run. `false` for 0.
+    /// Returns whether `len` slots from `start` on, which belong to the caller, are the next ones
+    /// of the run. Returns `false` if `len` is 0.
     #[inline]
     pub(super) fn is_next(&self, start: usize, len: usize) -> bool {
-        // The second is false for slots at the cursor, right behind a run that is used up.
+        // The second condition is false for slots at the cursor, directly after a run that is used
+        // up.
         start == self.next && self.has_room(len)
     }
 
-    /// Whether `len` slots fit in the rest of the run. `false` for 0, which takes one comparison
-    /// like this.
+    /// Returns whether `len` slots fit in the rest of the run. Returns `false` if `len` is 0, so
+    /// that one comparison is enough.
     #[inline]
     pub(super) fn has_room(&self, len: usize) -> bool {
         len.wrapping_sub(1) < self.rest()
     }
 
-    /// The next `len` slots were filled with published values: lets every thread read them. The run
-    /// is closed up to there and opened again behind, so that a leak of the handle does not take
-    /// along what came before.
+    /// Publishes the values in the next `len` slots, which the caller has filled. The run is closed
+    /// up to there and opened again after them, so that leaking the handle does not leak earlier
+    /// values.
     #[inline]
     pub(super) fn publish_next(&mut self, stamps: Stamps<'_>, len: usize) {
         let first = self.next;
@@ -101,13 +103,14 @@ impl OwnRun {
         stamps.publish(last, self.mark_before());
     }
 
-    /// Moves the start of the run behind the next `len` slots, which are about to be published, and
-    /// returns the last of them. Publishing them overwrites the mark of the run's first slot, and
-    /// of its last, if they are among them.
+    /// Moves the start of the run past the next `len` slots, which are about to be published, and
+    /// returns the last of them. Publishing them overwrites the marks of the run's first and last
+    /// slot if these are among them.
     #[inline]
     pub(super) fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
         if self.start != self.next {
-            // Owned values lie between. They belong to the caller, and are no longer ours to leak.
+            // There are owned values in between. They belong to the caller, and leaking this handle
+            // must not leak them.
             self.unmark_start(stamps);
         }
         self.next += len;
@@ -116,24 +119,24 @@ impl OwnRun {
         self.next - 1
     }
 
-    /// The mark of a value that is published right before the run.
+    /// Returns the mark of a value that is published directly before the run.
     #[inline]
     pub(super) fn mark_before(&self) -> Mark {
         if self.start == self.end { Mark::Published } else { Mark::PublishedBeforeRun }
     }
 
-    /// Erases the mark of the start of the run, which is not empty.
+    /// Clears the mark at the start of the run, which is not empty.
     #[inline]
     pub(super) fn unmark_start(&self, stamps: Stamps<'_>) {
         if self.behind_published {
-            // Published again, because a reader may find this stamp instead of the first.
+            // Published again, because a reader may see this stamp instead of the first.
             stamps.publish(self.start - 1, Mark::Published);
         } else {
             stamps.clear(self.start);
         }
     }
 
-    /// Erases the marks of the run.
+    /// Clears the marks of the run.
     pub(super) fn unmark(&self, stamps: Stamps<'_>) {
         if self.start != self.end {
             self.unmark_start(stamps);
@@ -141,7 +144,7 @@ impl OwnRun {
         }
     }
 
-    /// Begins with a run that was just taken. The marks of the one before are gone.
+    /// Opens a run that was just taken. The marks of the previous one are cleared.
     pub(super) fn open<T>(&mut self, view: ArenaRef<'_, T>, run: Range<usize>) {
         if self.end == 0 {
             view.handle_opened();
@@ -151,25 +154,24 @@ impl OwnRun {
         self.batch = self.batch.saturating_mul(2).min(self.ceiling);
     }
 
-    /// Erases the marks, and returns the unused slots. Afterwards the run is empty.
+    /// Clears the marks and returns the unused slots. Afterwards the run is empty.
     pub(super) fn retire<T>(&mut self, view: ArenaRef<'_, T>) {
         self.unmark(view.stamps());
-        // A value may have been under construction in place, in the first of them, when its closure
-        // panicked.
+        // A closure may have panicked while it constructed a value in the first of these slots.
         view.return_run(self.next..self.end, self.end.min(self.next + 1));
         (self.start, self.next, self.behind_published) = (self.end, self.end, false);
     }
 
-    /// How long a run is that a refill takes at `start`, where `left` slots are left.
+    /// Returns the length of the next run if it starts at `start`, where `left` slots are left.
     pub(super) fn refill_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize) -> usize {
         let len = self.batch.min(left / RUN_FRACTION).max(1);
-        // Back to the last cache line before its end, unless that would leave nothing.
+        // Shortened to the last cache line boundary, unless nothing would be left.
         let past_line = past_line(view, start + len);
         if past_line < len { len - past_line } else { len }
     }
 
-    /// How long a fresh run is for a request for `len` slots: 0 if the request does not fit in half
-    /// of it.
+    /// Returns the length of a fresh run for a request for `len` slots, or 0 if the request does
+    /// not fit in half of such a run.
     pub(super) fn fresh_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize, len: usize) -> usize {
         let refill = self.refill_len(view, start, left);
         if len == 1 || len <= refill / 2 {
@@ -179,12 +181,12 @@ impl OwnRun {
         if len > longest / 2 {
             return 0;
         }
-        // Up to the next cache line, as far as the limit allows.
+        // Extended to the next cache line boundary, as far as the limit allows.
         (2 * len + before_line(view, start + 2 * len)).min(longest)
     }
 
-    /// Finds room for a request that does not fit in the rest of the run, for `len` slots, or, if
-    /// `part`, for as many of them as there are.
+    /// Finds slots for a request for `len` slots that does not fit in the rest of the run. If
+    /// `part`, fewer slots are enough.
     pub(super) fn make_room<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Room {
         if len == 0 {
             return Room::Arena(view.capacity()..view.capacity());
@@ -205,7 +207,8 @@ impl OwnRun {
         }
         let fresh = |run: &Self| view.take_fresh_run(|start, left| run.fresh_len(view, start, left, len));
         if len == 1 {
-            // Always a run, so that no value is left in the open one before it.
+            // The callers need a single slot in the run. The used-up run is retired, so that
+            // leaking the handle does not leak its values.
             self.retire(view);
             let run = fresh(self).or_else(|| Some(view.take_up_to(1)).filter(|run| !run.is_empty()));
             return match run {
@@ -218,15 +221,14 @@ impl OwnRun {
         }
         let (bound, end) = (view.bound(), view.capacity());
         if bound < end && self.fresh_len(view, bound, end - bound, len) != 0 {
-            // Before the fresh run is taken, so that the handle never keeps more than one from the
-            // others.
+            // Before the fresh run is taken, so that the handle never holds two runs.
             self.retire(view);
             if let Some(run) = fresh(self) {
                 self.open(view, run);
                 return Room::Own(len);
             }
-            // Another thread has moved the cursor meanwhile. We count no longer: handles never
-            // outnumber slots.
+            // Another thread has moved the cursor in the meantime. Without a run the handle must
+            // not be counted, because handles must not outnumber slots.
             self.end(view);
         }
         let run =
@@ -239,15 +241,15 @@ impl OwnRun {
         }
     }
 
-    /// Parts the next `len` slots from the run, for a reservation: marks them as an open run and
+    /// Splits the next `len` slots off the run for a reservation, marks them as an open run, and
     /// counts them as a handle.
     #[inline(always)]
     pub(super) fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
-            // What lies before belongs to the caller, and is no longer ours to leak. A value that
-            // we published there must no longer say that an open run follows: the reservation may
-            // end before we do.
+            // The slots before it belong to the caller, and leaking this handle must not leak them.
+            // A value published there must no longer be marked as being before an open run, because
+            // the reservation may end before this handle does.
             self.unmark_start(stamps);
             stamps.open(self.next..self.end);
             self.behind_published = false;
@@ -263,7 +265,7 @@ impl OwnRun {
         }
     }
 
-    /// Ends the run, and no longer counts as a handle.
+    /// Ends the run, and no longer counts the handle.
     pub(super) fn end<T>(&mut self, view: ArenaRef<'_, T>) {
         self.retire(view);
         if self.end != 0 {
@@ -273,21 +275,22 @@ impl OwnRun {
     }
 }
 
-/// How many slots, counted back from `end`, begin in the cache line in which the slot `end` begins.
+/// Returns the number of slots that begin between the last cache line boundary before `end` and
+/// `end`.
 fn past_line<T>(view: ArenaRef<'_, T>, end: usize) -> usize {
     (view.slot(end).addr() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
 }
 
-/// How many slots from `start` on end in the cache line in which the slot `start` begins.
+/// Returns the number of slots from `start` on that end before the next cache line boundary.
 fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
     (view.slot(start).addr().wrapping_neg() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
 }
-/// As [`OwnRun::make_room`]. Not inlined, takes the run by value, and returns it: so that a `Local`
-/// in a hot loop stays in registers.
+/// Like [`OwnRun::make_room`], but not inlined. It takes the run by value and returns it, so that a
+/// `Local` in a hot loop stays in registers.
 ///
 /// # Safety
 ///
-/// The first three are the parts of a view.
+/// The first three arguments are the parts of a view.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn find_room<T>(

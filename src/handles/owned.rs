@@ -9,10 +9,10 @@ use crate::arena::AtomicArena;
 use crate::storage::{Heap, Storage};
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Returns a handle like [`local`](Self::local) that keeps the arena alive: for a struct, a
+    /// Returns a handle like [`local`](Self::local) that keeps the arena alive, for a struct, a
     /// task, or a thread without a scope.
     ///
-    /// Costs one atomic read-modify-write, on the count of the `Arc`. The first run is taken when
+    /// Costs one atomic read-modify-write on the count of the `Arc`. The first run is taken when
     /// the first value is stored.
     ///
     /// # Examples
@@ -42,14 +42,14 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// A [`Local`] without a lifetime, which keeps its arena alive. Made by
+/// A [`Local`] without a lifetime, which keeps its arena alive. Created by
 /// [`AtomicArena::local_owned`].
 ///
-/// [`local`](Self::local) lends it as a `Local`, with all the methods of that. The references that
-/// those return live as long as this handle is borrowed. Indices and keys outlive it.
+/// [`local`](Self::local) lends it as a `Local`, which has all the methods. The references that
+/// they return live as long as the borrow of this handle. Indices and keys outlive it.
 ///
-/// Dropped or leaked, it does as a `Local` does, and the arena with it: a leaked one keeps the
-/// arena alive for good.
+/// Dropping or leaking this handle has the same effects as for a `Local`, and also drops or leaks
+/// its reference to the arena. An arena with a leaked handle is therefore never dropped.
 ///
 /// `Send` and `Sync` if `T: Send`.
 ///
@@ -73,17 +73,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// ```
 pub struct OwnedLocal<T, S: Storage<T> = Heap<T>> {
     arena: Arc<AtomicArena<T, S>>,
-    /// A run of this arena, unless it is lent to a `Local`: none then.
+    /// A run of this arena. Empty while it is lent to a `Local`.
     run: OwnRun,
 }
 
 impl<T, S: Storage<T>> OwnedLocal<T, S> {
     /// Lends the handle as a [`Local`], which continues with its run.
     ///
-    /// Costs a few moves, and as many when the `Local` is dropped. So a loop is fastest with one
-    /// loan around it. Wait-free.
+    /// Costs a few moves, and as many when the `Local` is dropped. So borrow it once around a loop
+    /// rather than in each iteration. Wait-free.
     ///
-    /// If the `Local` is leaked, its current run is leaked, and the next loan begins without one.
+    /// If the `Local` is leaked, its current run is leaked, and the next loan starts without a run.
     ///
     /// # Examples
     ///
@@ -99,7 +99,7 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
     /// ```
     #[inline]
     pub fn local(&mut self) -> Local<'_, T> {
-        // SAFETY: our run is one of our arena. Only `Local`s over that arena ever write to it.
+        // SAFETY: the run belongs to this arena, because only `Local`s of this arena write to it.
         unsafe { Local::lent(self.arena.view(), &mut self.run) }
     }
 
@@ -125,7 +125,7 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
 impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
     fn drop(&mut self) {
         let (header, stamps, slots) = self.arena.view().into_raw_parts();
-        // SAFETY: the parts of a view of our arena.
+        // SAFETY: the arguments are the parts of a view of this arena.
         unsafe { local::end(header, stamps, slots, self.run, None) };
     }
 }

@@ -18,24 +18,24 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The slots come from the calling thread's shard, from the cursor, or from vacant slots that
-    /// lie side by side. For `n == 1` they come from wherever [`alloc`](AtomicArena::alloc) takes
-    /// them. A run of 0 always succeeds: it is an empty slice at index `capacity`.
+    /// The slots come from the calling thread's shard, from the cursor, or from contiguous vacant
+    /// slots. For `n == 1` they come from wherever [`alloc`](AtomicArena::alloc) takes them. For `n
+    /// == 0` the method always succeeds and returns an empty reservation at index `capacity`.
     ///
-    /// Costs one atomic read-modify-write, the count of one more handle, and two bytes at the ends
-    /// of the run, which are written twice. Lock-free: the read-modify-write is repeated if another
-    /// thread has moved the cursor meanwhile.
+    /// Costs one atomic read-modify-write, counting one more handle, and two bytes at the ends of
+    /// the run, each written twice. Lock-free: the read-modify-write is repeated if another thread
+    /// has moved the cursor in the meantime.
     ///
-    /// Slots that are not filled retract the cursor if it is still at their end. Otherwise they
-    /// extend the calling thread's shard if they adjoin it, or become vacant, which costs a byte
-    /// for each slot. Vacant slots then serve any request. Once shards are active (see
-    /// [`in_order`](AtomicArena::in_order)), the cursor is not retracted. An arena whose users take
-    /// large runs and return much of them, while many threads take single slots, should keep order.
+    /// When slots are returned unused, they retract the cursor if it is still at their end.
+    /// Otherwise they extend the calling thread's shard if they adjoin it, or become vacant, which
+    /// costs one byte written per slot. Vacant slots then serve any request. Once shards are active
+    /// (see [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If you take large
+    /// runs and return a large part of them while many threads take single slots, call `in_order`.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if `n` contiguous slots are left neither at the cursor, nor in the calling
-    /// thread's shard, nor vacant side by side (for `n == 1`, under the conditions of `alloc`).
+    /// Returns [`Full`] if there are `n` contiguous slots neither at the cursor, nor in the calling
+    /// thread's shard, nor among vacant slots (for `n == 1`, under the conditions of `alloc`).
     /// Nothing is changed in that case.
     ///
     /// # Examples
@@ -64,15 +64,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// The slots come from where [`reserve`](Self::reserve) takes them. If `n` contiguous slots are
-    /// left nowhere, takes all that are left at the cursor, which are fewer. If none is left there,
-    /// takes one slot from a shard or a vacant one.
+    /// The slots come from the same places as for [`reserve`](Self::reserve). If `n` contiguous
+    /// slots are free nowhere, takes the slots left at the cursor, which are fewer. If none is left
+    /// there, takes one slot from a shard, or a vacant one.
     ///
-    /// `usize::MAX` takes every slot that is left at the cursor. While shards are active, dropping
-    /// such a reservation unused writes a byte for each of its slots.
+    /// `usize::MAX` takes all slots left at the cursor. While shards are active, dropping such a
+    /// reservation unused writes one byte per slot.
     ///
-    /// Costs and progress as for [`reserve`](Self::reserve). On a full arena, costs as for
-    /// [`alloc`](AtomicArena::alloc).
+    /// Has the cost and progress guarantee of [`reserve`](Self::reserve). If the arena is full,
+    /// costs as much as [`alloc`](AtomicArena::alloc).
     ///
     /// # Examples
     ///
@@ -95,26 +95,26 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// A run of slots that belongs to the caller: it is filled step by step, and then
+/// A run of slots that belongs to the caller. It is filled step by step, and then
 /// [`finish`](Self::finish)ed or [`publish`](Self::publish)ed as one slice.
 ///
-/// Dereferences to the slice of the values stored so far. Dropped, it drops its values and returns
-/// every slot: all or nothing. Leaked (`mem::forget`), it leaks its values, and the slots until the
+/// Dereferences to the slice of the values stored so far. Dropping a reservation drops its values
+/// and returns every slot. Leaking it (`mem::forget`) leaks its values, and its slots until the
 /// next exclusive access to the arena.
 ///
-/// Strings are written with `write!`, because a reservation of bytes is a [`fmt::Write`] and, with
-/// the feature `std`, an [`io::Write`](std::io::Write).
+/// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`,
+/// [`io::Write`](std::io::Write), so `write!` writes strings to it.
 ///
-/// Every method is wait-free, except for the code of values: the slots were taken when the
-/// reservation was made. Only returning slots at the very end of the arena, while others are
-/// refused, is lock-free.
+/// The slots are taken when the reservation is created. Therefore every method is wait-free, except
+/// for user code that it calls. The only other exception is returning slots at the very end of the
+/// arena while other requests are refused, which is lock-free.
 ///
-/// Not async-signal-safe: a signal handler must not make, use or drop a reservation, except in the
-/// arenas that [`AtomicArena`](AtomicArena#threads) names.
+/// Not async-signal-safe: a signal handler must not create, use or drop a reservation, except in
+/// the arenas that [`AtomicArena`](AtomicArena#threads) names.
 ///
-/// `Send` if `T: Send`, because its values go with it. Not `Sync`: to fill a run from several
+/// `Send` if `T: Send`, because its values go with it. Not `Sync`. To fill a run from several
 /// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
-/// thread reserve its own.
+/// thread reserve its own run.
 ///
 /// # Examples
 ///
@@ -133,42 +133,43 @@ pub struct Reservation<'a, T> {
     view: ArenaRef<'a, T>,
     /// The first slot.
     start: usize,
-    /// How many slots are ours. They are marked as an open run at both ends, unless there are none.
+    /// The number of slots. They are marked as an open run at both ends, unless there are none.
     capacity: usize,
-    /// How many of them, from the first, hold a value. Invariant: at most `capacity`.
+    /// The number of slots, from the first on, that hold a value. Invariant: at most `capacity`.
     len: usize,
-    /// How many of them, from the first, may have been written to. Invariant: at least `len`.
+    /// The number of slots, from the first on, that may have been written to. Invariant: at least
+    /// `len`.
     written: usize,
-    /// `view` is covariant in `T`, but values are put in through us.
+    /// `view` is covariant in `T`, but values are stored through the reservation.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the values are ours and are sent along. The arena, to which the slots are returned, is
-// `Sync` if `T: Send`.
+// SAFETY: the reservation owns its values and sends them. The arena, to which the slots are
+// returned, is `Sync` if `T: Send`.
 unsafe impl<T: Send> Send for Reservation<'_, T> {}
 
 impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
-    /// The caller has taken `capacity` slots from `start` on, and passes them on.
+    /// The caller has taken `capacity` slots from `start` on, and gives up its ownership of them.
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
         if capacity != 0 {
             view.handle_opened();
             view.stamps().open(start..start + capacity);
         }
-        // SAFETY: the caller's, and the run was marked and counted.
+        // SAFETY: the caller has taken the slots. The run was marked and counted.
         unsafe { Self::from_open(view, start, capacity) }
     }
 
-    /// As [`new`](Self::new), in a path that is seldom taken.
+    /// Like [`new`](Self::new), for a path that is rarely taken.
     ///
     /// # Safety
     ///
     /// As for `new`.
     #[inline]
     pub(super) unsafe fn new_cold(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
-        /// Not inlined: so that the common path around it is.
+        /// Not inlined, so that the common path around it can be inlined.
         #[cold]
         #[inline(never)]
         fn open(header: &Header, stamps: &[Stamp], run: Range<usize>) {
@@ -180,7 +181,7 @@ impl<'a, T> Reservation<'a, T> {
             let (header, stamps, _) = view.into_raw_parts();
             open(header, stamps, start..start + capacity);
         }
-        // SAFETY: the caller's, and the run was marked and counted.
+        // SAFETY: the caller has taken the slots. The run was marked and counted.
         unsafe { Self::from_open(view, start, capacity) }
     }
 
@@ -214,7 +215,7 @@ impl<'a, T> Reservation<'a, T> {
         if self.is_full() {
             return Err(Full::new(value, 1, 0));
         }
-        // SAFETY: `len < capacity`, so the slot is ours and holds no value.
+        // SAFETY: `len < capacity`, so the slot belongs to the reservation and holds no value.
         unsafe { self.view.slot(self.start + self.len).write(value) };
         self.len += 1;
         self.written = self.written.max(self.len);
@@ -236,12 +237,12 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
-        // SAFETY: the slot is ours and held a value until `len` was decreased, so it is never read
-        // again.
+        // SAFETY: the slot belongs to the reservation and held a value. `len` was decreased, so the
+        // value is never read again.
         Some(unsafe { self.view.slot(self.start + self.len).read() })
     }
 
-    /// Drops all values except the first `len`. Does nothing if there are no more than that.
+    /// Drops all values except the first `len`. Does nothing if there are at most `len` values.
     ///
     /// # Panics
     ///
@@ -262,16 +263,17 @@ impl<'a, T> Reservation<'a, T> {
         if len < self.len {
             let gone = self.start + len..self.start + self.len;
             self.len = len;
-            // SAFETY: the slots are ours and held values until `len` was decreased, so these are
-            // never read again.
+            // SAFETY: the slots belong to the reservation and held values. `len` was decreased, so
+            // the values are never read again.
             unsafe { ptr::drop_in_place(self.view.slice_mut(gone)) };
         }
     }
 
-    /// Appends the items of an iterator as long as there is room, and returns how many those were.
+    /// Appends the items of an iterator until the reservation is full, and returns the number of
+    /// items stored.
     ///
-    /// Takes from the iterator only what fits: `fill_from_iter(iter.by_ref())` leaves the rest in
-    /// it.
+    /// Takes no more items than fit, so `fill_from_iter(iter.by_ref())` leaves the others in the
+    /// iterator.
     ///
     /// # Panics
     ///
@@ -312,7 +314,7 @@ impl<'a, T> Reservation<'a, T> {
         let mut filled = Filled { len: before, home: &mut self.len, written: &mut self.written };
         while filled.len < capacity {
             let Some(value) = iter.next() else { break };
-            // SAFETY: `len < capacity`, so the slot is ours and holds no value.
+            // SAFETY: `len < capacity`, so the slot belongs to the reservation and holds no value.
             unsafe { first.add(filled.len).write(value) };
             filled.len += 1;
         }
@@ -321,7 +323,7 @@ impl<'a, T> Reservation<'a, T> {
 
     /// Appends clones of all values of a slice, or none.
     ///
-    /// An iterator that may stop early is [`fill_from_iter`](Self::fill_from_iter)'s.
+    /// For an iterator, which may stop early, use [`fill_from_iter`](Self::fill_from_iter).
     ///
     /// # Errors
     ///
@@ -348,7 +350,7 @@ impl<'a, T> Reservation<'a, T> {
     where
         T: Clone,
     {
-        /// Drops the clones if one more panics.
+        /// Drops the clones if a later one panics.
         struct Clones<'a, T> {
             view: ArenaRef<'a, T>,
             made: Range<usize>,
@@ -357,7 +359,7 @@ impl<'a, T> Reservation<'a, T> {
         impl<T> Drop for Clones<'_, T> {
             #[inline]
             fn drop(&mut self) {
-                // SAFETY: these slots hold values that are not part of the reservation yet, and
+                // SAFETY: these slots hold values that are not yet part of the reservation and are
                 // never read again.
                 unsafe { ptr::drop_in_place(self.view.slice_mut(self.made.clone())) };
             }
@@ -372,8 +374,8 @@ impl<'a, T> Reservation<'a, T> {
         self.written = self.written.max(self.len + src.len());
         let mut clones = Clones { view: self.view, made: end..end };
         for value in src {
-            // SAFETY: there is room for all of `src` from `end` on. The slot is ours and holds no
-            // value.
+            // SAFETY: there is room for all of `src` from `end` on. The slot belongs to the
+            // reservation and holds no value.
             unsafe { self.view.slot(clones.made.end).write(value.clone()) };
             clones.made.end += 1;
         }
@@ -382,7 +384,7 @@ impl<'a, T> Reservation<'a, T> {
         Ok(())
     }
 
-    /// Returns how many values are stored.
+    /// Returns the number of values stored.
     ///
     /// # Examples
     ///
@@ -399,7 +401,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len
     }
 
-    /// Returns whether no value is stored.
+    /// Returns `true` if no value is stored.
     ///
     /// # Examples
     ///
@@ -416,7 +418,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len == 0
     }
 
-    /// Returns how many values fit, which is the number of slots.
+    /// Returns the number of slots, which is the number of values that fit.
     ///
     /// # Examples
     ///
@@ -433,7 +435,7 @@ impl<'a, T> Reservation<'a, T> {
         self.capacity
     }
 
-    /// Returns whether every slot holds a value. A reservation without slots is full.
+    /// Returns `true` if every slot holds a value. A reservation without slots is full.
     ///
     /// # Examples
     ///
@@ -450,8 +452,8 @@ impl<'a, T> Reservation<'a, T> {
         self.len == self.capacity
     }
 
-    /// Returns the index of the first slot, which is that of the first value. For a reservation
-    /// without slots it is the capacity of the arena.
+    /// Returns the index of the first slot, and so of the first value. For a reservation without
+    /// slots, it is the capacity of the arena.
     ///
     /// # Examples
     ///
@@ -468,8 +470,8 @@ impl<'a, T> Reservation<'a, T> {
         self.start
     }
 
-    /// Returns the slots behind the values, to be written directly. [`set_len`](Self::set_len)
-    /// makes values of them.
+    /// Returns the slots after the values, for writing to them directly. [`set_len`](Self::set_len)
+    /// turns them into values.
     ///
     /// # Examples
     ///
@@ -489,7 +491,8 @@ impl<'a, T> Reservation<'a, T> {
     pub fn spare_capacity_mut(&mut self) -> &mut [MaybeUninit<T>] {
         let spare = self.capacity - self.len;
         let first = self.as_mut_ptr().wrapping_add(self.len).cast();
-        // SAFETY: the slots from `len` to the end are ours, contiguous, and need not hold values.
+        // SAFETY: the slots from `len` to the end belong to the reservation, are contiguous, and
+        // need not hold values.
         unsafe { core::slice::from_raw_parts_mut(first, spare) }
     }
 
@@ -506,8 +509,7 @@ impl<'a, T> Reservation<'a, T> {
         self.written = self.written.max(len);
     }
 
-    /// Returns a pointer to the first slot. Creates no reference, so pointers taken before stay
-    /// valid.
+    /// Returns a pointer to the first slot. Creates no reference, so earlier pointers stay valid.
     ///
     /// # Examples
     ///
@@ -549,13 +551,13 @@ impl<'a, T> Reservation<'a, T> {
         } else {
             this.close_rest();
         }
-        // SAFETY: the slots hold values and were ours. We have ended without dropping them, and
-        // they are not handed out again before the epoch ends, which takes exclusive access to the
-        // arena and so outlasts `'a`.
+        // SAFETY: the slots hold values and belonged to the reservation, which has ended without
+        // dropping them. They are not handed out again before the epoch ends. Ending it requires
+        // `&mut` of the arena, which cannot exist during `'a`.
         unsafe { this.view.slice_mut(this.start..this.start + this.len) }
     }
 
-    /// Publishes the values: from now on every thread can read them. Returns the index of the
+    /// Publishes the values. From then on every thread can read them. Returns the index of the
     /// first, and the slice. Slots that were not filled are returned to the arena.
     ///
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
@@ -589,15 +591,19 @@ impl<'a, T> Reservation<'a, T> {
             this.close_rest();
         }
         view.stamps().publish_run(this.start, this.len);
-        // SAFETY: every slot of it is published.
+        // SAFETY: every slot of `filled` is published.
         (filled.start, unsafe { view.slice(filled) })
     }
 
     /// Ends a reservation that is not full, and returns the slots that were not filled.
     #[inline]
     fn close_rest(&self) {
-        /// Not inlined, and passed each part in a register, so that a reservation that ends full
-        /// where it was made need not lie in memory.
+        /// Not inlined. Each part is passed in a register, so that a reservation that ends full
+        /// where it was created need not be in memory.
+        ///
+        /// # Safety
+        ///
+        /// The arguments are the parts of a view and of a reservation, which is never used again.
         #[inline(never)]
         unsafe fn close<T>(
             header: &Header,
@@ -607,24 +613,24 @@ impl<'a, T> Reservation<'a, T> {
             capacity: usize,
             (len, written): (usize, usize),
         ) {
-            // SAFETY: the parts of a view and of a reservation (the caller).
+            // SAFETY: the arguments are the parts of a view (the caller).
             let view = unsafe { ArenaRef::new(header, stamps, slots) };
             ManuallyDrop::new(Reservation { view, start, capacity, len, written, marker: PhantomData }).close(len);
         }
 
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: our parts.
+        // SAFETY: the arguments are the parts of this reservation, which ends.
         unsafe { close(header, stamps, slots, self.start, self.capacity, (self.len, self.written)) };
     }
 
-    /// Ends the reservation: erases the marks, and returns all slots except the first `len`.
+    /// Ends the reservation: clears the marks, and returns all slots except the first `len`.
     fn close(&self, len: usize) {
         self.unmark();
         self.uncount();
         self.view.return_run(self.start + len..self.start + self.capacity, self.start + self.written);
     }
 
-    /// Erases the marks.
+    /// Clears the marks.
     #[inline]
     fn unmark(&self) {
         if self.capacity != 0 {
@@ -632,7 +638,7 @@ impl<'a, T> Reservation<'a, T> {
         }
     }
 
-    /// Is no longer counted as a handle.
+    /// Subtracts the reservation from the count of handles.
     #[inline]
     fn uncount(&self) {
         if self.capacity != 0 {
@@ -643,12 +649,13 @@ impl<'a, T> Reservation<'a, T> {
 
 /// Bytes.
 impl Reservation<'_, u8> {
-    /// Appends as many bytes as fit, and returns how many those were.
+    /// Appends as many bytes as fit, and returns their number.
     #[inline]
     fn push_prefix(&mut self, bytes: &[u8]) -> usize {
         let len = bytes.len().min(self.capacity - self.len);
-        // SAFETY: there are at least `len` bytes on both sides. The slots are ours, and as they
-        // hold no values no reference to them exists, so they do not overlap with `bytes`.
+        // SAFETY: there are at least `len` bytes in both places. The slots belong to the
+        // reservation and hold no values, so no reference to them exists, and they do not overlap
+        // with `bytes`.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.view.slot(self.start + self.len), len) };
         self.len += len;
         self.written = self.written.max(self.len);
@@ -656,8 +663,8 @@ impl Reservation<'_, u8> {
     }
 }
 
-/// Appends text. A string that does not fit is an error, and none of it is appended. (`write!`
-/// passes several strings.)
+/// Appends text. If a string does not fit, none of it is appended, and an error is returned.
+/// (`write!` may pass several strings.)
 ///
 /// # Examples
 ///
@@ -682,8 +689,8 @@ impl fmt::Write for Reservation<'_, u8> {
     }
 }
 
-/// Appends bytes, as many as fit. Never fails. Writing to a full reservation returns 0, of which
-/// `write_all` makes an error.
+/// Appends as many bytes as fit, and never fails. Writing to a full reservation returns 0, which
+/// `write_all` turns into an error.
 ///
 /// # Examples
 ///
@@ -712,11 +719,11 @@ impl io::Write for Reservation<'_, u8> {
 }
 
 impl<T> Drop for Reservation<'_, T> {
-    /// Inlined, so that a reservation which is finished where it was made stays in registers.
+    /// Inlined, so that a reservation that is finished where it was created stays in registers.
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the parts of our view and our run, which is never used again.
+        // SAFETY: the arguments are the parts of our view and our run, which is never used again.
         unsafe { abandon(header, stamps, slots, (self.start, self.capacity), self.len, self.written) };
     }
 }
@@ -725,8 +732,8 @@ impl<T> Drop for Reservation<'_, T> {
 ///
 /// # Safety
 ///
-/// The first three are the parts of a view. The others are those of a reservation, which is never
-/// used again.
+/// The first three arguments are the parts of a view. The others are those of a reservation that is
+/// never used again.
 #[cold]
 #[inline(never)]
 unsafe fn abandon<T>(
@@ -742,7 +749,7 @@ unsafe fn abandon<T>(
     let run = Reservation { view, start, capacity, len, written, marker: PhantomData };
     // The slots are returned even if dropping a value panics.
     let run = OnDrop::new(ManuallyDrop::new(run), |run| run.close(0));
-    // SAFETY: the slots hold values, which are the reservation's, and which are never read again.
+    // SAFETY: the slots hold values of the reservation, which are never read again.
     unsafe { ptr::drop_in_place(view.slice_mut(run.start..run.start + run.len)) };
 }
 
@@ -751,7 +758,8 @@ impl<T> Deref for Reservation<'_, T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the first `len` slots hold values, which are ours, and borrowed as we are.
+        // SAFETY: the first `len` slots hold values of the reservation, and the slice borrows the
+        // reservation.
         unsafe { self.view.slice(self.start..self.start + self.len) }
     }
 }
@@ -759,7 +767,7 @@ impl<T> Deref for Reservation<'_, T> {
 impl<T> DerefMut for Reservation<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`, and borrowed exclusively.
+        // SAFETY: as in `deref`, and the slice borrows the reservation exclusively.
         unsafe { self.view.slice_mut(self.start..self.start + self.len) }
     }
 }

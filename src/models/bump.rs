@@ -1,7 +1,7 @@
 //! Bumps: refills, steals, blocks that grow, and bytes that are returned.
 //!
-//! Under loom a bump has two shards, with one run and one kept run each. A refill takes two lines
-//! if that many are left. A request of more than a line goes to the cursor.
+//! Under loom a bump has two shards, each with one run and one kept run. A refill takes up to two
+//! lines. A request of more than a line goes to the cursor.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -20,7 +20,7 @@ use crate::{AtomicBump, LocalBump};
 const GRAIN: usize = 16;
 const LINE: usize = 64;
 
-/// A bump, and a cell beside each `GRAIN` bytes, for what their owners do with them.
+/// A bump, with a cell for each `GRAIN` bytes that the owners of the bytes access.
 struct Ground {
     bump: AtomicBump,
     cells: Vec<UnsafeCell<()>>,
@@ -33,7 +33,7 @@ fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_bytes(lines * LINE, model);
 }
 
-/// Fewer than two lines have no shards.
+/// A bump of fewer than two lines has no shards.
 fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..bytes / GRAIN).map(|_| UnsafeCell::new(())).collect();
@@ -55,7 +55,7 @@ fn layout(size: usize, align: usize) -> Layout {
 }
 
 impl Ground {
-    /// What an owner does with its bytes.
+    /// Writes to a block, as its owner.
     fn write(&self, block: &Block) {
         for cell in block.start / GRAIN..block.end.div_ceil(GRAIN) {
             self.cells[cell].with_mut(|_| ());
@@ -83,20 +83,20 @@ impl Ground {
 
     fn free(&self, block: Block) {
         self.write(&block);
-        // SAFETY: a block of this bump, which is not used any more.
+        // SAFETY: a block of this bump, which is no longer used.
         unsafe { self.bump.view().free(self.pointer(&block), layout(block.len(), 1)) };
     }
 
     fn grow(&self, block: Block, size: usize) -> Option<Block> {
         self.write(&block);
-        // SAFETY: a block of this bump, which is not used any more if this succeeds.
+        // SAFETY: a block of this bump, which is no longer used if this succeeds.
         let grown = unsafe { self.bump.view().grow(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         Some(self.own(NonNull::slice_from_raw_parts(grown?, size)))
     }
 
     fn shrink(&self, block: Block, size: usize) -> Block {
         self.write(&block);
-        // SAFETY: a block of this bump, whose end is not used any more.
+        // SAFETY: a block of this bump, whose end is no longer used.
         let rest = unsafe { self.bump.view().shrink(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         self.own(NonNull::slice_from_raw_parts(rest.unwrap(), size))
     }
@@ -337,7 +337,7 @@ fn bump_the_cursor_is_retracted_before_a_refill() {
 #[test]
 fn bump_a_long_block_is_returned_to_the_cursor() {
     explore(6, |ground| {
-        // The block is longer than a shard can hold, so it comes from the cursor and is returned
+        // The block is longer than a shard's run, so it comes from the cursor and is returned
         // there.
         let long = ground.alloc(5 * LINE).unwrap();
         let other = spawn_on(&ground, 1, |ground| ground.alloc(2 * LINE));
@@ -373,7 +373,7 @@ fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     });
 }
 
-/// The cursor advances and comes back between a thread's look and its exchange.
+/// The cursor advances and returns to its value between a thread's look and its exchange.
 fn bump_the_cursor_comes_back_beside(size: usize) {
     explore(6, move |ground| {
         let other = spawn_on(&ground, 1, move |ground| ground.alloc(size));
@@ -441,7 +441,7 @@ fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
         ground.free(next);
         if let Some(grown) = other.join().unwrap() {
             ground.write(&grown);
-            // In place, or behind where it was, which is lost.
+            // In place, or after its old place, which is lost.
             assert_eq!(ground.bump.used(), grown.end);
         }
     });

@@ -58,7 +58,7 @@ fn a_leaked_handle_is_counted_by_a_thread_without_a_number() {
 
 #[test]
 fn a_leaked_handle_is_counted_by_threads_that_share_a_shard() {
-    // The stripe of the shard is written only by the thread with its number.
+    // Only the thread with the shard's number writes to the stripe of the shard.
     explore_leaked([1, 3]);
 }
 
@@ -83,7 +83,7 @@ fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
 fn a_number_is_passed_on_with_what_its_thread_wrote() {
     loom::model(|| {
         let numbers = Arc::new((IdSet::new(), [(); EXCLUSIVE_IDS].map(UnsafeCell::new)));
-        // The cell stands for the stripes of the number.
+        // The cell represents the stripes of the number.
         let use_number = |numbers: &(IdSet, [UnsafeCell<()>; EXCLUSIVE_IDS])| {
             if let Some(id) = numbers.0.take() {
                 numbers.1[id].with_mut(|_| ());

@@ -83,8 +83,8 @@ fn e2_at_the_cursor_to_a_run() {
     });
 }
 
-/// Explores a run that is taken and returned beside `take`, which may read the cursor before and
-/// exchange it afterwards. `take` returns the slots that it took.
+/// Explores a run that is taken and returned beside `take`, which may read the cursor before that
+/// and exchange it afterwards. `take` returns the slots that it took.
 fn explore_retracted_cursor(take: impl Fn(&Ground) -> Range<usize> + Send + Sync + 'static) {
     explore(2, move |ground| {
         let other = spawn(&ground, |ground| {
@@ -116,7 +116,7 @@ fn e2_at_a_cursor_that_was_retracted_to_a_handle() {
     });
 }
 
-/// Takes what `reserve_up_to(n)` returns, and keeps it.
+/// Takes a run by `reserve_up_to(n)`, and keeps it.
 fn keep_up_to(ground: &Ground, n: usize) -> Range<usize> {
     let mut run = ground.arena.reserve_up_to(n);
     let got = run.first_index()..run.first_index() + run.capacity();

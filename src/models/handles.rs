@@ -110,8 +110,8 @@ fn e2_to_an_extension_by_what_is_missing() {
     });
 }
 
-/// The slots directly after a used-up run may come from the arena, and do not belong to the run
-/// then.
+/// The slots directly after a used-up run may come from the arena, and then do not belong to the
+/// run.
 #[test]
 fn a_used_up_run_beside_slots_from_the_arena() {
     explore(8, |ground| {
@@ -131,7 +131,7 @@ fn a_used_up_run_beside_slots_from_the_arena() {
 #[test]
 fn e2_to_a_fresh_run() {
     explore(8, |ground| {
-        // The cursor leaves the place where the run starts, and comes back.
+        // The cursor moves away from the start of the run, and returns to it.
         let other = spawn(&ground, |ground| {
             let run = ground.reserve(2);
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));

@@ -6,14 +6,14 @@
 //!
 //! Loom sees only accesses to its own cells, and the value of a slot is not such a cell. Therefore
 //! each slot has two cells. The shipping code accesses the first when it stores a value or lends a
-//! published one (`sync::AccessTracker`). The models access the second when they use the reference
-//! that they got. If an edge is missing, or a slot has two owners, loom finds two accesses that are
-//! not ordered. What must hold in every interleaving is asserted after the threads are joined.
+//! published one (`sync::AccessTracker`). The models access the second when they use a reference to
+//! the value. If an edge is missing, or a slot has two owners, loom finds two accesses that are not
+//! ordered. Properties that hold in every interleaving are asserted after the threads are joined.
 //!
-//! Loom first lets each thread run as long as it can, beginning with the first one, and then moves
-//! accesses that conflict. It remembers only the last access of each atomic. If one thread reads an
-//! atomic, and another then reads it and writes to it, loom does not try that write before the
-//! first read. So where one thread only reads, it must be the one that loom runs last.
+//! Loom first lets each thread run as long as it can, starting with the first one, and then
+//! reorders conflicting accesses. It remembers only the last access of each atomic. If one thread
+//! reads an atomic, and another then reads it and writes to it, loom does not try that write before
+//! the first read. So a thread that only reads must be the one that loom runs last.
 
 mod bump;
 mod counts;
@@ -173,7 +173,7 @@ fn spawn<T: Value, S: Storage<T> + 'static, R: 'static>(
     thread::spawn(move || run(&ground))
 }
 
-/// Calls `run` as if the calling thread had this id. For what precedes the threads of a model.
+/// Calls `run` as if the calling thread had this id, before the threads of a model start.
 fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
     set_thread_id(id);
     let result = run();
@@ -182,12 +182,12 @@ fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
 }
 
 impl<T: Value, S: Storage<T>> Ground<T, S> {
-    /// What an owner does with its slot.
+    /// Accesses a slot as its owner does.
     fn write(&self, index: usize) {
         self.cells[index].with_mut(|_| ());
     }
 
-    /// What a reader does with a published slot.
+    /// Accesses a published slot as a reader does.
     fn read(&self, index: usize) {
         self.cells[index].with(|_| ());
     }
@@ -199,7 +199,7 @@ impl<T: Value, S: Storage<T>> Ground<T, S> {
         Some(index)
     }
 
-    /// Allocates up to that many times, and returns how often that succeeded.
+    /// Allocates up to `times` slots, and returns the number of allocations that succeeded.
     fn alloc_times(&self, times: usize) -> usize {
         (0..times).filter_map(|_| self.alloc()).count()
     }
@@ -274,13 +274,13 @@ impl<T: Value, S: Storage<T> + 'static> Held<T, S> {
         self.return_slots_on(EXCLUSIVE_IDS)
     }
 
-    /// Does so in this thread.
+    /// Uses the slots once more and returns them, in this thread.
     fn return_slots_here(mut self) {
         let run = self.run.take().unwrap();
         (run.first_index()..run.first_index() + run.capacity()).for_each(|index| self.ground.write(index));
     }
 
-    /// Does so in a thread with this id.
+    /// Uses the slots once more and returns them, in a thread with this id.
     fn return_slots_on(self, id: usize) -> JoinHandle<()> {
         thread::spawn(move || {
             set_thread_id(id);

@@ -11,7 +11,7 @@ use super::*;
 fn shards_serve_two_runs_from_one_refill() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         // Either thread may begin the refill. The other one finds too few slots at the cursor, and
-        // must then find them in the shard, which is that of both.
+        // must then find them in the shard, which both threads share.
         let other = spawn_on(&ground, 0, |ground| ground.alloc_run(2));
         assert!(ground.alloc_run(2).is_some());
         assert!(other.join().unwrap().is_some());
@@ -23,8 +23,9 @@ fn shards_serve_two_runs_from_one_refill() {
 fn shards_a_pending_refill_serves_a_run_and_a_single() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
-        // Completes the refill, and then steals from it. Or begins the only refill itself, which
-        // the other thread completes. Then it does not get a run, which may not be stolen.
+        // Either helps the refill and then steals from it, or begins the only refill, which the
+        // other thread helps. In the second case the other thread gets no run, because runs are not
+        // stolen.
         assert!(ground.alloc().is_some());
         let held = if other.join().unwrap().is_some() { 3 } else { 1 };
         ground.assert_exact(held);
@@ -34,7 +35,7 @@ fn shards_a_pending_refill_serves_a_run_and_a_single() {
 #[test]
 fn shards_a_long_run_leaves_the_rest_in_the_shard() {
     explore_shards_of(8, |ground: Arc<Ground<u16>>| {
-        // Three are more than half of a refill, so they are taken from the cursor.
+        // Three slots are more than half of a refill, so they are taken from the cursor.
         assert_eq!((ground.alloc_run(2), ground.alloc_run(3), ground.alloc()), (Some(0), Some(4), Some(2)));
         ground.assert_exact(6);
     });
@@ -66,7 +67,7 @@ fn shards_a_rest_is_extended_beside_a_take() {
 #[test]
 fn shards_a_rest_is_extended_beside_a_steal() {
     explore_extended_rest(|ground| {
-        // The first thread helps the refill if it is pending. If that is complete, it steals.
+        // The first thread helps the refill if it is pending, and steals if it is complete.
         assert!(ground.alloc().is_some());
         assert!(ground.alloc().is_some());
         2
@@ -125,8 +126,8 @@ fn shards_a_retired_rest_is_found() {
         });
         let long = ground.alloc_run(4).is_some();
         let was_retired = retired.load(Ordering::Acquire);
-        // If this thread has emptied the cursor, slot 3 is free all the time. While it passes from
-        // the shard to the vacant slots, the request may be refused.
+        // If this thread has taken the last slots at the cursor, slot 3 is free all the time. While
+        // it moves from the shard to the vacant slots, the request may be refused.
         let single = ground.alloc().is_some();
         assert!(single || !was_retired);
         let run = other.join().unwrap().is_some();

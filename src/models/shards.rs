@@ -1,4 +1,4 @@
-//! Shards: refills, steals, and runs that are returned meanwhile.
+//! Shards: refills, steals, and runs that are returned at the same time.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
             ground.arena.view().activate_shards();
             ground.alloc()
         });
-        // May not see that shards are active.
+        // This thread may not see that shards are active.
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
         ground.assert_exact(2);
@@ -53,8 +53,8 @@ fn shards_a_pending_refill_is_in_sight_of_a_handle() {
 #[test]
 fn shards_a_handle_finds_the_last_slot_in_one() {
     explore_shards(4, |ground| {
-        // The handle may read the cursor before, during and after a refill. When it finds the
-        // cursor at the end, it must find what the last refill has left.
+        // The handle may read the cursor before, during and after a refill. If it finds the cursor
+        // at the end, it must find the rest of the last refill.
         let other = spawn_on(&ground, 1, |ground| ground.local(1).alloc(0).is_ok());
         assert_eq!(ground.alloc_times(3), 3);
         assert!(other.join().unwrap());
@@ -63,9 +63,9 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
 }
 
 /// Explores `request` beside refills of shard 1, which had a rest when the request began. A thread
-/// that finds one of them pending must see that the rest was used up before: a refill is begun only
-/// then, or if the rest ends at the cursor. (Installing the run asserts this. It would otherwise
-/// correct itself.)
+/// that finds one of them pending must see that the rest was used up before, because a refill
+/// begins only then, or if the rest ends at the cursor. (Installing the run asserts this. It would
+/// otherwise correct itself.)
 fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
     explore_shards(11, move |ground| {
         assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));
@@ -260,7 +260,7 @@ fn shards_what_is_left_in_them_is_settled() {
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
-        // After a reset nothing is left in them either, although something was left before it.
+        // After a reset nothing is left in them either, although they had a rest before it.
         assert_eq!(activate_and_alloc(ground, 1), 1);
         ground.arena.reset();
         ground.arena.view().activate_shards();
@@ -325,7 +325,7 @@ fn shards_that_were_settled_are_activated_beside_a_return() {
     });
 }
 
-// Shards are activated while another thread does not see that yet.
+// Shards are activated before another thread sees it.
 
 fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
     ground.arena.view().activate_shards();

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Explores `model` on an arena without a slot at the cursor. The slots below `vacant` are vacant,
-/// the others hold a value.
+/// and the others hold a value.
 fn explore_vacant(capacity: usize, vacant: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore(capacity, move |ground| {
         let run = ground.reserve(vacant);
@@ -72,7 +72,7 @@ fn a_search_for_a_run_beside_two_singles() {
 #[test]
 fn a_search_for_a_run_continues_above_a_claimed_slot() {
     explore_vacant(5, 4, |ground| {
-        // Whichever slot the other thread takes, two others are left side by side.
+        // Whichever slot the other thread takes, two contiguous slots are left.
         let other = spawn(&ground, Ground::alloc);
         assert!(ground.alloc_run(2).is_some());
         assert!(other.join().unwrap().is_some());
@@ -161,7 +161,8 @@ fn a_run_is_found_behind_a_block_without_vacant_slots() {
         assert_eq!(ground.alloc(), Some(10));
         drop((low, high));
         assert_eq!(ground.alloc_run(3), Some(0));
-        // Slot 3 is vacant, those of the second block are held, and two of the third are vacant.
+        // Slot 3 is vacant, the slots of the second block are held, and two slots of the third are
+        // vacant.
         assert_eq!(ground.alloc_run(2), Some(8));
         drop(between);
     });

@@ -21,8 +21,8 @@ pub struct ArenaMut<'a, T> {
 impl<'a, T> ArenaMut<'a, T> {
     /// # Safety
     ///
-    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new). In addition, for `'a` the
-    /// slots are accessed only through this `ArenaMut` and what it lends.
+    /// As for [`ArenaRef::new`](crate::raw::arena_ref::ArenaRef::new). In addition, during `'a` the
+    /// slots are accessed only through this `ArenaMut` and references that it returns.
     #[inline]
     pub(crate) unsafe fn new(header: &'a mut Header, stamps: &'a mut [Stamp], slots: NonNull<T>) -> Self {
         ArenaMut { meta: header.metadata_mut(stamps), slots, marker: PhantomData }
@@ -52,20 +52,20 @@ impl<'a, T> ArenaMut<'a, T> {
         index < self.bound() && self.meta.stamps.mark_of(index) != Some(Mark::Vacant)
     }
 
-    /// Settles the arena and returns the slots that hold a value.
+    /// Settles the arena, and returns the slots that hold a value.
     pub(crate) fn live(&mut self) -> Live {
         self.settle();
         Live { slots: 0..self.bound(), vacant: self.meta.vacant(), epoch: self.meta.stamps.epoch() }
     }
 
-    /// Ends the epoch and returns it. The arena is empty in the new one. The values are forgotten,
-    /// not dropped.
+    /// Ends the epoch and returns it. The arena is empty in the new epoch. Its values are
+    /// forgotten, not dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
         self.meta.restart()
     }
 
     /// Ends the epoch and returns the slots that held a value in it. The arena is empty in the new
-    /// one. The caller owns these values, and may drop them or move them out until a new value is
+    /// epoch. The caller owns the values, and may drop them or move them out until a new value is
     /// stored.
     pub(crate) fn take(&mut self) -> Live {
         let live = self.live();
@@ -104,15 +104,15 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: the slot is below the end, and at the cursor, so it holds no value. The
-            // access to the arena is exclusive.
+            // SAFETY: the slot is at the cursor and below the end, so it holds no value. The access
+            // to the arena is exclusive.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
     }
 
-    /// Moves the values down over the vacant slots, and ends the epoch. In the new one all values
-    /// are owned.
+    /// Moves the values down over the vacant slots, and ends the epoch. In the new epoch the caller
+    /// owns all values.
     ///
     /// Calls no user code, because values are moved and not dropped.
     pub(crate) fn compact(&mut self) {
@@ -126,10 +126,10 @@ impl<'a, T> ArenaMut<'a, T> {
                 let run = next..self.next_vacant(next, end);
                 if filled != run.start {
                     // SAFETY: the slots of the run hold values. The `run.len()` slots from `filled`
-                    // on hold none, or belong to the run: every value between `filled` and the run
-                    // was moved down, and the other slots there are vacant. The access to the arena
-                    // is exclusive. The copies that stay behind are at or above the cursor of the
-                    // new epoch, where no slot counts as holding a value.
+                    // on hold none or belong to the run, because every value between `filled` and
+                    // the run was moved down, and the other slots there are vacant. The access to
+                    // the arena is exclusive. The copies left behind are at or above the cursor of
+                    // the new epoch, where no slot counts as holding a value.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();
@@ -140,7 +140,7 @@ impl<'a, T> ArenaMut<'a, T> {
         self.meta.move_cursor(filled);
     }
 
-    /// Returns the first vacant slot at or above `index`, or `end` if there is none below `end`.
+    /// Returns the first vacant slot at or above `index`, or `end` if there is none before `end`.
     fn next_vacant(&mut self, index: usize, end: usize) -> usize {
         (index..end).find(|&index| self.meta.stamps.mark_of(index) == Some(Mark::Vacant)).unwrap_or(end)
     }
@@ -149,17 +149,17 @@ impl<'a, T> ArenaMut<'a, T> {
     ///
     /// # Safety
     ///
-    /// Each of them holds a value.
+    /// Each of these slots holds a value.
     #[inline]
     pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
         // SAFETY: the slots hold values (the caller). They are contiguous and in one allocation, so
-        // they take at most `isize::MAX` bytes. For `'a` they are accessed only through this
+        // they take at most `isize::MAX` bytes. During `'a` they are accessed only through this
         // `ArenaMut` (`ArenaMut::new`), which this method consumes.
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
     /// Zeroes every byte of the slots that was written since the last call. The writes are
-    /// volatile, so that the compiler keeps them. The arena must be empty.
+    /// volatile, so that the compiler does not remove them. The arena must be empty.
     pub(crate) fn zero(&mut self) {
         let written = self.meta.take_written();
         self.meta.stamps.remember_written(written);
@@ -169,8 +169,8 @@ impl<'a, T> ArenaMut<'a, T> {
         let words = (bytes - head) / size_of::<usize>();
         let tail = head + words * size_of::<usize>();
         for byte in (0..head).chain(tail..bytes) {
-            // SAFETY: within the slots. The arena is empty, so no slot holds a value. The access to
-            // the arena is exclusive.
+            // SAFETY: the byte is within the slots. The arena is empty, so no slot holds a value.
+            // The access to the arena is exclusive.
             unsafe { slots.add(byte).write_volatile(0) };
         }
         for word in 0..words {
@@ -181,7 +181,7 @@ impl<'a, T> ArenaMut<'a, T> {
     }
 }
 
-/// The slots of an epoch that hold a value, without those that the iteration has passed. The stamps
+/// The slots of an epoch that hold a value and that the iteration has not passed yet. The stamps
 /// tell which slots these are. The count of vacant slots only gives their number.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
@@ -219,7 +219,7 @@ impl Live {
         !vacant
     }
 
-    /// Returns the slots and the epoch. Those that were not vacant in that epoch hold a value.
+    /// Returns the slots and the epoch. The slots that were not vacant in that epoch hold a value.
     #[cfg(feature = "rayon")]
     pub(crate) fn into_parts(self) -> (Range<usize>, Epoch) {
         (self.slots, self.epoch)
@@ -231,29 +231,29 @@ impl Live {
         self.slots.len() - self.vacant
     }
 
-    /// Drops the values that are left. If dropping a value panics, the other values are still
-    /// dropped. A second panic aborts.
+    /// Drops the remaining values. If dropping a value panics, the others are still dropped. A
+    /// second panic aborts.
     ///
     /// # Safety
     ///
     /// The caller owns the values (see [`ArenaMut::take`]).
     pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ArenaMut<'_, T>) {
-        // SAFETY: each slot that `next` returns holds a value, which the caller owns. `next` never
-        // returns it again.
+        // SAFETY: `next` returns only slots that hold a value, which the caller owns, and returns
+        // each once.
         unsafe { drop_each(|| self.next(view).map(|index| view.slot(index))) };
     }
 }
 
 /// Drops the values at the addresses that `next` returns, until it returns `None`.
 ///
-/// If dropping a value panics, the other values are still dropped. A second panic aborts.
+/// If dropping a value panics, the others are still dropped. A second panic aborts.
 ///
 /// # Safety
 ///
 /// Each address is that of a value that the caller owns. `next` returns it once, and no code
 /// accesses the value afterwards.
 pub(crate) unsafe fn drop_each<T>(next: impl FnMut() -> Option<*mut T>) {
-    /// Continues after a panic. `next` has passed a value before the value is dropped.
+    /// Continues after a panic. `next` has already passed a value when it is dropped.
     struct Rest<T, F: FnMut() -> Option<*mut T>> {
         next: F,
         marker: PhantomData<*mut T>,

@@ -1,7 +1,7 @@
 //! A shared arena in any kind of memory. (`arena_mut.rs` is its exclusive counterpart.)
 //!
 //! Handles and iterators hold an [`ArenaRef`], so they need not name the storage. Only this file,
-//! `arena_mut.rs`, and the handles that own a run turn the number of a slot into an address.
+//! `arena_mut.rs`, and the handles that own a run turn the index of a slot into an address.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -20,14 +20,15 @@ use crate::raw::stamps::{Stamp, Stamps, StampsMut};
 use crate::raw::summary::{BLOCK, Summary};
 use crate::raw::sync::{AccessTracker, AtomicUsize, const_fn};
 
-/// The state of an arena apart from its stamps and slots.
+/// The state of an arena, except its stamps and slots.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) cursor: Cursor,
     pub(crate) mode: ShardMode,
     /// The first of `SHARDS` shards, if the arena has any.
     shards: Option<NonNull<Shard>>,
-    /// The first word of the summary, if the arena has one. There is a word for each `BLOCK` slots.
+    /// The first word of the summary, if the arena has one. There is one word for each `BLOCK`
+    /// slots.
     summary: Option<NonNull<AtomicUsize>>,
     pub(crate) clock: Clock,
 }
@@ -75,13 +76,13 @@ impl Header {
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
-    /// Returns what the algorithm knows about the arena. `slot_size` is in bytes.
+    /// Returns the metadata of the arena. `slot_size` is in bytes.
     #[inline]
     fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
         let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
         let summary = self.summary.map_or(&[][..], |words| {
-            // SAFETY: there are that many words (`with_tail`), and no `&mut` of the header exists
-            // while it is borrowed.
+            // SAFETY: there are `capacity.div_ceil(BLOCK)` words (`with_tail`), and no `&mut` of
+            // the header exists while it is borrowed.
             unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
         });
         Metadata {
@@ -91,7 +92,7 @@ impl Header {
         }
     }
 
-    /// Returns what the algorithm knows about the arena, under exclusive access.
+    /// Returns the metadata of the arena for exclusive access.
     #[inline]
     pub(crate) fn metadata_mut<'a>(&'a mut self, stamps: &'a mut [Stamp]) -> MetadataMut<'a> {
         let shards = match self.shards {
@@ -108,7 +109,8 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// Returns the statistics, which outlive this header if the memory of the arena is replaced.
+    /// Returns the statistics, which must outlive this header if the memory of the arena is
+    /// replaced.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
@@ -120,7 +122,7 @@ impl Header {
 pub struct ArenaRef<'a, T> {
     header: &'a Header,
     stamps: Stamps<'a>,
-    /// The first slot. There are as many slots as stamps, and they do not move for `'a`.
+    /// The first slot. There are as many slots as stamps, and they do not move during `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
 }
@@ -137,12 +139,12 @@ impl<T> Copy for ArenaRef<'_, T> {}
 impl<'a, T> ArenaRef<'a, T> {
     /// # Safety
     ///
-    /// For `'a`:
+    /// During `'a`:
     ///
     /// - `slots` points to `stamps.len()` slots for `T` in one allocation. They are valid for reads
     ///   and writes and do not move.
     /// - The slots are accessed only through an `ArenaRef` or `ArenaMut` of the same `header`,
-    ///   `stamps` and `slots`, and through what these lend.
+    ///   `stamps` and `slots`, and through references that these return.
     /// - Each published slot holds a `T`. Under exclusive access, so does each slot below the
     ///   cursor that is neither vacant nor in an open run.
     #[inline]
@@ -150,8 +152,8 @@ impl<'a, T> ArenaRef<'a, T> {
         ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
-    /// Returns the arguments of [`new`](Self::new). For calls of functions that are not inlined:
-    /// the parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces
+    /// Returns the arguments of [`new`](Self::new), for calls of functions that are not inlined.
+    /// The parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces
     /// the caller to keep it in memory.
     #[inline]
     pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
@@ -178,7 +180,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.header.history()
     }
 
-    /// Returns what the algorithm knows about the arena.
+    /// Returns the metadata of the arena.
     #[inline]
     pub(crate) fn metadata(self) -> Metadata<'a> {
         self.header.metadata(self.stamps.as_slice(), size_of::<T>())
@@ -196,7 +198,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().handles().split(self.header.shard_slice());
     }
 
-    /// Uncounts a handle that no longer has an open run.
+    /// Subtracts a handle that no longer has an open run from the count.
     #[inline]
     pub(crate) fn handle_closed(self) {
         self.cursor().handles().closed(self.header.shard_slice());
@@ -238,18 +240,18 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().bound(&self.metadata())
     }
 
-    /// Returns the address of the slot. Code that dereferences it must own the slot or have seen it
-    /// published.
+    /// Returns the address of the slot. Code that dereferences it must own the slot, or must have
+    /// seen that the slot is published.
     #[inline]
     pub(crate) fn slot(self, index: usize) -> *mut T {
         debug_assert!(index <= self.capacity());
         self.slots.as_ptr().wrapping_add(index)
     }
 
-    /// Takes one slot, which the caller is to fill.
+    /// Takes one slot, which the caller fills.
     #[inline]
     pub(crate) fn take_one(self) -> Option<SlotGuard<'a, T>> {
-        /// Not inlined, and passed only what it needs, so that the fast path needs few registers.
+        /// Not inlined, and with few parameters, so that the fast path needs few registers.
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
@@ -273,7 +275,7 @@ impl<'a, T> ArenaRef<'a, T> {
         Some(SlotGuard { view: self, index })
     }
 
-    /// Takes a run of `len` slots. The error is the number of slots that were left at the cursor.
+    /// Takes a run of `len` slots. The error is the number of slots left at the cursor.
     #[inline]
     pub(crate) fn take_run(self, len: usize) -> Result<Range<usize>, usize> {
         /// Not inlined, as in `take_one`.
@@ -301,8 +303,8 @@ impl<'a, T> ArenaRef<'a, T> {
         }
     }
 
-    /// Takes a run of `len` slots, or of fewer if no place has that many side by side (see
-    /// [`Cursor::take_up_to`]). The run is empty if no slot is free.
+    /// Takes a run of `len` slots, or of fewer if no such run is free (see [`Cursor::take_up_to`]).
+    /// The run is empty if no slot is free.
     #[inline]
     pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
         let taken = if len == 0 { None } else { self.cursor().take_up_to(&self.metadata(), len) };
@@ -321,15 +323,15 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().advance(&self.metadata(), want).ok()
     }
 
-    /// Notes that slots below `bound` may have been written to, although they hold no value and
+    /// Records that slots below `bound` may have been written to, although they hold no value and
     /// were not returned.
     #[inline]
     pub(crate) fn note_written(self, bound: usize) {
         self.cursor().note_written(0, bound);
     }
 
-    /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Those below
-    /// `written` may have been written to.
+    /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Only slots
+    /// below `written` may have been written to.
     #[inline]
     pub(crate) fn return_run(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
@@ -359,8 +361,8 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value. From now on the slot is reached only through
-    /// the returned reference, for `'a`.
+    /// The caller must own the slot, which must hold no value. From now on, during `'a`, the slot
+    /// is reached only through the returned reference.
     #[inline]
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
         // SAFETY: the caller owns the slot, and reaches it only through this reference. The slot is
@@ -373,8 +375,8 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value. It has opened a run in this epoch, or has
-    /// called [`Stamps::note_stamped`].
+    /// The caller must own the slot, which must hold no value. It must have opened a run in this
+    /// epoch, or have called [`Stamps::note_stamped`].
     #[inline]
     pub(crate) unsafe fn publish(self, index: usize, value: T, mark: Mark) -> &'a T {
         // SAFETY: the caller owns the slot, which holds no value.
@@ -382,7 +384,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.stamps().publish(index, mark);
         // SAFETY: the slot holds a value. No thread writes to a published value before the epoch
         // ends. Ending it requires `&mut` of the arena, which cannot exist during `'a`. The pointer
-        // comes from no `&mut T`, which the reference of another reader would invalidate.
+        // is not derived from a `&mut T`, which another thread's reference would invalidate.
         unsafe { &*slot }
     }
 
@@ -390,7 +392,7 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns the slot, which holds no value.
+    /// The caller must own the slot, which must hold no value.
     #[inline]
     unsafe fn write(self, index: usize, value: T) -> *mut T {
         self.stamps().track(index, AccessTracker::write);
@@ -408,10 +410,10 @@ impl<'a, T> ArenaRef<'a, T> {
             return None;
         }
         self.stamps().track(index, AccessTracker::read);
-        // SAFETY: the slot has a stamp, so `index` is below the capacity. It is published, so
-        // writing its value happened before (E1). No thread writes to the value, moves it or drops
-        // it before the epoch ends. Ending it requires `&mut` of the arena, which cannot exist
-        // during `'a`.
+        // SAFETY: the slot has a stamp, so `index` is below the capacity. The slot is published, so
+        // writing its value happened before (E1). No thread writes to, moves or drops the value
+        // before the epoch ends. Ending it requires `&mut` of the arena, which cannot exist during
+        // `'a`.
         Some(unsafe { self.slots.add(index).as_ref() })
     }
 
@@ -419,11 +421,11 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// Every slot of `run` is published, or the caller owns it and it holds a value to which there
-    /// is no mutable reference for `'a`.
+    /// Every slot of `run` is published, or the caller owns it and it holds a value to which no
+    /// mutable reference exists during `'a`.
     #[inline]
     pub(crate) unsafe fn slice(self, run: Range<usize>) -> &'a [T] {
-        // SAFETY: the slots hold values, which are not mutated for `'a` (the caller). They are
+        // SAFETY: the slots hold values that are not mutated during `'a` (the caller). They are
         // contiguous and in one allocation (`ArenaRef::new`), so they take at most `isize::MAX`
         // bytes.
         unsafe { core::slice::from_raw_parts(self.slot(run.start), run.len()) }
@@ -433,21 +435,21 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns every slot of `run`, and each holds a value. From now on the slots are
-    /// reached only through the returned slice, for `'a`.
+    /// The caller owns every slot of `run`, and each holds a value. From now on, during `'a`, the
+    /// slots are reached only through the returned slice.
     #[inline]
     pub(crate) unsafe fn slice_mut(self, run: Range<usize>) -> &'a mut [T] {
-        // SAFETY: as in `slice`. For `'a` the values are reached only through this slice (the
+        // SAFETY: as in `slice`. During `'a` the values are reached only through this slice (the
         // caller).
         unsafe { core::slice::from_raw_parts_mut(self.slot(run.start), run.len()) }
     }
 }
 
-/// A slot that was taken and is not filled yet.
+/// A slot that was taken but not yet filled.
 ///
 /// If the code that makes the value panics, dropping the guard returns the slot. The slot needs no
-/// run mark: the guard never leaves the call that took the slot, and during that call no thread has
-/// exclusive access.
+/// run mark, because the guard never leaves the call that took the slot, and no thread has
+/// exclusive access during that call.
 pub(crate) struct SlotGuard<'a, T> {
     view: ArenaRef<'a, T>,
     index: usize,
@@ -471,8 +473,8 @@ impl<'a, T> SlotGuard<'a, T> {
     pub(crate) fn fill(self, value: T) -> &'a mut T {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
-        // SAFETY: the guard owns the slot, which holds no value. The guard is gone, so only the
-        // returned reference reaches the slot.
+        // SAFETY: the guard owns the slot, which holds no value. The guard is forgotten, so only
+        // the returned reference reaches the slot.
         unsafe { view.fill(index, value) }
     }
 
@@ -491,7 +493,7 @@ impl<T> Drop for SlotGuard<'_, T> {
     #[cold]
     fn drop(&mut self) {
         let run = self.index..self.index + 1;
-        // The value may have been written in part, because the compiler may construct it in place.
+        // The value may be partly written, because the compiler may construct it in place.
         self.view.return_run(run.clone(), run.end);
     }
 }

@@ -1,4 +1,4 @@
-//! The current epoch of an arena, and what is known about earlier epochs.
+//! The current epoch of an arena, and statistics on earlier epochs.
 
 #![forbid(unsafe_code)]
 
@@ -6,7 +6,7 @@ use super::epoch::Epoch;
 use super::generation::Generation;
 use super::sync::{AtomicBool, const_fn};
 
-/// The current epoch, and bounds on the stamps that were written so far.
+/// The current epoch, and an upper bound of the slots that were stamped so far.
 #[derive(Debug)]
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
@@ -14,10 +14,10 @@ pub(crate) struct Clock {
     /// an arena that only hands out owned values it stays `false`, and the stamps are never
     /// touched, not even when the epoch wraps.
     pub(super) stamped: AtomicBool,
-    /// No slot at or above this index has a stamp of an earlier epoch.
+    /// An index such that no slot at or above it has a stamp of an earlier epoch.
     pub(super) stamped_bound: usize,
-    /// Identifies this epoch in keys. (`epoch` cannot, because it recurs after a wrap, and other
-    /// arenas have the same ones.)
+    /// Identifies this epoch in keys. (`epoch` cannot, because it recurs after a wrap and in other
+    /// arenas.)
     pub(crate) generation: Generation,
     pub(crate) history: History,
 }
@@ -27,8 +27,8 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// No slot at or above this index was written to before the slots were last zeroed or their
-    /// pages last decommitted.
+    /// An index such that no slot at or above it was written to before the slots were last zeroed
+    /// or their pages last decommitted.
     pub(crate) written: usize,
 }
 

@@ -1,29 +1,29 @@
 //! The cursor, and the order in which a request looks for slots.
 //!
 //! The cursor separates the slots that were handed out in this epoch (below) from those that were
-//! not (at and above). One slot is taken by an addition. A run is taken by a compare-and-swap that
-//! advances the cursor only if the run fits. Returned slots that end at the cursor retract it.
-//! Other returned slots become vacant, and serve requests that the cursor cannot serve
-//! (`vacant.rs`). Under contention, shards serve requests (`shards.rs`, `refill.rs`).
+//! not (at and above). An addition takes one slot. A compare-and-swap takes a run, and advances the
+//! cursor only if the run fits. Returning slots that end at the cursor retracts it. Other returned
+//! slots become vacant, and serve requests that the cursor cannot serve (`vacant.rs`). Under
+//! contention, shards serve requests (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
 //! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
-//! - An addition below the end gives the slot that was at the cursor to the thread that added. The
-//!   exchange that takes a run gives slots that were at or above the cursor.
+//! - An addition below the end gives the slot at the cursor to the thread that added. The exchange
+//!   that takes a run gives slots at or above the cursor.
 //! - An addition at or past the end gives nothing and is not undone. A cursor past the end is
 //!   equivalent to one at the end. To rule out overflow, a thread that reads a value
 //!   `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
-//! - A return replaces the end of its run by the start. If the run ends at the end of the arena,
-//!   the cursor may have any value past it. That the cursor may have moved and come back in between
-//!   (ABA) is harmless: no slot at or above the end of the run has an owner now, and the caller has
-//!   owned the run all the time.
-//! - No thread undoes an addition. The subtraction could come after a return, and retract the
-//!   cursor below a slot with an owner.
+//! - A return changes the cursor from the end of the run to its start. (For a run that ends at the
+//!   end of the arena, the expected value may be anything at or past the end.) The cursor may have
+//!   moved and returned to this value (ABA). This is harmless: now no slot at or above the end of
+//!   the run has an owner, and the caller owned the run throughout.
+//! - No thread undoes an addition. The subtraction could follow a return, and retract the cursor
+//!   below a slot with an owner.
 //! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
 //! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
-//!   were just filled. When the epoch ends, it is set to 0, and no slot has an owner any more.
+//!   were just filled. The end of an epoch sets it to 0, and then no slot has an owner.
 //!
 //! # Orderings
 //!
@@ -31,10 +31,10 @@
 //!   (Release) after the old owner's last access, and the addition in [`Cursor::take_fast`] or the
 //!   compare-and-swap that takes a run (Acquire) before the new owner's first access. While the
 //!   arena is shared, every write of the cursor is a read-modify-write, so the release sequence is
-//!   not broken. (`stamps.rs` and `shards.rs` contain the other parts of E2. `shards.rs` defines E3
+//!   not broken. (The other parts of E2 are in `stamps.rs` and `shards.rs`. `shards.rs` defines E3
 //!   and E4.)
 //!
-//! Everything else is Relaxed, because no value is read on the strength of a count or a bound.
+//! Everything else is Relaxed, because no value is read on the basis of a count or a bound.
 
 #![forbid(unsafe_code)]
 
@@ -47,9 +47,9 @@ use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
-/// How far past the end the cursor may be before it is reset to the end. The number is arbitrary,
-/// as long as it is seldom reached, and it and one addition of each thread fit above the capacity.
-/// (The stamps bound the capacity by `isize::MAX`.)
+/// How far past the end the cursor may be before it is reset to the end. The value should seldom be
+/// reached, and the capacity, this value and one addition per thread must not overflow a `usize`.
+/// (The stamps limit the capacity to `isize::MAX`.) Otherwise it is arbitrary.
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1
 } else if cfg!(all(test, miri)) {
@@ -58,21 +58,21 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1 << 16
 };
 
-/// A thread that takes a slot whose index is a multiple of this looks for contention. A power of
-/// two. It is smaller in small arenas, where the slots that are taken before detection would
-/// otherwise be a large part of the arena.
+/// A thread that takes a slot whose index is a multiple of this checks for contention. A power of
+/// two. It is smaller in small arenas, where otherwise a large part of the arena would be taken
+/// before contention is detected.
 const SAMPLE_INTERVAL: usize = 64;
 const SMALL_SAMPLE_INTERVAL: usize = 32;
 
-/// The shared state of an arena apart from its stamps, summary and shards.
+/// The shared state of an arena, except its stamps, summary and shards.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The slot that is handed out next. At or past the end there is none. In an arena with shards,
-    /// the word also contains whether shards are active, and a pending refill (see `word.rs`).
+    /// The index of the next slot. At or past the end there is none. In an arena with shards, the
+    /// word also contains whether shards are active, and a pending refill (see `word.rs`).
     ///
     /// Invariant: no slot at or above the next one has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
-    /// What changes less often. On another cache line than `next`.
+    /// State that changes less often, on a different cache line from `next`.
     pub(super) runs: CachePadded<RunState>,
 }
 
@@ -81,10 +81,10 @@ pub(super) struct RunState {
     pub(super) vacant: VacantSlots,
     /// The number of open handles. If it is not zero under exclusive access, a handle was leaked.
     pub(super) handles: HandleCount,
-    /// No slot at or above both this index and the cursor was written to since the slots were last
-    /// zeroed.
+    /// An index such that no slot at or above both it and the cursor was written to since the slots
+    /// were last zeroed.
     pub(super) written: AtomicUsize,
-    /// The last observations of contention (see `refill.rs`).
+    /// The latest observations of contention (see `refill.rs`).
     pub(super) last_sample: AtomicUsize,
 }
 
@@ -92,17 +92,17 @@ pub(super) struct RunState {
 pub(crate) enum FastPath {
     /// The slot was taken.
     Taken(usize),
-    /// The slot was taken, and the caller calls [`Cursor::detect_contention`].
+    /// The slot was taken, and the caller must call [`Cursor::detect_contention`].
     Sampled(usize),
     /// No slot is free.
     Full,
-    /// The caller calls [`Cursor::take_slow`] with this argument: the value of the cursor before
-    /// the addition, or `None` if the fast path did not add.
+    /// The caller must call [`Cursor::take_slow`] with this argument: the value of the cursor
+    /// before the addition, or `None` if the fast path did not add.
     Slow(Option<usize>),
 }
 
-/// A refusal by the cursor: the number of slots that were left there, and the word of the cursor,
-/// which was read with Acquire.
+/// A refusal by the cursor: the number of slots left there, and the word of the cursor, which was
+/// read with Acquire.
 pub(crate) struct Refused {
     pub(crate) left: usize,
     pub(super) word: Word,
@@ -128,8 +128,8 @@ impl Cursor {
         &self.runs.handles
     }
 
-    /// Returns a bound on the slots at or above the cursor that were written to since the slots
-    /// were last zeroed.
+    /// Returns the upper bound of the slots at or above the cursor that were written to since the
+    /// slots were last zeroed.
     pub(crate) fn written(&self) -> usize {
         // Relaxed: an estimate.
         self.runs.written.load(Ordering::Relaxed)
@@ -139,15 +139,15 @@ impl Cursor {
     /// below it.
     #[inline]
     pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: a bound. No value is read on the strength of it.
+        // Relaxed: a bound. No value is read on the basis of it.
         meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
     /// Returns the number of slots that hold a value or have an owner. Exact if no other call is in
     /// progress.
     ///
-    /// Reads each shard if shards are active, and is linear in the number of blocks below the
-    /// cursor if a slot is vacant. Otherwise O(1).
+    /// O(1), unless shards are active or a slot is vacant. Reads each shard in the first case, and
+    /// is linear in the number of blocks below the cursor in the second.
     #[inline]
     pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: an estimate. The parts are read at different times, so the difference is
@@ -192,7 +192,7 @@ impl Cursor {
     }
 
     /// Takes a slot on the slow path. Returns `None` if no slot is free. `raw` is the value of the
-    /// cursor before the addition of the fast path, if it added.
+    /// cursor before the addition of the fast path, if there was one.
     #[inline]
     pub(crate) fn take_slow(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
         match raw {
@@ -232,8 +232,8 @@ impl Cursor {
 
     /// Resets a cursor that is far past the end to the end.
     ///
-    /// Each other thread can make the compare-exchange fail at most once, by an addition. After
-    /// that it calls this function itself, or finds the cursor reset.
+    /// Each other thread can make the compare-exchange fail at most once, by an addition. Its next
+    /// call enters this function too, or finds the cursor reset.
     #[cold]
     fn clamp_to_end(&self, meta: &Metadata<'_>) {
         let end = meta.capacity();
@@ -245,10 +245,11 @@ impl Cursor {
         });
     }
 
-    /// Takes a slot when none is left at the cursor: one from any shard, or a vacant one. `word` is
-    /// that of a cursor at the end, read with Acquire. If it names a refill, that is complete.
+    /// Takes a slot when none is left at the cursor, either from a shard or a vacant one. `word` is
+    /// that of a cursor at the end, read with Acquire. If it names a refill, the refill is
+    /// complete.
     ///
-    /// Lock-free: the search is repeated if, in the meantime, another thread has made slots vacant
+    /// Lock-free: the search is repeated only if another thread has meanwhile made slots vacant
     /// that were free before.
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
@@ -267,10 +268,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run from the cursor for a handle. `want` is called with the slot at the cursor and
-    /// the number of slots that are left there, which is not 0. It returns how many of them to
-    /// take. It may be called several times. The request is refused if no slot is left or if `want`
-    /// returns 0.
+    /// Takes a run from the cursor for a handle. `want` is called, possibly several times, with the
+    /// slot at the cursor and the number of slots left there, which is not 0. It returns how many
+    /// of them to take. The request is refused if no slot is left or if `want` returns 0.
     #[inline]
     pub(crate) fn advance(
         &self,
@@ -309,9 +309,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots on the fast path and returns the first: from the cursor or, if
-    /// shards are active, from the shard of this thread. `end` is the capacity. The error is
-    /// whether another thread has made an exchange fail, which is a sign of contention.
+    /// Takes a run of `len` slots on the fast path and returns the first slot. The run comes from
+    /// the cursor or, if shards are active, from the shard of this thread. `end` is the capacity.
+    /// The error tells whether another thread made an exchange fail, which is a sign of contention.
     #[inline]
     pub(crate) fn take_run_fast<'l>(
         &self,
@@ -335,7 +335,7 @@ impl Cursor {
         taken.map_err(|now| now != start)
     }
 
-    /// Takes a run on the slow path. The error is the number of slots that were left at the cursor.
+    /// Takes a run on the slow path. The error is the number of slots left at the cursor.
     pub(crate) fn take_run_slow(
         &self,
         meta: &Metadata<'_>,
@@ -351,9 +351,9 @@ impl Cursor {
         }
     }
 
-    /// Takes a run of `len` slots, or a shorter one if no place has that many side by side: all
-    /// slots that are left at the cursor or, if none is left there, one slot from any place.
-    /// Returns `None` if no slot is free. `len` is not 0.
+    /// Takes a run of `len` slots. If there is no such run, takes all slots that are left at the
+    /// cursor or, if none is left there, one slot from any place. Returns `None` if no slot is
+    /// free. `len` is not 0.
     pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize) -> Option<Range<usize>> {
         loop {
             let refused = match self.take_sharded(meta, len) {
@@ -379,8 +379,8 @@ impl Cursor {
         }
     }
 
-    /// Claims a vacant slot. Returns `None` if the search finds none. For callers that prefer
-    /// vacant slots to those at the cursor.
+    /// Claims a vacant slot, for callers that prefer vacant slots to those at the cursor. Returns
+    /// `None` if the search finds none.
     #[cfg(feature = "pool")]
     pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)
@@ -390,17 +390,17 @@ impl Cursor {
     /// at `start` is returned.
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
-        // Relaxed, both: read under exclusive access. The load saves the exchange where that would
-        // change nothing. A run that becomes vacant is included, because its next owner may return
-        // it at the cursor without having written to it.
+        // Relaxed, both: read under exclusive access. The load avoids an exchange that would change
+        // nothing. A run that becomes vacant is included, because its next owner may return it at
+        // the cursor without having written to it.
         if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
     }
 
     /// Returns a run on the fast path: to the cursor if the run ends there or, if shards are
-    /// active, to the shard of this thread if its rest starts there. The caller owns the run, which
-    /// is not empty and has no stamps. The result is whether the run was returned.
+    /// active, to the shard of this thread if its rest starts where the run ends. The caller owns
+    /// the run, which is not empty and has no stamps. Returns whether the run was returned.
     #[inline]
     pub(crate) fn return_fast<'l>(
         &self,

@@ -1,5 +1,4 @@
-//! The stamp of a slot: one byte that encodes a mark and the epoch in which it is valid. Pure
-//! functions.
+//! The encoding of a stamp: one byte for a mark and the epoch in which it is valid. Pure functions.
 
 #![forbid(unsafe_code)]
 
@@ -9,8 +8,8 @@ pub(crate) enum Mark {
     /// The slot holds a value that every thread may read until the epoch ends.
     Published,
     /// Like `Published`. In addition, an open run starts at the next slot, unless that slot is
-    /// published, too. Thanks to this mark, a handle that publishes one value after another writes
-    /// only one stamp per value.
+    /// published too. With this mark, a handle that publishes one value after another writes only
+    /// one stamp per value.
     PublishedBeforeRun,
     /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,
@@ -26,8 +25,8 @@ const MARKS: [Mark; 5] = [Mark::Published, Mark::PublishedBeforeRun, Mark::Vacan
 /// among the marks.
 pub(super) const EPOCHS: u8 = u8::MAX / MARKS.len() as u8;
 
-/// The time between two resets. Contains the largest stamp below those of this epoch, which is 0
-/// for the first epoch.
+/// The time between two resets. Contains the largest stamp below those of this epoch, or 0 in the
+/// first epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u8);
 
@@ -45,14 +44,14 @@ impl Epoch {
         usize::from(self.0) + 1
     }
 
-    /// Returns the stamp that stands for `mark` in this epoch.
+    /// Returns the stamp that encodes `mark` in this epoch.
     #[inline]
     pub(super) fn stamp(self, mark: Mark) -> u8 {
         self.0 + 1 + mark as u8
     }
 
-    /// Returns the mark that `stamp` stands for in this epoch. Returns `None` for zero and for
-    /// stamps of other epochs.
+    /// Returns the mark that `stamp` encodes in this epoch, or `None` if it is zero or belongs to
+    /// another epoch.
     #[inline]
     pub(super) fn mark_of(self, stamp: u8) -> Option<Mark> {
         MARKS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()

@@ -1,8 +1,8 @@
 //! Extending the run of a handle in place, at the cursor.
 //!
-//! An extension advances the cursor by a compare-and-swap, so it preserves the invariant that no
-//! slot at or above the cursor has an owner (`cursor.rs`). It is allowed while shards are active,
-//! because it does not retract the cursor (`shards.rs`).
+//! An extension advances the cursor by a compare-and-swap, so still no slot at or above the cursor
+//! has an owner (`cursor.rs`). It is allowed while shards are active, because it does not retract
+//! the cursor (`shards.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -14,11 +14,11 @@ impl Cursor {
     /// Extends a run of the caller that ends at `end`, and returns its new end. Returns `None` if
     /// the cursor is elsewhere, names a pending refill, or moves in the meantime.
     ///
-    /// `growth` is called with the number of slots that are left at the cursor, which is not 0. It
-    /// returns how many of them to take, or 0 to take none.
+    /// `growth` is called with the number of slots left at the cursor, which is not 0. It returns
+    /// how many of them to take, or 0 to take none.
     ///
-    /// The cursor may have left `end` and come back since the caller's run was taken (ABA). This is
-    /// harmless: the cursor is at `end` now, so no slot at or above `end` has an owner.
+    /// The cursor may have left `end` and returned to it since the caller's run was taken (ABA).
+    /// This is harmless: the cursor is at `end` now, so no slot at or above `end` has an owner.
     pub(crate) fn extend_run(
         &self,
         meta: &Metadata<'_>,

@@ -1,19 +1,19 @@
-//! Generations: a number for each epoch that no other epoch of any arena in the process has. A key
+//! Generations: numbers that identify an epoch among all epochs of all arenas in the process. A key
 //! contains the generation of its epoch. The number is drawn when the first key of the epoch is
-//! made, so an arena without keys draws none.
+//! created, so an arena without keys draws none.
 //!
 //! # Orderings
 //!
-//! Every operation is Relaxed, because no value is read on the strength of a generation. A thread
-//! whose key has the current generation then reads the stamp, and reads the value only if the
-//! stamp says that it is published (E1, in `stamps.rs`). Coherence, the modification order of each
-//! atomic by itself, gives the rest:
+//! Every operation is Relaxed, because no value is read on the basis of a generation. A thread
+//! whose key has the current generation then reads the stamp, and reads the value only if the stamp
+//! is that of a published slot (E1, in `stamps.rs`). The rest follows from coherence, that is, from
+//! the modification order of each atomic alone:
 //!
-//! - *A key is valid in every thread that it is passed to.* Making the key has read or written the
-//!   generation, which does not change until the epoch ends. A thread that was passed the key is
-//!   ordered after that, so it reads the same generation.
-//! - *The generation of an ended epoch is not found again.* The end of the epoch cleared it under
-//!   exclusive access, and every later `&` of the arena is ordered after that. No later epoch
+//! - *A key is valid in every thread that receives it.* The thread that created the key has read or
+//!   written the generation, which does not change until the epoch ends. Receiving the key is
+//!   ordered after that, so the receiver reads the same generation.
+//! - *A key of an ended epoch is never valid again.* The end of the epoch cleared the generation
+//!   under exclusive access, and every later `&` of the arena is ordered after that. No later epoch
 //!   draws the same number, because the counter only increases.
 
 #![forbid(unsafe_code)]
@@ -23,11 +23,11 @@ use core::num::NonZeroU64;
 use crate::raw::sync::{AtomicMut, AtomicU64, Ordering, const_fn, process_wide};
 
 process_wide! {
-    /// The number that is drawn next, or 0 before the first is drawn.
+    /// The next number, or 0 before the first is drawn.
     static NEXT: AtomicU64 = AtomicU64::new(0);
 }
 
-/// The number of the current epoch of an arena, or 0 if none was drawn yet.
+/// The number of the current epoch of an arena, or 0 if none has been drawn yet.
 #[derive(Debug)]
 pub(crate) struct Generation(AtomicU64);
 
@@ -45,19 +45,18 @@ impl Generation {
         self.0.load(Ordering::Relaxed) == number.get()
     }
 
-    /// Returns the number of the current epoch, and draws one if there is none yet.
+    /// Returns the number of the current epoch, after drawing one if there is none yet.
     #[inline]
     pub(crate) fn get_or_draw(&self) -> NonZeroU64 {
-        // Relaxed: a number other than 0 does not change any more, and 0 is confirmed by an
-        // exchange.
+        // Relaxed: a nonzero number no longer changes in this epoch, and an exchange confirms 0.
         NonZeroU64::new(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| self.draw(draw_from(&NEXT)))
     }
 
-    /// Makes `drawn` the number of this epoch, unless another thread was first. In that case
-    /// returns the number of the other thread, and `drawn` is never used.
+    /// Makes `drawn` the number of this epoch, unless another thread was first. In that case,
+    /// returns the other thread's number, and `drawn` is never used.
     #[cold]
     fn draw(&self, drawn: NonZeroU64) -> NonZeroU64 {
-        // Relaxed, both: see above. Not a store, because keys may already contain the number of the
+        // Relaxed, both: see above. Not a store, because keys may already contain the number of a
         // thread that was first.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
@@ -74,20 +73,20 @@ impl Generation {
 
 /// Draws a number that was not drawn before.
 fn draw_from(next: &AtomicU64) -> NonZeroU64 {
-    // Relaxed, all: the numbers must only differ, which the atomicity of the addition ensures.
+    // Relaxed, all: the numbers need only differ, which the atomicity of the addition ensures.
     if next.load(Ordering::Relaxed) == 0 {
-        // If another thread was first, its start counts. In either case the addition comes later in
-        // the modification order.
+        // If another thread was first, its starting number is used. In either case the addition
+        // comes later in the modification order.
         let _ = next.compare_exchange(0, beginning(), Ordering::Relaxed, Ordering::Relaxed);
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
-    // At least 2^63 numbers follow any start. At one per nanosecond they last for 292 years. (Then
-    // 0 is drawn, or numbers recur.)
+    // At least 2^63 numbers follow any starting number. At one per nanosecond they last for 292
+    // years. (After that, 0 is drawn or numbers recur.)
     NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
 }
 
-/// Returns the first number of this process. It is random if keys can leave the process, so that
-/// this process does not accept the keys of another one.
+/// Returns the first number of this process. If keys can leave the process, the number is random,
+/// so that this process does not accept keys of another one.
 fn beginning() -> u64 {
     #[cfg(all(feature = "serde", feature = "std", not(all(test, loom))))]
     {

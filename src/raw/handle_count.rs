@@ -1,11 +1,12 @@
-//! The count of handles that have or may have an open run. A leaked handle stays counted until the
-//! next exclusive access, which learns from the count that there are runs to reclaim.
+//! The number of handles that have or may have an open run. A leaked handle stays counted until the
+//! next exclusive access, which finds out from the count that there are runs to reclaim.
 //!
 //! The count is striped. A thread with an exclusive number updates the stripe in its shard by a
 //! load and a store, because no other thread writes that stripe. All other threads share one stripe
-//! and update it atomically. A handle may be closed on another stripe than it was opened on, so
-//! only the wrapping sum is meaningful. Each counted handle owns or has used a slot of its own in
-//! this epoch. So there are at most as many handles as slots, and the sum does not wrap.
+//! and update it atomically. A handle may be closed on a different stripe from the one on which it
+//! was opened, so only the wrapping sum is meaningful. Each counted handle owns, or has used in
+//! this epoch, at least one slot of its own. So there are at most as many handles as slots, and the
+//! sum does not wrap.
 //!
 //! A signal handler on the same thread could run between the load and the store, and its update
 //! would be lost. Therefore handles are not async-signal-safe.
@@ -27,8 +28,8 @@ pub(crate) struct HandleCount {
     /// Whether a handle was opened since the stripes were last read under exclusive access. If not,
     /// exclusive access need not read them.
     any: AtomicBool,
-    /// The stripe of all threads without an exclusive number. In an arena without shards, that of
-    /// all threads.
+    /// The stripe of all threads without an exclusive number, or of all threads if the arena has no
+    /// shards.
     shared: Stripe,
 }
 
@@ -55,7 +56,7 @@ impl HandleCount {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.opened);
     }
 
-    /// Uncounts a handle that no longer has an open run.
+    /// Subtracts a handle that no longer has an open run.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.closed);
@@ -83,7 +84,7 @@ impl HandleCount {
         if sum as isize > 0 { sum } else { 0 }
     }
 
-    /// Returns whether a handle was leaked, and uncounts all handles.
+    /// Returns whether a handle was leaked, and resets the count.
     #[inline]
     pub(crate) fn take_leaked(&mut self, shards: &mut [Shard]) -> bool {
         self.any.read_mut() && self.take_sum(shards) != 0

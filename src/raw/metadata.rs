@@ -1,4 +1,4 @@
-//! What the algorithm knows about a shared arena, apart from its cursor.
+//! The metadata of a shared arena: everything except its values and its cursor.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! The algorithm: atomics and the indices of slots. No file before `arena_ref.rs` knows the type of
-//! the values.
+//! The algorithm, in terms of atomics and slot indices. No file before `arena_ref.rs` knows the
+//! type of the values.
 //!
 //! # Terms
 //!
@@ -7,30 +7,30 @@
 //! - The **cursor** is the boundary between the slots that were handed out in this epoch (below)
 //!   and those that were not (at and above). Taking slots *advances* it. Returning the slots
 //!   directly below it *retracts* it.
-//! - The **owner** of a slot is the one call, handle or `&mut T` that may access it.
-//! - A slot is **vacant** if it is below the cursor, lies in no shard, and has neither a value nor
+//! - The **owner** of a slot is the single call, handle or `&mut T` that may access it.
+//! - A slot is **vacant** if it is below the cursor, is not in a shard, and has neither a value nor
 //!   an owner.
-//! - A **shard** is a run in the arena from which one thread or a few take slots. Its unused slots
+//! - A **shard** is a run in the arena from which one or a few threads take slots. Its unused slots
 //!   are its *rest*. A **refill** moves a run from the cursor to a shard. While the refill is
 //!   *pending*, other threads *help* to complete it. A rest that is too short for a request is
-//!   *retired*: it becomes vacant. A thread *steals* if it takes a slot from the shard of another
-//!   thread.
-//! - The **stamp** of a slot is its state byte. What it stands for is its **mark**.
+//!   *retired*: it becomes vacant. A thread *steals* when it takes a slot from another thread's
+//!   shard.
+//! - The **stamp** of a slot is its state byte. A stamp of the current epoch encodes a **mark**.
 //! - A **handle** is a `Local` or a `Reservation`. Its run is **open**, and has *run marks* at both
 //!   ends.
 //! - An **epoch** ends with a reset. **Exclusive access** is `&mut` of the arena.
 //!
 //! # Orderings
 //!
-//! There are five edges. The files that are named here list the operations that form each edge.
+//! There are five edges. The files named here list the operations that form each edge.
 //!
 //! - **E1 publish → get**: writing a value happens before every read of it (`stamps.rs`).
 //! - **E2 return → reuse**: the accesses of a slot's old owner happen before those of its new owner
 //!   (`cursor.rs`, `stamps.rs`, `shards.rs`).
-//! - **E3 install → take**: a thread that installs a run in a shard passes E2 on to the threads
-//!   that take from the shard (`shards.rs`).
-//! - **E4 advance → look**: a thread that has read the cursor sees the shards as they were when the
-//!   cursor got that value (`shards.rs`).
+//! - **E3 install → take**: installing a run in a shard happens before taking slots of that run
+//!   from the shard, and so continues E2 (`shards.rs`).
+//! - **E4 advance → look**: a thread that reads the cursor sees every shard at least as it was when
+//!   the cursor got that value (`shards.rs`).
 //! - **E5 count → uncount**: the number of blocks with vacant slots is never too low (`vacant.rs`).
 //!
 //! The counter of changes in `vacant.rs` and the set of numbers in `thread_id.rs` have edges of

@@ -10,8 +10,8 @@ use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
-/// If this many sampled slots in a row went to another thread than the sample before, there may be
-/// contention. When two threads contend for the cursor, each takes half of the samples, so this
+/// If this many sampled slots in a row went to a different thread than the sample before, there may
+/// be contention. When two threads contend for the cursor, each takes half of the samples, so this
 /// happens after about 30 samples.
 const CONTENDED_SAMPLES: usize = 4;
 
@@ -19,11 +19,11 @@ const CONTENDED_SAMPLES: usize = 4;
 /// are activated.
 const CONTENDED_EXCHANGES: usize = 16;
 
-/// The number of times that a thread reads the cursor to find out whether other threads move it.
+/// How often a thread reads the cursor to find out whether other threads are moving it.
 const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
 
-/// `last_sample` contains, from the lowest bit on, the number of samples in a row that went to
-/// another thread than the one before, the number of failed exchanges, and the id of the last
+/// `last_sample` contains, from the lowest bit up, the number of consecutive samples that went to a
+/// different thread than the sample before, the number of failed exchanges, and the id of the last
 /// sampled thread plus one.
 const EXCHANGE_SHIFT: u32 = 4;
 const THREAD_SHIFT: u32 = 12;
@@ -32,9 +32,9 @@ impl Cursor {
     /// Records that this thread has taken a sampled slot, and activates shards if there is
     /// contention.
     ///
-    /// Threads that take turns do not contend, however short the turns are. Therefore the thread
-    /// watches the cursor for a moment before it activates shards. The cursor moves only if another
-    /// thread advances it at the same time.
+    /// Threads that take turns do not contend, however short their turns. Therefore the thread
+    /// watches the cursor for a moment before it activates shards. During this time only threads
+    /// that run concurrently move the cursor.
     ///
     /// The arena must have shards.
     #[cold]
@@ -69,7 +69,7 @@ impl Cursor {
     }
 
     /// Counts a compare-exchange that failed because another thread moved the cursor, and activates
-    /// shards after several.
+    /// shards once there were several.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
         if is_empty || mode.is_disabled() || mode.is_active() {
@@ -86,7 +86,7 @@ impl Cursor {
     /// Makes shards serve requests from now on.
     fn activate(&self, mode: &ShardMode) {
         mode.activate();
-        // Relaxed: all that matters is that the word differs from the one that `retract` expects. A
+        // Relaxed: the word only has to differ from the one that `retract` expects. A
         // read-modify-write does not end a release sequence.
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
@@ -94,22 +94,22 @@ impl Cursor {
     /// Takes `n` slots from the shard of this thread or from the cursor, and returns the first. If
     /// shards are active and the request is short, the shard is refilled.
     ///
-    /// Refuses only if fewer than `n` slots were left at the cursor, and after that fewer in the
-    /// shard.
+    /// The request is refused only if fewer than `n` slots were left at the cursor and, after that,
+    /// fewer than `n` in the shard.
     pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
         let shards = &meta.shards;
         let own = shards.own();
         loop {
             // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
-            // before. E4, pairs with the Release below and in `help_refill`: the shard is looked at
-            // next.
+            // before. E4, pairs with the Release below and in `help_refill`: this thread looks at
+            // the shard next.
             let word = shards.word(self.next.load(Ordering::Acquire));
             if let Some(refill) = shards.pending(word) {
                 self.help_refill(shards, word, &refill);
                 continue;
             }
-            // After the cursor was read, so that the exchange below fails if a run is installed
-            // after this look at the shard.
+            // The shard is read after the cursor, so that the exchange below fails if a run is
+            // installed after the shard was read.
             if let Some(start) = own.and_then(|shard| shard.take(n)) {
                 return Ok(start);
             }
@@ -138,7 +138,7 @@ impl Cursor {
             let rest = shard.rest();
             if !rest.is_empty() && rest.end != start {
                 // The rest is too short, and a refill cannot extend it. (If it ends above `start`,
-                // it was installed after the cursor was read, and the loop starts anew.)
+                // it was installed after the cursor was read, and the loop reads the cursor again.)
                 if rest.end < start && shard.retire(&rest) {
                     self.runs.vacant.add_retired(meta, rest);
                 }
@@ -146,9 +146,9 @@ impl Cursor {
             }
             let (moved, refill) = shards.begin_refill(word, run);
             // Release: E4, pairs with the Acquire of a thread that reads the pending refill, which
-            // must see the shard as this thread saw it. E2 needs no Acquire here: `word` is
-            // active, and an active word below the end does not recur. So the exchange replaces the
-            // very value that was read above with Acquire. Relaxed on failure: read anew.
+            // must see the shard as this thread saw it. E2 needs no Acquire here: `word` is active,
+            // and an active word below the end does not recur, so the exchange replaces the very
+            // value that was read above with Acquire. Relaxed on failure: read anew.
             let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
             if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);
@@ -156,18 +156,19 @@ impl Cursor {
         }
     }
 
-    /// Installs a pending refill and clears it from the cursor. `word` names it, and was read with
-    /// Acquire or written by this thread.
+    /// Installs a pending refill and clears it from the cursor. `word` names the refill, and was
+    /// read with Acquire or written by this thread.
     ///
     /// Returns only after the cursor no longer names the refill. The exchange is repeated if
-    /// another thread has added to the cursor in the meantime. That thread then helps, too, so each
+    /// another thread has added to the cursor in the meantime. That thread then helps too, so each
+    /// other thread can make the exchange fail at most once.
     /// other thread can make the exchange fail at most once.
     pub(super) fn help_refill(&self, shards: &Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {
             let cleared = word.with_next(word.next()).raw();
             // Release: E4, pairs with the Acquire of a thread that reads the cursor and then looks
-            // at shards, and must find the run installed. Relaxed on failure: the value only tells
+            // at shards, where it must find the run. Relaxed on failure: the value only tells
             // whether another thread has cleared the refill.
             match self.next.compare_exchange(word.raw(), cleared, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -195,8 +196,8 @@ mod tests {
 
     const SLOTS: usize = if cfg!(miri) { 512 } else { 4_096 };
 
-    /// Takes slots from a cursor by one thread after another. `turns` contains how many each thread
-    /// takes. Returns whether shards were activated.
+    /// Lets threads take slots from a cursor one after another. `turns` contains the number of
+    /// slots of each turn. Returns whether shards were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
         let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());

@@ -11,7 +11,7 @@ use super::summary::{self, BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize};
 use super::word::Word;
 
-/// The state of an arena under exclusive access: everything except the values.
+/// An arena under exclusive access, without its values.
 #[derive(Debug)]
 pub(crate) struct MetadataMut<'a> {
     pub(crate) cursor: &'a mut Cursor,
@@ -46,22 +46,22 @@ impl MetadataMut<'_> {
         self.cursor.next.write_mut(next);
     }
 
-    /// Returns the number of vacant slots. Linear in the number of blocks of the summary if there
-    /// are vacant slots, otherwise O(1).
+    /// Returns the number of vacant slots. O(1) if there are none, otherwise linear in the number
+    /// of blocks of the summary.
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
         let bound = self.bound();
         self.cursor.runs.vacant.count(Summary::new(self.summary, self.stamps.epoch()), bound)
     }
 
-    /// Returns whether a slot is vacant.
+    /// Returns whether any slot is vacant.
     #[inline]
     pub(crate) fn has_vacant(&self) -> bool {
         !self.cursor.runs.vacant.is_none()
     }
 
-    /// Calls `f` with the cursor and the metadata of a shared arena, so that vacant slots are
-    /// counted by the same code under exclusive access.
+    /// Calls `f` with the arena as if it were shared, so that the same code counts vacant slots in
+    /// both cases.
     fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
@@ -77,7 +77,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Clears the marks of vacant slots, and uncounts them.
+    /// Clears the marks of vacant slots, which the caller has filled, and uncounts the slots.
     pub(crate) fn occupy(&mut self, run: core::ops::Range<usize>) {
         run.clone().for_each(|index| self.stamps.clear(index));
         if !run.is_empty() {
@@ -85,7 +85,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns the end of the slots that were written to since they were last zeroed, and sets it
+    /// Returns the end of the slots that were written to since they were last zeroed, and resets it
     /// to 0.
     pub(crate) fn take_written(&mut self) -> usize {
         self.note_written();
@@ -94,7 +94,7 @@ impl MetadataMut<'_> {
         written
     }
 
-    /// Notes that slots below the cursor may have been written to. Called before the cursor is
+    /// Records that slots below the cursor may have been written to. Called before the cursor is
     /// retracted.
     fn note_written(&mut self) {
         let written = self.cursor.runs.written.read_mut().max(self.bound());
@@ -102,8 +102,8 @@ impl MetadataMut<'_> {
     }
 
     /// Settles the arena: makes the rests of shards vacant, reclaims leaked runs, and retracts the
-    /// cursor over the vacant slots directly below it. Afterwards each slot below the cursor either
-    /// holds a value or is vacant, and the one directly below the cursor holds a value.
+    /// cursor over the vacant slots directly below it. Afterwards each slot below the cursor holds
+    /// a value or is vacant, and the slot directly below the cursor holds a value.
     ///
     /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
     /// Linear in the rests of the shards if shards are active. Otherwise O(1) amortised, because
@@ -122,7 +122,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Makes the rests of all shards vacant. Seldom needed, because the caller also deactivates
+    /// Makes the rests of all shards vacant. Rarely needed, because the caller also deactivates
     /// shards until contention is detected again.
     #[cold]
     fn close_shards(&mut self) {
@@ -139,7 +139,7 @@ impl MetadataMut<'_> {
     #[cold]
     fn reclaim_leaked(&mut self) {
         let bound = self.bound();
-        // The start of the open run in which `index` lies, if any.
+        // The start of the open run that contains `index`, if any.
         let mut open: Option<usize> = None;
         for index in 0..bound {
             let mark = self.stamps.mark_of(index);
@@ -154,8 +154,8 @@ impl MetadataMut<'_> {
                 }
                 Some(Mark::PublishedBeforeRun) => {
                     self.stamps.mark(index, Mark::Published);
-                    // If every slot of the run up to its end was published, the run is not open any
-                    // more.
+                    // If every slot of the run up to its end was published, the run is no longer
+                    // open.
                     open = (index + 1 < bound && self.is_open_after(index)).then_some(index + 1);
                     false
                 }
@@ -172,7 +172,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns whether an open run starts at the slot after `index`, which is marked
+    /// Returns whether an open run starts directly after `index`, a slot marked
     /// `PublishedBeforeRun`.
     fn is_open_after(&mut self, index: usize) -> bool {
         !matches!(self.stamps.mark_of(index + 1), Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant))
@@ -191,7 +191,7 @@ impl MetadataMut<'_> {
         self.move_cursor(next);
     }
 
-    /// Ends the epoch and returns it. The arena is empty in the new one.
+    /// Ends the epoch and returns it. The arena is empty in the new epoch.
     pub(crate) fn restart(&mut self) -> Epoch {
         self.note_written();
         let bound = self.bound();
@@ -227,8 +227,8 @@ mod tests {
     use crate::raw::clock::Clock;
     use crate::raw::stamps::Stamp;
 
-    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which
-    /// slots are vacant, and the cursor.
+    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns
+    /// whether each slot is vacant, and the cursor.
     fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());

@@ -1,41 +1,40 @@
-//! Shards: runs of slots from which any thread can take, for threads that would contend for the
+//! Shards: runs from which any thread can take slots, so that threads need not contend for the
 //! cursor.
 //!
-//! A shard holds the *rest* of one run. Each thread takes from a shard of its own, as long as there
-//! are enough shards. It advances the cursor only when its shard cannot serve the request. The
-//! slots in a shard have no owner, so a thread that finds the cursor at the end may steal from any
-//! shard.
+//! A shard holds the *rest* of one run. While there are enough shards, each thread has its own. A
+//! thread advances the cursor only when its shard cannot serve the request. The slots in a shard
+//! have no owner, so a thread that finds the cursor at the end may steal from any shard.
 //!
 //! # Why every free slot can be found
 //!
-//! A run passes from the cursor into a shard by two exchanges. Between them the refill is
-//! *pending*, and the word of the cursor records it: beside the next slot, the word contains the
-//! shard and the start of the run. (The end of the run follows from its start.) A thread that reads
-//! a pending refill *helps*: it installs the run in its shard before it continues. So at every
-//! moment each free slot is at or above the cursor, in a pending refill, in a shard, or vacant. A
-//! request for one slot looks in each of these places.
+//! Two exchanges move a run from the cursor to a shard. Between them the refill is *pending*, and
+//! the word of the cursor records it: next to the cursor itself, the word contains the shard and
+//! the start of the run, from which the end follows. A thread that reads a pending refill *helps*:
+//! it installs the run in its shard before it continues. So at every moment each free slot is at or
+//! above the cursor, in a pending refill, in a shard, or vacant. A request for one slot looks in
+//! each of these places.
 //!
 //! # Why no run is lost or installed twice
 //!
-//! While shards are active, **the cursor is never retracted**. (A bit of the cursor's word tells
+//! While shards are active, **the cursor is never retracted**. (A bit of the cursor's word records
 //! that they are active.) Returned slots extend a shard or become vacant. Hence no word below the
-//! end, and no word with a pending refill, occurs twice. A delayed exchange that expects one of
+//! end and no word with a pending refill ever recurs, and a delayed exchange that expects one of
 //! them fails.
 //!
-//! **The end of a shard never decreases.** Taking moves the start up. A returned run moves the
-//! start down, but only if the shard is not used up. Installing moves the end up. Hence the word of
-//! a used-up shard does not recur once a run was installed. (The word of a shard with slots may
-//! recur. This is harmless, because the word is the whole state of the shard: taking is correct
-//! whenever the word is what the exchange expects.)
+//! **The end of a shard never decreases.** Taking slots moves the start up, and installing a run
+//! moves the end up. A returned run moves the start down, but only if the shard is not used up.
+//! Hence the word of a used-up shard does not recur after a run is installed. (The word of a shard
+//! with slots may recur. This is harmless, because the word is the complete state of the shard:
+//! taking is correct whenever the exchange finds the word that it expects.)
 //!
 //! - *Begin.* A thread reads the cursor, and begins a refill only if it *then* finds that its shard
-//!   is used up, or that the rest ends at the cursor. If a run was installed in the meantime, the
-//!   cursor has moved, and the exchange that begins the refill fails. A used-up shard stays used up
-//!   until the refill is installed, because a return does not extend it. A rest that ends at the
-//!   cursor keeps its end.
+//!   is used up, or that the rest ends at the cursor. If a run has been installed in the meantime,
+//!   the cursor has moved, and the exchange that begins the refill fails. A used-up shard stays
+//!   used up until the refill is installed, because a return does not extend it. A rest that ends
+//!   at the cursor keeps its end.
 //! - *Install.* A run is installed if the rest ends where the run starts, or if the shard is used
-//!   up and its last run ended below the end of this one. In any other case another thread has
-//!   installed the run already, because ends only increase.
+//!   up and its last run ended below the end of this one. Otherwise another thread has already
+//!   installed the run, because ends only increase.
 //! - *Clear.* The exchange that clears a pending refill from the cursor expects a word that names
 //!   this refill. Such a word does not recur.
 //!
@@ -44,11 +43,11 @@
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, through a shard. Either [`Shard::extend_down`] (Release) is followed by
-//!   [`Shard::take`] or [`Shard::retire`] (Acquire). Or the slots were returned at the cursor
-//!   (Release), and the thread that begins or helps the refill has read the cursor (Acquire). E3
-//!   continues this edge.
-//! - `E3 install → take`: [`Shard::install`] (Release) after the cursor was read, and
+//! - `E2 return → reuse`, through a shard. Slots returned to the shard: [`Shard::extend_down`]
+//!   (Release), then [`Shard::take`] or [`Shard::retire`] (Acquire). Slots returned at the cursor:
+//!   `retract` (Release), then the load of the cursor by the thread that begins or helps the refill
+//!   (Acquire). E3 continues this edge.
+//! - `E3 install → take`: [`Shard::install`] (Release) after the load of the cursor, and
 //!   [`Shard::take`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
 //!   write in between is a read-modify-write of the shard's word, so the release sequence is not
 //!   broken.
@@ -80,20 +79,20 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes at most one part in `RUN_FRACTION` of what is left at the cursor, and at least
-/// one slot. In a small arena the part is larger, because refills of very short runs would contend.
+/// A refill takes at most this fraction of the slots left at the cursor, and at least one slot. In
+/// a small arena the fraction is larger, because refills with very short runs would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 8 };
 
 /// An arena with less than this capacity is small.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
-/// The smallest capacity of an arena with shards and a summary. Shards take 4 KiB, and in a smaller
-/// arena the runs would be short.
+/// The smallest capacity of an arena with shards and a summary. The shards take 4 KiB, and in a
+/// smaller arena their runs would be short.
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
-/// The word of a shard contains, from the lowest bit on, the number of slots that are left, and the
-/// first of them. If none is left, the second part is the end of the last run.
+/// The word of a shard contains, from the lowest bit up, the length of its rest and the first slot
+/// of its rest. If the rest is empty, the second part is the end of the last run.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
@@ -102,14 +101,14 @@ const MAX_EXTENDED: usize = MAX_LEN / 2;
 
 const _: () = assert!(SHARDS <= MAX_SHARDS && MAX_RUN + MAX_EXTENDED <= MAX_LEN);
 
-/// Returns whether the word of the cursor has room for a pending refill in an arena with this
+/// Returns whether the word of the cursor has room for a pending refill in an arena of this
 /// capacity.
 pub(crate) const fn can_have_shards(capacity: usize) -> bool {
     capacity <= MAX_PACKED_CAPACITY
 }
 
-/// The number of shards for which every arena with a tail has space, whatever its capacity. 0 on
-/// targets on which no arena has shards.
+/// The number of shards for which every arena with a tail reserves space, whatever its capacity. 0
+/// on targets where no arena has shards.
 pub(crate) const RESERVED_SHARDS: usize = if MAX_PACKED_CAPACITY > 0 { SHARDS } else { 0 };
 
 /// A shard, on a cache line of its own. A zeroed shard is a valid new one.
@@ -118,7 +117,7 @@ pub(crate) struct Shard(CachePadded<ShardState>);
 
 #[derive(Debug)]
 struct ShardState {
-    /// The rest of the last run that was installed.
+    /// The rest of the last installed run.
     rest: AtomicUsize,
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
     /// the index of this shard.
@@ -141,14 +140,14 @@ impl Shard {
         }
     }
 
-    /// Takes `n` slots and returns the first. Returns `None` if fewer are left. `n` is not 0.
+    /// Takes `n` slots, not 0, and returns the first. Returns `None` if fewer are left.
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
         // Relaxed, and on failure: a guess that the exchange confirms. If too few slots are left,
         // E4 determines how recent this value is.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
-            // The start moves up by `n`, and `n` fewer are left.
+            // The start moves up by `n`, and the length falls by `n`.
             let rest = word + (n << LEN_BITS) - n;
             // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in
             // `extend_down`.
@@ -172,15 +171,14 @@ impl Shard {
         rest.start << LEN_BITS | rest.len()
     }
 
-    /// Returns the slots that are left. If none is left, returns an empty range at the end of the
-    /// last run.
+    /// Returns the rest. If it is empty, it is an empty range at the end of the last run.
     #[inline]
     pub(crate) fn rest(&self) -> Range<usize> {
         // Relaxed: an estimate, or a guess that an exchange confirms.
         Self::unpack(self.0.rest.load(Ordering::Relaxed))
     }
 
-    /// Takes all slots that are left, if they are still those of `rest`. Returns whether they were.
+    /// Takes all remaining slots if they are still `rest`. Returns whether they were.
     pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
         let used_up = rest.end..rest.end;
         // Acquire: E3 and E2, as in `take`. Relaxed on failure: read anew.
@@ -190,8 +188,8 @@ impl Shard {
 
     /// Installs the run of a pending refill of this shard, unless another thread has done so.
     pub(crate) fn install(&self, run: &Range<usize>) {
-        // Relaxed, and on failure: at least as recent as what the thread that began the refill saw
-        // (E4). The caller is that thread, or has read the cursor with Acquire.
+        // Relaxed, and on failure: at least as recent as the value that the thread that began the
+        // refill read (E4). The caller is that thread, or has read the cursor with Acquire.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
@@ -213,15 +211,15 @@ impl Shard {
     }
 
     /// Puts a run that the caller owns in front of the rest, if the run ends where the rest starts
-    /// and the shard is not used up. Returns whether that was done.
+    /// and the shard is not used up. Returns whether the run was added.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
         // Relaxed, and on failure: a guess that the exchange confirms.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
-            // A used-up shard must stay used up: a pending refill for it could not be installed if
-            // it had slots that do not end where the run starts.
+            // A used-up shard must stay used up. Otherwise the run of a pending refill could not be
+            // installed, unless the rest happened to end where that run starts.
             if rest.is_empty() || rest.start != run.end || rest.len() + run.len() > MAX_EXTENDED {
                 return false;
             }
@@ -235,7 +233,7 @@ impl Shard {
         }
     }
 
-    /// Takes all slots that are left, and makes the shard like a new one.
+    /// Takes all remaining slots and resets the rest to its initial state.
     pub(crate) fn close_mut(&mut self) -> Range<usize> {
         let rest = Self::unpack(self.0.rest.read_mut());
         self.0.rest.write_mut(0);
@@ -257,22 +255,22 @@ impl Shard {
     }
 }
 
-/// Whether shards serve requests. On another cache line than the cursor, so that a thread that
-/// takes from its shard need not read the line of the cursor.
+/// Whether shards serve requests. On a different cache line from the cursor, so that a thread that
+/// takes from its shard need not read the cursor's line.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
     /// Set when contention is detected, and cleared under exclusive access. While the arena is
-    /// shared it is only a hint, because a slot may be taken from the cursor or from a shard at any
+    /// shared it is only a hint, because slots may be taken from the cursor and from shards at any
     /// time. If it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
-    /// Not 0 if shards were active recently. Contention is then detected sooner. Set to 2 when
-    /// shards are deactivated, and decremented at the end of each epoch.
+    /// Nonzero if shards were active recently, in which case contention is detected sooner. Set to
+    /// 2 when shards are deactivated, and decremented at the end of each epoch.
     recently_active: u8,
-    /// Whether the cursor has reached the end, and every shard was found used up after that. Then
-    /// no refill is begun any more, and a return does not extend a used-up shard. So every shard
-    /// stays used up until the next exclusive access.
+    /// Whether the cursor has reached the end and every shard was found used up after that. From
+    /// then on no refill begins, and a return does not extend a used-up shard. So every shard stays
+    /// used up until the next exclusive access.
     drained: AtomicBool,
-    /// Whether shards are never activated, although the arena may have some. See `in_order`.
+    /// Whether shards are never activated, even if the arena has some. See `in_order`.
     disabled: bool,
 }
 
@@ -309,8 +307,8 @@ impl ShardMode {
         self.disabled = true;
     }
 
-    /// Deactivates shards until contention is detected again. Returns whether they were active.
-    /// Where shards are forced, they stay active.
+    /// Deactivates shards until contention is detected again, unless shards are forced. Returns
+    /// whether they were active.
     pub(crate) fn deactivate(&mut self, has_shards: bool) -> bool {
         let was = self.active.read_mut();
         if was {
@@ -331,7 +329,7 @@ impl ShardMode {
 /// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
-    // Without shards the id is not read, because the first read in a thread may allocate memory.
+    // Without shards the id is not read, because a thread's first read of it may allocate memory.
     if shards.is_empty() { None } else { shards.get(own_index()) }
 }
 
@@ -347,8 +345,8 @@ pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id()) }
 }
 
-/// Like [`exclusive`], but a thread without a number takes none. Calls no function, so that a caller
-/// that is inlined keeps its values in registers.
+/// Like [`exclusive`], but assigns no number to a thread that has none yet. Calls no function, so
+/// that an inlined caller keeps its values in registers.
 #[inline]
 pub(crate) fn exclusive_if_assigned(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id_or_any()) }
@@ -360,14 +358,14 @@ pub(crate) fn own_index() -> usize {
     thread_id() % SHARDS
 }
 
-/// A pending refill: a shard, and the run that is to be installed in it.
+/// A pending refill: a shard, and the run to be installed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingRefill {
     shard: usize,
     run: Range<usize>,
 }
 
-/// The shards of an arena. There are `SHARDS` or none.
+/// The shards of an arena: `SHARDS` of them, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shards<'a> {
     shards: &'a [Shard],
@@ -415,14 +413,14 @@ impl<'a> Shards<'a> {
         Word::new(raw, !self.shards.is_empty())
     }
 
-    /// Takes one slot from any shard. Looks at each shard once, first at that of this thread.
+    /// Takes one slot from any shard. Looks at each shard once, starting with that of this thread.
     ///
     /// The caller has read the cursor with Acquire and found it at the end (E4). If a refill was
     /// pending, it is complete.
     #[inline]
     pub(crate) fn steal_at_end(&self) -> Option<usize> {
-        // Relaxed, and the store below: once set it stays set while the arena is shared, and it
-        // says nothing about other memory.
+        // Relaxed, here and in the store below: once set it stays set while the arena is shared,
+        // and it implies nothing about other memory.
         if self.mode.drained.load(Ordering::Relaxed) {
             return None;
         }
@@ -434,21 +432,21 @@ impl<'a> Shards<'a> {
         stolen
     }
 
-    /// Returns the run that a refill takes if the cursor is at `start`, which is below the end.
+    /// Returns the run that a refill takes when the cursor is at `start`, which is below the end.
     #[inline]
     pub(crate) fn run_at(&self, start: usize) -> Range<usize> {
         let fraction = if self.capacity < SMALL_CAPACITY { SMALL_RUN_FRACTION } else { RUN_FRACTION };
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// Returns a refill of this thread's shard with `run`, and the word by which the cursor,
-    /// advanced over the run, records it.
+    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was advanced
+    /// over the run and records the refill.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
     }
 
-    /// Returns the refill that is pending according to this word.
+    /// Returns the refill that this word records as pending.
     #[inline]
     pub(crate) fn pending(&self, word: Word) -> Option<PendingRefill> {
         let (shard, start) = word.pending()?;
@@ -460,7 +458,7 @@ impl<'a> Shards<'a> {
         self.shards[refill.shard].install(&refill.run);
     }
 
-    /// Returns the number of slots in shards or in a pending refill. `word` is that of the cursor.
+    /// Returns the number of slots in shards and in a pending refill. `word` is that of the cursor.
     /// Exact if no other call is in progress.
     pub(crate) fn count(&self, word: Word) -> usize {
         let pending = self.pending(word);

@@ -1,21 +1,21 @@
 //! Stamps: the state of each slot, in one byte stored beside the values.
 //!
-//! Below the cursor, a slot without a stamp is owned, or is in a shard. A stamp marks a slot that
-//! is published, a slot that is vacant, or one of the two ends of a run that is open in a handle.
-//! Zero is never written as a stamp, so zeroed memory is a valid empty arena. A stamp of an earlier
-//! epoch is stale and means nothing.
+//! Below the cursor, a slot without a stamp is owned or in a shard. A stamp marks a slot as
+//! published, as vacant, or as one of the two ends of a handle's open run. No mark is encoded as
+//! zero, so zeroed memory is a valid empty arena. A stamp of an earlier epoch is stale and has no
+//! meaning.
 //!
 //! # Orderings
 //!
 //! - `E1 publish → get`: [`Stamps::publish`] (Release) after the value is written, and
-//!   [`Stamps::is_published`] (Acquire) before the value is read.
+//!   [`Stamps::is_published`] (Acquire) before it is read.
 //! - `E2 return → reuse`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after the
 //!   old owner's last access, and [`Stamps::claim_vacant`] (Acquire) before the new owner's first
-//!   access. (`cursor.rs` and `shards.rs` contain the other parts of E2.)
+//!   access. (The other parts of E2 are in `cursor.rs` and `shards.rs`.)
 //!
-//! All other operations are Relaxed. The run marks are read under exclusive access, which is
-//! ordered after every write of them. To other threads such a mark only means "neither published
-//! nor vacant".
+//! All other operations are Relaxed. Run marks are read under exclusive access, which is ordered
+//! after every write of them. To other threads a run mark only means "neither published nor
+//! vacant".
 
 #![forbid(unsafe_code)]
 
@@ -25,15 +25,15 @@ use super::clock::Clock;
 use super::epoch::{Epoch, Mark};
 use super::sync::{AccessTracker, AtomicBool, AtomicMut, AtomicU8, Ordering, const_fn};
 
-/// The stamp of one slot, which is one byte. For loom, it also contains the slot's tracker.
+/// The stamp of one slot, which is one byte. Under loom it also contains the slot's tracker.
 #[cfg_attr(not(all(test, loom)), repr(transparent))]
 #[derive(Debug)]
 pub(crate) struct Stamp(AtomicU8, AccessTracker);
 
 impl Stamp {
     const_fn! {
-        /// Creates a stamp without a mark. All its bits are zero, so zeroed memory will do as well,
-        /// except under loom.
+        /// Creates a stamp without a mark. All its bits are zero, so except under loom zeroed
+        /// memory is also a valid stamp.
         pub(crate) fn new() -> Self {
             Stamp(AtomicU8::new(0), AccessTracker::new())
         }
@@ -44,8 +44,8 @@ impl Stamp {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamps<'a> {
     stamps: &'a [Stamp],
-    /// The epoch of the clock, which cannot change while the arena is shared. A copy, so that loops
-    /// need not load it each time.
+    /// The epoch of the clock, which cannot change while the arena is shared. Copied here so that
+    /// loops need not reload it.
     epoch: Epoch,
     stamped: &'a AtomicBool,
 }
@@ -73,18 +73,19 @@ impl<'a> Stamps<'a> {
         self.stamps.len()
     }
 
-    /// Returns whether the value of this slot may be read. Returns `false` beyond the end.
+    /// Returns whether the value of this slot may be read. Returns `false` if `index` is out of
+    /// bounds.
     #[inline]
     pub(crate) fn is_published(self, index: usize) -> bool {
         // `Published` and `PublishedBeforeRun` are the two lowest marks, so one comparison tests
         // for both.
         let (published, marks) = (self.epoch.stamp(Mark::Published), Mark::Vacant as u8);
-        // Acquire: E1, pairs with the Release in `publish`: a thread that sees the stamp sees the
+        // Acquire: E1, pairs with the Release in `publish`. A thread that sees the stamp sees the
         // value.
         self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < marks)
     }
 
-    /// Reports an access to the value of the slot to loom. Does nothing without loom.
+    /// Reports an access to the slot's value to loom. Does nothing without loom.
     #[inline(always)]
     pub(crate) fn track(self, index: usize, access: impl Fn(&AccessTracker)) {
         if cfg!(all(test, loom)) {
@@ -93,19 +94,19 @@ impl<'a> Stamps<'a> {
     }
 
     /// Publishes the value of this slot, which the caller owns and has written. `mark` is
-    /// `Published` or `PublishedBeforeRun`. The caller has opened a run in this epoch, or has
-    /// called [`note_stamped`](Self::note_stamped).
+    /// `Published` or `PublishedBeforeRun`. The caller must have opened a run in this epoch, or
+    /// have called [`note_stamped`](Self::note_stamped).
     #[inline]
     pub(crate) fn publish(self, index: usize, mark: Mark) {
         debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
-        // Release: E1, pairs with the Acquire in `is_published`: writing the value happens before
+        // Release: E1, pairs with the Acquire in `is_published`. Writing the value happens before
         // reading it.
         self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
-    /// Publishes the values of `len` slots from `start` on, as [`publish`](Self::publish) with
-    /// `Published` does. Checks the bounds once, so that the compiler can unroll the loop if it
-    /// knows `len`.
+    /// Publishes the values of `len` slots from `start` on, each with the mark `Published` (see
+    /// [`publish`](Self::publish)). Checks the bounds once, so that the compiler can unroll the
+    /// loop if `len` is a constant.
     #[inline]
     pub(crate) fn publish_run(self, start: usize, len: usize) {
         debug_assert!(start <= self.len() && len <= self.len() - start);
@@ -118,21 +119,21 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Marks a slot below the cursor vacant. The caller owns it, and no longer does afterwards.
+    /// Marks a slot below the cursor vacant. The caller gives up its ownership of the slot.
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note_stamped();
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Release: E2, pairs with the Acquire in `claim_vacant`: the caller's accesses to the slot
+        // Release: E2, pairs with the Acquire in `claim_vacant`. The caller's accesses to the slot
         // and to its stamp happen before those of the next owner.
         self.set(index, vacant, Ordering::Release);
     }
 
-    /// Claims the slot if it is vacant. Returns whether the caller owns it now.
+    /// Claims the slot if it is vacant. Returns whether the caller now owns it.
     #[inline]
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Relaxed: a guess that the exchange confirms. It saves the exchange if that would fail.
+        // Relaxed: a guess that the exchange confirms. It avoids exchanges that would fail.
         stamp.load(Ordering::Relaxed) == vacant
             // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: another
             // thread has claimed the slot.
@@ -166,7 +167,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn split(self, run: Range<usize>, middle: usize) {
         debug_assert!(run.start < middle && middle < run.end);
-        // The outer two marks exist already. A run of one slot has only the `RunEnd`.
+        // The outer two marks already exist. A run of one slot has only the `RunEnd`.
         if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
             // Relaxed: as in `mark`.
             last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
@@ -184,8 +185,8 @@ impl<'a> Stamps<'a> {
         self.clear(run.end - 1);
     }
 
-    /// Returns whether the slot was vacant in `epoch`, which is the current epoch or the previous
-    /// one. For workers that share the stamps while one caller has exclusive access to the arena.
+    /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
+    /// For workers that share the stamps while their caller has exclusive access to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
@@ -203,13 +204,13 @@ impl<'a> Stamps<'a> {
 
     #[inline]
     fn mark(self, index: usize, mark: Mark) {
-        // Relaxed: read under exclusive access. To other threads it only means "neither published
-        // nor vacant".
+        // Relaxed: read under exclusive access. To other threads the mark only means "neither
+        // published nor vacant".
         self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
-    /// Does nothing if the index is beyond the end, which no caller passes. A panic instead would
-    /// force callers in hot loops to keep their state in memory, where unwinding finds it.
+    /// Does nothing if the index is out of bounds, which no caller passes. A panic instead would
+    /// force callers in hot loops to keep their state in memory for unwinding.
     #[inline(always)]
     fn set(self, index: usize, stamp: u8, ordering: Ordering) {
         debug_assert!(index < self.len());
@@ -218,7 +219,7 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Notes that stamps are written in this epoch.
+    /// Records that stamps are written in this epoch.
     #[inline]
     pub(crate) fn note_stamped(self) {
         // Relaxed, both: read under exclusive access. The load keeps the cache line shared after
@@ -258,8 +259,8 @@ impl<'a> StampsMut<'a> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// Returns a bound on the slots that were stamped since the epoch last wrapped. The cursor is
-    /// at `bound`.
+    /// Returns the upper bound of the slots that were stamped since the epoch last wrapped. The
+    /// cursor is at `bound`.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
@@ -270,7 +271,7 @@ impl<'a> StampsMut<'a> {
         self.mark_in(self.clock.epoch, index)
     }
 
-    /// Returns the mark of the slot in `epoch`, which is the current epoch or the previous one.
+    /// Returns the mark of the slot in `epoch`, which is the current or the previous epoch.
     #[inline]
     pub(crate) fn mark_in(&mut self, epoch: Epoch, index: usize) -> Option<Mark> {
         epoch.mark_of(self.stamps[index].0.read_mut())
@@ -287,8 +288,8 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Remembers in the statistics that the slots below `written` were written to. They are about
-    /// to be zeroed.
+    /// Records in the statistics that the slots below `written` were written to. They are about to
+    /// be zeroed.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }
@@ -296,16 +297,16 @@ impl<'a> StampsMut<'a> {
     /// Ends the epoch and returns it. Every stamp and every key becomes stale. No slot at or above
     /// `bound` has a stamp of the ending epoch.
     ///
-    /// O(1), except that once in `EPOCHS - 1` calls the epoch wraps. That call is linear in the
-    /// highest slot that was stamped since the previous wrap. The marks of the ended epoch can
-    /// still be read with [`mark_in`](Self::mark_in), by a caller that drops its values.
+    /// O(1), except that the epoch wraps once in `EPOCHS - 1` calls. That call is linear in the
+    /// highest slot that was stamped since the previous wrap. A caller that drops the values can
+    /// still read the marks of the ended epoch with [`mark_in`](Self::mark_in).
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {
             let bound = if stamped { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound };
             for stamp in &mut self.stamps[..bound] {
                 let byte = stamp.0.read_mut();
-                // Untouched pages are read and not written, so they still use no memory.
+                // Untouched pages are read but not written, so they still use no memory.
                 if byte != 0 {
                     stamp.0.write_mut(Epoch::LAST.mark_of(byte).map_or(0, |mark| Epoch::FIRST.stamp(mark)));
                 }
@@ -361,7 +362,7 @@ mod tests {
     #[test]
     fn a_wrap_leaves_unwritten_stamps_alone() {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
-        // A byte that no epoch wrote stands for a page that must not be touched.
+        // A byte that no epoch writes, as a sentinel for a page that must not be touched.
         bytes[1].0.write_mut(7);
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
         for _ in 0..=EPOCHS {

@@ -4,9 +4,9 @@
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// How many handles were opened and closed. They are counted apart: in one word, an update would
-/// have to wait until the store of the previous one can be read. Zeroed memory is a valid new
-/// stripe.
+/// The numbers of handles that were opened and that were closed. If one word counted both, each
+/// update would have to wait until the store of the previous one can be read. Zeroed memory is a
+/// valid new stripe.
 #[derive(Debug)]
 pub(super) struct Stripe {
     pub(super) opened: AtomicUsize,
@@ -20,13 +20,13 @@ impl Stripe {
         }
     }
 
-    /// Returns how many more handles were opened than closed. Wraps if they are fewer.
+    /// Returns the number of handles opened minus the number of handles closed, which may wrap.
     pub(super) fn open(&self) -> usize {
         // Relaxed: an estimate.
         self.opened.load(Ordering::Relaxed).wrapping_sub(self.closed.load(Ordering::Relaxed))
     }
 
-    /// Returns the same as [`open`](Self::open), and uncounts all handles.
+    /// Returns the same as [`open`](Self::open), and resets the counts.
     pub(super) fn take(&mut self) -> usize {
         let open = self.opened.read_mut().wrapping_sub(self.closed.read_mut());
         self.opened.write_mut(0);

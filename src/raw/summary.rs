@@ -1,8 +1,8 @@
-//! The summary of the stamps: for each block of slots, the number of vacant ones. A search skips
-//! the blocks that have none.
+//! The summary of the stamps: the number of vacant slots in each block of slots. A search skips
+//! blocks that have none.
 //!
-//! The word of a block contains its count and the epoch to which the count belongs. A count of
-//! another epoch means 0, so ending an epoch need not touch the summary.
+//! The word of a block contains its count and a tag for the epoch to which the count belongs. A
+//! count of another epoch means 0, so ending an epoch need not touch the summary.
 //!
 //! **A count is never too low.** Slots are counted before they are marked vacant, and claimed
 //! before they are uncounted. So a search never skips a block with a vacant slot.
@@ -12,8 +12,8 @@
 use super::epoch::Epoch;
 use super::sync::{AtomicMut, AtomicUsize, Ordering};
 
-/// The number of slots of a block. A word of 8 bytes for each block takes less than 1 % of the size
-/// of the stamps.
+/// The number of slots in a block. With 8 bytes per block, the summary takes less than 1 % of the
+/// size of the stamps.
 pub(crate) const BLOCK: usize = if cfg!(all(test, loom)) { 4 } else { 1 << 10 };
 
 const COUNT_BITS: u32 = 12;
@@ -21,7 +21,7 @@ const COUNT: usize = (1 << COUNT_BITS) - 1;
 
 const _: () = assert!(BLOCK <= COUNT);
 
-/// The summary of an arena: a word for each block, or none at all.
+/// The summary of an arena: a word for each block, or no words at all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Summary<'a> {
     words: &'a [AtomicUsize],
@@ -45,11 +45,11 @@ impl<'a> Summary<'a> {
         if word >> COUNT_BITS == self.epoch.tag() { word & COUNT } else { 0 }
     }
 
-    /// Returns whether a slot of the block may be vacant.
+    /// Returns whether any slot of the block may be vacant.
     #[inline]
     pub(crate) fn may_be_vacant(self, block: usize) -> bool {
         // Relaxed: if a return happens before the search, so does its count, and coherence is
-        // enough. E2 for the slot is an edge of its stamp.
+        // enough. The slot's own stamp provides E2.
         self.count_in(self.words[block].load(Ordering::Relaxed)) != 0
     }
 
@@ -60,13 +60,14 @@ impl<'a> Summary<'a> {
         self.words[..blocks].iter().map(|word| self.count_in(word.load(Ordering::Relaxed))).sum()
     }
 
-    /// Counts `n` slots of the block, before they are marked vacant. Returns the previous count.
+    /// Adds `n` slots, which are not yet marked vacant, to the count of the block. Returns the
+    /// previous count.
     pub(crate) fn add(self, block: usize, n: usize) -> usize {
         self.add_if(block, n, |_| true).unwrap_or_else(|before| before)
     }
 
-    /// Counts `n` slots of the block if its count is not 0, before they are marked vacant. Returns
-    /// whether that was done.
+    /// Adds `n` slots, which are not yet marked vacant, to the count of the block, unless the count
+    /// is 0. Returns whether they were added.
     pub(crate) fn add_to_counted(self, block: usize, n: usize) -> bool {
         self.add_if(block, n, |before| before != 0).is_ok()
     }
@@ -83,8 +84,8 @@ impl<'a> Summary<'a> {
             }
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
-            // decrement that undoes it. Acquire: E5, if the block had a count, the increment for it
-            // happens before what the caller does next.
+            // decrement that undoes it. Acquire: E5, if the count was not 0, the increment for this
+            // block happens before whatever the caller does next.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(before),
                 Err(now) => word = now,
@@ -92,7 +93,8 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Uncounts `n` slots of the block, which the caller has claimed. Returns the new count.
+    /// Subtracts `n` slots, which the caller has claimed, from the count of the block. Returns the
+    /// new count.
     pub(crate) fn subtract(self, block: usize, n: usize) -> usize {
         // Acquire: E5, if the new count is 0, the increment of the number of blocks happens before
         // the caller's decrement.
@@ -103,7 +105,7 @@ impl<'a> Summary<'a> {
 /// Clears every count. Called at the end of the last epoch, after which tags recur.
 pub(crate) fn clear(words: &mut [AtomicUsize]) {
     for word in words {
-        // Untouched pages are read and not written, so they still use no memory.
+        // Untouched pages are read but not written, so they still use no memory.
         if word.read_mut() != 0 {
             word.write_mut(0);
         }

@@ -1,7 +1,7 @@
 //! The only switch between the atomics of `core`, of `portable-atomic` and of loom.
 //!
 //! No other file names any of the three. Atomics of `portable-atomic` are created like those of
-//! `core`. Atomics of loom are registered with the model when they are created. So their `new` is
+//! `core`. Atomics of loom are registered with the model when they are created, so their `new` is
 //! not a `const fn`, and zeroed memory is not a valid atomic. This file hides the first difference.
 //! Code that relies on zeroed memory has a second branch for loom.
 
@@ -101,7 +101,7 @@ impl AtomicMut for AtomicBool {
     }
 }
 
-/// Represents the value of a slot in loom, which only sees accesses to its own cells. Code that
+/// Represents the value of a slot under loom, which sees only accesses to its own cells. Code that
 /// accesses the value of a slot reports the access here. Empty without loom.
 #[derive(Debug)]
 pub(crate) struct AccessTracker {

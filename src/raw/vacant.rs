@@ -1,40 +1,40 @@
-//! Vacant slots: below the cursor, without a value and without an owner. Their stamps mark them,
-//! and this file counts them. They serve requests that the cursor and the shards cannot serve.
+//! Vacant slots: below the cursor, with neither a value nor an owner. Their stamps mark them, and
+//! this file counts them. They serve requests that the cursor and the shards cannot serve.
 //!
 //! # Why no vacant slot is overlooked
 //!
 //! Slots are counted before they are marked, and claimed before they are uncounted. So a count is
-//! never less than the number of marked slots, and a search may skip whatever is counted as 0: a
-//! block of the summary, or the whole arena.
+//! never less than the number of marked slots, and a search may skip a block, or the whole arena,
+//! whose count is 0.
 //!
 //! A search for one slot looks at every slot once. If a slot was vacant when the search began, and
-//! is not vacant when the search reaches it, another thread has claimed it. Nevertheless the slot
-//! may be free again, or may have been free in another place, in two cases:
+//! is no longer vacant when the search reaches it, another thread has claimed it. Nevertheless the
+//! search can miss a slot that was free all the time, in two cases:
 //!
-//! - A rest that is *retired* passes from a shard to the vacant slots. The search may have passed
-//!   its stamps before they were marked, and may have looked at the shard after it was emptied.
-//! - A search for a run *puts back* the slots that it has claimed if it does not get the whole run.
-//!   The search for one slot may have passed them while they were claimed.
+//! - A rest that is *retired* moves from a shard to the vacant slots. The search may have passed
+//!   its stamps before they were marked, and looked at the shard after it was emptied.
+//! - A search for a run *puts back* the slots it has claimed if it does not get the whole run. The
+//!   search for one slot may have passed them while they were claimed.
 //!
-//! Therefore both increment `changes` afterwards. A request for one slot that finds nothing looks
-//! again if that counter has changed since it began to look.
+//! Therefore both increment `changes` afterwards. A request for one slot that finds nothing
+//! searches again if the counter has changed since its search began.
 //!
-//! A search for a run claims slots upwards, within a window that it has seen vacant. If it does not
-//! get a slot of the window, it puts back what it holds and continues above that slot. It never
-//! starts again at the first slot. So a search holds only slots below the one that it claims next.
-//! If another search holds that one, the other search is ahead, and the slots that this one puts
-//! back do not hold it up. Hence two searches do not refuse each other forever. If both are
-//! refused and both retry, one of them succeeds.
+//! A search for a run claims slots upwards, within a window in which it has seen only vacant slots.
+//! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
+//! that slot, without ever returning to lower slots. So a search holds only slots below the one
+//! that it claims next. If another search holds that one, the other search is ahead, and is not
+//! held up by the slots that this one puts back. Hence if both are refused and both retry, one of
+//! them succeeds.
 //!
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
 //! - `E5 count → uncount`, for the number of blocks with vacant slots. [`VacantSlots::add`]
 //!   increments it before it counts the first slots of a block (Release in `Summary::add`). A
-//!   thread decrements it if it has uncounted the last slot of a block, or to undo its own
-//!   increment because the block had been counted meanwhile. Both have read the word of the block
-//!   with Acquire. So each increment happens before the decrement that undoes it, and the number is
-//!   never too low.
+//!   thread decrements it after it has uncounted the last slot of a block, or to undo its own
+//!   increment if another thread counted the block first. In both cases it has read the word of the
+//!   block with Acquire. So each increment happens before the decrement that undoes it, and the
+//!   number is never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
 //!   marks.
@@ -58,11 +58,11 @@ pub(crate) struct VacantSlots {
     blocks: AtomicUsize,
     /// The `search_start` of all threads, in an arena without shards.
     search_start: AtomicUsize,
-    /// The number of times that slots became vacant which were free before.
+    /// The number of times that slots became vacant that were free before.
     changes: AtomicUsize,
 }
 
-/// Cuts a range of slots at the ends of blocks. Yields each block with its part of the range.
+/// Splits a range of slots at block boundaries. Yields each block with its part of the range.
 fn by_block(range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
     let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
     let parts = blocks.map(move |block| (block, range.start.max(block * BLOCK)..range.end.min((block + 1) * BLOCK)));
@@ -83,14 +83,14 @@ impl VacantSlots {
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
         // Relaxed: if a return happens before this load, so does its count, and coherence is
-        // enough. E2 for the slot is an edge of its stamp.
+        // enough. The slot's own stamp provides E2.
         self.blocks.load(Ordering::Relaxed) == 0
     }
 
     /// Returns the number of vacant slots, all of which are below `bound`. Exact if no other call
     /// is in progress.
     ///
-    /// O(1) if there are none, or if there is no summary. Otherwise linear in the number of blocks
+    /// O(1) if there are none or if there is no summary. Otherwise linear in the number of blocks
     /// below `bound`.
     #[inline]
     pub(crate) fn count(&self, summary: Summary<'_>, bound: usize) -> usize {
@@ -107,14 +107,14 @@ impl VacantSlots {
         meta.shards.own().map_or(&self.search_start, Shard::search_start)
     }
 
-    /// Reads the counter of changes. A request for one slot does so before it looks at shards and
+    /// Reads the counter of changes. A request for one slot reads it before it looks at shards and
     /// stamps, and again after it has found nothing.
     #[inline]
     pub(crate) fn changes(&self) -> usize {
-        // Acquire: pairs with the Release in `note_change`: the caller sees the marks of the slots
-        // that became vacant. After the first read, it also keeps the loads of the search behind
-        // it. The second read may be performed before loads that precede it, which is harmless:
-        // what these loads miss was held by a call in progress.
+        // Acquire: pairs with the Release in `note_change`, so the caller sees the marks of the
+        // slots that became vacant. It also keeps the loads of the search after the first read. The
+        // second read may be performed before loads that precede it. This is harmless, because any
+        // slot that they miss was held by a call in progress.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -152,15 +152,15 @@ impl VacantSlots {
         self.note_change();
     }
 
-    /// Uncounts slots that the caller has claimed.
+    /// Subtracts slots that the caller has claimed from the counts.
     pub(crate) fn uncount(&self, meta: &Metadata<'_>, run: Range<usize>) {
         by_block(run).for_each(|(block, part)| self.uncount_in(meta, block, part.len()));
     }
 
-    /// Uncounts `n` slots of one block.
+    /// Subtracts `n` slots of one block from the counts.
     #[inline]
     fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) {
-        // Relaxed, both: as in `add`, and E5, ordered by the Acquire in `Summary::subtract`.
+        // Relaxed, both: as in `add`. The Acquire in `Summary::subtract` orders the decrement (E5).
         if meta.summary.is_empty() {
             self.blocks.fetch_sub(n, Ordering::Relaxed);
         } else if meta.summary.subtract(block, n) == 0 {
@@ -171,8 +171,7 @@ impl VacantSlots {
     /// Claims one vacant slot. Returns `None` if the search finds none.
     ///
     /// The search starts where this thread last returned or found a slot. It is linear in the
-    /// number of blocks, plus the length of a block for each block that is counted as having a
-    /// vacant slot.
+    /// number of blocks, plus the length of each block whose count is not 0.
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.claim_next(meta).or_else(|| if self.is_none() { None } else { self.search(meta) })
@@ -219,11 +218,11 @@ impl VacantSlots {
         Some(index)
     }
 
-    /// Claims a run of `n` vacant slots side by side, all of which are below `bound`. Returns
-    /// `None` if the search finds none.
+    /// Claims a run of `n` contiguous vacant slots below `bound`. Returns `None` if the search
+    /// finds none.
     ///
-    /// Linear in the number of blocks, plus the length of a block for each block that is counted as
-    /// having a vacant slot. Two searches at the same time may both fail where either alone would
+    /// Linear in the number of blocks, plus the length of each block whose count is not 0. Two
+    /// simultaneous searches may both fail where either alone would succeed.
     /// succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
@@ -233,7 +232,7 @@ impl VacantSlots {
                 self.uncount(meta, window.clone());
                 return Some(window);
             };
-            // The slots are still counted, so it is enough to mark them.
+            // The slots are still counted, so marking them is enough.
             (window.start..taken).for_each(|index| meta.stamps.mark_vacant(index));
             self.note_change();
             from = taken + 1;
@@ -241,14 +240,14 @@ impl VacantSlots {
         None
     }
 
-    /// Forgets all vacant slots. Their stamps are stale.
+    /// Forgets all vacant slots. Their stamps must be stale.
     #[inline]
     pub(crate) fn clear_mut(&mut self) {
         self.blocks.write_mut(0);
     }
 }
 
-/// Returns the lowest `n` slots side by side in this range that it sees vacant.
+/// Returns the lowest `n` contiguous slots in this range that are all seen vacant.
 fn find_window(meta: &Metadata<'_>, range: Range<usize>, n: usize) -> Option<Range<usize>> {
     let mut start = range.start;
     for (block, part) in by_block(range) {

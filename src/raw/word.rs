@@ -1,7 +1,7 @@
-//! The word of the cursor. Pure functions.
+//! The word of the cursor, as pure functions.
 //!
-//! In an arena without shards the whole word is the next slot. In an arena with shards the word is
-//! packed. From the lowest bit on it contains:
+//! In an arena without shards, the whole word is the index of the next slot. In an arena with
+//! shards, the word is packed. From the lowest bit up it contains:
 //!
 //! - the next slot (34 bits);
 //! - whether shards are active (1 bit);
@@ -18,14 +18,14 @@ const START_BITS: u32 = 64 - START_SHIFT;
 
 const ACTIVE: u64 = 1 << NEXT_BITS;
 
-/// The largest capacity for which a word can be packed. It uses half of the room for the next slot,
-/// so that the cursor can be past the end. 0 if a word has too few bits.
+/// The largest capacity for which the word can be packed, or 0 if a word has too few bits. It uses
+/// half of the range of the next slot, so that the cursor can move past the end.
 pub(crate) const MAX_PACKED_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
 
 /// The largest number of shards that a word can name.
 pub(crate) const MAX_SHARDS: usize = (1 << SHARD_BITS) - 1;
 
-/// A value of the cursor, and how to read it.
+/// A value of the cursor, and whether it is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
     raw: usize,
@@ -33,7 +33,7 @@ pub(crate) struct Word {
 }
 
 impl Word {
-    /// Interprets a value of the cursor. `packed` is whether the arena has shards.
+    /// Interprets a raw value of the cursor. `packed` tells whether the arena has shards.
     #[inline]
     pub(crate) fn new(raw: usize, packed: bool) -> Self {
         Word { raw, packed }
@@ -44,7 +44,7 @@ impl Word {
         self.raw
     }
 
-    /// Returns the slot that is handed out next. It may be past the end.
+    /// Returns the index of the next slot, which may be past the end.
     #[inline]
     pub(crate) fn next(self) -> usize {
         if self.packed { (self.raw as u64 & (ACTIVE - 1)) as usize } else { self.raw }
@@ -64,10 +64,11 @@ impl Word {
 
     /// Returns the shard of the pending refill, and the start of its run.
     ///
-    /// The low bits of the start are enough. Between the start and the next slot there are only the
-    /// run itself and one slot for each addition since the refill was begun. A thread that adds
-    /// finds the pending refill, and adds again only after the refill is complete. So there are at
-    /// most as many additions as threads, and the low bits distinguish 8 million starts.
+    /// The low bits of the start identify it. Between the start and the next slot lie only the run
+    /// itself and one slot for each addition since the refill began. A thread that adds to the
+    /// cursor sees the pending refill, and adds again only after the refill is complete. So the
+    /// number of additions is at most the number of threads, far less than the 8 million starts
+    /// that the low bits distinguish.
     #[inline]
     pub(crate) fn pending(self) -> Option<(usize, usize)> {
         if !self.has_pending() {
@@ -79,15 +80,15 @@ impl Word {
         Some((shard, next - below as usize))
     }
 
-    /// Returns the word of a cursor at `next` without a pending refill. Shards are active if they
-    /// are in this word.
+    /// Returns the word of a cursor at `next` without a pending refill. Keeps the bit that tells
+    /// whether shards are active.
     #[inline]
     pub(crate) fn with_next(self, next: usize) -> Self {
         Word { raw: if self.is_active() { next | active_bit() } else { next }, ..self }
     }
 
-    /// Returns the word of a cursor that was just advanced over the slots `start..end`, and in
-    /// which a refill of `shard` with these slots is pending. Shards are active.
+    /// Returns the word of a cursor that has just advanced over the slots `start..end`, where a
+    /// refill of `shard` with these slots is pending and shards are active.
     #[inline]
     pub(crate) fn with_pending(self, shard: usize, start: usize, end: usize) -> Self {
         debug_assert!(self.packed);

@@ -1,4 +1,4 @@
-//! A run that all workers of rayon fill, each its own part.
+//! A run that all workers of rayon fill, each in its own part.
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -16,8 +16,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Stores the items of a parallel iterator in one run of slots, in order, and returns the
     /// slice.
     ///
-    /// The length of the iterator is read once, and that many slots are reserved at once. Then all
-    /// workers write to the run, each to its own part. Items beyond the length are dropped or never
+    /// The length of the iterator is read once, and determines the number of slots reserved. Then
+    /// all workers write to the run, each to its own part. Further items are dropped or never
     /// produced.
     ///
     /// If the iterator does not know its length, or if the results need not be contiguous, give
@@ -25,12 +25,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// the workers.
     ///
     /// Costs one [`reserve`](Self::reserve), one store per value, and the work of rayon, which may
-    /// allocate. Lock-free like `reserve`, except for the iterator itself and for the wait until
-    /// all workers are done.
+    /// allocate. Lock-free like `reserve`, except for the iterator and for waiting until all
+    /// workers are done.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] with the unused iterator if no run of that length is free.
+    /// Returns [`Full`] with the unused iterator if no run of the required length is free.
     ///
     /// # Panics
     ///
@@ -73,22 +73,22 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let slots = run.as_mut_ptr();
         // `run` owns the slots exclusively. No consumer and no result outlives this call, because
         // the iterator knows them only as type parameters of this call. For the same reason the
-        // iterator cannot return a result of another call, which `slots` could not detect for
-        // zero-sized values.
+        // iterator cannot return a result of another call, which comparing `slots` could not detect
+        // for zero-sized values.
         let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of length {len} produced {} items", all.places.len());
         all.release();
         // SAFETY: the slots 0 to `len` of the run hold values. Consumers are split and never
         // copied, and two results are joined only if they are adjacent. The result that covers all
-        // slots was therefore the only one that owned values, and `release` has given them up.
+        // slots was therefore the only one that owned values, and `release` has released them.
         unsafe { run.set_len(len) };
         Ok(run.finish())
     }
 }
 
 /// Consecutive slots of a run, for one worker to fill. The consumer owns them, and they hold no
-/// value.
+/// values.
 struct CollectConsumer<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
@@ -116,7 +116,7 @@ struct CollectResult<'r, T> {
 unsafe impl<T: Send> Send for CollectResult<'_, T> {}
 
 impl<T> CollectResult<'_, T> {
-    /// Gives up the values without dropping them.
+    /// Releases the values without dropping them.
     fn release(self) {
         let _ = ManuallyDrop::new(self);
     }
@@ -164,7 +164,7 @@ impl<T: Send> Folder<T> for CollectResult<'_, T> {
         self.consume_iter([value])
     }
 
-    /// Stops at the end of the slots. Further items are never produced.
+    /// Stops at the end of the slots, and does not produce further items.
     fn consume_iter<I: IntoIterator<Item = T>>(mut self, iter: I) -> Self {
         let mut iter = iter.into_iter();
         while self.places.end < self.end {

@@ -1,7 +1,7 @@
 //! Parallel iterators with the traits of `rayon`. `collect.rs` fills one run from all workers.
 //!
-//! None of the iterators is indexed. Whether a slot holds a value is known only slot by slot, so a
-//! range of slots can be halved, but it cannot be split after its n-th value.
+//! None of the iterators is indexed. Only the stamp of each slot tells whether it holds a value, so
+//! a range of slots can be halved, but it cannot be split after its n-th value.
 
 mod collect;
 
@@ -39,7 +39,7 @@ pub struct ParIter<'a, T> {
     end: usize,
 }
 
-// SAFETY: equivalent to `&'a [T]`: it lends `&T` and nothing more.
+// SAFETY: equivalent to `&'a [T]`, because it lends `&T` and nothing more.
 unsafe impl<T: Sync> Send for ParIter<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for ParIter<'_, T> {}
@@ -86,8 +86,8 @@ struct Part<'a, T> {
     view: ArenaRef<'a, T>,
     slots: Range<usize>,
     epoch: Epoch,
-    /// Makes the type invariant in `T`: values are written and moved out through it, and `view` is
-    /// covariant.
+    /// Makes the type invariant in `T`, because values are written and moved out through it, and
+    /// `view` is covariant.
     marker: PhantomData<&'a mut T>,
 }
 
@@ -99,8 +99,8 @@ unsafe impl<T: Sync> Sync for Part<'_, T> {}
 impl<'a, T> Part<'a, T> {
     /// # Safety
     ///
-    /// `live` was returned by `ArenaMut::live` or `ArenaMut::take` of this arena, with no other use
-    /// of the arena since.
+    /// `ArenaMut::live` or `ArenaMut::take` of this arena has returned `live`, and the arena was
+    /// not used since.
     unsafe fn new<S: Storage<T>>(arena: &'a mut AtomicArena<T, S>, live: Live) -> Self {
         let (slots, epoch) = live.into_parts();
         // The arena is exclusively borrowed for `'a`, although the view is a shared one.
@@ -180,7 +180,7 @@ impl<'a, T> Iterator for Lent<'a, T> {
     fn next(&mut self) -> Option<Self::Item> {
         let (index, slot) = self.0.next()?;
         // SAFETY: the slot holds a value, and the arena is exclusively borrowed for `'a`. No slot
-        // is returned twice: a part removes a slot before it returns it, and two parts are
+        // is returned twice, because a part removes a slot before it returns it, and two parts are
         // disjoint.
         Some((index, unsafe { &mut *slot }))
     }
@@ -238,8 +238,8 @@ impl<T> Iterator for Given<'_, T> {
     fn next(&mut self) -> Option<T> {
         let (_, slot) = self.0.next()?;
         // SAFETY: the slot held a value when the epoch ended, and `ArenaMut::take` has passed the
-        // value on to this iterator. No slot is returned twice: a part removes a slot before it
-        // returns it, and two parts are disjoint.
+        // value on to this iterator. No slot is returned twice, because a part removes a slot
+        // before it returns it, and two parts are disjoint.
         Some(unsafe { slot.read() })
     }
 }

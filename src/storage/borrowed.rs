@@ -22,8 +22,8 @@ pub struct Borrowed<'m, T> {
 
 /// The borrow of the bytes.
 ///
-/// `Memory` drops the values in the bytes, and does not name `'m`. This `Drop` therefore tells the
-/// drop check that the bytes are in use until the arena has been dropped.
+/// `Memory` drops the values in the bytes, but its type does not name `'m`. This type's `Drop`
+/// therefore tells the drop check that the bytes are in use until the arena has been dropped.
 struct Bytes<'m>(PhantomData<&'m mut [MaybeUninit<u8>]>);
 
 impl Drop for Bytes<'_> {
@@ -32,16 +32,16 @@ impl Drop for Bytes<'_> {
 
 impl<T> Borrowed<'_, T> {
     /// Returns a number of bytes in which [`new`](Self::new) finds room for `capacity` slots at
-    /// every address, or `None` if no slice can be that long.
+    /// every address, or `None` if no slice can have this length.
     pub(crate) const fn bytes_for(capacity: usize) -> Option<usize> {
-        // Zero-sized slots lie nowhere, so nothing is aligned. Otherwise aligning the slots takes
-        // at most `align_of::<T>() - 1` bytes.
+        // Zero-sized slots have no location, so nothing needs alignment. Otherwise aligning the
+        // slots takes at most `align_of::<T>() - 1` bytes.
         let padding = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
         let Some(slots) = capacity.checked_mul(size_of::<T>()) else { return None };
         let Some(packed) = slots.checked_add(capacity) else { return None };
         let Some(untailed) = packed.checked_add(padding) else { return None };
-        // `new` sets aside the tail for the capacity that it would reach without one. That capacity
-        // is larger by the slots that fit in a tail, of which there are less than twice its size.
+        // `new` reserves the tail for the capacity that it would reach without a tail. That
+        // capacity is larger by the slots that fit in a tail, which are fewer than twice its size.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -74,14 +74,13 @@ impl<'m, T> Borrowed<'m, T> {
         };
         // The capacity of the first `len` bytes. `most` slots and their stamps leave fewer than
         // `size + 1` bytes unused. Aligning the slots takes fewer than `align_of::<T>()` bytes,
-        // which is at most `size` unless `size` is 0. So `most - 1` slots fit if `most` slots do
-        // not.
+        // which is at most `size` unless `size` is 0. So if `most` slots do not fit, `most - 1` do.
         let capacity_of = |len: usize| {
             let most = len / (size + 1);
             let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
             fitting.unwrap_or(0)
         };
-        // Where the tail starts if the arena has one: behind the slots and the stamps.
+        // Where the tail starts, if the arena has one: after the slots and the stamps.
         let largest = capacity_of(bytes.len());
         let tail = bytes.len().saturating_sub(tail_size(largest));
         let (capacity, len) = if capacity_of(tail) >= MIN_CAPACITY {
@@ -94,20 +93,21 @@ impl<'m, T> Borrowed<'m, T> {
         };
         let stamps_base = base.wrapping_add(stamps).cast::<Stamp>();
         for index in 0..capacity {
-            // SAFETY: within the bytes, as computed above. A stamp is one byte, without alignment.
+            // SAFETY: the stamp is within the bytes, as computed above. It is one byte, so it needs
+            // no alignment.
             unsafe { stamps_base.add(index).write(Stamp::new()) };
         }
         let slots = if size == 0 { NonNull::<T>::dangling().as_ptr().cast() } else { base.wrapping_add(slots) };
-        // SAFETY: both point into a slice, which is not at address zero. Only the pointer to
-        // zero-sized slots dangles, and `NonNull::dangling` is not null.
+        // SAFETY: both point into a slice, which is not at address zero. The pointer to zero-sized
+        // slots dangles instead, and is not null either.
         let (stamps, slots) =
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
         let header = if len == bytes.len() {
             Header::new()
         } else {
-            // SAFETY: within the slice, which is not at address zero. The bytes from `len` on are
-            // as many as `tail_size(largest)`, which is not less than that of a smaller capacity.
-            // They hold neither slots nor stamps, and are zeroed here.
+            // SAFETY: the tail is within the slice, which is not at address zero. The
+            // `tail_size(largest)` bytes from `len` on are enough for the tail of any smaller
+            // capacity. They hold neither slots nor stamps, and are zeroed here.
             unsafe {
                 let tail = base.add(len);
                 tail.write_bytes(0, bytes.len() - len);

@@ -24,13 +24,13 @@ use crate::raw::stamps::Stamp;
 
 /// Stores an arena in memory from the global allocator.
 ///
-/// The slots have the layout that `Vec<T>` requests. The stamps are a second, zeroed allocation.
+/// The slots have the layout that `Vec<T>` requests. The stamps are in a second, zeroed allocation.
 /// Without the feature `alloc` no value of this type exists.
 pub struct Heap<T> {
     memory: Memory<T>,
 }
 
-// SAFETY: see `Storage`. `Memory` owns what it points to, and cannot be moved while any of it is
+// SAFETY: see `Storage`. `Memory` owns what it points to, and cannot be moved while any of that is
 // borrowed.
 unsafe impl<T: Send> Send for Heap<T> {}
 // SAFETY: see `Storage`.
@@ -78,19 +78,20 @@ impl<T> Heap<T> {
         // SAFETY: neither the capacity nor the size of a stamp is zero.
         let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(metadata_layout) }.cast::<Stamp>()) else {
             if slots_layout.size() != 0 {
-                // SAFETY: allocated above with this layout.
+                // SAFETY: the slots were allocated above with this layout.
                 unsafe { dealloc(slots.as_ptr(), slots_layout) };
             }
             return Err(refused(metadata_layout));
         };
         if cfg!(all(test, loom)) {
             for index in 0..capacity {
-                // SAFETY: within the stamps that were allocated above. Without loom, zeroed memory
-                // is a `Stamp`.
+                // SAFETY: the stamp is among those allocated above. Without loom, zeroed memory is
+                // already a `Stamp`.
                 unsafe { stamps.add(index).write(Stamp::new()) };
             }
         }
-        // SAFETY: allocated and zeroed above. Only this header uses it until it is freed.
+        // SAFETY: the stamps were allocated and zeroed above. Only this header uses them until they
+        // are freed.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: destroy::<T> };
         // SAFETY: the slots have the layout of `T`, and `destroy::<T>` drops values of `T`.
@@ -104,8 +105,8 @@ impl<T> Heap<T> {
     /// The first `len` slots hold values, and no other slot does.
     pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
         let RawMemory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory.raw;
-        // SAFETY: `new` has allocated them for this capacity. `self` is never dropped, so they are
-        // not freed twice.
+        // SAFETY: `new` has allocated the stamps for this capacity. `self` is never dropped, so
+        // they are not freed twice.
         unsafe { free_state(stamps, capacity) };
         // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or the values
         // are zero-sized. No other code frees the slots, because `self` is never dropped. The first
@@ -119,7 +120,7 @@ impl<T> Heap<T> {
 /// `Heap::new` has allocated the stamps for `capacity`, and they are not used afterwards.
 #[cfg(feature = "alloc")]
 unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
-    // SAFETY: this is the layout with which they were allocated. `Heap::new` has found it valid.
+    // SAFETY: the stamps were allocated with this layout, which `Heap::new` has found valid.
     unsafe {
         dealloc(stamps.as_ptr().cast(), metadata_layout(capacity).unwrap_unchecked());
     }

@@ -29,7 +29,8 @@ impl<T, const N: usize> Inline<T, N> {
         }
     }
 
-    /// Writes a new storage to `place`, field by field, so that no copy of it lies on the stack.
+    /// Writes a new storage to `place` field by field, so that it is never copied through the
+    /// stack.
     ///
     /// # Safety
     ///
@@ -52,7 +53,7 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is derived: it holds if `T: Send`, because the values are fields.
+// `Send` is derived, and holds if `T: Send`, because the values are fields.
 // SAFETY: see `Storage`.
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 

@@ -36,7 +36,7 @@ impl<T> Mapped<T> {
         let (slots, stamps) = mapping.parts();
         let stamps: NonNull<Stamp> = stamps.cast();
         // SAFETY: the metadata lies within the mapping, which is all zeros. Only this header uses
-        // its shards as long as the memory is mapped.
+        // its shards while the memory is mapped.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
         // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
@@ -52,8 +52,8 @@ impl<T> Mapped<T> {
         self.mapping.is_locked()
     }
 
-    /// Returns every page to the operating system. The arena is then new, but neither prefaulted
-    /// nor locked.
+    /// Returns every page to the operating system. The arena is then in the state of a new one, but
+    /// neither prefaulted nor locked.
     ///
     /// The arena must be empty. Values would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
@@ -69,16 +69,16 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Makes the arena new, after all its memory was made zero.
+    /// Resets the header to that of a new arena, after all its memory became zero.
     fn renew(&mut self) {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;
         (raw.slots, raw.stamps) = (slots, stamps.cast());
-        // All stamps are zero now, whatever the epoch was, and no slot holds a byte that was
-        // written. The bounds in the old header are therefore obsolete.
+        // All stamps are now zero, in any epoch, and no slot contains a byte that was written. The
+        // bounds in the old header are therefore obsolete.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
-        // SAFETY: as in `new`: the pages are all zeros again, or new. The old header has not
-        // accessed its shards since, and this assignment drops it.
+        // SAFETY: as in `new`: the pages are zero again, or new. The old header has not accessed
+        // its shards since then, and this assignment drops it.
         raw.header = unsafe { header(raw.stamps, raw.capacity) };
         raw.header.clock.history = history;
         if in_order {
@@ -126,7 +126,7 @@ impl<T> fmt::Debug for Mapped<T> {
 mod tests {
     use crate::AtomicArena;
 
-    /// The path of macOS and Windows, on every system that runs the tests.
+    /// Tests the code for macOS and Windows on every system that runs the tests.
     #[test]
     fn decommit_by_a_new_mapping_leaves_an_empty_arena() {
         let mut arena = AtomicArena::<u64, _>::mapped(10_000).build().unwrap().in_order();

@@ -1,8 +1,8 @@
-//! A mapping from the operating system, whatever lies in it. No other file makes system calls.
+//! A mapping from the operating system, for any contents. No other file makes system calls.
 //! `memmap2` wraps them.
 //!
 //! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
-//! it also locks memory. It compiles for both, but has not been run there.
+//! it also locks memory. It compiles for both, but was never run there.
 
 use core::ptr::NonNull;
 use std::alloc::Layout;
@@ -28,21 +28,21 @@ const PROGRESS_BYTES: usize = 16 << 20;
 
 /// Selects how an arena is mapped in pages of 2 MiB. Only Linux supports them.
 ///
-/// One page fault, and one entry of the TLB, serve 512 times as much memory as with pages of 4 KiB.
+/// One page fault and one TLB entry cover 512 times as much memory as with pages of 4 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HugePages {
     /// Advises the kernel to use huge pages.
     ///
-    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages
-    /// if not. The request is refused if the kernel has no transparent huge pages, or if its
+    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages if
+    /// not. The request is refused if the kernel has no transparent huge pages, or if its
     /// administrator has disabled them. Creating a huge page can take longer than creating 512
     /// small pages, because the kernel may first have to move other memory. Measure, or prefault.
     Transparent,
-    /// Takes huge pages from those that the administrator has set aside (`vm.nr_hugepages`).
+    /// Takes huge pages from those that the administrator has reserved (`vm.nr_hugepages`).
     ///
     /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
-    /// The request is refused if there are not enough. Older kernels do not reserve pages again
+    /// The request is refused if there are not enough. Older kernels do not reserve the pages again
     /// after [`reset_decommit`](crate::AtomicArena::reset_decommit). If other processes use the
     /// same pages, build a new arena instead.
     Explicit,
@@ -57,12 +57,13 @@ pub(crate) struct MapOptions {
     pub(crate) allow_fallback: bool,
 }
 
-/// Memory mapped from the operating system: values, followed by their metadata. New memory is zero.
+/// Memory mapped from the operating system: values, followed by their metadata. New memory is all
+/// zeros.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     map: MmapMut,
     extent: Extent,
-    /// The huge pages that the mapping has, which differ from the request after a fallback.
+    /// The huge pages that the mapping has. After a fallback they differ from the request.
     huge_pages: Option<HugePages>,
     locked: bool,
 }
@@ -105,7 +106,7 @@ impl Extent {
             if !cfg!(target_os = "linux") {
                 return Err(MapError::ExplicitHugePages { bytes, os_error: None });
             }
-            // The pages are reserved now. A page that is missing when it is touched would kill the
+            // The pages are reserved now, because touching a page that is missing would kill the
             // process.
             let refused = |os_error| MapError::ExplicitHugePages { bytes, os_error };
             return options.huge(Some(HUGE_PAGE_BITS)).map_anon().map_err(|error| refused(error.raw_os_error()));
@@ -126,15 +127,16 @@ impl Extent {
         unsafe { (NonNull::new_unchecked(values), NonNull::new_unchecked(values.wrapping_add(self.values))) }
     }
 
-    /// Touches every page that holds values or metadata, before anything uses any of them.
+    /// Touches every page that holds values or metadata, before any other code uses them.
     fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
         let (first, total) = (self.parts(map).0, self.values + self.metadata);
         for offset in (0..total).step_by(SMALLEST_PAGE) {
             if offset % PROGRESS_BYTES == 0 && offset != 0 {
                 progress(offset, total);
             }
-            // SAFETY: within the mapping, which this function borrows exclusively. The bytes are
-            // zero, and stay zero. The write is volatile, so that the compiler keeps it.
+            // SAFETY: the byte is within the mapping, which this function borrows exclusively. It
+            // is zero, and stays zero. The write is volatile, so that the compiler does not remove
+            // it.
             unsafe { first.add(offset).write_volatile(0) };
         }
         // The loop may have missed the last page.
@@ -146,9 +148,9 @@ impl Extent {
 }
 
 impl Mapping {
-    /// Maps memory for values and metadata of these sizes, at least one byte together.
+    /// Maps memory for values and metadata of these sizes, whose sum is not 0.
     ///
-    /// The error is `too_large` if the sizes do not fit in an `isize`.
+    /// Returns the error `too_large` if the sizes do not fit in an `isize`.
     pub(crate) fn new(
         values: Layout,
         metadata: usize,
@@ -200,11 +202,11 @@ impl Mapping {
         self.extent.total
     }
 
-    /// Returns every page to the operating system. The memory is then zero, but neither prefaulted
-    /// nor locked.
+    /// Returns every page to the operating system. The memory is then all zeros, but neither
+    /// prefaulted nor locked.
     ///
-    /// Afterwards [`parts`](Self::parts) may return other addresses. Nothing may refer to the
-    /// memory.
+    /// Afterwards [`parts`](Self::parts) may return other addresses. No references to the memory
+    /// may exist.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.decommit_by(discard)
     }
@@ -219,7 +221,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// Maps new memory and unmaps the present memory.
+    /// Maps new memory and unmaps the current memory.
     fn map_anew(&mut self) -> Result<(), MapError> {
         let refused = |error: MapError| {
             let (MapError::AddressSpace { os_error, .. }
@@ -235,7 +237,8 @@ impl Mapping {
     }
 }
 
-/// Advises the kernel to use transparent huge pages. The error is the code of the system, if any.
+/// Advises the kernel to use transparent huge pages. The error is that of the operating system, if
+/// any.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages(map: &MmapMut) -> Result<(), Option<i32>> {
     // The kernel accepts the advice even if it does not follow it. Later kernels have a setting
@@ -256,7 +259,7 @@ fn advise_huge_pages(_map: &MmapMut) -> Result<(), Option<i32>> {
     Err(None)
 }
 
-/// Locks the mapping in RAM. The error is the code of the system, if any.
+/// Locks the mapping in RAM. The error is that of the operating system, if any.
 #[cfg(unix)]
 fn lock(map: &MmapMut) -> Result<(), Option<i32>> {
     map.lock().map_err(|error| error.raw_os_error())
@@ -267,14 +270,15 @@ fn lock(_map: &MmapMut) -> Result<(), Option<i32>> {
     Err(None)
 }
 
-/// Decommits the pages and keeps the address space. Returns `false` if that failed.
+/// Decommits the pages and keeps the address space. Returns `false` if the operating system
+/// refuses.
 ///
 /// The pages must not hold values. Only Linux guarantees that they read as zeros afterwards.
 #[cfg(target_os = "linux")]
 fn discard(map: &mut MmapMut) -> bool {
     // A locked page cannot be decommitted.
     map.unlock().is_ok()
-        // SAFETY: the pages hold no value, and zeroed pages are in the state of a new mapping.
+        // SAFETY: the pages hold no values, and zeroed pages are in the state of a new mapping.
         && unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.is_ok()
 }
 

@@ -1,4 +1,4 @@
-//! The memory of an arena. A storage holds the whole state: header, stamps and slots. The arena
+//! The memory of an arena. A storage holds the complete state: header, stamps and slots. The arena
 //! adds the methods.
 
 // Loom's atomics cannot be created in a constant, and are larger than one byte.
@@ -37,7 +37,7 @@ pub use mapping::HugePages;
 pub(crate) use mapping::MapOptions;
 
 pub(crate) mod sealed {
-    /// Keeps [`Storage`](super::Storage) to this crate.
+    /// Prevents implementations of [`Storage`](super::Storage) outside this crate.
     pub trait Sealed<T> {}
 }
 
@@ -48,20 +48,20 @@ pub(crate) mod sealed {
 ///
 /// # Safety
 ///
-/// Only this crate implements the trait, so there is nothing to guarantee outside it.
+/// Only this crate implements the trait, so there are no requirements on other code.
 //
 // An implementation guarantees the following:
 //
 // - Both views refer to the same header, stamps and slots at every call, and no other code accesses
 //   them.
-// - Their addresses do not change while a view of the storage is alive. They may change when the
+// - Their addresses do not change while a view of the storage exists. They may change when the
 //   storage itself is moved, which is impossible while it is borrowed.
 // - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
 // - Dropping the storage drops each value that is still in a slot exactly once.
 //
 // A storage is `Send` if `T: Send`, because its values move with it. It is `Sync` if `T: Send`,
-// because one thread can move a value in through a shared arena, and another thread can move it
-// out with `&mut`. `T: Sync` is not required here: the methods that lend `&T` to other threads
+// because one thread can move a value in through a shared arena, and another thread can move it out
+// with `&mut`. `T: Sync` is not required here, because the methods that lend `&T` to other threads
 // require it.
 pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
@@ -77,7 +77,7 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
 ///
 /// The `Drop` is that of [`RawMemory`], which does not name `T`, so that an arena of values that
 /// refer to each other can be dropped. If the `Drop` were generic, the drop check would require the
-/// values to outlive the arena strictly.
+/// values to strictly outlive the arena.
 #[derive(Debug)]
 struct Memory<T> {
     /// Invariant: created for `T`.
@@ -115,7 +115,7 @@ impl<T> Memory<T> {
     }
 }
 
-/// What [`Memory`] holds, whatever the type of its values.
+/// The contents of a [`Memory`], independent of the type of its values.
 #[derive(Debug)]
 struct RawMemory {
     header: Header,
@@ -124,7 +124,7 @@ struct RawMemory {
     /// The first of `capacity` slots.
     slots: NonNull<u8>,
     capacity: usize,
-    /// Drops the values and frees the memory. The function is chosen where `T` is known.
+    /// Drops the values and frees the memory. Set where `T` is known.
     destroy: unsafe fn(&mut RawMemory),
 }
 
@@ -150,30 +150,30 @@ impl RawMemory {
     }
 }
 
-/// Whether an arena of that capacity on the heap or in a mapping has a tail. In tests of shards and
-/// in models each has one.
+/// Returns whether an arena of this capacity on the heap or in a mapping has a tail. In tests of
+/// shards and in models, every arena has one.
 ///
-/// Not at capacities beyond every address space, which are refused for their stamps.
+/// Capacities beyond every address space have none, because they are refused for their stamps.
 fn has_tail(capacity: usize) -> bool {
     let smallest = if TINY { 1 } else { MIN_CAPACITY };
     (smallest..usize::MAX / 4).contains(&capacity)
 }
 
-/// The size of the *tail* of an arena of that capacity: its shards and its summary, and what it
-/// takes to align them.
+/// Returns the size of the *tail* of an arena of this capacity: its shards and its summary, with
+/// padding for their alignment.
 ///
-/// Depends only on the target, so that `in_bytes` yields the same capacity whatever the features.
-/// Never decreases as the capacity grows, so that a tail for a larger capacity is large enough.
+/// It depends only on the target, so that `in_bytes` yields the same capacity for all features. It
+/// never decreases as the capacity grows, so that a tail for a larger capacity is large enough.
 const fn tail_size(capacity: usize) -> usize {
     let shards = RESERVED_SHARDS * size_of::<Shard>();
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
 }
 
-/// The layout of what an arena has beside its slots: the stamps, then the tail if there is one. All
-/// zeros is new.
+/// Returns the layout of the metadata: the stamps, and then the tail if there is one. Zeroed
+/// metadata is that of a new arena.
 ///
-/// Aligned as stamps are. The tail is aligned within, because an allocator would have to clear
-/// aligned memory by hand.
+/// The alignment is that of the stamps. The tail is aligned inside, because an allocator would have
+/// to clear memory with a larger alignment by hand.
 fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_tail(capacity) {
@@ -186,37 +186,37 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
 ///
 /// # Safety
 ///
-/// `stamps` points to new memory with the layout for that capacity, which belongs to the header
-/// alone as long as that is used.
+/// `stamps` points to new memory with the layout for this capacity. It belongs to the header alone
+/// while the header is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_tail(capacity) {
         return Header::new();
     }
-    // SAFETY: within the layout (the caller).
+    // SAFETY: the tail is within the layout (the caller).
     unsafe { header_with_tail(stamps.add(capacity).cast(), capacity) }
 }
 
-/// Returns a header for an arena of that capacity whose tail starts at `tail`.
+/// Returns a header for an arena of this capacity whose tail starts at `tail`.
 ///
 /// # Safety
 ///
-/// `tail` points to `tail_size(capacity)` bytes of zeros, which belong to the header alone as long
-/// as that is used.
+/// `tail` points to `tail_size(capacity)` zeroed bytes. They belong to the header alone while the
+/// header is used.
 #[cfg(any(feature = "alloc", not(all(test, loom))))]
 unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
-    // SAFETY: less than the alignment, for which `tail_size` has room.
+    // SAFETY: the offset is less than the alignment, for which `tail_size` has room.
     let shards = unsafe { tail.add(tail.align_offset(align_of::<Shard>())) }.cast::<Shard>();
-    // SAFETY: behind the shards, for which `tail_size` has room.
+    // SAFETY: the summary follows the shards, and `tail_size` has room for it.
     let summary = unsafe { shards.add(RESERVED_SHARDS) }.cast::<AtomicUsize>();
-    // Without loom, zeros are a shard and an atomic.
+    // Without loom, zeroed memory is already a shard and an atomic.
     #[cfg(all(test, loom))]
     // SAFETY: within the tail, as above.
     unsafe {
         (0..RESERVED_SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
         (0..capacity.div_ceil(BLOCK)).for_each(|index| summary.add(index).write(AtomicUsize::new(0)));
     }
-    // Threads have ids only with std.
+    // Threads have numbers only with `std`.
     let shards = (can_have_shards(capacity) && cfg!(feature = "std")).then_some(shards);
     // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the
     // caller).

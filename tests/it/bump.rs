@@ -1,4 +1,4 @@
-//! `AtomicBump`: the grid of methods, in every kind of memory, and what "full" means.
+//! `AtomicBump`: its methods in every kind of memory, and what "full" means.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -12,7 +12,7 @@ use atomicarena::{AtomicBump, BorrowedBump, CapacityError, Full, LocalBump, Stat
 
 use crate::payload::{Ledger, SHARDS_FORCED, panic_of};
 
-/// Large enough for shards.
+/// A capacity with shards.
 const LARGE: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
 
 /// Runs a block on a small and a large bump in every kind of memory.
@@ -59,7 +59,7 @@ fn every_method_stores_what_it_is_given() {
 
         *one += 0;
         assert_eq!((*one, *with, *tried, *uninit), (1, [2; 3], 3, 4));
-        // SAFETY: each was written.
+        // SAFETY: each value was written.
         assert!(uninit_slice.iter().all(|value| unsafe { value.assume_init() } == 5));
         assert_eq!((&*copied, &*cloned), (&[6u8; 6][..], &["7"; 7][..]));
         assert_eq!(made, [0, 8, 16, 24, 32, 40, 48, 56]);
@@ -91,7 +91,7 @@ fn a_local_has_the_same_methods() {
         drop(local);
         assert_eq!((raw.len(), raw.cast::<u8>().addr().get() % 128), (12, 0));
         assert_eq!((*one, *with, *tried, *uninit), (1, [2; 3], 3, 4));
-        // SAFETY: each was written.
+        // SAFETY: each value was written.
         assert!(uninit_slice.iter().all(|value| unsafe { value.assume_init() } == 5));
         assert_eq!((&*copied, &*cloned), (&[6u8; 6][..], &["7"; 7][..]));
         assert_eq!(made, [0, 8, 16, 24, 32, 40, 48, 56]);
@@ -212,7 +212,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
     everywhere!(|bump| {
         for _ in 0..if cfg!(miri) { 3 } else { 100 } {
             assert!(bump.alloc_try_with(|| Err::<u64, _>(())).unwrap().is_err());
-            // Longer than any shard's share.
+            // Longer than the run of any shard.
             assert!(bump.alloc_try_with(|| Err::<[u8; 3_000], _>(())).unwrap().is_err());
             assert_eq!(panic_of(|| drop(bump.alloc_with(|| -> [u8; 300] { panic!("no value") }))), "no value");
             assert_eq!(panic_of(|| drop(bump.alloc_slice_with(10, |_| -> u8 { panic!("none") }))), "none");
@@ -225,7 +225,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
             assert_eq!(bump.used(), 0);
         }
         if bump.capacity() < 10_000 && !SHARDS_FORCED {
-            // In one piece.
+            // All bytes in one block.
             assert!(bump.alloc_uninit_slice::<u8>(bump.capacity()).is_ok());
         }
     });
@@ -241,7 +241,7 @@ fn what_a_failed_closure_had_taken_is_kept_where_it_cannot_be_taken_back() {
     let bump = AtomicBump::with_capacity(LARGE);
     for round in 1..=8 {
         let nested = bump.alloc_try_with(|| {
-            // Moves the cursor.
+            // Advances the cursor.
             bump.alloc_uninit_slice::<u8>(LARGE / 32).unwrap();
             Err::<[u8; LARGE / 4], _>(())
         });
@@ -319,7 +319,7 @@ fn an_iterator_may_lie_about_its_length() {
     });
 }
 
-/// Writes one text the first time, another one later.
+/// Writes the first text the first time, and the second one later.
 struct Changing<'a>(Cell<usize>, [&'a str; 2]);
 
 impl fmt::Display for Changing<'_> {
@@ -339,7 +339,7 @@ fn a_text_may_be_another_the_second_time() {
             assert_eq!(*bump.alloc_fmt(format_args!("<{text}>")).unwrap(), *format!("<{}>", texts[1]));
             used += texts[1].len() + 2;
         }
-        // The old block of a text that moves is kept. Everything else is returned.
+        // If the text moves, the old block is kept. Everything else is returned.
         assert!(bump.used() <= used + 60, "{} {used}", bump.used());
         let mut local = bump.local();
         let text = Changing(Cell::new(0), ["short", &long]);
@@ -475,7 +475,7 @@ fn borrowed_bytes_may_begin_anywhere() {
     for start in (0..70).step_by(if cfg!(miri) { 23 } else { 1 }) {
         for len in [40, 4_000, if cfg!(miri) { 7_000 } else { 70_000 }] {
             let bump = AtomicBump::in_bytes(&mut bytes[start..start + len]).unwrap();
-            // Most of it at once.
+            // First a large part at once.
             let first = bump.alloc_uninit_slice::<u32>(len / 5).unwrap();
             assert_eq!(first.as_ptr().addr() % 4, 0);
             let mut count = len / 5;
@@ -492,7 +492,7 @@ fn borrowed_bytes_may_begin_anywhere() {
 fn borrowed_bytes_are_the_callers_again() {
     let mut bytes = [MaybeUninit::new(0u8); 100];
     AtomicBump::in_bytes(&mut bytes).unwrap().alloc_slice_copy(&[7u8; 100]).unwrap();
-    // SAFETY: all were written, before or since.
+    // SAFETY: all bytes were written, by earlier owners or by the current ones.
     assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 7));
 }
 
@@ -504,7 +504,7 @@ fn traits_do_not_depend_on_what_is_stored() {
         shared(bump);
         sent(&bump.local());
         bump.alloc(std::rc::Rc::new(1)).map(|rc| drop(std::mem::replace(rc, std::rc::Rc::new(2)))).unwrap();
-        // Rather than leak what the second `Rc` holds.
+        // Not `Sync`, like an `Rc`.
         bump.alloc(Cell::new(&0)).unwrap();
         assert!(format!("{bump:?}").starts_with("AtomicBump { capacity: "));
     });
@@ -549,11 +549,11 @@ fn threads_share_every_last_value() {
                     });
                 }
             });
-            // None was refused while there was room, so there is none now.
+            // No request was refused while there was room, so there is none now.
             assert!(bump.alloc([0usize; SIZE / 8]).is_err());
             let count = count.into_inner();
             assert!(SIZE * count <= bump.used() && bump.used() <= capacity);
-            // A rest at the end of each run is too short.
+            // The rest at the end of each run is too short for a value.
             assert!(SIZE * count * 10 >= capacity.saturating_sub(SIZE * threads) * 6, "{count} of {capacity}");
             assert_eq!(bump.used() + bump.remaining(), capacity);
         }

@@ -1,4 +1,4 @@
-//! Collections in a bump, used for real: grown, sent between threads, dropped elsewhere.
+//! Real uses of collections in a bump: they grow, move between threads, and are dropped elsewhere.
 
 use std::alloc::Layout;
 use std::thread;
@@ -26,7 +26,7 @@ macro_rules! collections {
                     vec.push(0u32);
                     let first = vec.as_ptr();
                     (1..100).for_each(|i| vec.push(i));
-                    // Below an eighth of a refill.
+                    // The request is shorter than an eighth of a refill.
                     if !crate::payload::SHARDS_FORCED {
                         assert_eq!(vec.as_ptr(), first);
                     }
@@ -49,7 +49,8 @@ macro_rules! collections {
                 for _ in 0..if cfg!(miri) { 100 } else { LARGE } {
                     assert_eq!(*Box::new_in([7u8; 100], &bump), [7; 100]);
                 }
-                // Of forced shards' one gap, the box displaces the end of its own last line.
+                // If shards are forced, there is only one kept gap, in which the box displaces the
+                // end of its own last line.
                 assert!(bump.used() == 0 || crate::payload::SHARDS_FORCED && bump.used() < 64);
                 let texts = [Box::new_in(String::from("a"), &bump), Box::new_in(String::from("b"), &bump)];
                 assert_eq!(*texts[0], "a"); // and dropped, unlike what `alloc` stores
@@ -109,8 +110,8 @@ macro_rules! collections {
                 let allocator = &bump;
                 let none = allocator.allocate(layout(0, 256)).unwrap().cast::<u8>();
                 assert_eq!((none.addr().get() % 256, bump.used()), (0, 0));
-                // SAFETY: blocks of this bump, each given up when it grows or shrinks. The bytes
-                // read were written.
+                // SAFETY: these are blocks of this bump, which are no longer used when they have
+                // grown or shrunk. The bytes read were written.
                 unsafe {
                     let block = allocator.grow(none, layout(0, 256), layout(10, 2)).unwrap();
                     assert_eq!(block.len(), 10);
@@ -192,7 +193,7 @@ mod maps {
         });
         let mut maps = maps.into_iter();
         let (mut even, odd) = (maps.next().unwrap(), maps.next().unwrap());
-        // Grown by a thread that did not make it.
+        // A thread other than its creator grows the vector.
         thread::scope(|scope| drop(scope.spawn(|| even.extend(odd))));
         assert_eq!(even.len(), keys as usize);
         even.retain(|&key, _| key < 10);

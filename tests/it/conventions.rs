@@ -1,5 +1,5 @@
-//! What Rust users expect of a container: its traits, the guarantees of its iterators, and its
-//! panics.
+//! Properties that Rust users expect of a container: its traits, the guarantees of its iterators,
+//! and its panics.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -285,7 +285,7 @@ fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
 
 #[test]
 fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
-    // `&mut self` excludes a race with the reset. What failed requests leave behind must not matter
+    // `&mut self` excludes a race with the reset. Failed requests must not leave anything behind
     // either.
     let mut arena = AtomicArena::with_capacity(16);
     for round in 0..scaled(200, 5) {
@@ -320,7 +320,7 @@ fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
 
 #[test]
 fn fault_6_what_was_kept_over_a_reset_reads_the_new_values() {
-    // A reference cannot outlive the reset: that does not compile. An index can.
+    // A reference that outlives the reset does not compile. An index may outlive it.
     let mut arena = AtomicArena::with_capacity(4);
     let (index, value) = arena.publish(7).unwrap();
     assert_eq!(*value, 7);

@@ -39,8 +39,8 @@ fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
 
 #[test]
 fn invariant_01_a_refusal_beside_a_return_hands_no_slot_out_twice() {
-    // One thread returns the last run again and again, and the other thread is refused again and
-    // again. Each thread writes its name into the slots that it gets, and must find its name there.
+    // One thread repeatedly returns the last run, and another thread is repeatedly refused. Each
+    // thread writes its name into the slots that it gets, and must find its name there.
     let arena = AtomicArena::with_capacity(4);
     arena.alloc_slice_copy(&[0; 2]).unwrap();
     let barrier = Barrier::new(2);
@@ -221,7 +221,7 @@ fn invariant_04_e2_a_returned_slot_belongs_to_its_next_owner_alone() {
     assert_room(&arena, 1, || [0; 8]);
 }
 
-/// How a run of [`every_row_of_runs`] ends.
+/// The way in which a run of [`every_row_of_runs`] ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Leaked,
@@ -231,7 +231,8 @@ enum End {
     Dropped,
 }
 
-/// Calls `f` with every combination of three runs of one to three slots and of how each ends.
+/// Calls `f` with every combination of three runs of one to three slots and of the ways in which
+/// they end.
 fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
     use End::*;
     let ends = [Leaked, Finished, HalfFinished, Published, Dropped];
@@ -247,7 +248,7 @@ fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
 fn invariant_05_stamps_tell_which_slots_hold_values_beside_any_neighbours() {
     const CAPACITY: usize = 12;
     every_row_of_runs(|row| {
-        // An earlier run that was returned must have left no mark, wherever it ended.
+        // An earlier run that was returned must not have left a mark at either end.
         for (before, behind) in [(0, false), (0, true), (3, false), (4, true), (5, false)] {
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             drop(arena.reserve(before).unwrap());
@@ -306,7 +307,7 @@ fn invariant_05_settling_retracts_the_cursor() {
 #[test]
 fn invariant_06_the_state_is_one_byte_per_slot() {
     const SLOTS: usize = 100_000;
-    // A constant amount on top is allowed, for example for shards.
+    // A constant amount in addition is allowed, for example for shards.
     const ROUND: usize = 8 << 10;
     fn check<T>() {
         let (_arena, meter) = metered(|| AtomicArena::<T>::with_capacity(SLOTS));
@@ -350,7 +351,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
-            // The start of the current run: after a refill, or after a published value.
+            // The start of the current run, which is after a refill or after a published value.
             let mut run = 0;
             for place in 0..used {
                 let before = arena.count();

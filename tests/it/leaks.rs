@@ -6,7 +6,8 @@ use atomicarena::AtomicArena;
 
 use crate::payload::{Counted, Ledger, assert_room};
 
-/// Returns an arena whose slots 1 to 6 are in leaked runs of 1, 2 and 3, in the given order.
+/// Returns an arena whose slots 1 to 6 are in leaked runs of one, two and three slots, in the given
+/// order.
 fn leak_one_two_three(order: [usize; 3], fill: bool) -> AtomicArena<u32> {
     let arena = AtomicArena::with_capacity(12);
     arena.alloc(100).unwrap();

@@ -1,4 +1,4 @@
-//! `Local`: a run of slots for one thread, which refills itself.
+//! `Local`: a handle with its own run of slots.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn slots(n: usize) -> NonZeroUsize {
 }
 
 /// Allocates from each handle in turn until one is refused, and then from each until it is refused.
-/// Returns the count of each handle, and the total at the first refusal.
+/// Returns the number of values of each handle, and the total at the first refusal.
 fn take_turns(locals: &mut [Local<'_, usize>], capacity: usize) -> (Vec<usize>, usize) {
     let mut got = vec![0; locals.len()];
     let mut first_refusal = None;
@@ -377,7 +377,7 @@ fn a_leaked_local_leaks_its_current_run_and_nothing_else() {
             }
             let mut live: Vec<_> = arena.iter_mut().map(|(_, v)| v.id).collect();
             if SHARDS_FORCED {
-                // The neighbour may lie in front, in the shard.
+                // The neighbour may be before it, in the shard.
                 live.sort_unstable();
             }
             assert_eq!(live, expected, "{behind} behind");
@@ -416,7 +416,7 @@ fn adjacent_leaked_locals_are_told_apart() {
 
 #[test]
 fn runs_double_from_half_a_kib_up_to_64_kib() {
-    // Under Miri fewer values, which are larger.
+    // Under Miri there are fewer values, but they are larger.
     const WORDS: usize = scaled(1, 64);
     let arena = AtomicArena::with_capacity(scaled(1 << 20, 1 << 12));
     let mut local = arena.local();
@@ -438,8 +438,8 @@ fn runs_double_from_half_a_kib_up_to_64_kib() {
 
 // ---- the grid: where the slots come from
 
-/// A `Local` with runs of at most 8 slots, in an arena large enough for them, of which it has used
-/// `used` slots of the first.
+/// Returns a `Local` with runs of at most 8 slots that has used `used` slots of its first run. The
+/// arena is large enough.
 fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T) -> Local<'_, T> {
     assert!(arena.remaining() >= 16 * 8);
     let mut local = arena.local_with_batch(slots(8));
@@ -447,12 +447,12 @@ fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T)
     local
 }
 
-/// The vacant slots, and where the cursor stands.
+/// Returns the number of vacant slots, and the position of the cursor.
 fn vacant_and_bound<T>(arena: &AtomicArena<T>) -> (usize, usize) {
     (arena.stats().vacant, arena.index_bound())
 }
 
-/// Stores `len` values by one of the methods, and says at which index they begin.
+/// Stores `len` values by one of the methods, and returns the index of the first.
 fn store_by(method: usize, local: &mut Local<'_, u8>, arena: &AtomicArena<u8>, len: usize) -> Option<usize> {
     let src = &[7; 256][..len];
     let text = std::str::from_utf8(src).unwrap();
@@ -513,8 +513,7 @@ fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
                     Err(_) => continue,
                 },
                 18 => {
-                    // All that is left, if it is less: the rest of the run and what is left at the
-                    // cursor.
+                    // Possibly fewer slots: the rest of the run and the slots left at the cursor.
                     let run = local.reserve_up_to(len);
                     assert_eq!(run.capacity(), len.min(left));
                     let place = (run.first_index(), run.capacity());
@@ -554,7 +553,7 @@ fn a_run_that_ends_at_the_cursor_is_extended() {
             let bound = arena.index_bound();
             let missing = len - (bound - 3);
             assert_eq!(store_by(method, &mut local, &arena, len), Some(3), "{len} by {method}");
-            // By a refill, or by what was missing.
+            // By the length of a refill, or by the missing slots.
             let grown = arena.index_bound() - bound;
             assert!(grown == missing || (missing < grown && grown <= 8), "{grown}, and {missing} were missing");
             assert_eq!(arena.stats().vacant, 0);
@@ -595,7 +594,7 @@ fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_st
         let mut local = eight_of(&arena, 6, || 0);
         let bound = arena.index_bound();
         arena.alloc(100).unwrap();
-        // The batch is the limit on a run: 5 do not fit in half of 8.
+        // The batch limits a run, and 5 slots do not fit in half of 8.
         assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
         assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
         assert_eq!(local.publish(1).unwrap().0, 6, "the rest serves on");
@@ -605,14 +604,14 @@ fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_st
 
 #[test]
 fn a_first_run_may_be_twice_the_request() {
-    // A first run has 512 bytes, of which 300 do not fit in half.
+    // A first run has 512 bytes, and 300 do not fit in half of it.
     let arena = AtomicArena::<u8>::with_capacity(100_000);
     let mut local = arena.local();
     let text = "x".repeat(300);
     local.alloc_str(&text).unwrap();
     assert!((600..600 + 64).contains(&arena.index_bound()), "{}", arena.index_bound());
     assert_eq!(arena.stats().handles, 1);
-    // Too large for any run: nothing is kept.
+    // Too large for any run, so no run is kept.
     let arena = AtomicArena::<u8>::with_capacity(1_000);
     let mut local = arena.local();
     local.alloc_str(&text).unwrap();
@@ -624,7 +623,7 @@ fn runs_of_slices_end_at_cache_lines() {
     let arena = runs_from_cursor(AtomicArena::<u64>::with_capacity(1 << 16));
     let mut locals = [arena.local(), arena.local()];
     for round in 0..200 {
-        // Nothing is extended, because the other's run lies behind.
+        // No run is extended, because the other handle's run follows it.
         locals[round % 2].alloc_slice_copy(&[1; 37]).unwrap();
         assert_eq!(arena.reserve(2).unwrap().as_ptr().addr() % 64, 0, "round {round}");
     }
@@ -742,7 +741,7 @@ fn nothing_always_fits_in_a_local() {
             assert_eq!(local.alloc_vec(Vec::new()).unwrap(), &[]);
             assert_eq!(local.alloc_prefix_clone(&[]), &[]);
             assert_eq!(local.alloc_str("").unwrap(), "");
-            // The index of nothing is the capacity.
+            // The index of an empty slice is the capacity.
             assert_eq!(local.publish_slice_copy(&[]).unwrap(), (130, &[][..]));
             assert_eq!(local.publish_slice_clone(&[]).unwrap(), (130, &[][..]));
             assert_eq!(local.publish_from_iter([]).unwrap(), (130, &[][..]));
@@ -846,7 +845,7 @@ fn alloc_try_with_keeps_the_slot_when_it_fails() {
 // ---- the grid: user code
 
 /// Calls each method that runs user code and fills a run, with code that calls `step` before each
-/// value. Whether it panicked.
+/// value. Returns whether the method panicked.
 fn each_with_user_code<'l>(
     method: usize,
     local: &mut Local<'_, Counted<'l>>,
@@ -893,7 +892,7 @@ fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
                 let stored = if panicked { 0 } else { len };
                 assert_eq!(arena.iter().count(), if method == 2 { stored } else { 0 });
                 assert_eq!(ledger.dropped(), if panicked { panic_at } else { 0 });
-                // Whatever was taken for it is still there.
+                // The slots that were taken are still available.
                 local.alloc(ledger.value()).unwrap();
                 drop(local);
                 assert_eq!(arena.count(), before + stored + 1);
@@ -965,7 +964,7 @@ fn user_code_may_use_the_arena_and_leak_in_it() {
     }
 }
 
-/// Says that it has `said` values, whatever it has.
+/// Reports a length of `said`, whatever its real length.
 struct Liar<I> {
     said: usize,
     values: I,
@@ -1023,7 +1022,7 @@ fn reset_zeroed_clears_what_a_panic_left() {
         panic_of(|| {
             let _ = local.alloc_slice_with(len, |place| if place + 1 == len { panic!() } else { SECRET });
         });
-        // The slots pass through other handles, unwritten, and the cursor is retracted over them.
+        // The slots pass through other handles unwritten, and the cursor is retracted over them.
         let run = local.reserve(len - 1).unwrap();
         drop(local);
         drop(run);
@@ -1055,7 +1054,7 @@ fn a_reservation_and_its_local_are_counted() {
     drop((first, second));
     assert_eq!((handles(), arena.count()), (0, 0));
 
-    // Goes on after its count was taken over.
+    // The `Local` continues after a reservation took over its count.
     let mut local = arena.local_with_batch(slots(1));
     let run = local.reserve(1).unwrap();
     assert_eq!(handles(), 1);
@@ -1066,7 +1065,7 @@ fn a_reservation_and_its_local_are_counted() {
     drop(local);
     assert_eq!(handles(), 0);
 
-    // From the arena: as if there were no handle.
+    // From the arena, as if there were no handle.
     let mut local = arena.local_with_batch(slots(8));
     let run = local.reserve(100).unwrap();
     assert_eq!(handles(), 1);
@@ -1076,7 +1075,7 @@ fn a_reservation_and_its_local_are_counted() {
 
 #[test]
 fn slots_that_a_reservation_returns_do_not_rejoin_the_local() {
-    // Slots as long as a cache line, so that the run is not cut at one.
+    // The slots are as long as a cache line, so that no line boundary shortens the run.
     let arena = AtomicArena::with_capacity(1_000).in_order();
     let mut local = eight_of(&arena, 1, || [0_u64; 8]);
     let mut run = local.reserve(3).unwrap();
@@ -1089,7 +1088,7 @@ fn slots_that_a_reservation_returns_do_not_rejoin_the_local() {
     assert_room(&arena, 997, || [0; 8]);
 }
 
-/// What a `Local` does before it reserves, as far as a stamp lies in front of the reservation.
+/// The operations of a `Local` before it reserves. They determine the stamp before the reservation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Before {
     Nothing,
@@ -1100,7 +1099,7 @@ enum Before {
     PublishedSlice,
 }
 
-/// What becomes of a handle.
+/// The end of a handle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Leaked,
@@ -1114,8 +1113,8 @@ fn a_local_and_its_reservation_end_in_any_way_and_order() {
     use Before::*;
     let befores = [Nothing, Owned, Published, PublishedAndOwned, OwnedAndPublished, PublishedSlice];
     let ends = [End::Leaked, End::Dropped, End::Finished, End::Published];
-    // Of the slots of the first run, `len` are reserved and `filled` are filled. Then one may be
-    // owned or published.
+    // In each case `len` slots of the first run are reserved, and `filled` of them are filled. Then
+    // an owned or a published value may follow.
     let mut cases = 0;
     for before in befores {
         for (len, filled) in [(1, 0), (1, 1), (2, 2), (3, 1), (3, 3), (usize::MAX, 1)] {
@@ -1174,7 +1173,7 @@ fn split_and_end(
             }
         }
         live.extend(0..ledger.made());
-        // A run may end earlier, at a cache line. `usize::MAX` is for all that is left of it.
+        // A run may end earlier, at a cache line. `usize::MAX` means the whole rest of it.
         let rest = arena.index_bound() - ledger.made();
         assert!(rest > 3);
         let len = len.min(rest);
@@ -1190,7 +1189,7 @@ fn split_and_end(
             }
             _ => {}
         }
-        // What the local owns in its run is leaked with it. What it publishes is not.
+        // Owned values of the `Local` in its run are leaked with it. Published ones are not.
         match behind {
             None => {}
             Some(End::Published) => {

@@ -1,4 +1,4 @@
-//! What differs between the kinds of memory: refusals, and effects that the operating system
+//! Differences between the kinds of memory: refusals, and effects that the operating system
 //! reports.
 //!
 //! A test that changes its process (limits, user) or counts resources of the whole process runs in
@@ -11,7 +11,7 @@ use atomicarena::{AtomicArena, CapacityError};
 
 use crate::payload::{SMALLEST_WITH_TAIL, scaled, size_with_tail};
 
-/// Returns how many slots fit in `len` bytes from address `base`, by trying every number.
+/// Returns the number of slots that fit in `len` bytes from address `base`, by trying every number.
 fn most_slots(base: usize, len: usize, size: usize, align: usize) -> usize {
     let fits = |slots: usize| {
         let behind_stamps = (base + slots).next_multiple_of(align) + slots * size;
@@ -86,7 +86,8 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
 
-/// At every distance from a border, and with no more waste than alignment and shards explain.
+/// Checks `bytes_for` at every distance from an aligned address. It may exceed the required size
+/// only by what alignment and shards explain.
 fn bytes_are_enough<T>() {
     use atomicarena::BorrowedArena;
     let capacities: &[usize] =
@@ -99,7 +100,7 @@ fn bytes_are_enough<T>() {
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
         }
         let least = capacity * (size_of::<T>() + 1);
-        // The summary has room for the slots that would fit in the place of the tail.
+        // The summary has room for the slots that would fit in place of the tail.
         let tail = if capacity < SMALLEST_WITH_TAIL { 0 } else { size_with_tail(capacity) + 128 };
         assert!((least..least + align_of::<T>() + tail).contains(&bytes), "{bytes} bytes for {capacity} slots");
     }
@@ -199,7 +200,7 @@ fn a_static_arena_returns_static_references() {
     assert!(NAMES.alloc_array([const { String::new() }; 3]).is_err());
 }
 
-/// In a thread whose stack is many times smaller than the arena.
+/// The stack of the thread is many times smaller than the arena.
 #[test]
 fn a_boxed_inline_arena_takes_no_stack() {
     use atomicarena::StaticArena;
@@ -233,7 +234,7 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
     assert_eq!(metered(|| drop(Arena::<u64>::new_boxed())).1.returns, 1);
 }
 
-/// The allocator may return memory that was used. Every byte value is a stamp in some epoch.
+/// The allocator may return used memory. Every byte value is a stamp in some epoch.
 #[test]
 fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
     use atomicarena::StaticArena;
@@ -242,7 +243,8 @@ fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
         let used: Vec<_> = (0..4)
             .map(|_| {
                 let mut used = Box::<Arena>::new_uninit();
-                // SAFETY: any byte may be written to memory that stays uninitialised as an arena.
+                // SAFETY: any bytes may be written to memory that is not yet initialised as an
+                // arena.
                 unsafe { used.as_mut_ptr().write_bytes(byte, 1) };
                 used
             })

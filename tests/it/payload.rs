@@ -105,8 +105,8 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Returns the position of the cursor after one thread has taken `n` single slots of a new heap
-/// arena, which has room for them and for what a shard holds. If shards are forced, slots come in
-/// runs.
+/// arena, which has room for them and for the rest of a shard. If shards are forced, a refill takes
+/// several slots at once.
 pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(FORCED_RUN) } else { n }
 }
@@ -118,7 +118,7 @@ pub(crate) const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_wid
 pub(crate) const LARGE: usize = if SHARDS_FORCED { 2_000 } else { scaled(8_000, 2_100) };
 
 /// The number of values that threads store when they contend. If shards are forced, a shard has
-/// unused slots afterwards, because this is no multiple of the length of a run.
+/// unused slots afterwards, because this is not a multiple of the length of a run.
 pub(crate) const TAKEN: usize = if SHARDS_FORCED { 513 } else { scaled(4_001, 513) };
 
 /// Lets two threads store the values at the same time.
@@ -129,14 +129,14 @@ where
     at_once(values, |value| arena.alloc(value).expect("there is room"))
 }
 
-/// Calls `f` with each value. Two threads do so at the same time, with half of the values each.
+/// Calls `f` with each value, on two threads at the same time, with half of the values each.
 pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R + Sync) -> Vec<R> {
     let others = values.split_off(values.len() / 2);
     let ready = AtomicUsize::new(0);
     let call = |values: Vec<V>| {
         let mut results = Vec::with_capacity(values.len());
         ready.fetch_add(1, Ordering::Relaxed);
-        // Not a barrier that blocks: the first thread would end before the second is awake.
+        // Not a blocking barrier, because the first thread would end before the second is awake.
         for turn in 0.. {
             match ready.load(Ordering::Relaxed) {
                 2 => break,
@@ -158,12 +158,12 @@ pub(crate) fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> u
     arena.index_bound() - arena.count()
 }
 
-/// Repeats `attempt` until threads have contended there, so that shards are active. Whether they
-/// have, it returns beside its result.
+/// Repeats `attempt` until threads have contended in it, so that shards are active. The second part
+/// of its result is whether they have.
 ///
 /// On a machine with one core, or under a tool that runs one thread at a time, threads do not
 /// contend. The result is then that of the last attempt. If shards are forced, they are active
-/// after the first.
+/// after the first attempt.
 pub(crate) fn until_contended<R>(mut attempt: impl FnMut() -> (R, bool)) -> (R, bool) {
     let attempts = if SHARDS_FORCED || !HAS_SHARDS { 1 } else { scaled(200, 1) };
     for _ in 1..attempts {
@@ -191,7 +191,7 @@ where
     })
 }
 
-/// The smallest capacity with a tail: shards and a summary, behind the stamps.
+/// The smallest capacity with a tail, which consists of shards and a summary.
 pub(crate) const SMALLEST_WITH_TAIL: usize = 2_048;
 
 /// The size of the tail of an arena on the heap or in a mapping, in bytes. If shards are forced,
@@ -201,7 +201,7 @@ pub(crate) fn tail_size(capacity: usize) -> usize {
     if capacity < smallest { 0 } else { size_with_tail(capacity) }
 }
 
-/// The size of a tail for that capacity, whether or not the arena has one.
+/// The size of a tail for this capacity, whether or not the arena has one.
 pub(crate) fn size_with_tail(capacity: usize) -> usize {
     const CACHE_LINE: usize = 128;
     const SLOTS_PER_WORD: usize = 1 << 10;
@@ -215,21 +215,21 @@ pub(crate) fn size_with_tail(capacity: usize) -> usize {
     CACHE_LINE - 1 + shards * CACHE_LINE + capacity.div_ceil(SLOTS_PER_WORD) * size_of::<usize>()
 }
 
-/// Returns the first index of a run of `len` slots that one thread takes of a new heap arena, after
+/// Returns the first index of a run of `len` slots that one thread takes of a new heap arena after
 /// `n` single slots.
 pub(crate) fn run_after(n: usize, len: usize) -> usize {
     // A shard serves it too if it is short.
     if FORCED_RUN / len > 1 { n } else { cursor_after(n) }
 }
 
-/// Returns the arena. The cursor then serves all runs, in tests of where it stands.
+/// Returns the arena with the cursor serving all runs, for tests of the position of the cursor.
 pub(crate) fn runs_from_cursor<T, S: Storage<T>>(arena: AtomicArena<T, S>) -> AtomicArena<T, S> {
     if (4..).contains(&FORCED_RUN) { arena.in_order() } else { arena }
 }
 
 /// Allocates single slots until one is refused, and returns their number.
 pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
-    // One more than the capacity: an arena that never refuses must not hang the test.
+    // One more than the capacity, so that the test does not hang if an arena never refuses.
     let bound = arena.capacity() + 1;
     (0..bound).take_while(|_| arena.alloc_with(&mut make).is_ok()).count()
 }
@@ -244,8 +244,8 @@ pub(crate) fn assert_room<T, S: Storage<T>>(arena: &AtomicArena<T, S>, free: usi
     assert!(arena.is_full());
 }
 
-/// Brings the cursor to the end and leaves every other slot vacant, beginning with slot 0. The
-/// other slots hold their own index. The capacity must be even, so that the last slot is taken.
+/// Moves the cursor to the end and leaves every other slot vacant, starting with slot 0. The other
+/// slots hold their own index. The capacity must be even, so that the last slot is taken.
 pub(crate) fn punch_holes(arena: &AtomicArena<usize>) {
     let capacity = arena.capacity();
     assert_eq!(capacity % 2, 0);
@@ -306,8 +306,8 @@ impl Dice {
     }
 }
 
-/// The number of threads that still write. A thread that panics ends like any other, so that the
-/// threads that wait for it fail instead of hanging.
+/// The number of threads that still write. A thread that panics counts as ended, so that threads
+/// that wait for it fail instead of hanging.
 pub(crate) struct Writers(AtomicUsize);
 
 /// Counts one writing thread until it is dropped.

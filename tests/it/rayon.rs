@@ -86,7 +86,7 @@ fn par_iter_mut_yields_each_value_once() {
     among_workers(|| arena.par_iter_mut().for_each(|(index, value)| *value += index));
     assert!(arena.iter_mut().all(|(index, &mut value)| value == 2 * index));
     assert_eq!(arena.count(), n / 2);
-    // The references outlive the iterator, all of them at once.
+    // The references outlive the iterator, and all exist at once.
     let mut lent: Vec<_> = among_workers(|| arena.par_iter_mut().collect());
     lent.iter_mut().for_each(|(_, value)| **value = 1);
     assert_eq!(arena.iter_mut().map(|(_, value)| *value).sum::<usize>(), n / 2);
@@ -130,8 +130,8 @@ fn leaked_values_are_not_yielded() {
 #[test]
 fn par_drain_yields_each_value_once_and_leaves_an_empty_arena() {
     let ledger = Ledger::new();
-    // More rounds than there are epochs. The stamps of the ended epoch are read while the next
-    // epoch has already begun.
+    // More rounds than there are epochs. The stamps of the ended epoch are read after the next
+    // epoch has begun.
     for round in 1..=60 {
         let mut arena = mixed(&ledger);
         let drain = arena.par_drain();
@@ -309,7 +309,7 @@ struct Liar<'a> {
     /// The results of the first, the second, and every later call of `len`.
     lengths: [usize; 3],
     told: Cell<usize>,
-    /// The number of values that each part produces too few or too many.
+    /// The numbers of values by which each part is too short and too long.
     fewer: usize,
     more: usize,
 }
@@ -403,7 +403,7 @@ fn a_wrong_length_is_named_in_the_panic() {
     assert_eq!(among_workers(|| fill([4, 10, 10])), "a parallel iterator splits beyond its length");
 }
 
-/// Uses the consumer in a way that no iterator should.
+/// Uses the consumer in a way that is wrong for an iterator.
 struct Abuser<'a>(&'a Ledger, Abuse);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -492,7 +492,7 @@ fn an_iterator_that_misuses_the_consumer_gets_no_run() {
     }
 }
 
-/// Which drop panics in a worker, after all values are in their slots.
+/// The object whose drop panics in a worker, after all values are in their slots.
 enum Dropped {
     TheIterator,
     AValueTooMany,

@@ -249,13 +249,13 @@ where
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), Some(12), "after {resets} resets");
 }
 
-/// Whether the epoch wraps after about as many resets, or has just begun.
+/// Returns whether the epoch wraps after about this number of resets, or has just begun.
 fn near_first_wrap(resets: usize) -> bool {
     matches!(resets, 1 | 49..=52)
 }
 
-/// Numbers of resets before the marks are made, and between them and the check: all numbers near a
-/// wrap of any width.
+/// Returns the numbers of resets before the marks are made and between them and the check: all
+/// numbers near a wrap of any width.
 fn resets() -> impl Iterator<Item = (usize, usize)> {
     let after = (1..=300).chain([65_535, 65_536, 65_537]).filter(|&after| !cfg!(miri) || near_first_wrap(after));
     after.flat_map(|after| [(0, after), (1, after), (17, after)])
@@ -309,7 +309,7 @@ fn a_stale_vacant_mark_has_no_effect_after_the_epoch_wraps() {
 fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
         let mut arena = runs_from_cursor(AtomicArena::with_capacity(64));
-        // Not in the first epoch, which might be an exception.
+        // Not in the first epoch, which might be a special case.
         (0..3).for_each(|_| arena.reset());
         assert_eq!(arena.alloc_slice_with(40, |_| make()).unwrap().len(), 40);
         let (stale, _) = arena.publish(make()).unwrap();
@@ -320,7 +320,7 @@ fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
             arena.publish(make()).unwrap();
             arena.alloc(make()).unwrap();
             assert_eq!(arena.iter().map(|(i, _)| i).collect::<Vec<_>>(), [0]);
-            // From time to time its slot is handed out again, and is owned.
+            // Sometimes its slot is handed out again, and is owned.
             if resets % 7 == 0 {
                 assert_eq!(arena.alloc_slice_with(60, |_| make()).unwrap().len(), 60);
                 assert!(arena.get(stale).is_none(), "after {resets} resets");

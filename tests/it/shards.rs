@@ -2,7 +2,7 @@
 //!
 //! If shards are forced, every arena here uses them from the first slot on, even a small one.
 //! Otherwise arenas of 2,048 slots or more use them after contention was detected. Whether threads
-//! contend depends on the machine, so the tests also hold without, and then say so.
+//! contend depends on the machine. The tests also pass if they do not, and then print a note.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -24,8 +24,8 @@ const FEW: usize = scaled(200, 20);
 
 // ---- N threads, N slots
 
-/// A step that all threads perform in a round. The arguments are the numbers of the thread and of
-/// the round.
+/// A step that all threads perform in a round. The arguments are the number of the thread and the
+/// number of the round.
 type Step<'s> = &'s (dyn Fn(usize, usize) + Sync);
 
 /// Runs rounds of steps. All threads perform each step at the same time, and `look` runs after the
@@ -33,8 +33,8 @@ type Step<'s> = &'s (dyn Fn(usize, usize) + Sync);
 /// is resumed.
 fn in_step(threads: usize, rounds: usize, steps: &[Step<'_>], mut look: impl FnMut(usize)) {
     let barrier = Barrier::new(threads + 1);
-    // This is set only while all threads wait for the next round, so that all of them or none begin
-    // it.
+    // This is set only while all threads wait for the next round, so that either all of them begin
+    // it or none does.
     let over = AtomicBool::new(false);
     let failure = Mutex::new(None);
     let attempt = |f: &mut dyn FnMut()| {
@@ -116,10 +116,10 @@ fn by_all_means<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, thread
     }
 }
 
-/// In every other run each thread stores one value. In the others each thread stores values until
-/// it is refused. Afterwards every request is refused.
+/// In every other run each thread stores one value. In the other runs each thread stores values
+/// until it is refused. Afterwards every request is refused.
 fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
-    // In one run a thread creates at most `n + 2` values: all that fit, one that does not, and one
+    // In one run a thread creates at most `n + 2` values: `n` that fit, one that does not, and one
     // more.
     let drops: Vec<_> = (0..n * (n + 2)).map(|_| AtomicUsize::new(0)).collect();
     let made: Vec<_> = (0..n).map(|_| AtomicUsize::new(0)).collect();
@@ -189,7 +189,7 @@ fn shards_are_activated_when_threads_contend() {
         let (arena, active) = contended(|| 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
         assert_eq!(unused_in_shards(&arena) > 0, active);
-        // The run exceeds the rest at the cursor. Single requests get that rest.
+        // The run is longer than the rest at the cursor, which single requests get.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);
@@ -344,7 +344,7 @@ fn shards_of_a_mapped_arena_survive_reset_decommit() {
     }
 }
 
-/// Also without the allocator, and also if the tail begins at an odd address.
+/// Shards do not depend on the allocator, nor on the address of the tail.
 #[test]
 fn shards_of_borrowed_bytes_serve_contending_threads() {
     let mut bytes = vec![MaybeUninit::uninit(); BorrowedArena::<usize>::bytes_for(LARGE) + 1];
@@ -463,7 +463,7 @@ impl<'l> Used<'l> {
     fn attempt(ledger: &'l Ledger) -> (Self, bool) {
         let mut arena = AtomicArena::with_capacity(LARGE);
         contend(&arena, ledger.values(TAKEN));
-        // Published values, and a hole.
+        // Published values, and vacant slots.
         let hole = arena.reserve(3).unwrap();
         for _ in 0..10 {
             arena.publish(ledger.value()).unwrap();
@@ -477,7 +477,7 @@ impl<'l> Used<'l> {
         let mut values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
         assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
         assert!(published.iter().all(|value| values.contains(value)));
-        // The shards are inactive now. The hole is vacant.
+        // The shards are inactive now.
         let (bound, vacant) = (arena.index_bound(), unused_in_shards(&arena));
         let stored = contend(&arena, ledger.values(TAKEN / 16 * 8 + 1));
         values.extend(stored.into_iter().map(|value| (arena.index_of(value).unwrap(), value.id)));
@@ -499,7 +499,7 @@ impl<'l> Used<'l> {
 fn with_active_shards_exclusive_methods_see_exactly_the_values() {
     let ledger = Ledger::new();
     let Used { mut arena, values } = Used::new(&ledger);
-    // The values of other attempts.
+    // These belong to other attempts.
     let dropped = ledger.dropped();
     assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
     assert!(arena.iter_mut().rev().map(|(index, value)| (index, value.id)).eq(values.iter().rev().copied()));

@@ -28,7 +28,7 @@ impl<I: Iterator> Iterator for Liar<'_, I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Liar<'_, I> {
-    /// The first result is `said`. Every later result is another wrong length.
+    /// The first result is `said`. Every later result is a different wrong length.
     fn len(&self) -> usize {
         self.len_calls.set(self.len_calls.get() + 1);
         if self.len_calls.get() == 1 { self.said } else { usize::MAX / 2 }
@@ -81,8 +81,8 @@ fn an_exact_fit_is_stored_by_every_method() {
     assert!(arena.is_full());
 }
 
-/// The arena is full of these values, published, and the method that published them returned
-/// `first` and `slice`.
+/// Asserts that the arena is full of these published values, and that the method that published
+/// them returned `first` and `slice`.
 #[track_caller]
 fn assert_published<T: PartialEq + std::fmt::Debug + Sync>(arena: &AtomicArena<T>, first: usize, slice: &[T]) {
     assert_eq!((first, arena.get_slice(0..4)), (0, Some(slice)));
@@ -195,7 +195,7 @@ fn an_empty_request_always_succeeds() {
         assert_eq!(arena.alloc_vec(Vec::new()).unwrap(), &[]);
         assert_eq!(arena.alloc_str("").unwrap(), "");
         assert_eq!(arena.alloc_prefix_clone(&[]), &[]);
-        // The index of nothing is the capacity.
+        // The index of an empty slice is the capacity.
         assert_eq!(arena.publish_slice_copy(&[]).unwrap(), (1, &[][..]));
         assert_eq!(arena.publish_slice_clone(&[]).unwrap(), (1, &[][..]));
         assert_eq!(arena.publish_from_iter([]).unwrap(), (1, &[][..]));
@@ -262,7 +262,7 @@ fn vacant_slots_side_by_side_serve_every_method() {
         },
     ];
     for store in methods {
-        // Two slots are too few, and so are those that do not lie side by side.
+        // Two slots are too few, and so are slots that are not contiguous.
         let mut arena = with_vacant_runs(20, &[1..3, 5..8, 10..11, 12..18]);
         let mut got: Vec<_> = (0..3).map(|_| store(&arena)).collect();
         got.sort_unstable();
@@ -276,7 +276,7 @@ fn vacant_slots_side_by_side_serve_every_method() {
     }
 }
 
-/// The vacant slots of each 1,024 are counted together.
+/// The vacant slots of each block of 1,024 are counted together.
 #[test]
 fn vacant_slots_side_by_side_are_found_across_the_borders_of_counted_blocks() {
     let rows = [
@@ -325,7 +325,7 @@ fn published_values_of_no_size_have_indices() {
 
 #[test]
 fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {
-    // A neighbour that user code allocates makes every slot vacant that comes back.
+    // If user code allocates a neighbour, every returned slot becomes vacant.
     for (neighbour, panic_at) in [(false, 9), (true, 9), (false, 0), (false, 3), (true, 0), (true, 3)] {
         let ledger = Ledger::new();
         let arena = runs_from_cursor(AtomicArena::with_capacity(8));
@@ -410,7 +410,7 @@ fn methods_that_fill_a_run_before_they_return_are_no_handles() {
     assert_eq!(arena.alloc_slice_with(3, |_| handles()).unwrap(), [0; 3]);
     assert_eq!(arena.alloc_from_iter((0..3).map(|_| handles())).unwrap(), [0; 3]);
     assert_eq!(arena.publish_from_iter((0..3).map(|_| handles())).unwrap().1, [0; 3]);
-    // What user code leaks inside is settled by itself.
+    // Slots that user code leaks inside are settled separately.
     arena
         .alloc_slice_with(2, |place| {
             std::mem::forget(arena.reserve(2).unwrap());
@@ -427,7 +427,7 @@ fn a_panic_counts_the_whole_slice_as_written() {
     let arena = AtomicArena::with_capacity(20);
     panic_of(|| _ = arena.alloc_slice_with(8, |place| assert_eq!(place, 0, "here")));
     assert_eq!((arena.count(), arena.stats().high_water), (0, 8));
-    // What an iterator did not fill was not written to.
+    // Slots that an iterator did not fill were not written to.
     let calls = Calls::default();
     arena.alloc_from_iter(calls.liar(16, [(); 3].into_iter())).unwrap();
     assert_eq!((arena.count(), arena.stats().high_water), (3, 8));
@@ -530,7 +530,7 @@ fn publish_from_iter_believes_no_length_either() {
     let calls = Calls::default();
     assert_eq!(arena.publish_from_iter(calls.liar(2, 0..)).unwrap(), (3, &[0, 1][..]));
     assert_eq!((calls.len.get(), calls.next.get()), (1, 2));
-    // Nothing was stored: the index is the capacity.
+    // Nothing was stored, so the index is the capacity.
     let calls = Calls::default();
     assert_eq!(arena.publish_from_iter(calls.liar(1, 0..0)).unwrap(), (6, &[][..]));
     for said in [2, usize::MAX] {

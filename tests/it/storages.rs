@@ -44,7 +44,7 @@ impl Place for InPlace {
     }
 }
 
-/// In bytes that begin `BEHIND` bytes after a multiple of 64.
+/// Borrowed bytes that begin `BEHIND` bytes after a multiple of 64.
 struct InBytes<const BEHIND: usize>;
 
 impl<const BEHIND: usize> Place for InBytes<BEHIND> {
@@ -52,7 +52,7 @@ impl<const BEHIND: usize> Place for InBytes<BEHIND> {
 
     fn arena<'m, T: 'm>(bytes: &'m mut Bytes) -> AtomicArena<T, Borrowed<'m, T>> {
         // Slots, stamps, and padding to align the slots unless they are zero-sized. This is too
-        // small for one more slot.
+        // small for another slot.
         let lining_up = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
         let len = CAPACITY * (size_of::<T>() + 1) + lining_up;
         // Not zeros, because the arena must not rely on them.
@@ -407,7 +407,7 @@ fn a_stale_stamp_is_never_valid_again<P: Place>() {
     }
     for _ in 0..scaled(600, 60) {
         arena.reset();
-        // Owned values, over stamps of every age.
+        // Owned values, in slots with stamps of every age.
         arena.alloc_slice_copy(&[0; CAPACITY]).unwrap();
         assert_eq!(arena.iter().count(), 0);
         assert!(arena.as_mut_slice().is_some());

@@ -1,6 +1,6 @@
 //! All operations at once, from many threads. The work is bounded, and the result does not depend
 //! on the interleaving: each slot has one owner, each value is dropped once, published values are
-//! whole and stay, and after the threads have ended every slot without a value can be allocated.
+//! complete and stay, and after the threads have ended every slot without a value can be allocated.
 //!
 //! The long variants are ignored by default. `ATOMICARENA_STRESS` is their number of rounds.
 
@@ -275,7 +275,7 @@ fn quietly(f: impl FnOnce()) {
     }
 }
 
-/// Reads all published values repeatedly, and checks that they are whole and stay.
+/// Reads all published values repeatedly, and checks that they are complete and stay.
 fn read(arena: &AtomicArena<Load<'_>>, writers: &Writers, seed: usize) {
     let mut seen = BTreeMap::new();
     let mut dice = Dice::new(seed as u64 + 1);
@@ -408,8 +408,7 @@ fn refused_bulk_takes_nothing(rounds: usize) {
         let filling = Writers::new(THREADS - 1);
         together(|thread| {
             if thread == 0 {
-                // Repeat this as long as other threads fill the arena, and once more when it is
-                // full.
+                // Repeat this while other threads fill the arena, and once more when it is full.
                 while !filling.have_ended() {
                     refused_bulk(&arena);
                 }
@@ -489,8 +488,8 @@ fn an_arena_that_refused_many_requests_is_whole_after_a_reset_for_long() {
     hammered_then_reset(10 * long());
 }
 
-/// Publishes in every way, and checks that every reader finds the values by index, also modulo the
-/// capacity.
+/// Publishes by every method, and checks that every reader finds the values by index, also modulo
+/// the capacity.
 fn published_in_bulk_is_visible(rounds: usize) {
     let capacity = 96;
     let mut arena = AtomicArena::with_capacity(capacity);
@@ -543,7 +542,7 @@ fn bulk_published_values_are_visible_to_all_for_long() {
 
 // ---- returning slots
 
-/// Takes slots and returns them in every way there is, and keeps none.
+/// Takes slots and returns them by every method, and keeps none.
 fn take_and_return(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut Dice) {
     let slots = |run: &Reservation<'_, usize>| run.first_index()..run.first_index() + run.capacity();
     let enter = |run: &Reservation<'_, usize>| {
@@ -608,8 +607,8 @@ fn slots_returned_under_load_are_all_free_again_for_long() {
 /// forced, several threads share each shard.
 const CROWD: usize = scaled(6, 3);
 
-/// Takes slots in every way until a single slot is refused, and returns part of them. The result is
-/// the slots that it has kept.
+/// Takes slots by every method until a single slot is refused, and returns some of them. The result
+/// is the slots that it has kept.
 fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: usize, seed: usize) -> Vec<usize> {
     let mut dice = Dice::new(seed as u64 + 1);
     let mut kept = Vec::new();
@@ -646,7 +645,7 @@ fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: 
                     kept.extend(first..first + slice.len());
                 }
             }
-            // Returned in another order.
+            // Returned in a different order.
             4 => open.extend(arena.reserve(1 + dice.roll(4))),
             5 if !open.is_empty() => {
                 let run = open.swap_remove(dice.roll(open.len()));
@@ -708,8 +707,8 @@ fn mixed_requests_leave_each_slot_one_owner_for_long() {
     every_slot_has_one_owner(long(), &[7, 40, 300, 20_000]);
 }
 
-/// Threads take runs of `len` slots, and return nothing. If shards are forced, a rest that fits must
-/// never be retired, so that at the end unused slots lie only in the two shards.
+/// Lets threads take runs of `len` slots and return none. If shards are forced, a rest that fits
+/// must never be retired, so that at the end unused slots are only in the two shards.
 fn what_fits_is_never_retired(rounds: usize, len: usize) {
     let capacity = scaled(100_000, 200);
     let mut arena = AtomicArena::with_capacity(capacity);

@@ -320,7 +320,7 @@ fn an_arena_in_a_static_serves_every_thread() {
 
 // ---- returning slots
 
-/// Records the owner of each slot. A slot with two owners is a panic.
+/// Records the owner of each slot. Panics if a slot has two owners.
 struct Owners(Vec<AtomicBool>);
 
 impl Owners {
@@ -413,8 +413,8 @@ fn slots_returned_by_panics_and_short_runs_are_all_found_again() {
 
 #[test]
 fn no_request_is_refused_while_vacant_slots_change_hands() {
-    // All threads together take fewer slots than are vacant at any time, so that each refused
-    // request was refused although slots were free all the time.
+    // All threads together take fewer slots than are vacant at any time, so if a request is
+    // refused, slots were free all the time.
     let each = scaled(200, 10);
     let vacant = THREADS * each + THREADS;
     let arena = AtomicArena::with_capacity(2 * vacant);
@@ -482,7 +482,7 @@ fn a_local_is_refused_beside_other_refused_requests() {
 
 // ---- index order
 
-/// Three threads publish in turn, `turn` values each, with the methods for one value and for
+/// Lets three threads publish in turn, `turn` values each, with the methods for one value and for
 /// several. Returns whether they got consecutive slots.
 fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn: usize, turns: usize) -> bool {
     const TAKERS: usize = 3;

@@ -1,4 +1,4 @@
-//! A handle that drops values requires as much of them as the arena does.
+//! A handle that drops values makes the same requirements of them as the arena.
 use std::cell::Cell;
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `finish` and `publish` consume the reservation. Published values cannot be written any more.
+//! `finish` and `publish` consume the reservation. Published values can no longer be written.
 use atomicarena::AtomicArena;
 
 fn pushed_after_finish(arena: &AtomicArena<u32>) {

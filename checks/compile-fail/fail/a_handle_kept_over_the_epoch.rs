@@ -13,7 +13,7 @@ fn reservation_over_drain(mut arena: AtomicArena<u32>) {
     run.publish();
 }
 
-// It is not used again, but dropped. The drop returns slots.
+// It is not used again, but its drop returns slots.
 fn reservation_dropped_after_reset(mut arena: AtomicArena<u32>) {
     let _run = arena.reserve(2).unwrap();
     arena.reset(); //~ E0502

@@ -1,4 +1,4 @@
-//! A key has the type of its value, so it is no index into arenas of other types.
+//! A key has the type of its value, so it cannot be used with arenas of other types.
 use atomicarena::{AtomicArena, Key};
 
 fn another_type(arena: &AtomicArena<u8>, key: Key<u16>) {

@@ -1,4 +1,4 @@
-//! References into a checked-out arena do not outlive the guard, and the guard not its pool.
+//! References into a checked-out arena do not outlive the guard, nor does the guard its pool.
 use std::sync::Arc;
 
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};

@@ -1,4 +1,4 @@
-//! An arena moves values between threads, so one of `Rc` cannot be shared, not even to fill it.
+//! An arena moves values between threads, so an arena of `Rc` cannot be shared, even to fill it.
 use std::rc::Rc;
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! A `&mut T` goes to one thread.
+//! Only one thread can have a `&mut T`.
 use atomicarena::AtomicArena;
 
 fn in_two_threads(_: impl FnOnce() + Send, _: impl FnOnce() + Send) {}

@@ -1,5 +1,5 @@
-//! Types that only lend are covariant: an iterator over long references is also one over short
-//! ones.
+//! Types that only lend are covariant: an iterator over long-lived references is also an iterator
+//! over short-lived ones.
 use atomicarena::{AtomicArena, Iter};
 
 fn same<'a, 's>(long: Iter<'a, &'static str>, short: Iter<'a, &'s str>) -> [Iter<'a, &'s str>; 2] {

@@ -1,4 +1,4 @@
-//! `Local` and `Reservation` lend for as long as the arena is borrowed, and longer than they live.
+//! What `Local` and `Reservation` lend lives as long as the borrow of the arena, and outlives them.
 use atomicarena::{AtomicArena, Iter};
 
 fn owned(arena: &AtomicArena<u32>) -> [&mut u32; 2] {
@@ -23,7 +23,7 @@ fn main() {
     std::mem::swap(a, b);
     assert_eq!((*a, *b, run, *value), (2, 1, &[3, 4][..], 5));
     assert_eq!(met(&mut arena.iter()), Some(&3));
-    // No reference is used any more, so the arena may be emptied and moved.
+    // No reference is used from here on, so the arena may be emptied and moved.
     arena.reset();
     let moved = arena;
     assert!(moved.is_empty());

@@ -2,13 +2,13 @@
 //!
 //! In `fail/`, every line that must be refused ends in `//~` and the codes of its errors, or in
 //! `//~ error` if the error has no code. `//~~` marks an error that the compiler reports inside the
-//! library. `each_marked_line_is_refused` calls the present compiler, of any version, and expects
+//! library. `each_marked_line_is_refused` calls the current compiler, of any version, and expects
 //! exactly these errors.
 //!
 //! `the_messages_are_as_committed` also compares the messages with the `.stderr` beside the file.
 //! There is no such file if a message mentions private fields. The messages depend on the compiler,
-//! so this test is skipped with any other compiler than [`MESSAGES_OF`]. To write new messages, and
-//! then inspect each (an empty file is a start):
+//! so this test is skipped with any compiler other than [`MESSAGES_OF`]. To write new messages,
+//! create an empty file, run the following command, and inspect the result:
 //! `TRYBUILD=overwrite cargo test --manifest-path checks/compile-fail/Cargo.toml`.
 
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ fn scratch() -> PathBuf {
     scratch
 }
 
-/// Builds the library with the present compiler, and returns its folder.
+/// Builds the library with the current compiler, and returns its folder.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {

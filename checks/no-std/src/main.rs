@@ -16,7 +16,7 @@ use atomicarena::{AtomicArena, StaticArena};
 /// An arena in zeroed memory, which takes no bytes in the program file.
 static EVENTS: StaticArena<u64, 64> = StaticArena::new();
 
-/// An arena in bytes, as from a section of a linker script.
+/// An arena in borrowed bytes, for example a section of a linker script.
 static mut POOL: [MaybeUninit<u8>; 100] = [MaybeUninit::uninit(); 100];
 
 fn run() -> i32 {
@@ -40,7 +40,7 @@ fn run() -> i32 {
     check!(EVENTS.get(1) == Some(&9));
     check!(EVENTS.alloc_slice_copy(&[1, 2, 3]).is_ok_and(|slice| *slice == [1, 2, 3]));
 
-    // A run of which a part is returned, and the run of a `Local`.
+    // A run that is partly returned, and the run of a `Local`.
     let Ok(mut run) = EVENTS.reserve(20) else { return 100 };
     check!(run.fill_from_iter(0..5) == 5);
     check!(run.publish().1.len() == 5 && EVENTS.count() == 10);
@@ -53,9 +53,9 @@ fn run() -> i32 {
     while EVENTS.alloc(1).is_ok() {}
     check!(EVENTS.publish(5).is_err_and(|full| full.into_inner() == 5) && EVENTS.is_full());
 
-    // Memory of the program, also with `&mut`.
+    // Memory of the program, with `&mut`.
     let pool = &raw mut POOL;
-    // SAFETY: no other code names it, and this function runs once.
+    // SAFETY: no other code uses it, and this function runs once.
     let Ok(mut arena) = AtomicArena::<u32, _>::in_bytes(unsafe { &mut *pool }) else { return 100 };
     check!(arena.capacity() >= 19);
     check!(arena.fill_with(|index| index as u32).len() == arena.capacity());

@@ -1,6 +1,7 @@
-//! Random programs on a bump, against a model: the blocks that are held, as intervals of addresses.
+//! Random programs on a bump, compared with a model that records the held blocks as intervals of
+//! addresses.
 //!
-//! `checks/fuzz` includes this file, too.
+//! `checks/fuzz` includes this file too.
 
 #[cfg(test)]
 mod properties;
@@ -13,7 +14,7 @@ use std::ptr::NonNull;
 use allocator_api2_02::alloc::Allocator;
 use atomicarena::{AtomicBump, Full, LocalBump};
 
-/// What a program does. Numbers of blocks and handles are taken modulo how many there are.
+/// An operation. Numbers of blocks and handles are taken modulo their count.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Alloc {
@@ -50,7 +51,7 @@ pub(crate) enum Op {
     },
 }
 
-/// A block that is held, and what was written to it.
+/// A block that is held, and the pattern that was written to it.
 struct Block {
     start: NonNull<u8>,
     layout: Layout,
@@ -63,19 +64,19 @@ impl Block {
     }
 
     fn write(&self) {
-        // SAFETY: the block is ours.
+        // SAFETY: the block belongs to the model.
         unsafe { self.start.write_bytes(self.pattern, self.layout.size()) };
     }
 
     fn check(&self, len: usize) {
         for offset in 0..len {
-            // SAFETY: within the block, and written before.
+            // SAFETY: the byte is within the block, and was written before.
             assert_eq!(unsafe { self.start.add(offset).read() }, self.pattern, "byte {offset} was overwritten");
         }
     }
 }
 
-/// What is held of a bump.
+/// The blocks and handles that are held, and the bounds of their addresses.
 struct Model<'a> {
     bump: &'a AtomicBump,
     blocks: Vec<Block>,
@@ -87,7 +88,7 @@ struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Takes note of a block, which must be aligned and touch no other.
+    /// Records a block, which must be aligned and must not overlap with another.
     fn hold(&mut self, start: NonNull<u8>, layout: Layout) {
         let from = start.addr().get();
         assert_eq!(from % layout.align(), 0);
@@ -114,7 +115,7 @@ impl<'a> Model<'a> {
             }
             Err(full) => {
                 assert_eq!(full.requested(), layout.size());
-                // Whatever it takes to align it, it would have fitted otherwise.
+                // The block would have fitted otherwise, with any padding.
                 assert!(layout.size() + layout.align() > full.remaining());
             }
         }
@@ -132,7 +133,7 @@ impl<'a> Model<'a> {
                 let layout = Layout::from_size_align(size, 1 << align).unwrap();
                 let count = self.locals.len();
                 if count > 0 {
-                    // A fresh run may be shorter than the rest that it takes the place of.
+                    // A fresh run may be shorter than the rest that it replaces.
                     may_fall = true;
                     let result = self.locals[local % count].alloc_layout(layout);
                     self.note(result, layout);
@@ -184,7 +185,7 @@ impl<'a> Model<'a> {
                     let block = self.blocks.swap_remove(block % self.blocks.len());
                     block.check(block.layout.size());
                     #[cfg(feature = "allocator-api2-02")]
-                    // SAFETY: a block of this bump, which we give up.
+                    // SAFETY: a block of this bump, which is no longer used.
                     unsafe {
                         self.bump.deallocate(block.start, block.layout);
                     }
@@ -217,7 +218,7 @@ impl<'a> Model<'a> {
     fn resize(&mut self, index: usize, layout: Layout) {
         let block = &self.blocks[index];
         let (old, kept) = (block.layout, block.layout.size().min(layout.size()));
-        // SAFETY: a block of this bump, which we give up if this succeeds.
+        // SAFETY: a block of this bump, which is no longer used if this succeeds.
         let moved = unsafe {
             if layout.size() >= old.size() {
                 self.bump.grow(block.start, old, layout)
@@ -232,7 +233,7 @@ impl<'a> Model<'a> {
                 self.blocks.swap_remove(index);
                 self.hold(bytes.cast(), layout);
             }
-            // As it was.
+            // The block is unchanged.
             Err(_) => block.check(old.size()),
         }
     }
@@ -265,11 +266,11 @@ pub(crate) fn run(capacity: usize, epochs: impl IntoIterator<Item = Vec<Op>>) {
 }
 
 impl Op {
-    /// Makes an operation of bytes that a fuzzer chose.
+    /// Creates an operation from bytes that a fuzzer chose.
     #[allow(dead_code)] // used by the fuzz target
     pub(crate) fn new([kind, a, b, c, d]: [u8; 5]) -> Op {
         let number = usize::from(u16::from_le_bytes([a, b]));
-        // Most are short.
+        // Most sizes are small.
         let size = usize::from(u16::from_le_bytes([c, d])) >> (kind >> 4) << (kind >> 7 << 1);
         let align = u32::from(a) % 13;
         match kind % 8 {

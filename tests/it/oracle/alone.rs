@@ -294,8 +294,8 @@ fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle)
     oracle.highest = oracle.capacity();
     for (index, _) in oracle.written.iter().enumerate().filter(|(_, written)| **written) {
         for byte in 0..size_of::<T>() {
-            // SAFETY: within the slots, which are exclusively borrowed. They were written, at least
-            // with zeros.
+            // SAFETY: the byte is within the slots, which are exclusively borrowed. It was written,
+            // at least with zero.
             let byte = unsafe { first.add(index).cast::<u8>().add(byte).read() };
             assert_eq!(byte, 0, "slot {index} was not zeroed");
         }

@@ -16,7 +16,7 @@ const LONGEST: usize = 300;
 /// The `Local` that serves a request, or the arena if it is `None`.
 pub(super) type Via<'v, 'a, T> = Option<&'v mut OpenLocal<'a, T>>;
 
-/// Separates a `Local` from what the oracle knows of it.
+/// Separates a `Local` from the oracle's knowledge of it.
 pub(super) fn source<'v, 'a, T: Value, S: Storage<T>>(
     arena: &'a AtomicArena<T, S>,
     via: Via<'v, 'a, T>,
@@ -27,7 +27,7 @@ pub(super) fn source<'v, 'a, T: Value, S: Storage<T>>(
     }
 }
 
-/// The numbers of requested and remaining slots.
+/// Returns the numbers of requested and remaining slots.
 fn numbers<V>(full: &Full<V>) -> (usize, usize) {
     (full.requested(), full.remaining())
 }
@@ -196,15 +196,15 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         let got = match &done {
             Some(values) => values.len(),
             // The slots were returned, so the length is not known. If the oracle does not know it
-            // either, the cursor tells, which does not return to where it was if it has served.
+            // either, the position of the cursor tells whether the cursor has served the request.
             None if self.arena.index_bound() == before => src.len(),
             None => self.arena.index_bound() - before,
         };
-        // Part of nothing is nothing.
+        // A part of an empty slice is empty.
         let slots = self.take(known.as_deref_mut(), src.len(), Answer::UpTo(got)).unwrap_or(Slots::Own(0));
         let fits = slots.len();
         if let (None, Slots::Arena(Place::SomeVacant(_))) = (&done, &slots) {
-            // Or it was served by the cursor after all.
+            // The cursor has served the request.
             self.oracle.highest = self.oracle.highest.max(self.oracle.capacity().min(before + src.len()));
         }
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
@@ -216,7 +216,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
 
     // ---- what the oracle expects
 
-    /// Predicts where the slots of a request are, which the arena has taken, or has refused.
+    /// Predicts the slots of a request, which the arena has taken or refused.
     pub(super) fn take(&mut self, known: Option<&mut Known>, len: usize, answer: Answer) -> Result<Slots, usize> {
         match (known, answer) {
             (Some(known), answer) => known.take(self, len, answer),
@@ -225,12 +225,12 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Called when user code is called for the first of `len` values: the slots are taken.
+    /// Called when user code is called for the first of `len` values, after the slots were taken.
     pub(super) fn begin_fill(&mut self, known: Option<&mut Known>, len: usize) -> Slots {
         self.take(known, len, Answer::Served(true)).expect("user code was called, and there was no room")
     }
 
-    /// Checks the answer to a request for `len` slots, of which the oracle does not know yet.
+    /// Checks the answer to a request for `len` slots that the oracle does not know yet.
     fn answered(
         &mut self,
         mut known: Option<&mut Known>,

@@ -22,7 +22,7 @@ pub(crate) enum Slot {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Run(Range<usize>),
-    /// A number of contiguous vacant slots. The contract does not say which.
+    /// A number of contiguous vacant slots. The contract does not specify which.
     SomeVacant(usize),
 }
 
@@ -35,7 +35,7 @@ impl Place {
     }
 }
 
-/// What became of a place that was returned.
+/// The result of returning a place.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Returned {
     Known,
@@ -180,8 +180,8 @@ impl Oracle {
         Some(Place::SomeVacant(1))
     }
 
-    /// Takes a run. The error is the number of slots left at the cursor. `served` is what the arena
-    /// has answered. It decides only where the oracle cannot know.
+    /// Takes a run. The error is the number of slots left at the cursor. `served` is the answer of
+    /// the arena, which is used only where the oracle cannot predict it.
     pub(crate) fn take_run(&mut self, len: usize, served: bool) -> Result<Place, usize> {
         match len {
             0 => Ok(self.nothing()),
@@ -190,8 +190,8 @@ impl Oracle {
         }
     }
 
-    /// Takes a run of `len` slots, or of fewer. `got` is how many the arena has returned. It
-    /// decides only where the oracle cannot know.
+    /// Takes a run of `len` slots, or of fewer. `got` is the number of slots that the arena has
+    /// returned, which is used only where the oracle cannot predict it.
     pub(crate) fn take_up_to(&mut self, len: usize, got: usize) -> Place {
         if len == 0 {
             return self.nothing();
@@ -242,7 +242,7 @@ impl Oracle {
         Some(run)
     }
 
-    /// Takes `len` vacant slots, if that many are contiguous.
+    /// Takes `len` contiguous vacant slots, if there are enough.
     fn take_vacant(&mut self, len: usize, served: bool) -> Option<Place> {
         if len > self.vacant() {
             return None;
@@ -274,7 +274,7 @@ impl Oracle {
         run
     }
 
-    /// Checks where the arena has placed a run: the slots must have been free.
+    /// Checks the place of a run that the arena has taken. Its slots must have been free.
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
@@ -299,8 +299,8 @@ impl Oracle {
         self.hidden.swap_remove(at);
     }
 
-    /// Returns a place. If the slots are not known, the cursor may tell: it is at `bound`, and so
-    /// many slots below its old position if the slots were those.
+    /// Returns a place. If its slots are not known, the new position of the cursor, `bound`, shows
+    /// whether they were directly below the cursor.
     pub(crate) fn return_place(&mut self, place: Place, bound: usize) -> Returned {
         let len = match place {
             Place::Run(run) => {
@@ -323,7 +323,7 @@ impl Oracle {
         self.shard.start - len..self.shard.start
     }
 
-    /// Decides what was unclear. The shard begins at `start`.
+    /// Decides whether slots of an unclear return have extended the shard, which begins at `start`.
     pub(crate) fn decide(&mut self, len: usize, start: usize) {
         if start != self.shard.start {
             let run = self.in_front_of_shard(len);

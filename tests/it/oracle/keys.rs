@@ -1,4 +1,4 @@
-//! Keys of every epoch and of other arenas. Each finds the value that it was created for, or none.
+//! Keys of every epoch and of other arenas. Each finds the value for which it was created, or none.
 
 use atomicarena::{AtomicArena, Key, Storage};
 

@@ -1,4 +1,4 @@
-//! A `Local`, and what the oracle knows of it.
+//! A `Local`, and the oracle's knowledge of it.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -14,17 +14,17 @@ pub(super) struct OpenLocal<'a, T> {
     pub(super) known: Known,
 }
 
-/// What the oracle knows of a `Local`. The contract leaves only the length of its runs open. The
-/// oracle learns it from the cursor.
+/// The oracle's knowledge of a `Local`. The contract leaves open only the length of its runs, which
+/// the oracle learns from the cursor.
 #[derive(Debug)]
 pub(super) struct Known {
     /// The greatest length of a run, if the caller chose one.
     ceiling: usize,
-    /// The current run. The values in it lie below `next`.
+    /// The current run. Its values are below `next`.
     run: Range<usize>,
     next: usize,
-    /// Whether it counts as a handle: from its first run on, until a reservation takes the last of
-    /// its slots. Only then may the run be extended.
+    /// Whether it counts as a handle, which is from its first run until a reservation takes the
+    /// last of its slots. Only then may the run be extended.
     counted: bool,
     /// Whether the run is one vacant slot, which was not shown yet.
     hidden: bool,
@@ -33,18 +33,18 @@ pub(super) struct Known {
 /// Where the slots of a request are.
 #[derive(Clone, Debug)]
 pub(super) enum Slots {
-    /// The next slots of the run of a `Local`. Those without a value stay in it.
+    /// The next slots of the run of a `Local`. Slots without a value stay in it.
     Own(usize),
-    /// Outside. Those without a value are returned.
+    /// Outside the run. Slots without a value are returned.
     Arena(Place),
 }
 
-/// What the arena has answered to a request.
+/// The answer of the arena to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answer {
-    /// A request for all or nothing was served, or was not.
+    /// Whether a request for all slots or none was served.
     Served(bool),
-    /// A request for fewer slots if necessary got this many.
+    /// The number of slots for a request that accepts fewer.
     UpTo(usize),
 }
 
@@ -200,12 +200,12 @@ impl Known {
         self.next..self.run.end
     }
 
-    /// The slot that is filled next, if it was shown.
+    /// Returns the slot that is filled next, if it was shown.
     pub(super) fn first_unused(&self) -> Option<usize> {
         (!self.hidden).then_some(self.next)
     }
 
-    /// The slots that are leaked with the `Local`.
+    /// Returns the slots that are leaked with the `Local`.
     pub(super) fn run(&self) -> Range<usize> {
         self.run.clone()
     }
@@ -218,10 +218,10 @@ impl Known {
         if self.hidden { 1 } else { self.run.end - self.next }
     }
 
-    /// Predicts where the slots of a request are. The error is the number of slots left at the
-    /// cursor. Called when the arena has taken them, before it does anything else.
+    /// Predicts the slots of a request. The error is the number of slots left at the cursor. Called
+    /// when the arena has taken the slots, before anything else happens.
     ///
-    /// The answer decides only where the oracle cannot know.
+    /// The answer is used only where the oracle cannot predict it.
     pub(super) fn take<T: Value, S: Storage<T>>(
         &mut self,
         ground: &mut Ground<'_, '_, T, S>,
@@ -284,7 +284,7 @@ impl Known {
         self.ceiling.min(left / 16).max(1)
     }
 
-    /// Begins with a fresh run from the cursor.
+    /// Starts a fresh run from the cursor.
     fn refill(&mut self, oracle: &mut Oracle, len: usize, lengths: RangeInclusive<usize>) {
         assert!(lengths.contains(&len), "a run of {len}, and not {lengths:?}");
         let run = oracle.take_from_cursor(len);
@@ -298,7 +298,7 @@ impl Known {
         self.run = run;
     }
 
-    /// The same for one slot. Returns whether there is one.
+    /// Like `take`, for one slot. Returns whether there is one.
     fn take_one<T: Value, S: Storage<T>>(&mut self, ground: &mut Ground<'_, '_, T, S>) -> bool {
         match self.take(ground, 1, Answer::Served(true)) {
             Ok(_) => true,
@@ -318,8 +318,8 @@ impl Known {
         assert_eq!(index, self.next);
     }
 
-    /// The next slots were filled. If they were published, neither they nor the values before them
-    /// are part of the run any more.
+    /// Records that the next slots were filled. If they were published, the run no longer contains
+    /// them or the values before them.
     pub(super) fn fill(&mut self, oracle: &mut Oracle, first: usize, len: usize, published: bool) {
         self.next_is(oracle, first);
         self.next += len;
@@ -329,7 +329,7 @@ impl Known {
         }
     }
 
-    /// A reservation takes the next slots, and is a handle from now on.
+    /// Records that a reservation takes the next slots, and is a handle from now on.
     pub(super) fn split_off(&mut self, oracle: &mut Oracle, first: usize, len: usize) -> Range<usize> {
         self.next_is(oracle, first);
         if len == self.rest() {

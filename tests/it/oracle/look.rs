@@ -1,5 +1,5 @@
-//! Everything that a shared arena shows: its numbers, its slots one by one, as ranges and through
-//! iterators, and the values behind all references that it has lent.
+//! Checks of everything that a shared arena shows: its numbers, its slots one by one, as ranges and
+//! through iterators, and the values behind all references that it has lent.
 
 use atomicarena::{AtomicArena, Storage};
 
@@ -86,7 +86,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
             assert_eq!(got.is_some(), want.is_some(), "slot {index} is visible, or is not");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
-            // Not at every step, so that some epochs have no key.
+            // Only at some steps, so that some epochs have no key.
             if self.looks % 4 == 0 {
                 let key = self.arena.key_at(index);
                 assert_eq!(key.map(|key| key.index()), want.map(|_| index));

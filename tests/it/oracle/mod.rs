@@ -5,13 +5,13 @@
 //! with which value. It predicts the result of every method: the position of the cursor, which
 //! requests fail and with which numbers, which values are visible, and how many values are alive.
 //! So each value is dropped exactly once, unless a leaked handle leaked it. When a program takes
-//! every free slot one by one, exactly those slots must be available. The contract leaves two
-//! things open, which the oracle learns from the results: which vacant slots are taken (they must
-//! have been vacant, and side by side), and the length of a run of a `Local` (at most its share).
+//! every free slot one by one, exactly the predicted slots must be available. The contract leaves
+//! two things open, which the oracle learns from the results: which vacant slots are taken (they
+//! must have been vacant and contiguous), and the length of a run of a `Local` (at most its share).
 //!
 //! A request for several slots is refused only if neither the cursor, nor the shard, nor the vacant
-//! slots have that many contiguous slots. As long as user code runs in a call that has
-//! taken vacant slots without showing which, the oracle accepts both answers if either may be right.
+//! slots have enough contiguous slots. While user code runs in a call that has taken vacant slots
+//! without showing which, the oracle accepts both answers if either may be right.
 //!
 //! Keys are kept over all epochs, together with some keys of other arenas. After every step each
 //! key must find its own value or none.

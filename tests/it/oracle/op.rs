@@ -255,8 +255,8 @@ impl Program {
             1 => End::Drop { fuse },
             _ => End::IntoVec { boxed: end % 4 == 3, fuse },
         };
-        // Small, so that much happens at the end, or so large that a `Local` gets runs of several
-        // slots.
+        // Either small, so that many operations happen near the end, or large enough for a `Local`
+        // with runs of several slots.
         let capacity = match capacity {
             0..168 => 1 + usize::from(capacity % 24),
             168..244 => 64,
@@ -348,7 +348,7 @@ fn bulk(a: u8, b: u8, c: u8, publish: bool) -> Bulk {
     Bulk { method, len: len(b), given, at, act: act(c), publish }
 }
 
-/// The number of the drop that panics, if one does.
+/// Returns the number of the drop that panics, if one does.
 fn fuse(byte: u8) -> Option<usize> {
     (byte % 8 > 4).then_some(usize::from(byte / 8 % 4))
 }

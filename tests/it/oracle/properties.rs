@@ -75,7 +75,7 @@ fn programs_on_borrowed_bytes_agree_with_the_oracle() {
     check(250, on::<Plain>);
 }
 
-/// A call takes vacant slots in front of the shard, does not show them, and returns them. Random
+/// A call takes vacant slots before the shard, does not show them, and returns them. Random
 /// programs seldom do so.
 #[test]
 fn hidden_slots_return_to_the_shard_or_become_vacant() {
@@ -83,8 +83,8 @@ fn hidden_slots_return_to_the_shard_or_become_vacant() {
     let end = |handle| Op::EndRun(handle, EndRun::Drop(None));
     let bulk = Bulk { method: Method::With, len: 4, given: 4, at: 2, act: Act::Panic, publish: false };
     let panics = Op::Bulk { bulk, local: None };
-    // The first runs use up what the shard has, so that those that are returned become vacant. The
-    // last refill leaves three slots in the shard, and none at the cursor.
+    // The first runs use up the shard, so that returned runs become vacant. The last refill leaves
+    // three slots in the shard, and none at the cursor.
     for returned in [&[1][..], &[0, 1], &[1, 0], &[0]] {
         let returned = returned.iter().map(|&handle| end(handle));
         let before = [reserve(0, 4), reserve(1, 4)].into_iter().chain(returned);

@@ -89,7 +89,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             }
         };
         let want = match ground.take(known.as_deref_mut(), len, answer) {
-            // Part of nothing is nothing.
+            // A part of an empty run is empty.
             Err(_) if up_to => Ok(Slots::Own(0)),
             want => want,
         };

@@ -15,14 +15,14 @@ pub(crate) const DEFAULT: u32 = 1 << 31;
 /// The result of a method that exists only for some types of values.
 pub(crate) type Copied<'a, T> = Option<Result<Stored<'a, T>, Full<()>>>;
 
-/// A value that can be told from others.
+/// A value that can be distinguished from others.
 pub(crate) trait Value: Clone + Debug + Default + Sync {
     /// Whether the [ledger](live) counts it, so that its clones and drops can be made to panic.
     const COUNTED: bool;
 
     fn new(tag: u32) -> Self;
 
-    /// Whether it is alive and carries this tag.
+    /// Returns whether the value is alive and has this tag.
     fn shows(&self, tag: u32) -> bool;
 
     fn set(&mut self, tag: u32);
@@ -82,7 +82,8 @@ impl Drop for Counted {
     }
 }
 
-/// A value that is copied and never dropped. Its odd size lets only the first slot begin at a word.
+/// A value that is copied and never dropped. Because of its odd size, only the first slot begins at
+/// a word boundary.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     tag: [u8; 4],
@@ -154,7 +155,7 @@ impl Value for u8 {
     }
 }
 
-/// Which values are alive, and which operations shall panic. Each thread has its own, because a
+/// Which values are alive, and which operations panic. Each thread has its own ledger, because a
 /// program runs on one thread.
 #[derive(Default)]
 struct Ledger {
@@ -174,7 +175,7 @@ impl Ledger {
         self.drops.len() as u32 - 1
     }
 
-    /// Returns whether this drop shall panic. A fault is only recorded, because a panic might abort
+    /// Returns whether this drop must panic. A fault is only recorded, because a panic might abort
     /// here.
     fn died(&mut self, id: u32) -> bool {
         match self.drops.get_mut(id as usize) {
@@ -188,7 +189,7 @@ impl Ledger {
     }
 }
 
-/// Returns whether this is the operation that the fuse was set for. The fuse is then used up.
+/// Returns whether the fuse was set for this operation. The fuse is then used up.
 fn burns(fuse: &mut Option<usize>) -> bool {
     match fuse {
         Some(0) => fuse.take().is_some(),
@@ -213,7 +214,7 @@ pub(crate) fn begin() {
     with(|ledger| *ledger = Ledger::default());
 }
 
-/// Returns the number of counted values that are alive. Each of the others was dropped once.
+/// Returns the number of counted values that are alive. Each other value was dropped once.
 pub(crate) fn live() -> usize {
     with(|ledger| {
         assert_eq!(ledger.faults, 0, "a value was dropped that did not live");

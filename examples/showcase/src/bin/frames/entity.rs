@@ -11,8 +11,8 @@ pub(crate) const SHOT_LIFE: u8 = 40;
 /// The number of hits that destroy a ship. It is then a wreck for `WRECK_LIFE` frames.
 pub(crate) const HEALTH: u8 = 4;
 pub(crate) const WRECK_LIFE: u8 = 40;
-/// The number of sparks of a hit and of the end of a ship, and the longest time that they glow, in
-/// frames.
+/// The numbers of sparks when a shot hits a ship and when a ship is destroyed, and the longest time
+/// that sparks glow, in frames.
 pub(crate) const HIT_SPARKS: u32 = 3;
 pub(crate) const END_SPARKS: u32 = 16;
 pub(crate) const SPARK_LIFE: u8 = 24;

@@ -1,5 +1,5 @@
-//! Bodies in Morton order: along a curve through space on which every cube of an octree is one
-//! contiguous part.
+//! Bodies in Morton order. This is the order along a curve through space that passes through each
+//! cube of an octree in one piece.
 
 use crate::space::{Bodies, Vec3};
 
