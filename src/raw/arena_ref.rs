@@ -69,6 +69,15 @@ impl Header {
         self.cursor.handles().opened(self.shard_slice());
     }
 
+    /// Checks for contention, in an arena with shards.
+    #[cold]
+    #[inline(never)]
+    fn detect_contention(&self) {
+        if self.shards.is_some() {
+            self.cursor.detect_contention(&self.mode);
+        }
+    }
+
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
         // SAFETY: there are `SHARDS` shards (`with_tail`), and no `&mut` of the header exists while
@@ -264,9 +273,7 @@ impl<'a, T> ArenaRef<'a, T> {
         let index = match header.cursor.take_fast(stamps.len(), &header.mode, || header.shard_slice()) {
             FastPath::Taken(index) => index,
             FastPath::Sampled(index) => {
-                if header.shards.is_some() {
-                    header.cursor.detect_contention(&header.mode);
-                }
+                header.detect_contention();
                 index
             }
             FastPath::Full => return None,

@@ -42,7 +42,7 @@ use core::ops::Range;
 
 use super::handle_count::HandleCount;
 use super::metadata::Metadata;
-use super::shards::{self, SMALL_CAPACITY, Shard, ShardMode};
+use super::shards::{self, Shard, ShardMode};
 use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
@@ -58,11 +58,18 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1 << 16
 };
 
-/// A thread that takes a slot whose index is a multiple of this checks for contention. A power of
-/// two. It is smaller in small arenas, where otherwise a large part of the arena would be taken
-/// before contention is detected.
+/// A thread that takes the first or the second of this many slots checks for contention. A power of
+/// two.
 const SAMPLE_INTERVAL: usize = 64;
-const SMALL_SAMPLE_INTERVAL: usize = 32;
+
+/// Returns whether a thread that advanced the cursor from this value checks for contention.
+///
+/// Two slots side by side, because two threads may take slots strictly in turn. If only each 64th
+/// slot were a sample, all samples would go to the same thread.
+#[inline]
+fn is_sample(raw: usize) -> bool {
+    raw % SAMPLE_INTERVAL < 2
+}
 
 /// The shared state of an arena, except its stamps, summary and shards.
 #[derive(Debug)]
@@ -176,13 +183,12 @@ impl Cursor {
         if mode.is_active() {
             return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
-        let interval = if end < SMALL_CAPACITY { SMALL_SAMPLE_INTERVAL } else { SAMPLE_INTERVAL };
         // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before.
         // E4, pairs with the Release in `take_sharded` and `help_refill`: at the end, the caller
         // looks at shards.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end {
-            if word & (interval - 1) != 0 { FastPath::Taken(word) } else { FastPath::Sampled(word) }
+            if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
             // Shards are not active, because with their bit the word would be far past the end.
             FastPath::Full
@@ -207,7 +213,7 @@ impl Cursor {
     #[inline(always)]
     pub(crate) fn take_vacant(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
         // Slightly past the end, so shards are not active. The samples are left to the slow path.
-        let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && raw % SAMPLE_INTERVAL != 0;
+        let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && !is_sample(*raw);
         raw.filter(is_at_end).and_then(|_| self.runs.vacant.claim_next(meta))
     }
 
@@ -223,7 +229,7 @@ impl Cursor {
         if next - meta.capacity() >= OVERSHOOT_LIMIT {
             self.clamp_to_end(meta);
         }
-        if next % SAMPLE_INTERVAL == 0 && !meta.shards.is_empty() {
+        if is_sample(next) && !meta.shards.is_empty() {
             // Once shards are active, threads that claim vacant slots do not add to the cursor.
             self.detect_contention(meta.shards.mode);
         }

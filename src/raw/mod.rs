@@ -44,6 +44,7 @@ pub(crate) mod generation;
 pub(crate) mod clock;
 pub(crate) mod stamps;
 pub(crate) mod summary;
+mod search;
 mod stripe;
 pub(crate) mod thread_id;
 pub(crate) mod word;

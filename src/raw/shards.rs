@@ -61,6 +61,7 @@
 
 use core::ops::Range;
 
+use super::search::Search;
 use super::stripe::Stripe;
 use super::sync::{AtomicBool, AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::thread_id::{EXCLUSIVE_IDS, FORCED, TINY, thread_id, thread_id_or_any};
@@ -122,10 +123,8 @@ struct ShardState {
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
     /// the index of this shard.
     handles: Stripe,
-    /// One more than the slot at which searches for a single vacant slot start. 0 before the first
-    /// search. Any value is correct. The slot that was returned last, or the one after the slot that
-    /// was found last, is a good guess.
-    search_start: AtomicUsize,
+    /// Where this thread searches for single vacant slots.
+    search: Search,
 }
 
 impl Shard {
@@ -135,7 +134,7 @@ impl Shard {
             Shard(CachePadded(ShardState {
                 rest: AtomicUsize::new(0),
                 handles: Stripe::new(),
-                search_start: AtomicUsize::new(0),
+                search: Search::new(),
             }))
         }
     }
@@ -250,8 +249,8 @@ impl Shard {
     }
 
     #[inline]
-    pub(crate) fn search_start(&self) -> &AtomicUsize {
-        &self.0.search_start
+    pub(super) fn search(&self) -> &Search {
+        &self.0.search
     }
 }
 

@@ -45,12 +45,12 @@ impl<'a> Summary<'a> {
         if word >> COUNT_BITS == self.epoch.tag() { word & COUNT } else { 0 }
     }
 
-    /// Returns whether any slot of the block may be vacant.
+    /// Returns the number of vacant slots of the block, which is never too low.
     #[inline]
-    pub(crate) fn may_be_vacant(self, block: usize) -> bool {
+    pub(crate) fn count(self, block: usize) -> usize {
         // Relaxed: if a return happens before the search, so does its count, and coherence is
-        // enough. The slot's own stamp provides E2.
-        self.count_in(self.words[block].load(Ordering::Relaxed)) != 0
+        // enough. E2 for the slot is an edge of its stamp.
+        self.count_in(self.words[block].load(Ordering::Relaxed))
     }
 
     /// Returns the number of vacant slots in the first `blocks` blocks. Exact if no other call is
@@ -120,12 +120,12 @@ mod tests {
     fn a_count_of_another_epoch_is_zero() {
         let words = [const { AtomicUsize::new(0) }; 2];
         let first = Summary::new(&words, Epoch::FIRST);
-        assert!(!first.may_be_vacant(0));
+        assert_eq!(first.count(0), 0);
         assert_eq!((first.add(0, 2), first.add(0, BLOCK - 2)), (0, 2));
-        assert!(first.may_be_vacant(0) && !first.may_be_vacant(1));
+        assert_eq!((first.count(0), first.count(1)), (BLOCK, 0));
         let second = Summary::new(&words, Epoch::FIRST.next());
-        assert!(!second.may_be_vacant(0));
+        assert_eq!(second.count(0), 0);
         assert_eq!((second.add(0, 1), second.subtract(0, 1)), (0, 0));
-        assert!(!second.may_be_vacant(0));
+        assert_eq!(second.count(0), 0);
     }
 }

@@ -44,6 +44,7 @@
 use core::ops::Range;
 
 use super::metadata::Metadata;
+use super::search::Search;
 use super::shards::{SHARDS, Shard, own_index};
 use super::summary::{BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
@@ -56,8 +57,8 @@ pub(crate) struct VacantSlots {
     ///
     /// Invariant: if it is 0, no slot is marked vacant.
     blocks: AtomicUsize,
-    /// The `search_start` of all threads, in an arena without shards.
-    search_start: AtomicUsize,
+    /// Where all threads search, in an arena without shards.
+    search: Search,
     /// The number of times that slots became vacant that were free before.
     changes: AtomicUsize,
 }
@@ -74,7 +75,7 @@ impl VacantSlots {
         pub(crate) fn new() -> Self {
             VacantSlots {
                 blocks: AtomicUsize::new(0),
-                search_start: AtomicUsize::new(0),
+                search: Search::new(),
                 changes: AtomicUsize::new(0),
             }
         }
@@ -103,8 +104,8 @@ impl VacantSlots {
     }
 
     #[inline]
-    fn own_search_start<'a>(&'a self, meta: &Metadata<'a>) -> &'a AtomicUsize {
-        meta.shards.own().map_or(&self.search_start, Shard::search_start)
+    fn own_search<'a>(&'a self, meta: &Metadata<'a>) -> &'a Search {
+        meta.shards.own().map_or(&self.search, Shard::search)
     }
 
     /// Reads the counter of changes. A request for one slot reads it before it looks at shards and
@@ -126,8 +127,7 @@ impl VacantSlots {
     /// Makes a run that the caller owns vacant.
     #[cold]
     pub(crate) fn add(&self, meta: &Metadata<'_>, run: Range<usize>) {
-        // Relaxed: a guess.
-        self.own_search_start(meta).store(run.start + 1, Ordering::Relaxed);
+        self.own_search(meta).start_at(run.start);
         for (block, part) in by_block(run) {
             if meta.summary.is_empty() {
                 // Relaxed: see `is_none`.
@@ -154,18 +154,23 @@ impl VacantSlots {
 
     /// Subtracts slots that the caller has claimed from the counts.
     pub(crate) fn uncount(&self, meta: &Metadata<'_>, run: Range<usize>) {
-        by_block(run).for_each(|(block, part)| self.uncount_in(meta, block, part.len()));
+        by_block(run).for_each(|(block, part)| _ = self.uncount_in(meta, block, part.len()));
     }
 
-    /// Subtracts `n` slots of one block from the counts.
+    /// Subtracts `n` slots of one block from the counts. Returns how many the block has left, or 0
+    /// in an arena without a summary.
     #[inline]
-    fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) {
+    fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) -> usize {
         // Relaxed, both: as in `add`. The Acquire in `Summary::subtract` orders the decrement (E5).
         if meta.summary.is_empty() {
             self.blocks.fetch_sub(n, Ordering::Relaxed);
-        } else if meta.summary.subtract(block, n) == 0 {
+            return 0;
+        }
+        let left = meta.summary.subtract(block, n);
+        if left == 0 {
             self.blocks.fetch_sub(1, Ordering::Relaxed);
         }
+        left
     }
 
     /// Claims one vacant slot. Returns `None` if the search finds none.
@@ -180,41 +185,40 @@ impl VacantSlots {
     /// Claims the slot at which a search of this thread would start, if that is vacant.
     #[inline]
     pub(crate) fn claim_next(&self, meta: &Metadata<'_>) -> Option<usize> {
-        // Relaxed: a guess.
-        let index = self.own_search_start(meta).load(Ordering::Relaxed).wrapping_sub(1);
+        let search = self.own_search(meta);
+        let index = search.start()?;
         let is_ours = index < meta.capacity() && meta.stamps.claim_vacant(index);
         if !is_ours {
             return None;
         }
-        self.claimed(meta, index);
+        search.start_at(index + 1);
+        self.uncount_in(meta, index / BLOCK, 1);
         Some(index)
     }
 
-    /// Uncounts a slot that the caller has claimed, and remembers to search from the next one on.
-    #[inline]
-    fn claimed(&self, meta: &Metadata<'_>, index: usize) {
-        // Relaxed: a guess.
-        self.own_search_start(meta).store(index + 2, Ordering::Relaxed);
-        self.uncount_in(meta, index / BLOCK, 1);
-    }
-
     /// Claims the first vacant slot from the start of the search on, or else the first one below.
+    /// If another thread claims slots of the same block, the next search starts in another one.
     #[inline(never)]
     fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
-        // Relaxed: a guess.
-        let start = match self.own_search_start(meta).load(Ordering::Relaxed) {
+        let search = self.own_search(meta);
+        let start = match search.start() {
+            Some(start) => start.min(meta.capacity()),
             // Threads that have not searched yet start apart from each other.
-            0 if !meta.shards.is_empty() => own_index() * (meta.capacity() / SHARDS),
-            start => start.saturating_sub(1).min(meta.capacity()),
+            None if !meta.shards.is_empty() => own_index() * (meta.capacity() / SHARDS),
+            None => 0,
         };
         let claim = |range: Range<usize>| {
             by_block(range).find_map(|(block, mut part)| {
-                let counted = meta.summary.is_empty() || meta.summary.may_be_vacant(block);
+                let counted = meta.summary.is_empty() || meta.summary.count(block) != 0;
                 if counted { part.find(|&index| meta.stamps.claim_vacant(index)) } else { None }
             })
         };
         let index = claim(start..meta.capacity()).or_else(|| claim(0..start))?;
-        self.claimed(meta, index);
+        search.start_at(index + 1);
+        let left = self.uncount_in(meta, index / BLOCK, 1);
+        if search.is_shared(start, index, left) {
+            search_elsewhere(meta, search, index / BLOCK, left);
+        }
         Some(index)
     }
 
@@ -247,11 +251,25 @@ impl VacantSlots {
     }
 }
 
+/// Lets the next search of this thread start in another block, if that has more than `left` vacant
+/// slots. Looks at one block, which differs from thread to thread and from call to call. It is
+/// seldom near this one, because the counts of neighbours are on one cache line.
+#[cold]
+fn search_elsewhere(meta: &Metadata<'_>, search: &Search, block: usize, left: usize) {
+    let blocks = meta.capacity() / BLOCK;
+    // Scrambled by the golden ratio.
+    let distance = (left * SHARDS + own_index()).wrapping_mul(0x9e37_79b1) >> 8;
+    let other = (block + distance) % blocks.max(1);
+    if meta.summary.count(other) > left {
+        search.start_at(other * BLOCK);
+    }
+}
+
 /// Returns the lowest `n` contiguous slots in this range that are all seen vacant.
 fn find_window(meta: &Metadata<'_>, range: Range<usize>, n: usize) -> Option<Range<usize>> {
     let mut start = range.start;
     for (block, part) in by_block(range) {
-        if !meta.summary.is_empty() && !meta.summary.may_be_vacant(block) {
+        if !meta.summary.is_empty() && meta.summary.count(block) == 0 {
             start = part.end;
             continue;
         }
