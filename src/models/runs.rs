@@ -148,6 +148,18 @@ fn shards_a_rest_is_retired_beside_a_take() {
 }
 
 #[test]
+fn shards_a_rest_that_another_thread_has_installed_is_not_retired() {
+    explore_shards_of(8, |ground: Arc<Ground<u16>>| {
+        let other = spawn_on(&ground, 0, Ground::alloc);
+        assert!(ground.alloc().is_some());
+        assert!(other.join().unwrap().is_some());
+        // One refill of four slots has served both threads.
+        assert_eq!(ground.arena.view().metadata().shards.as_slice()[0].rest(), 2..4);
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
 fn shards_no_rest_is_retired_for_a_run_that_cannot_be_served() {
     explore_shards_of(8, |ground: Arc<Ground<u16>>| {
         with_rest_below_the_cursor(&ground);
@@ -207,12 +219,13 @@ fn shards_a_returned_run_extends_a_shard_beside_its_refill() {
 
 #[test]
 fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
-    explore_shards(5, |ground| {
+    explore_shards(6, |ground| {
         ground.alloc().unwrap();
         let held = Held::new(&ground, 1);
         // The shard is used up, and its last run does not end at the cursor.
         assert_eq!(ground.alloc_run(2), Some(2));
         let going = held.return_slots();
+        // Refills the shard.
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(4);

@@ -350,10 +350,16 @@ mod tests {
         for resets in 1..=3 * usize::from(EPOCHS) {
             let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
             let mut stamps = StampsMut::new(&mut bytes, &mut clock);
+            // Not in the first epoch, which does not recur.
+            stamps.end_epoch(0);
             stamps.mark(1, Mark::Published);
             stamps.end_epoch(2);
-            for _ in 1..resets {
-                stamps.end_epoch(0);
+            for reset in 1..resets {
+                // Some of the epochs in between stamp only the slot below.
+                if reset % 2 == 0 {
+                    stamps.mark(0, Mark::Published);
+                }
+                stamps.end_epoch(1);
             }
             assert_eq!(stamps.mark_of(1), None, "after {resets} resets");
         }

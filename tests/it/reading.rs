@@ -35,6 +35,8 @@ fn get_slice_requires_every_slot_to_be_published() {
     for range in [0..4, 3..4, 3..5, 2..5, 4..6, 5..6, 5..7, 0..usize::MAX, 6..7] {
         assert_eq!(arena.get_slice(range.clone()), None, "{range:?}");
     }
+    arena.publish(15).unwrap();
+    assert_eq!(arena.get_slice(4..6), Some(&[14, 15][..]));
 }
 
 #[test]
