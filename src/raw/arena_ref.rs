@@ -255,7 +255,9 @@ impl<'a, T> ArenaRef<'a, T> {
         #[cold]
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
-            header.cursor.take_slow(&header.metadata(stamps, slot_size), word)
+            let vacant = header.cursor.take_vacant(&header.metadata(stamps, slot_size), word);
+            // Created again, so that it need not be kept in memory during the first call.
+            vacant.or_else(|| header.cursor.take_slow(&header.metadata(stamps, slot_size), word))
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());

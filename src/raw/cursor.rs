@@ -203,6 +203,14 @@ impl Cursor {
         }
     }
 
+    /// Takes a vacant slot on the fast path. `raw` is as for [`take_slow`](Self::take_slow).
+    #[inline(always)]
+    pub(crate) fn take_vacant(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
+        // Slightly past the end, so shards are not active. The samples are left to the slow path.
+        let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && raw % SAMPLE_INTERVAL != 0;
+        raw.filter(is_at_end).and_then(|_| self.runs.vacant.claim_next(meta))
+    }
+
     #[inline]
     fn take_at_end(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         if let Some(refill) = meta.shards.pending(word) {

@@ -122,8 +122,9 @@ struct ShardState {
     /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
     /// the index of this shard.
     handles: Stripe,
-    /// Where searches for a single vacant slot start. Any value is correct. The slot last returned
-    /// or found is a good guess.
+    /// The slot at which searches for a single vacant slot start, plus one, or 0 before the first
+    /// search. Any value is correct. The slot last returned, or the one after the slot last found,
+    /// is a good guess.
     search_start: AtomicUsize,
 }
 
@@ -438,8 +439,8 @@ impl<'a> Shards<'a> {
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was advanced
-    /// over the run and records the refill.
+    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was
+    /// advanced over the run and records the refill.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })

@@ -174,15 +174,39 @@ impl VacantSlots {
     /// number of blocks, plus the length of each block whose count is not 0.
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
-        if self.is_none() {
+        self.claim_next(meta).or_else(|| if self.is_none() { None } else { self.search(meta) })
+    }
+
+    /// Claims the slot at which a search of this thread would start, if it is vacant.
+    #[inline]
+    pub(crate) fn claim_next(&self, meta: &Metadata<'_>) -> Option<usize> {
+        // Relaxed: a guess.
+        let index = self.own_search_start(meta).load(Ordering::Relaxed).wrapping_sub(1);
+        let is_ours = index < meta.capacity() && meta.stamps.claim_vacant(index);
+        if !is_ours {
             return None;
         }
-        let search_start = self.own_search_start(meta);
+        self.claimed(meta, index);
+        Some(index)
+    }
+
+    /// Uncounts a slot that the caller has claimed, and lets the next search start after it.
+    #[inline]
+    fn claimed(&self, meta: &Metadata<'_>, index: usize) {
         // Relaxed: a guess.
-        let start = match search_start.load(Ordering::Relaxed) {
+        self.own_search_start(meta).store(index + 2, Ordering::Relaxed);
+        self.uncount_in(meta, index / BLOCK, 1);
+    }
+
+    /// Claims the first vacant slot at or above the start of the search. If there is none, claims
+    /// the first one below it.
+    #[inline(never)]
+    fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
+        // Relaxed: a guess.
+        let start = match self.own_search_start(meta).load(Ordering::Relaxed) {
             // Threads that have not searched yet start apart from each other.
             0 if !meta.shards.is_empty() => own_index() * (meta.capacity() / SHARDS),
-            start => start.saturating_sub(1),
+            start => start.saturating_sub(1).min(meta.capacity()),
         };
         let claim = |range: Range<usize>| {
             by_block(range).find_map(|(block, mut part)| {
@@ -191,9 +215,7 @@ impl VacantSlots {
             })
         };
         let index = claim(start..meta.capacity()).or_else(|| claim(0..start))?;
-        // Relaxed: a guess.
-        search_start.store(index + 1, Ordering::Relaxed);
-        self.uncount_in(meta, index / BLOCK, 1);
+        self.claimed(meta, index);
         Some(index)
     }
 
@@ -202,7 +224,6 @@ impl VacantSlots {
     ///
     /// Linear in the number of blocks, plus the length of each block whose count is not 0. Two
     /// simultaneous searches may both fail where either alone would succeed.
-    /// succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while n <= bound - from && !self.is_none() {
