@@ -224,7 +224,7 @@ impl Shard {
                 return false;
             }
             let extended = Self::pack(&(run.start..rest.end));
-            // Release: E2, pairs with the Acquire in `take`: the caller's accesses happen before
+            // Release: E2, pairs with the Acquire in `take`. The caller's accesses happen before
             // those of the next owner.
             match self.0.rest.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
