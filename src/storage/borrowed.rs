@@ -56,7 +56,10 @@ impl<T> Borrowed<'_, T> {
 
 impl<'m, T> Borrowed<'m, T> {
     pub(crate) fn new(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
-        let (size, base) = (size_of::<T>(), bytes.as_mut_ptr());
+        let (size, all) = (size_of::<T>(), bytes.len());
+        // From here on only this pointer is used. Even `len` would read through the slice, which
+        // under Tree Borrows forbids further writes through a pointer that has written.
+        let base = bytes.as_mut_ptr();
         // The offset of the slots if at least `skip` bytes precede them.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
         // The offsets of the stamps and of the slots in the first `len` bytes.
@@ -81,12 +84,12 @@ impl<'m, T> Borrowed<'m, T> {
             fitting.unwrap_or(0)
         };
         // Where the tail starts, if the arena has one: after the slots and the stamps.
-        let largest = capacity_of(bytes.len());
-        let tail = bytes.len().saturating_sub(tail_size(largest));
+        let largest = capacity_of(all);
+        let tail = all.saturating_sub(tail_size(largest));
         let (capacity, len) = if capacity_of(tail) >= MIN_CAPACITY {
             (capacity_of(tail), tail)
         } else {
-            (largest.min(MIN_CAPACITY - 1), bytes.len())
+            (largest.min(MIN_CAPACITY - 1), all)
         };
         let Some((stamps, slots)) = fits(capacity, len).filter(|_| capacity > 0) else {
             return Err(CapacityError::Zero);
@@ -102,7 +105,7 @@ impl<'m, T> Borrowed<'m, T> {
         // slots dangles instead, and is not null either.
         let (stamps, slots) =
             unsafe { (NonNull::new_unchecked(stamps_base), NonNull::new_unchecked(slots.cast::<u8>())) };
-        let header = if len == bytes.len() {
+        let header = if len == all {
             Header::new()
         } else {
             // SAFETY: the tail is within the slice, which is not at address zero. The
@@ -110,7 +113,7 @@ impl<'m, T> Borrowed<'m, T> {
             // capacity. They hold neither slots nor stamps, and are zeroed here.
             unsafe {
                 let tail = base.add(len);
-                tail.write_bytes(0, bytes.len() - len);
+                tail.write_bytes(0, all - len);
                 header_with_tail(NonNull::new_unchecked(tail.cast()), capacity)
             }
         };

@@ -94,7 +94,7 @@ fn bytes_are_enough<T>() {
         if cfg!(miri) { &[1, 2, 3, 9] } else { &[1, 2, 3, 7, 8, 9, 64, 999, 1023, 1024, 2047, 2048, 3000, 9000] };
     for &capacity in capacities {
         let bytes = BorrowedArena::<T>::bytes_for(capacity);
-        let mut area = vec![MaybeUninit::uninit(); bytes + 64];
+        let mut area = Box::<[u8]>::new_uninit_slice(bytes + 64);
         for first in 0..64 {
             let found = BorrowedArena::<T>::in_bytes(&mut area[first..first + bytes]).unwrap().capacity();
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");

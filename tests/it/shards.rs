@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::iter;
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, RwLock};
@@ -347,7 +347,7 @@ fn shards_of_a_mapped_arena_survive_reset_decommit() {
 /// Shards do not depend on the allocator, nor on the address of the tail.
 #[test]
 fn shards_of_borrowed_bytes_serve_contending_threads() {
-    let mut bytes = vec![MaybeUninit::uninit(); BorrowedArena::<usize>::bytes_for(LARGE) + 1];
+    let mut bytes = Box::<[u8]>::new_uninit_slice(BorrowedArena::<usize>::bytes_for(LARGE) + 1);
     let mut arena = AtomicArena::<usize, _>::in_bytes(&mut bytes[1..]).unwrap();
     let capacity = arena.capacity();
     // Shards are not forced in borrowed bytes.
