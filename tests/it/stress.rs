@@ -707,6 +707,9 @@ fn mixed_requests_leave_each_slot_one_owner_for_long() {
     every_slot_has_one_owner(long(), &[7, 40, 300, 20_000]);
 }
 
+/// The longest run that forced shards serve.
+const LONGEST_SHARED: usize = if SHARDS_FORCED { FORCED_RUN / 2 } else { 1 };
+
 /// Lets threads take runs of `len` slots and return none. If shards are forced, a rest that fits
 /// must never be retired, so that at the end unused slots are only in the two shards.
 fn what_fits_is_never_retired(rounds: usize, len: usize) {
@@ -746,13 +749,13 @@ fn a_rest_of_single_slots_is_never_retired() {
 /// A refill is twice as long as a run, so no rest is too short.
 #[test]
 fn a_rest_of_equal_runs_is_never_retired() {
-    what_fits_is_never_retired(scaled(20, 1), 1.max(FORCED_RUN / 2));
+    what_fits_is_never_retired(scaled(20, 1), LONGEST_SHARED);
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
 fn what_fits_is_never_retired_for_long() {
-    for len in [1, 1.max(FORCED_RUN / 2)] {
+    for len in [1, LONGEST_SHARED] {
         what_fits_is_never_retired(long(), len);
     }
 }

@@ -8,7 +8,7 @@ use super::local::{Answer, Known, OpenLocal, Slots};
 use super::lying::{Log, LyingIter};
 use super::op::{Bulk, Method};
 use super::source::{Source, Stored};
-use super::value::{Copied, Value, catch, with_clone_fuse};
+use super::value::{Store, Value, catch, with_clone_fuse};
 
 /// No vector is longer than this.
 const LONGEST: usize = 300;
@@ -78,7 +78,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         source: Source<'s, 'a, T, S>,
         known: Option<&mut Known>,
         bulk: Bulk,
-        store: fn(Source<'s, 'a, T, S>, &[T], bool) -> Copied<'a, T>,
+        store: Store<'s, 'a, T, S>,
     ) {
         let tags = self.oracle.tags(bulk.len.min(LONGEST));
         let Some(got) = store(source, &values(&tags), bulk.publish) else { return };
@@ -148,7 +148,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
             act: bulk.act,
         };
         let done = catch(|| {
-            source.from_iter(iter, bulk.publish).map_err(|full| {
+            source.collected(iter, bulk.publish).map_err(|full| {
                 let numbers = numbers(&full);
                 // The iterator is returned. The calls that it received are in the log.
                 let LyingIter { .. } = full.into_inner();

@@ -56,7 +56,7 @@ impl<'a, T: Sync, S: Storage<T>> Source<'_, 'a, T, S> {
         store!(self, publish, alloc_slice_clone or publish_slice_clone(src))
     }
 
-    pub(crate) fn from_iter<I>(self, iter: I, publish: bool) -> Result<Stored<'a, T>, Full<I>>
+    pub(crate) fn collected<I>(self, iter: I, publish: bool) -> Result<Stored<'a, T>, Full<I>>
     where
         I: ExactSizeIterator<Item = T>,
     {

@@ -15,6 +15,9 @@ pub(crate) const DEFAULT: u32 = 1 << 31;
 /// The result of a method that exists only for some types of values.
 pub(crate) type Copied<'a, T> = Option<Result<Stored<'a, T>, Full<()>>>;
 
+/// A method that copies a slice into an arena or a handle, and publishes it if asked to.
+pub(crate) type Store<'s, 'a, T, S> = fn(Source<'s, 'a, T, S>, &[T], bool) -> Copied<'a, T>;
+
 /// A value that can be distinguished from others.
 pub(crate) trait Value: Clone + Debug + Default + Sync {
     /// Whether the [ledger](live) counts it, so that its clones and drops can be made to panic.
