@@ -698,8 +698,8 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one stamp per byte. Lock-free,
-    /// like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one stamp per byte.
+    /// Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///

@@ -93,7 +93,7 @@ impl Head {
                 return None;
             }
             let end = next + taken;
-            // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner
+            // Acquire: B1, pairs with the Release in `retract`. The bytes may have had an owner
             // before.
             match self.0.next.compare_exchange_weak(next, end, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(end),
@@ -284,7 +284,7 @@ impl<'a> Budget<'a> {
             let most = layout.size() + (layout.align() - 1);
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
-                // Acquire: B1, pairs with the Release in `retract`: the bytes of the refill may
+                // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
                 // have had an owner before. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
@@ -327,7 +327,7 @@ impl<'a> Budget<'a> {
     /// and the end of their last line. Returns the new offset of the cursor.
     fn advance(self, word: Word, bytes: usize) -> Option<usize> {
         let advanced = word.with_next(self.above(bytes));
-        // Acquire: B1, pairs with the Release in `retract`: the bytes may have had an owner before.
+        // Acquire: B1, pairs with the Release in `retract`. The bytes may have had an owner before.
         // Relaxed on failure: read anew.
         let next = &self.head.0.next;
         let exchanged = next.compare_exchange(word.raw(), advanced.raw(), Ordering::Acquire, Ordering::Relaxed);
@@ -351,7 +351,7 @@ impl<'a> Budget<'a> {
         let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
         let run = self.bytes(self.refill_at(start));
         let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
-        // Release: B2, pairs with the Acquire in `cursor`: the refill is in its shard. Relaxed on
+        // Release: B2, pairs with the Acquire in `cursor`. The refill is in its shard. Relaxed on
         // failure: another thread has cleared the refill, because its word never recurs.
         let cleared = word.with_next(word.next());
         let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
@@ -381,7 +381,7 @@ impl<'a> Budget<'a> {
         }
         // Relaxed: the Release of the exchange passes it on.
         self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
-        // Release: B1, pairs with the Acquire of every operation that advances the cursor: the
+        // Release: B1, pairs with the Acquire of every operation that advances the cursor. The
         // caller's accesses happen before those of the next owner. Relaxed on failure: the value is
         // not used.
         let next = &self.head.0.next;

@@ -265,7 +265,7 @@ impl<'a, T> ArenaRef<'a, T> {
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
             let vacant = header.cursor.take_vacant(&header.metadata(stamps, slot_size), word);
-            // Made again, so that it need not be in memory before.
+            // Created again, so that it need not be kept in memory during the first call.
             vacant.or_else(|| header.cursor.take_slow(&header.metadata(stamps, slot_size), word))
         }
 

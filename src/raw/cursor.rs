@@ -183,7 +183,7 @@ impl Cursor {
         if mode.is_active() {
             return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
-        // Acquire: E2, pairs with the Release in `retract`: the slot may have had an owner before.
+        // Acquire: E2, pairs with the Release in `retract`. The slot may have had an owner before.
         // E4, pairs with the Release in `take_sharded` and `help_refill`: at the end, the caller
         // looks at shards.
         let word = self.next.fetch_add(1, Ordering::Acquire);
@@ -283,7 +283,7 @@ impl Cursor {
         meta: &Metadata<'_>,
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, Refused> {
-        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`: a refill may be
+        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`. A refill may be
         // pending, and after a refusal the caller looks at shards.
         let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
         loop {
@@ -301,7 +301,7 @@ impl Cursor {
                 return Err(Refused { left, word });
             }
             let moved = word.with_next(start + len).raw();
-            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
+            // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner
             // before. On failure: E4, as above.
             match self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..start + len),
@@ -335,7 +335,7 @@ impl Cursor {
         if start > end || len > end - start {
             return Err(false);
         }
-        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
+        // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
         // Relaxed on failure: read anew.
         let taken = self.next.compare_exchange_weak(start, start + len, Ordering::Acquire, Ordering::Relaxed);
         taken.map_err(|now| now != start)
@@ -434,7 +434,7 @@ impl Cursor {
     fn retract(&self, meta: &Metadata<'_>, run: &Range<usize>) -> bool {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`,
-        // `extend_run`, `take_sharded` and `take_up_to`: the caller's accesses happen before those
+        // `extend_run`, `take_sharded` and `take_up_to`. The caller's accesses happen before those
         // of the next owner. Relaxed on failure: read anew.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // A cursor past the end is equivalent to one at the end.

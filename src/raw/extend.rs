@@ -35,7 +35,7 @@ impl Cursor {
             return None;
         }
         let extended = word.with_next(end + growth).raw();
-        // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner before.
+        // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
         // Relaxed on failure: the value is not used. The exchange is strong, because a spurious
         // failure would break the index order of a single thread.
         self.next.compare_exchange(word.raw(), extended, Ordering::Acquire, Ordering::Relaxed).ok()?;

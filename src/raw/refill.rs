@@ -100,7 +100,7 @@ impl Cursor {
         let shards = &meta.shards;
         let own = shards.own();
         loop {
-            // Acquire: E2, pairs with the Release in `retract`: the slots may have had an owner
+            // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner
             // before. E4, pairs with the Release below and in `help_refill`: this thread looks at
             // the shard next.
             let word = shards.word(self.next.load(Ordering::Acquire));

@@ -223,7 +223,7 @@ impl Shard {
                 return false;
             }
             let extended = Self::pack(&(run.start..rest.end));
-            // Release: E2, pairs with the Acquire in `take`: the caller's accesses happen before
+            // Release: E2, pairs with the Acquire in `take`. The caller's accesses happen before
             // those of the next owner.
             match self.0.rest.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -438,8 +438,8 @@ impl<'a> Shards<'a> {
         start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
     }
 
-    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was advanced
-    /// over the run and records the refill.
+    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was
+    /// advanced over the run and records the refill.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })

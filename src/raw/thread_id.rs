@@ -51,7 +51,7 @@ impl IdSet {
             if id >= EXCLUSIVE_IDS {
                 return None;
             }
-            // Acquire: pairs with the Release in `put_back`: this thread sees what the previous
+            // Acquire: pairs with the Release in `put_back`. This thread sees what the previous
             // thread with this number stored.
             match self.0.compare_exchange_weak(taken, taken | 1 << id, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(id),

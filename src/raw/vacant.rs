@@ -182,7 +182,7 @@ impl VacantSlots {
         self.claim_next(meta).or_else(|| if self.is_none() { None } else { self.search(meta) })
     }
 
-    /// Claims the slot at which a search of this thread would start, if that is vacant.
+    /// Claims the slot at which a search of this thread would start, if it is vacant.
     #[inline]
     pub(crate) fn claim_next(&self, meta: &Metadata<'_>) -> Option<usize> {
         let search = self.own_search(meta);
@@ -196,8 +196,9 @@ impl VacantSlots {
         Some(index)
     }
 
-    /// Claims the first vacant slot from the start of the search on, or else the first one below.
-    /// If another thread claims slots of the same block, the next search starts in another one.
+    /// Claims the first vacant slot at or above the start of the search. If there is none, claims
+    /// the first one below it. If other threads claim slots of the same block, the next search of
+    /// this thread starts in another block.
     #[inline(never)]
     fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
         let search = self.own_search(meta);
@@ -227,7 +228,6 @@ impl VacantSlots {
     ///
     /// Linear in the number of blocks, plus the length of each block whose count is not 0. Two
     /// simultaneous searches may both fail where either alone would succeed.
-    /// succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while n <= bound - from && !self.is_none() {

@@ -77,7 +77,7 @@ impl<T> Mapped<T> {
         // All stamps are now zero, in any epoch, and no slot contains a byte that was written. The
         // bounds in the old header are therefore obsolete.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
-        // SAFETY: as in `new`: the pages are zero again, or new. The old header has not accessed
+        // SAFETY: as in `new`. The pages are zero again, or new. The old header has not accessed
         // its shards since then, and this assignment drops it.
         raw.header = unsafe { header(raw.stamps, raw.capacity) };
         raw.header.clock.history = history;
