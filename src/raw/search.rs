@@ -38,7 +38,7 @@ impl Search {
         self.start.store(index + 1, Ordering::Relaxed);
     }
 
-    /// Notes that a search from `start` on found `index`, and that its block has `left` other vacant
+    /// Notes that a search from `start` found `index`, and that its block has `left` other vacant
     /// slots. Returns whether other threads have claimed slots of that block since the last call.
     pub(super) fn is_shared(&self, start: usize, index: usize, left: usize) -> bool {
         // Relaxed, all: a guess.
