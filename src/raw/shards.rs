@@ -80,10 +80,12 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes at most this fraction of the slots left at the cursor, and at least one slot. In
-/// a small arena the fraction is larger, because refills with very short runs would contend.
+/// A refill takes this fraction of the slots left at the cursor, but not less than `MIN_RUN`, as far
+/// as there are so many. In a small arena the fraction is larger, because refills with short runs
+/// would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
-const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 8 };
+const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 4 };
+const MIN_RUN: usize = 16;
 
 /// An arena with less than this capacity is small.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
@@ -435,7 +437,8 @@ impl<'a> Shards<'a> {
     #[inline]
     pub(crate) fn run_at(&self, start: usize) -> Range<usize> {
         let fraction = if self.capacity < SMALL_CAPACITY { SMALL_RUN_FRACTION } else { RUN_FRACTION };
-        start..start + ((self.capacity - start) / fraction).clamp(1, self.longest)
+        let left = self.capacity - start;
+        start..start + (left / fraction).max(MIN_RUN).min(self.longest).min(left)
     }
 
     /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was
