@@ -235,9 +235,8 @@ impl<'a> Budget<'a> {
     /// thread's shard. Returns their start, or `None` if the fast path does not serve the request.
     #[inline]
     pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
-        // A thread without an id may use any shard.
-        let run = &self.shards?[thread_id_or_any() % SHARDS].0.run;
-        run.take_once(layout)
+        // A thread without a number of its own takes the slow path.
+        self.shards?.get(thread_id_or_any())?.0.run.take_once(layout)
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from this thread's shard or, if there are no

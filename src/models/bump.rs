@@ -36,6 +36,7 @@ fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
 /// A bump of fewer than two lines has no shards.
 fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
+        set_thread_id(0);
         let cells = (0..bytes / GRAIN).map(|_| UnsafeCell::new(())).collect();
         model(Arc::new(Ground { bump: AtomicBump::with_capacity(bytes), cells }));
     });
