@@ -210,9 +210,7 @@ impl Bars<'_> {
         let of = |subject| rows.of(Group::Vacant, subject).next();
         self.number("a slot returned and reserved, far from the last, in 2^20", of(single::FAR_APART), 1_000.0);
         let asked = |subject| rows.put(What::Asked, 2, subject);
-        for subject in ["is_full, then alloc", "remaining, then alloc"] {
-            self.ratio(&format!("{subject}, 2 threads"), asked(subject), asked("alloc"), 4.0);
-        }
+        self.ratio("is_full, then alloc, 2 threads", asked("is_full, then alloc"), asked("alloc"), 4.0);
         let (far, near) = (of(single::CONGRUENT), of(single::ADJACENT));
         self.ratio(&format!("{}, 2 threads", single::CONGRUENT), far, near, 1.5);
         for subject in [single::AFTER_BURSTS, single::AFTER_BURST] {
