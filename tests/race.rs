@@ -249,6 +249,134 @@ fn pass_on_an_arena() {
     assert_eq!(pool.available(), 2);
 }
 
+/// Blocks of a bump. Each thread writes to the bytes that it takes, and reads those that another
+/// one has sent to it.
+#[cfg(feature = "allocator-api2-02")]
+mod bump {
+    use std::alloc::Layout;
+    use std::ptr;
+    use std::sync::atomic::{AtomicPtr, Ordering};
+    use std::thread;
+
+    use allocator_api2_02::alloc::Allocator;
+    use allocator_api2_02::vec::Vec;
+    use atomicarena::{AtomicBump, StaticBump};
+
+    use super::{ROUNDS, TURNS, Task, task, together};
+
+    type Block = Vec<u8, &'static AtomicBump>;
+
+    /// A new bump with shards, in which `left` bytes are free. Once a few blocks were freed, every
+    /// further one takes bytes that another block had.
+    fn with_shards(left: usize) -> &'static AtomicBump {
+        let bump: &'static AtomicBump = Box::leak(Box::new(AtomicBump::with_capacity(64 << 10)));
+        bump.alloc_uninit_slice::<u8>(bump.capacity() - left).unwrap();
+        bump
+    }
+
+    /// Takes a block of `len` bytes, grows it to twice its size and frees it, repeatedly. Returns
+    /// how often it succeeded.
+    fn turns(bump: impl Allocator + Send + 'static, len: usize) -> Task<usize> {
+        let layout = |len| Layout::from_size_align(len, 8).unwrap();
+        task(move || {
+            let mut taken = 0;
+            for turn in 0..TURNS {
+                let Ok(block) = bump.allocate(layout(len)) else {
+                    thread::yield_now();
+                    continue;
+                };
+                let (mut block, mut size) = (block.cast::<u8>(), len);
+                // SAFETY: a block of this bump that belongs to this thread, of `size` bytes. All
+                // bytes that are read were written.
+                unsafe {
+                    block.write_bytes(turn as u8, len);
+                    if let Ok(grown) = bump.grow(block, layout(len), layout(2 * len)) {
+                        (block, size) = (grown.cast(), 2 * len);
+                        block.add(len).write_bytes(turn as u8, len);
+                    }
+                    assert!((0..size).all(|place| block.add(place).read() == turn as u8));
+                    bump.deallocate(block, layout(size));
+                }
+                taken += 1;
+            }
+            taken
+        })
+    }
+
+    /// B1 at the cursor: it is retracted over a block that was freed, and advanced over it again by
+    /// another thread.
+    pub(super) fn return_by_the_cursor() {
+        // Only one block fits, so it always ends at the cursor. It has whole lines.
+        static BUMP: StaticBump<640> = StaticBump::new();
+        let taken: usize =
+            (0..ROUNDS).flat_map(|_| together([turns(&BUMP, 448), turns(&BUMP, 448), turns(&BUMP, 448)])).sum();
+        assert!(taken > 0 && BUMP.used() == 0);
+    }
+
+    /// B1 between shards: what one thread frees is stolen by the others.
+    pub(super) fn return_to_a_shard() {
+        for _ in 0..ROUNDS {
+            let bump = with_shards(1 << 10);
+            let taken: usize = together([turns(bump, 48), turns(bump, 100), turns(bump, 300)]).into_iter().sum();
+            assert!(taken > 0 && bump.used() >= bump.capacity() - (1 << 10));
+        }
+    }
+
+    /// B1 between threads of which each frees the blocks of another one. A block is written by one
+    /// thread, then read, grown, and freed by the next one.
+    pub(super) fn free_elsewhere() {
+        for _ in 0..ROUNDS {
+            let bump = with_shards(2 << 10);
+            let boxes: &'static [AtomicPtr<Block>; 3] =
+                Box::leak(Box::new([const { AtomicPtr::new(ptr::null_mut()) }; 3]));
+            let sent = |id: usize| {
+                task(move || {
+                    let mut received = 0;
+                    for turn in 0..TURNS {
+                        let mut block = Vec::new_in(bump);
+                        if block.try_reserve_exact(20 + turn % 50).is_ok() {
+                            block.extend_from_slice(&[id as u8; 20]);
+                            put(&boxes[(id + 1) % 3], block);
+                        }
+                        let Some(mut block) = take(&boxes[id]) else {
+                            thread::yield_now();
+                            continue;
+                        };
+                        received += 1;
+                        // A text stays, so it is seldom.
+                        let text = if turn % 16 == 0 { bump.alloc_str("text").ok() } else { None };
+                        let from = block[0];
+                        assert!(block.iter().all(|&byte| byte == from) && usize::from(from) == (id + 2) % 3);
+                        if block.try_reserve_exact(60).is_ok() {
+                            block.extend_from_slice(&[id as u8; 60]);
+                            assert_eq!((block[19], block[20], block[79]), (from, id as u8, id as u8));
+                        }
+                        assert!(text.is_none_or(|text| text == "text"));
+                    }
+                    received
+                })
+            };
+            let received: usize = together([sent(0), sent(1), sent(2)]).into_iter().sum();
+            assert!(received > 0);
+            boxes.iter().for_each(|place| drop(take(place)));
+        }
+    }
+
+    /// Sends a block. Drops the one that was sent before and not yet received.
+    fn put(place: &AtomicPtr<Block>, block: Block) {
+        // Release and Acquire: what the sender wrote happens before what the receiver reads.
+        let before = place.swap(Box::into_raw(Box::new(block)), Ordering::AcqRel);
+        // SAFETY: made by `Box::into_raw`, and no other thread can have it any more.
+        drop((!before.is_null()).then(|| unsafe { Box::from_raw(before) }));
+    }
+
+    fn take(place: &AtomicPtr<Block>) -> Option<Block> {
+        let block = place.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: as in `put`.
+        (!block.is_null()).then(|| *unsafe { Box::from_raw(block) })
+    }
+}
+
 fn main() {
     for (name, scenario) in [
         ("publish_then_get", publish_then_get as fn()),
@@ -259,6 +387,12 @@ fn main() {
         ("alloc_then_join", alloc_then_join),
         #[cfg(feature = "pool")]
         ("pass_on_an_arena", pass_on_an_arena),
+        #[cfg(feature = "allocator-api2-02")]
+        ("bump_return_by_the_cursor", bump::return_by_the_cursor),
+        #[cfg(feature = "allocator-api2-02")]
+        ("bump_return_to_a_shard", bump::return_to_a_shard),
+        #[cfg(feature = "allocator-api2-02")]
+        ("bump_free_elsewhere", bump::free_elsewhere),
     ] {
         println!("{name}");
         scenario();

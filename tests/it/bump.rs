@@ -390,11 +390,11 @@ fn a_display_that_fails_panics() {
 fn reset_takes_every_byte_back() {
     everywhere!(|bump| {
         let mut high = 0;
-        for round in 0..if cfg!(miri) { 3 } else { 300 } {
+        for round in 0..if cfg!(miri) { 2 } else { 300 } {
             let mut count = 0;
             while bump.alloc(round as u64).is_ok() {
                 count += 1;
-                if count > if cfg!(miri) { 60 } else { 600 } {
+                if count > if cfg!(miri) { 20 } else { 600 } {
                     break;
                 }
             }
@@ -504,8 +504,9 @@ fn traits_do_not_depend_on_what_is_stored() {
     everywhere!(|bump| {
         shared(bump);
         sent(&bump.local());
-        bump.alloc(std::rc::Rc::new(1)).map(|rc| drop(std::mem::replace(rc, std::rc::Rc::new(2)))).unwrap();
-        // Not `Sync`, like an `Rc`.
+        // Not `Send`. The bump does not drop it, so the pointer owns nothing.
+        bump.alloc(std::ptr::null::<u8>()).unwrap();
+        // Not `Sync`.
         bump.alloc(Cell::new(&0)).unwrap();
         assert!(format!("{bump:?}").starts_with("AtomicBump { capacity: "));
     });
@@ -536,6 +537,10 @@ fn threads_share_every_last_value() {
     for capacity in [100, 10_000, 64 << 10, LARGE] {
         for threads in [2, 5] {
             let bump = AtomicBump::with_capacity(capacity);
+            // Under Miri there is little left for the threads.
+            let before = if cfg!(miri) { capacity.saturating_sub(2_000) } else { 0 };
+            bump.alloc_uninit_slice::<u8>(before).unwrap();
+            let left = bump.remaining();
             let count = AtomicUsize::new(0);
             thread::scope(|scope| {
                 for id in 0..threads as u64 {
@@ -553,9 +558,10 @@ fn threads_share_every_last_value() {
             // No request was refused while there was room, so there is none now.
             assert!(bump.alloc([0u64; SIZE / 8]).is_err());
             let count = count.into_inner();
-            assert!(SIZE * count <= bump.used() && bump.used() <= capacity);
+            assert!(before + SIZE * count <= bump.used() && bump.used() <= capacity);
             // The rest at the end of each run is too short for a value.
-            assert!(SIZE * count * 10 >= capacity.saturating_sub(SIZE * threads) * 6, "{count} of {capacity}");
+            let room = left.saturating_sub(SIZE * threads);
+            assert!(SIZE * count * 10 >= room * 6, "{count} of {room} bytes");
             assert_eq!(bump.used() + bump.remaining(), capacity);
         }
     }
@@ -564,7 +570,7 @@ fn threads_share_every_last_value() {
 #[test]
 fn threads_mix_sizes_and_alignments() {
     let bump = AtomicBump::with_capacity(LARGE);
-    let rounds = if cfg!(miri) { 30 } else { 500 };
+    let rounds = if cfg!(miri) { 10 } else { 500 };
     thread::scope(|scope| {
         for id in 1..=4u8 {
             let bump = &bump;

@@ -135,14 +135,12 @@ macro_rules! collections {
 
             #[test]
             fn a_long_vec_grows_at_the_cursor() {
-                if cfg!(miri) {
-                    return;
-                }
                 let bump = AtomicBump::with_capacity(1 << 20);
                 bump.alloc(1u8).unwrap();
                 let mut vec: Vec<u8, _> = Vec::with_capacity_in(128 << 10, &bump);
                 let first = vec.as_ptr();
-                vec.extend((0..900 << 10).map(|i| i as u8));
+                vec.extend((0..if cfg!(miri) { 1_000 } else { 900 << 10 }).map(|i| i as u8));
+                vec.reserve((900 << 10) - vec.len());
                 assert!(vec.iter().enumerate().all(|(i, &byte)| byte == i as u8));
                 assert_eq!(vec.as_ptr(), first);
                 drop(vec);

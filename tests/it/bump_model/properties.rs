@@ -22,7 +22,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 5 } else { 200 },
+        cases: if cfg!(miri) { 3 } else { 200 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -30,7 +30,7 @@ proptest! {
     #[test]
     fn a_bump_agrees_with_the_model(
         capacity in prop_oneof![1..3_000usize, 60_000..70_000usize, 500_000..4_000_000usize],
-        epochs in prop::collection::vec(prop::collection::vec(op(), 0..if cfg!(miri) { 30 } else { 300 }), 1..4),
+        epochs in prop::collection::vec(prop::collection::vec(op(), 0..if cfg!(miri) { 12 } else { 300 }), 1..4),
     ) {
         run(capacity, epochs);
     }
