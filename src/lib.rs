@@ -17,6 +17,7 @@
 //! | an arena larger than the RAM, in huge pages, or locked in RAM | [`MappedArena`] |
 //! | one empty arena for each request, frame, or batch | [`ArenaPool`] |
 //! | a handle for a thread that stores thousands of values | [`Local`] |
+//! | such a handle in a struct, a task, or a thread without a scope | [`OwnedLocal`] |
 //! | contiguous values that are made one by one or published together | [`Reservation`] |
 //! | an index that becomes invalid when the arena is emptied | [`Key`] |
 //! | values of any type, or an allocator for collections | [`AtomicBump`] |
@@ -130,6 +131,8 @@
 // Items that do not exist without a feature.
 #![cfg_attr(feature = "alloc", doc = "[`AtomicArena::with_capacity`]: AtomicArena::with_capacity")]
 #![cfg_attr(not(feature = "alloc"), doc = "[`AtomicArena::with_capacity`]: AtomicArena")]
+#![cfg_attr(feature = "alloc", doc = "[`OwnedLocal`]: crate::OwnedLocal")]
+#![cfg_attr(not(feature = "alloc"), doc = "[`OwnedLocal`]: #features")]
 #![cfg_attr(feature = "mapped", doc = "[`MappedArena`]: crate::MappedArena")]
 #![cfg_attr(feature = "mapped", doc = "[`MappedArena::mapped`]: AtomicArena::mapped")]
 #![cfg_attr(not(feature = "mapped"), doc = "[`MappedArena`]: #features")]

@@ -56,7 +56,7 @@ struct Options {
     /// Capacity for distinct words
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 23, value_parser = clap::value_parser!(u32).range(1..))]
     words: u32,
-    /// Capacity for all words together, plus some for each further thread
+    /// Capacity for occurrences of words. Each thread after the first needs some more
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 28, value_parser = clap::value_parser!(u32).range(1..))]
     postings: u32,
     /// Capacity for the bytes of distinct words

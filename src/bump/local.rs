@@ -71,6 +71,19 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// that rest is lost until the next reset.
 ///
 /// `Send`, because its bytes go with it. Not `Sync`, because each thread uses its own handle.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicBump;
+///
+/// let bump = AtomicBump::with_capacity(1 << 20);
+/// let mut local = bump.local();
+/// let name = local.alloc_str("Ada").unwrap();
+/// let pair = local.alloc((&*name, 1815)).unwrap();
+/// drop(local); // the references live as long as the borrow of the bump
+/// assert_eq!(*pair, ("Ada", 1815));
+/// ```
 pub struct LocalBump<'a> {
     bump: BumpRef<'a>,
     /// The first byte of the run that was not handed out, and the address of the run's end. The

@@ -76,7 +76,19 @@ unsafe impl BumpStorage for MappedBytes {
     }
 }
 
-/// A bump in memory mapped from the operating system. See [`AtomicBump::mapped`].
+/// A bump in memory mapped from the operating system. Created by [`AtomicBump::mapped`].
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::{AtomicBump, MapError, MappedBump};
+///
+/// # fn main() -> Result<(), MapError> {
+/// let bump: MappedBump = AtomicBump::mapped(1 << 30).build()?; // address space, not memory
+/// assert_eq!(bump.alloc_str("Ada").unwrap(), "Ada");
+/// # Ok(())
+/// # }
+/// ```
 pub type MappedBump = AtomicBump<MappedBytes>;
 
 /// Bumps in memory mapped from the operating system.

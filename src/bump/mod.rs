@@ -103,10 +103,7 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// # Threads
 ///
-/// The bump, and a reference to it, are `Send` and `Sync`, whatever values it contains. With the
-/// feature `allocator-api2-02`, `allocator-api2-04` or `nightly`, `&AtomicBump` is an `Allocator`.
-/// A `Vec<T, &AtomicBump>`, a `Box<T, &AtomicBump>` or a map in the bump is then `Send` and `Sync`
-/// under the same conditions as on the heap.
+/// The bump, and a reference to it, are `Send` and `Sync`, whatever values it contains.
 ///
 /// From 64 KiB on, each thread takes bytes from its own run (a shard), so that an allocation is one
 /// atomic read-modify-write on a cache line that no other thread uses. Runs become shorter towards
@@ -116,6 +113,27 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// No method blocks. Methods that allocate are lock-free, and methods that only count are
 /// wait-free.
+///
+/// # Collections
+///
+/// With the feature `allocator-api2-02`, `allocator-api2-04` or `nightly`, `&AtomicBump` is an
+/// `Allocator`. A `Vec<T, &AtomicBump>`, a `Box<T, &AtomicBump>` or a map in the bump is `Send` and
+/// `Sync` under the same conditions as on the heap. `push` aborts the process if the bump is full.
+/// Where that can happen, call `try_reserve` first.
+///
+/// ```
+/// # #[cfg(feature = "allocator-api2-04")] {
+/// # use allocator_api2_04 as allocator_api2;
+/// use allocator_api2::vec::Vec;
+/// use atomicarena::AtomicBump;
+///
+/// let bump = AtomicBump::with_capacity(1 << 20);
+/// let mut squares = Vec::new_in(&bump);
+/// squares.try_reserve(10).unwrap();
+/// squares.extend((0..10).map(|n| n * n));
+/// assert_eq!(squares[9], 81);
+/// # }
+/// ```
 ///
 /// # Full
 ///
@@ -174,6 +192,17 @@ pub struct AtomicBump<S: BumpStorage = HeapBytes> {
 pub type StaticBump<const BYTES: usize> = AtomicBump<InlineBytes<BYTES>>;
 
 /// A bump in memory that is borrowed for `'m`. Created by [`AtomicBump::in_bytes`].
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::{AtomicBump, BorrowedBump};
+/// use std::mem::MaybeUninit;
+///
+/// let mut memory = [MaybeUninit::uninit(); 1024];
+/// let bump: BorrowedBump = AtomicBump::in_bytes(&mut memory).unwrap();
+/// assert_eq!(bump.alloc_str("Ada").unwrap(), "Ada");
+/// ```
 #[cfg(not(all(test, loom)))]
 pub type BorrowedBump<'m> = AtomicBump<BorrowedBytes<'m>>;
 

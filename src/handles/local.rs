@@ -121,11 +121,33 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// # Threads
 ///
 /// `Send` if `T: Send`, because its slots go with it and its values must be `Send` in any case. Not
-/// `Sync`, because each thread uses its own handle. An [`OwnedLocal`](crate::OwnedLocal) keeps the
-/// arena alive, and so fits in a struct or a task.
+/// `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the arena alive,
+/// and so fits in a struct or a task.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
 /// arenas that [`AtomicArena`](AtomicArena#threads) names.
+///
+/// # Examples
+///
+/// ```
+/// use atomicarena::AtomicArena;
+///
+/// let arena = AtomicArena::with_capacity(1_000);
+/// let mut words: Vec<&mut String> = Vec::new();
+/// std::thread::scope(|scope| {
+///     let workers = ["to be", "or not"].map(|text| {
+///         let mut local = arena.local();
+///         scope.spawn(move || -> Vec<_> {
+///             text.split(' ').map(|word| local.alloc(word.to_string()).unwrap()).collect()
+///         })
+///     });
+///     workers.into_iter().for_each(|worker| words.extend(worker.join().unwrap()));
+/// });
+/// assert_eq!(words, ["to", "be", "or", "not"]);
+/// ```
+///
+#[cfg_attr(feature = "alloc", doc = "[`OwnedLocal`]: crate::OwnedLocal")]
+#[cfg_attr(not(feature = "alloc"), doc = "[`OwnedLocal`]: crate#features")]
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,

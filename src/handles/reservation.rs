@@ -102,8 +102,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// and returns every slot. Leaking it (`mem::forget`) leaks its values, and its slots until the
 /// next exclusive access to the arena.
 ///
-/// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`,
-/// [`io::Write`](std::io::Write), so `write!` writes strings to it.
+/// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`, [`io::Write`], so
+/// `write!` writes strings to it.
 ///
 /// The slots are taken when the reservation is created. Therefore every method is wait-free, except
 /// for user code that it calls. The only other exception is returning slots at the very end of the
@@ -128,6 +128,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// let (first, bytes) = text.publish(); // the other slots are returned
 /// assert_eq!((first, bytes, arena.count()), (0, &b"1 + 2"[..], 5));
 /// ```
+///
+/// [`io::Write`]: https://doc.rust-lang.org/std/io/trait.Write.html
 #[must_use = "dropped, it returns every slot"]
 pub struct Reservation<'a, T> {
     view: ArenaRef<'a, T>,

@@ -52,7 +52,8 @@ use wire::Wire;
 
 /// Receives a flood of datagrams, in an arena and with a fresh vector for each.
 ///
-/// Exit code: 0, 1 if the account does not add up, 2 if there is no network or no memory.
+/// Counts each datagram as received, refused or lost. Exit code: 0, 1 if these counts do not add up
+/// to the number sent, 2 if there is no network or no memory.
 #[derive(Parser)]
 struct Options {
     /// Number of datagrams per round
@@ -70,7 +71,7 @@ struct Options {
     /// Size of the receive buffer of the kernel in bytes. With a small buffer it drops datagrams
     #[arg(long, default_value_t = 4 << 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 30))]
     queue: usize,
-    /// Use few datagrams and small batches, and only check the account
+    /// Use few datagrams and small batches, and only check the counts
     #[arg(long)]
     check: bool,
 }

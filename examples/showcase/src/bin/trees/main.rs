@@ -67,7 +67,7 @@ struct Options {
     /// Number of bytes to read. The last source is read to its end
     #[arg(long, default_value_t = 16 << 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 36))]
     bytes: usize,
-    /// Number of threads [default: that of the machine]
+    /// Number of threads [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
     /// Number of rounds in each way
