@@ -58,8 +58,8 @@ impl<S> Stage<S> {
     }
 }
 
-/// Measures one turn: the puts of the plan in epochs of `SLOTS`. Each epoch ends with a reset off the
-/// clock, and some with a check. Returns the nanoseconds per put, for the median epoch.
+/// Measures one turn: the puts of the plan in epochs of `SLOTS`. Each epoch ends with a reset off
+/// the clock, and some with a check. Returns the nanoseconds per put, for the median epoch.
 pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result<f64> {
     ensure!(SLOTS.is_multiple_of(plan.threads), "{SLOTS} slots cannot be shared by {} threads", plan.threads);
     let share = SLOTS / plan.threads;

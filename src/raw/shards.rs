@@ -80,9 +80,8 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes this fraction of the slots left at the cursor, but not less than `MIN_RUN`, as far
-/// as there are so many. In a small arena the fraction is larger, because refills with short runs
-/// would contend.
+/// A refill takes this fraction of the slots left at the cursor, and at least `MIN_RUN` of them or
+/// all. In a small arena the fraction is larger, because refills with short runs would contend.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 4 };
 const MIN_RUN: usize = 16;
