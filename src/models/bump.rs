@@ -220,17 +220,19 @@ fn bump_a_rest_is_kept_and_stolen() {
 
 #[test]
 fn bump_a_returned_rest_is_displaced_and_taken_again() {
-    explore(7, |ground| {
-        assert!(ground.alloc(96).is_some());
+    explore(6, |ground| {
+        assert!(ground.alloc(64).is_some() && ground.alloc(32).is_some());
         let last = ground.alloc(32).unwrap();
         // The refill to come does not adjoin the run.
         assert!(ground.alloc(2 * LINE).is_some());
-        let other = spawn_on(&ground, 0, |ground| {
-            assert!((0..2).all(|_| ground.alloc(LINE).is_some()));
-            assert!(ground.alloc(32).is_some());
-        });
+        // Displaces what is returned, keeps it, and uses up the refill.
+        let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
+        // Steals what was kept. It has taken nothing else from that shard, which would order it
+        // after the return, too.
+        let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
         ground.free(last);
-        other.join().unwrap();
+        let held = 96 + 2 * LINE + displacing.join().unwrap() * LINE + taking.join().unwrap();
+        ground.assert_exact(held);
     });
 }
 
@@ -308,6 +310,59 @@ fn bump_a_shrunk_block_is_taken_by_another() {
 }
 
 #[test]
+fn bump_blocks_of_a_shard_do_not_retract_the_cursor() {
+    explore(4, |ground| {
+        // They end at the cursor, and at the end of the shard's run.
+        let [low, high] = [ground.alloc(LINE), ground.alloc(LINE)].map(Option::unwrap);
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
+        ground.free(high);
+        ground.free(low);
+        // If the cursor were at 0 again, the next refill would be taken for one that was installed.
+        assert!(ground.alloc(LINE).is_some());
+        assert!(other.join().unwrap().is_some());
+        ground.assert_exact(2 * LINE);
+    });
+}
+
+/// Takes and returns blocks until a block of 160 bytes ends where the rest of its shard begins, and
+/// that ends at the cursor. 96 bytes before the block are held, and 128 are left at the cursor.
+fn block_before_a_rest(ground: &Ground) -> Block {
+    assert_eq!((ground.alloc(64), ground.alloc(32)), (Some(0..64), Some(64..96)));
+    // The refill extends the rest.
+    let block = ground.alloc(64).unwrap();
+    let block = ground.grow(block, 160).unwrap();
+    let next = ground.alloc(16).unwrap();
+    ground.free(next);
+    assert_eq!((block.clone(), ground.bump.used()), (96..256, 256));
+    block
+}
+
+#[test]
+fn bump_a_block_of_a_shard_does_not_outgrow_the_limit() {
+    explore(8, |ground| {
+        let block = block_before_a_rest(&ground);
+        // In place it would be longer than a shard can hold, and retract the cursor when it is
+        // freed. The next refill would then be taken for one that was installed.
+        let block = ground.grow(block.clone(), 288).unwrap_or(block);
+        ground.free(block);
+        ground.assert_exact(96);
+    });
+}
+
+#[test]
+fn bump_a_shard_is_not_extended_beyond_the_limit() {
+    explore(8, |ground| {
+        let block = block_before_a_rest(&ground);
+        ground.free(block);
+        // As above, for a block that is taken from a rest of that length.
+        if let Some(long) = ground.alloc(288) {
+            ground.free(long);
+        }
+        ground.assert_exact(96);
+    });
+}
+
+#[test]
 fn bump_two_put_into_one_gap() {
     explore(4, |ground| {
         let blocks = [ground.alloc(16), ground.alloc(32), ground.alloc(80)].map(Option::unwrap);
@@ -374,10 +429,12 @@ fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     });
 }
 
-/// The cursor advances and returns to its value between a thread's look and its exchange.
-fn bump_the_cursor_comes_back_beside(size: usize) {
-    explore(6, move |ground| {
-        let other = spawn_on(&ground, 1, move |ground| ground.alloc(size));
+// The cursor advances and returns to its value between a thread's look and its exchange.
+
+#[test]
+fn bump_the_cursor_comes_back_beside_a_long_request() {
+    explore(6, |ground| {
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(2 * LINE));
         if let Some(long) = ground.alloc(5 * LINE) {
             ground.free(long);
         }
@@ -387,13 +444,17 @@ fn bump_the_cursor_comes_back_beside(size: usize) {
 }
 
 #[test]
-fn bump_the_cursor_comes_back_beside_a_long_request() {
-    bump_the_cursor_comes_back_beside(2 * LINE);
-}
-
-#[test]
 fn bump_the_cursor_comes_back_beside_a_refill() {
-    bump_the_cursor_comes_back_beside(16);
+    explore(6, |ground| {
+        // One of them refills the shard. The other one may take from it without a look at the
+        // cursor, which would order it after the return, too.
+        let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(16)));
+        if let Some(long) = ground.alloc(5 * LINE) {
+            ground.free(long);
+        }
+        let got = others.into_iter().filter_map(|other| other.join().unwrap()).count();
+        ground.assert_exact(16 * got);
+    });
 }
 
 #[test]
@@ -449,6 +510,18 @@ fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
 }
 
 #[test]
+fn bump_the_high_water_mark_never_falls() {
+    explore(6, |ground| {
+        let reader = spawn_on(&ground, 1, |ground| [ground.bump.high_water(), ground.bump.high_water()]);
+        let long = ground.alloc(5 * LINE).unwrap();
+        // Retracts the cursor.
+        ground.free(long);
+        assert!(reader.join().unwrap().is_sorted());
+        assert_eq!((ground.bump.used(), ground.bump.high_water()), (0, 5 * LINE));
+    });
+}
+
+#[test]
 fn bump_counts_beside_a_refill() {
     explore(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| {
@@ -470,40 +543,29 @@ fn bump_counts_beside_a_refill() {
 
 #[test]
 fn bump_without_bytes_nothing_is_touched() {
-    let executions = std::sync::Arc::new(AtomicUsize::new(0));
-    let counted = executions.clone();
-    explore(2, move |ground| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        let requests = |ground: &Ground| {
-            ground.bump.alloc(()).unwrap();
-            ground.bump.alloc_slice_copy::<u64>(&[]).unwrap();
-            assert_eq!(ground.bump.alloc_fmt(format_args!("{}", "")).unwrap().len(), 0);
-            ground.bump.alloc_layout(layout(0, 64)).unwrap();
-            ground.bump.alloc_with(|| ()).unwrap();
-            let mut local = ground.bump.local();
-            local.alloc(()).unwrap();
-            local.alloc_slice_with(3, |_| ()).unwrap();
-        };
-        let other = spawn_on(&ground, 1, requests);
-        requests(&ground);
-        other.join().unwrap();
+    /// Returns the number of interleavings of `run` in a thread and a request in another.
+    fn interleavings(run: impl Fn(&Ground) + Copy + Send + Sync + 'static) -> usize {
+        let executions = std::sync::Arc::new(AtomicUsize::new(0));
+        let counted = executions.clone();
+        explore(2, move |ground| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let other = spawn_on(&ground, 1, run);
+            assert!(ground.alloc(GRAIN).is_some());
+            other.join().unwrap();
+        });
+        executions.load(Ordering::Relaxed)
+    }
+    let requests = interleavings(|ground| {
+        ground.bump.alloc(()).unwrap();
+        ground.bump.alloc_slice_copy::<u64>(&[]).unwrap();
+        assert_eq!(ground.bump.alloc_fmt(format_args!("{}", "")).unwrap().len(), 0);
+        ground.bump.alloc_layout(layout(0, 64)).unwrap();
+        ground.bump.alloc_with(|| ()).unwrap();
+        let mut local = ground.bump.local();
+        local.alloc(()).unwrap();
+        local.alloc_slice_with(3, |_| ()).unwrap();
     });
-    let touching = std::sync::Arc::new(AtomicUsize::new(0));
-    let counted = touching.clone();
-    explore(2, move |ground| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        let other = spawn_on(&ground, 1, |ground| ground.alloc(GRAIN));
-        ground.alloc(GRAIN);
-        other.join().unwrap();
-    });
-    // Threads that share no memory have only the interleavings of their start and end.
-    let nothing = std::sync::Arc::new(AtomicUsize::new(0));
-    let counted = nothing.clone();
-    explore(2, move |ground| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        spawn_on(&ground, 1, |_| ()).join().unwrap();
-    });
-    let [requests, touching, nothing] = [executions, touching, nothing].map(|count| count.load(Ordering::Relaxed));
-    assert_eq!(requests, nothing);
-    assert!(touching > nothing);
+    // A thread that reads what another one writes adds interleavings.
+    assert_eq!(requests, interleavings(|_| ()));
+    assert!(requests < interleavings(|ground| _ = ground.bump.remaining()));
 }

@@ -218,6 +218,21 @@ fn shards_a_returned_run_extends_a_shard_beside_its_refill() {
 }
 
 #[test]
+fn shards_slots_of_a_shard_do_not_retract_the_cursor() {
+    explore_shards(4, |ground| {
+        // They end at the cursor, and at the end of the shard's run.
+        let (low, high) = (Held::new(&ground, 1), Held::new(&ground, 1));
+        let other = spawn_on(&ground, 0, Ground::alloc);
+        high.return_slots_here();
+        low.return_slots_here();
+        assert!(other.join().unwrap().is_some());
+        // If the cursor were at 0 again, the next refill would be taken for one that was installed.
+        assert!(ground.alloc().is_some());
+        ground.assert_exact(2);
+    });
+}
+
+#[test]
 fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
     explore_shards(6, |ground| {
         ground.alloc().unwrap();

@@ -113,6 +113,17 @@ fn shards_three_race_for_two() {
 }
 
 #[test]
+fn shards_are_stolen_from_until_they_are_used_up() {
+    explore_shards_of(4, |ground: Arc<Ground<u16>>| {
+        // The only refill takes all four slots, so one of the threads steals from the shard of the
+        // other one.
+        let other = spawn_on(&ground, 1, |ground| ground.alloc_times(2));
+        assert_eq!(ground.alloc_times(2) + other.join().unwrap(), 4);
+        ground.assert_exact(4);
+    });
+}
+
+#[test]
 fn shards_two_refill_one() {
     explore_shards(4, |ground| {
         let twice = |ground: &Ground| (ground.alloc().unwrap(), ground.alloc().unwrap());
@@ -266,6 +277,19 @@ fn shards_what_is_left_in_them_is_settled() {
         ground.arena.view().activate_shards();
         assert!(ground.alloc_run(8).is_some());
         assert_eq!(ground.alloc(), None);
+    });
+}
+
+#[test]
+fn shards_leave_their_rests_to_an_arena_in_order() {
+    explore_shards_of(8, |ground: Arc<Ground<u16>>| {
+        let other = spawn_on(&ground, 1, Ground::alloc);
+        assert!(ground.alloc().is_some() && other.join().unwrap().is_some());
+        let Ground { arena, cells } = Arc::try_unwrap(ground).ok().unwrap();
+        let ground = Ground { arena: arena.in_order(), cells };
+        // The rest at the cursor is behind it again, and the other one is vacant.
+        assert_eq!(ground.arena.index_bound(), 5);
+        ground.assert_exact(2);
     });
 }
 

@@ -498,6 +498,23 @@ mod tests {
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
+    /// Its run would not be installed in sight of threads that look at shards.
+    #[cfg(all(feature = "std", target_pointer_width = "64"))]
+    #[test]
+    fn a_cursor_that_names_a_refill_is_not_reset() {
+        let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
+        let lines = [const { shards::Shard::new() }; shards::SHARDS];
+        let meta = Metadata { shards: Shards::new(&lines, &MODE, 2, 1), ..metadata(&bytes, &clock) };
+        let (word, _) = meta.shards.begin_refill(meta.shards.word(0), 1..2);
+        let (begun, mut cursor) = (word.raw() + OVERSHOOT_LIMIT, Cursor::new());
+        cursor.next.write_mut(begun);
+        cursor.clamp_to_end(&meta);
+        assert_eq!(cursor.next.read_mut(), begun);
+        cursor.next.write_mut(word.with_next(2 + OVERSHOOT_LIMIT).raw());
+        cursor.clamp_to_end(&meta);
+        assert_eq!(meta.shards.word(cursor.next.read_mut()), word.with_next(2));
+    }
+
     #[test]
     fn a_return_raises_the_bound_on_written_slots() {
         let (bytes, clock) = ([const { Stamp::new() }; 8], Clock::new());

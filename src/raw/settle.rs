@@ -253,6 +253,17 @@ mod tests {
         (vacant, next)
     }
 
+    #[test]
+    fn closing_shards_forgets_the_samples_of_contention() {
+        let (mut bytes, mut clock) = ([const { Stamp::new() }; 1], Clock::new());
+        let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());
+        let stamps = StampsMut::new(&mut bytes, &mut clock);
+        let mut meta = MetadataMut { cursor: &mut cursor, stamps, summary: &mut [], shards: &mut [], mode: &mut mode };
+        meta.cursor.runs.last_sample.write_mut(7);
+        meta.close_shards();
+        assert_eq!(meta.cursor.runs.last_sample.read_mut(), 0);
+    }
+
     const P: Option<Mark> = Some(Mark::Published);
     const B: Option<Mark> = Some(Mark::PublishedBeforeRun);
     const V: Option<Mark> = Some(Mark::Vacant);

@@ -140,6 +140,7 @@ mod tests {
                 arena.storage_mut().decommit_by(|_| false).unwrap();
                 assert_ne!(arena.alloc(7).ok().map(|value| core::ptr::from_ref(value)), first);
                 assert_eq!(arena.index_bound(), 1);
+                assert!(arena.storage_mut().memory.raw.header.mode.is_disabled(), "not in order any more");
                 arena.reset();
             }
             assert!(arena.iter().next().is_none());

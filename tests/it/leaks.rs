@@ -129,3 +129,25 @@ fn a_leaked_run_is_never_published() {
     assert_eq!(arena.iter().count(), 0);
     assert!((0..12).all(|index| arena.get(index).is_none()));
 }
+
+#[test]
+fn a_handle_that_has_ended_leaves_no_mark() {
+    // Values of a whole cache line, so that no run is shortened.
+    let value = |number: u64| [number; 8];
+    for (publish, used) in [(false, 1), (true, 1), (false, 3), (true, 3), (true, 4)] {
+        let mut arena = AtomicArena::with_capacity(128);
+        let mut local = arena.local_with_batch(3.try_into().unwrap());
+        for number in 0..used {
+            if publish {
+                local.publish(value(number)).unwrap();
+            } else {
+                local.alloc(value(number)).unwrap();
+            }
+        }
+        drop(local);
+        arena.alloc(value(used)).unwrap();
+        // A run of one slot has only a mark of its end. The start must not be one that is left.
+        mem::forget(arena.reserve(1).unwrap());
+        assert!(arena.iter_mut().map(|(_, value)| value[0]).eq(0..=used), "{publish} {used}");
+    }
+}
