@@ -74,7 +74,7 @@ fn a_handle_serves_what_is_longer_than_its_run() {
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
 #[test]
 fn handles_and_the_bump_use_up_every_byte() {
-    const LEN: usize = if cfg!(miri) { 16 } else { 1 };
+    const LEN: usize = if cfg!(miri) { 64 } else { 1 };
     for capacity in [1_000, LARGE] {
         let bump = AtomicBump::with_capacity(capacity);
         let (mut a, mut b) = (bump.local(), bump.local());
