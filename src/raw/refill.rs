@@ -12,7 +12,7 @@ use super::word::{Word, active_bit};
 
 /// If this many sampled slots in a row went to a different thread than the sample before, there may
 /// be contention. When two threads contend for the cursor, each takes half of the samples, so this
-/// happens after about 30 samples.
+/// happens after about 30 samples, or after 4 if they take slots strictly in turn.
 const CONTENDED_SAMPLES: usize = 4;
 
 /// If this many compare-exchanges of the cursor have failed because another thread moved it, shards
