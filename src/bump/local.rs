@@ -199,7 +199,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the value, if it fits nowhere.
+    /// Returns [`Full`], with the value, if there is no room for it.
     ///
     /// # Examples
     ///
@@ -224,7 +224,8 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case.
     ///
     /// # Panics
     ///
@@ -251,8 +252,8 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
-    /// Returns `Ok(Err(_))` if `make` fails.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case. Returns `Ok(Err(_))` if `make` fails.
     ///
     /// # Panics
     ///
@@ -283,7 +284,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the value fits nowhere.
+    /// Returns [`Full`] if there is no room for the value.
     ///
     /// # Examples
     ///
@@ -325,7 +326,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere.
+    /// Returns [`Full`] if there is no room for the slice.
     ///
     /// # Examples
     ///
@@ -346,7 +347,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned in that case.
+    /// Returns [`Full`] if there is no room for the slice. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -403,7 +404,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the values fit nowhere.
+    /// Returns [`Full`], with the iterator unchanged, if there is no room for the values.
     ///
     /// # Panics
     ///
@@ -434,7 +435,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the string fits nowhere.
+    /// Returns [`Full`] if there is no room for the string.
     ///
     /// # Examples
     ///
@@ -458,7 +459,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the text fits nowhere.
+    /// Returns [`Full`] if there is no room for the text.
     ///
     /// # Panics
     ///

@@ -110,7 +110,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// # Dropping and leaking
 ///
 /// When it is dropped, it returns its unused slots. That costs one atomic read-modify-write, or one
-/// byte written per slot if other threads have taken slots behind them or if shards are active. It
+/// byte written per slot if other threads have taken slots after them or if shards are active. It
 /// is wait-free, except that it is lock-free at the very end of the arena while other requests are
 /// refused.
 ///
