@@ -252,7 +252,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         self.arenas.len()
     }
 
-    /// Returns the number of arenas in the pool.
+    /// Returns the number of arenas that are not checked out.
     ///
     /// Exact if no other thread takes or returns arenas during the call. Otherwise it is an
     /// estimate that may never have been true, and only [`checkout`](Self::checkout) can tell

@@ -1,6 +1,6 @@
-//! The latencies as a chart, which shows the time within which a given part of the events was
-//! stored. Both axes are logarithmic. Each step to the right leaves a tenth of the events, and each
-//! step up is ten times as long.
+//! The latencies as a chart. Each line shows, for every fraction of the events, the time within
+//! which that fraction was stored. Both axes are logarithmic. One more nine to the right (99.9 %
+//! after 99 %) leaves a tenth of the slower events. One step up is ten times as long.
 
 use std::fmt;
 

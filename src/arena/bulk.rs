@@ -17,11 +17,11 @@ use crate::raw::arena_ref::ArenaRef;
 use crate::raw::sync::AccessTracker;
 use crate::storage::Storage;
 
-/// Where a call takes slots that it fills before it returns.
+/// A source of slots for a method that fills them before it returns: the arena, or a `Local`.
 ///
-/// `take_slots` and `take_slots_up_to` hand out contiguous slots, which then belong to the call.
-/// The call ends this by exactly one call of one of the other three methods, with the same `taken`
-/// slots from `start` on.
+/// `take_slots` and `take_slots_up_to` return contiguous slots, which the method then owns. It ends
+/// its ownership of all of them by a single call of `keep_slots`, `publish_slots` or
+/// `return_slots`, with the same first slot as `start` and their number as `taken`.
 pub(crate) trait Source<'a, T>: Sized {
     fn view(&self) -> ArenaRef<'a, T>;
 
@@ -582,7 +582,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// thread can read them.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
-    /// capacity, also if it is empty because the iterator yielded nothing.
+    /// capacity, even if the iterator promised values and yielded none.
     ///
     /// The `len` of the iterator is called once and determines the number of slots. Further items
     /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and

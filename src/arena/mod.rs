@@ -54,8 +54,8 @@ pub use stats::Stats;
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require `T:
-/// Sync`.
+/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require that `T`
+/// is `Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.

@@ -25,7 +25,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the value, if it fits nowhere.
+    /// Returns [`Full`], with the value, if there is no room for it.
     ///
     /// # Examples
     ///
@@ -50,7 +50,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case.
     ///
     /// # Panics
     ///
@@ -78,8 +79,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
-    /// Returns `Ok(Err(_))` if `make` fails.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case. Returns `Ok(Err(_))` if `make` fails.
     ///
     /// # Panics
     ///
@@ -109,7 +110,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the value fits nowhere.
+    /// Returns [`Full`] if there is no room for the value.
     ///
     /// # Examples
     ///
@@ -154,7 +155,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere.
+    /// Returns [`Full`] if there is no room for the slice.
     ///
     /// # Examples
     ///
@@ -179,7 +180,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned in that case.
+    /// Returns [`Full`] if there is no room for the slice. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -236,7 +237,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the values fit nowhere.
+    /// Returns [`Full`], with the iterator unchanged, if there is no room for the values.
     ///
     /// # Panics
     ///
@@ -269,7 +270,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the string fits nowhere.
+    /// Returns [`Full`] if there is no room for the string.
     ///
     /// # Examples
     ///
@@ -296,7 +297,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the text fits nowhere.
+    /// Returns [`Full`] if there is no room for the text.
     ///
     /// # Panics
     ///

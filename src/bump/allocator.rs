@@ -21,12 +21,12 @@ macro_rules! allocator {
             ///
             /// Any thread may grow, shrink and free a block. The last block of the calling thread's
             /// shard grows in place, and bytes that it gives up are allocated again. Any other
-            /// block moves when it grows. The bytes that it gives up are kept if there is a place
-            /// for them, and otherwise lost until the next reset.
+            /// block moves when it grows. Of the bytes that such blocks give up, the bump keeps
+            /// only a few runs. The others are lost until the next reset.
             ///
-            /// `push` on a full bump ends in `handle_alloc_error`, which aborts. Use `try_reserve`
-            /// if a bump may fill up. A collection borrows the bump, so none is left when the bump
-            /// is reset.
+            /// `push` on a full bump calls `handle_alloc_error`, which aborts. Use `try_reserve` if
+            /// a bump may fill up. A collection borrows the bump, so none is left when the bump is
+            /// reset.
             // SAFETY: no other block contains a byte of a block until it is freed, or until the
             // bump is reset or dropped, which requires that no reference to the bump is left. A
             // copy of the reference refers to the same bump.
@@ -38,15 +38,16 @@ macro_rules! allocator {
 
                 #[inline]
                 unsafe fn deallocate(&self, bytes: NonNull<u8>, layout: Layout) {
-                    // SAFETY: a block of this bump with this layout, which the caller gives up (the
-                    // caller).
+                    // SAFETY: the caller guarantees that this is a block of this bump with this
+                    // layout, and gives it up.
                     unsafe { self.view().free(bytes, layout) };
                 }
 
                 #[inline]
                 unsafe fn grow(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
-                    // SAFETY: a block of this bump with the layout `old`, which the caller gives up
-                    // if this succeeds. `new` is at least as large (the caller).
+                    // SAFETY: the caller guarantees that this is a block of this bump with the
+                    // layout `old`, and that `new` is at least as large. The caller gives up the
+                    // block if this succeeds.
                     block(unsafe { self.view().grow(bytes, old, new) }, new)
                 }
 
@@ -68,8 +69,9 @@ macro_rules! allocator {
 
                 #[inline]
                 unsafe fn shrink(&self, bytes: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, Refused> {
-                    // SAFETY: a block of this bump with the layout `old`, which the caller gives up
-                    // if this succeeds. `new` is at most as large (the caller).
+                    // SAFETY: the caller guarantees that this is a block of this bump with the
+                    // layout `old`, and that `new` is at most as large. The caller gives up the
+                    // block if this succeeds.
                     block(unsafe { self.view().shrink(bytes, old, new) }, new)
                 }
             }

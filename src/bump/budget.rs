@@ -36,8 +36,8 @@ const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
 /// The number of runs that a shard keeps beside its own.
 const KEPT: usize = if TINY { 1 } else { 3 };
 
-/// Returns whether a bump of this capacity has shards. They require that threads have numbers, and
-/// that the words have room for the offsets.
+/// Returns whether a bump of this capacity has shards. Shards require that threads have numbers,
+/// and that every offset fits in the packed words.
 pub(super) const fn has_shards(capacity: usize) -> bool {
     cfg!(feature = "std") && fits_shards(capacity)
 }
@@ -85,7 +85,7 @@ impl Head {
     /// Takes bytes for `layout` from a cursor that counts bytes, and returns their end.
     #[inline]
     fn take_bytes(&self, base: usize, capacity: usize, layout: Layout) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut next = self.0.next.load(Ordering::Relaxed);
         loop {
             let taken = size_with_padding(base + next, layout);

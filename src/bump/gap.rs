@@ -40,7 +40,8 @@ fn moved_up(taken: usize) -> usize {
 /// overflow, because the size and the alignment of a layout add up to at most `isize::MAX` and one.
 #[inline]
 pub(super) fn size_with_padding(address: usize, layout: Layout) -> usize {
-    /// Behind a branch, so that the common case does not wait for the calculation.
+    /// Cold, so that the compiler keeps the branch to it. The common case then does not wait for
+    /// the calculation.
     #[cold]
     fn padded(misaligned: usize, layout: Layout) -> usize {
         layout.size() + (layout.align() - misaligned)
@@ -80,7 +81,7 @@ impl Gap {
     /// is the address of byte 0, a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
-        // Relaxed, and on failure: too few bytes are left, or the value is a guess that the
+        // Relaxed, also on failure: too few bytes are left, or the value is a guess that the
         // exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
@@ -132,7 +133,7 @@ impl Gap {
     /// Takes `len` bytes if they start at `start`. Returns whether they were taken.
     #[inline]
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         while word >> LEN_BITS == start && len <= word & MAX_LEN {
             let rest = word + (len << LEN_BITS) - len;
@@ -153,7 +154,7 @@ impl Gap {
     /// that ends where the run does, or later, has already received the run, and an exchange that
     /// was computed before fails.
     pub(super) fn install(&self, run: Range<usize>, limit: usize) -> Range<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms. (If it shows that the run
+        // Relaxed, also on failure: a guess that the exchange confirms. (If it shows that the run
         // was installed, coherence suffices for the next Release of the caller to pass that on.)
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
@@ -176,7 +177,7 @@ impl Gap {
     /// bytes. Returns whether it was put back. Does not change the end of the gap.
     #[inline]
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
         while word >> LEN_BITS == run.end && (word & MAX_LEN) + run.len() <= limit {
             let extended = word - (run.len() << LEN_BITS) + run.len();

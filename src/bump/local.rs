@@ -22,7 +22,7 @@ const MAX_RUN: usize = 64 << 10;
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 impl<S: BumpStorage> AtomicBump<S> {
-    /// Returns a handle with its own run of bytes, for a thread that allocates much.
+    /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
     /// A run is at most 64 KiB, and at most a sixteenth of the bytes left at the cursor when it is
     /// taken. A handle that is not used keeps its run. Costs nothing, because the first run is
@@ -52,7 +52,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     }
 }
 
-/// A handle that owns a run of bytes and takes a new run when it is used up. Created by
+/// A handle that owns a run of bytes, and takes a new run when this one is used up. Created by
 /// [`AtomicBump::local`].
 ///
 /// Its methods take `&mut self`, but return references that live as long as the borrow of the bump,
@@ -65,7 +65,7 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// - the rest of the run,
 /// - the run, extended in place, if it ends at the cursor,
 /// - a fresh run, if the request fits in half of it,
-/// - the bump, as without a handle.
+/// - the bump, as if there were no handle.
 ///
 /// When the handle is dropped, it returns the rest of its run. If it is leaked (`mem::forget`),
 /// that rest is lost until the next reset.
@@ -96,7 +96,8 @@ pub struct LocalBump<'a> {
     marker: PhantomData<&'a mut u8>,
 }
 
-// SAFETY: any thread may use the bytes that it holds.
+// SAFETY: `BumpRef` is `Send`. The rest of the run belongs to the handle alone and holds no values,
+// so any thread may use it.
 unsafe impl Send for LocalBump<'_> {}
 
 impl<'a> LocalBump<'a> {
@@ -198,7 +199,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the value, if it fits nowhere.
+    /// Returns [`Full`], with the value, if there is no room for it.
     ///
     /// # Examples
     ///
@@ -223,7 +224,8 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case.
     ///
     /// # Panics
     ///
@@ -250,8 +252,8 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with `make`, if the value fits nowhere. `make` is not called in that case.
-    /// Returns `Ok(Err(_))` if `make` fails.
+    /// Returns [`Full`], with `make`, if there is no room for the value. `make` is not called in
+    /// that case. Returns `Ok(Err(_))` if `make` fails.
     ///
     /// # Panics
     ///
@@ -282,7 +284,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the value fits nowhere.
+    /// Returns [`Full`] if there is no room for the value.
     ///
     /// # Examples
     ///
@@ -324,7 +326,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere.
+    /// Returns [`Full`] if there is no room for the slice.
     ///
     /// # Examples
     ///
@@ -345,7 +347,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the slice fits nowhere. Nothing is cloned in that case.
+    /// Returns [`Full`] if there is no room for the slice. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -402,7 +404,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the values fit nowhere.
+    /// Returns [`Full`], with the iterator unchanged, if there is no room for the values.
     ///
     /// # Panics
     ///
@@ -433,7 +435,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the string fits nowhere.
+    /// Returns [`Full`] if there is no room for the string.
     ///
     /// # Examples
     ///
@@ -457,7 +459,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the text fits nowhere.
+    /// Returns [`Full`] if there is no room for the text.
     ///
     /// # Panics
     ///

@@ -137,8 +137,8 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// # Full
 ///
-/// The budget is never exceeded. A request is refused only if it fits nowhere: not at the cursor,
-/// not in any thread's run, and not among the returned bytes that were kept. It may miss bytes that
+/// The budget is never exceeded. A request is refused only if there is no room for it at the
+/// cursor, in any thread's run, or among the returned bytes that were kept. It may miss bytes that
 /// other calls hold at that moment. Free bytes in different places are not joined, so a request may
 /// be refused although more bytes [remain](Self::remaining) in total.
 ///

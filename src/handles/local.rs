@@ -19,13 +19,13 @@ use crate::raw::stamps::Stamp;
 use crate::storage::Storage;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Returns a handle with its own run of slots, for a thread that allocates much.
+    /// Returns a handle with its own run of slots, for a thread that stores many values.
     ///
     /// A run is at most 64 KiB, and at most a sixteenth of the slots left when it is taken, but at
     /// least one slot. So near the end of the arena many threads share the remaining slots: if `k`
-    /// handles take one run each, they take at most `1 - (15/16)^k` of them, and one slot each. A
-    /// handle that is not used keeps its run, and meanwhile other requests may be refused. So an
-    /// arena that is used through `Local`s needs spare capacity.
+    /// handles take one run each, they take at most the fraction `1 - (15/16)^k` of these slots,
+    /// plus one slot per handle. An idle handle keeps its run, and other requests may be refused in
+    /// the meantime. An arena that is used through `Local`s therefore needs spare capacity.
     ///
     /// Costs nothing, because the first run is taken when the first value is stored.
     ///
@@ -61,13 +61,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Local::new(self.view(), OwnRun::default_lengths::<T>())
     }
 
-    /// Returns a handle like [`local`](Self::local) whose runs, including the first, have at most
+    /// Returns a handle like that of [`local`](Self::local), except that no run has more than
     /// `slots` slots.
     ///
     /// A run is still at most a sixteenth of the slots left, but at least one slot. A handle keeps
-    /// fewer than `slots` free slots from other threads. So if only `handles` such handles store
-    /// single values in an arena of `values + (handles - 1) * slots` slots, no request is refused
-    /// before `values` values are stored.
+    /// fewer than `slots` free slots from other threads. Suppose that all values are stored one by
+    /// one, through `handles` such handles. Then an arena with `(handles - 1) * slots + values`
+    /// slots refuses no request before `values` values are stored.
     ///
     /// # Examples
     ///
@@ -88,7 +88,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// A handle that owns a run of slots and takes a new run when it is used up.
+/// A handle that owns a run of slots, and takes a new run when this one is used up.
 ///
 /// Its methods are those of the arena. They take `&mut self`, but return references that live as
 /// long as the borrow of the arena, and thus outlive the handle. Storing a value costs an increment
@@ -110,7 +110,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// # Dropping and leaking
 ///
 /// When it is dropped, it returns its unused slots. That costs one atomic read-modify-write, or one
-/// byte written per slot if other threads have taken slots behind them or if shards are active. It
+/// byte written per slot if other threads have taken slots after them or if shards are active. It
 /// is wait-free, except that it is lock-free at the very end of the arena while other requests are
 /// refused.
 ///
@@ -120,9 +120,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Threads
 ///
-/// `Send` if `T: Send`, because its slots go with it and its values must be `Send` in any case. Not
-/// `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the arena alive,
-/// and so fits in a struct or a task.
+/// `Send` if `T: Send`, because the thread that receives the handle may store values that are
+/// dropped together with the arena, on another thread. Not `Sync`, because each thread uses its own
+/// handle. An [`OwnedLocal`] keeps the arena alive, and so fits in a struct or a task.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
 /// arenas that [`AtomicArena`](AtomicArena#threads) names.
@@ -151,14 +151,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,
-    /// Where the run goes when this handle is dropped, instead of to the arena.
+    /// Where the run is stored when this handle is dropped. If there is no home, the run is
+    /// returned to the arena.
     home: Option<&'a mut OwnRun>,
     /// `view` is covariant in `T`, but values are stored through this handle.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the handle sends slots without values, in which any thread may store a value if `T:
-// Send`.
+// SAFETY: the handle sends unused slots. They hold no values, and any thread may store values in
+// them if `T: Send`.
 unsafe impl<T: Send> Send for Local<'_, T> {}
 
 impl<'a, T> Local<'a, T> {
@@ -350,8 +351,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
     ///
-    /// Costs two more loads. The first key of an epoch costs two atomic read-modify-writes. Has the
-    /// progress guarantee of [`alloc`](Self::alloc).
+    /// Costs two loads more than `publish`. The first key of an epoch also costs two atomic
+    /// read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
@@ -539,8 +540,8 @@ impl<'a, T> Local<'a, T> {
     /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
     /// values belong to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
-    /// for one call of the allocator, which frees.
+    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), plus
+    /// one call of the allocator to free the vector.
     ///
     /// # Errors
     ///
@@ -604,8 +605,8 @@ impl<'a, T> Local<'a, T> {
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Costs one byte written per value more than [`alloc_slice_copy`](Self::alloc_slice_copy), and
-    /// has the same progress guarantee.
+    /// Has the cost of [`alloc_slice_copy`](Self::alloc_slice_copy) plus one byte written per
+    /// value, and the same progress guarantee.
     ///
     /// # Errors
     ///
@@ -674,7 +675,7 @@ impl<'a, T> Local<'a, T> {
     /// thread can read them.
     ///
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
-    /// capacity, also if it is empty because the iterator yielded nothing.
+    /// capacity, even if the iterator promised values and yielded none.
     ///
     /// The `len` of the iterator is called once and determines the number of slots. Further items
     /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
@@ -754,10 +755,11 @@ impl<'a, T> Local<'a, T> {
     /// dropped, finished or leaked without affecting the values of the other. Slots that the
     /// reservation returns do not rejoin the run of this handle.
     ///
-    /// Costs an increment of an index, counting at most one more handle, and two bytes written at
-    /// the ends of each of the two runs. Taking a new run, or a request that the arena serves,
+    /// Costs an increment of an index, and two bytes written at the ends of each of the two runs.
+    /// The reservation may have to be counted as one more handle, at the cost that
+    /// [`AtomicArena::reserve`] describes. Taking a new run, or a request that the arena serves,
     /// costs one atomic read-modify-write. Wait-free while the reservation fits in the rest of the
-    /// run, otherwise lock-free, like [`AtomicArena::reserve`].
+    /// run, otherwise lock-free, like `AtomicArena::reserve`.
     ///
     /// # Errors
     ///
@@ -795,7 +797,7 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// If `n` contiguous slots are free nowhere, takes the slots left at the cursor, together with
+    /// If there are no `n` contiguous free slots, takes the slots left at the cursor, together with
     /// the rest of the current run if it ends there. If none is left at the cursor, takes one slot
     /// from elsewhere in the arena or, if there is none, the rest of the current run.
     ///
@@ -981,8 +983,8 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
         if self.run.is_next(start, taken) {
-            // The slots stay in the run. That they were written to is recorded at once, so that no
-            // field has to keep it.
+            // The slots stay in the run. They may have been written to, which is noted now, so that
+            // the handle needs no field for it.
             self.view.note_written(start + taken);
         } else {
             self.view.return_slots(start, taken);
@@ -999,8 +1001,8 @@ impl<T> Drop for Local<'_, T> {
     }
 }
 
-/// Puts the run back where it belongs, or ends it, which returns its unused slots and the handle.
-/// Not inlined, and takes the run by value, like `find_room`.
+/// Stores the run in `home`. If there is no home, ends the run: its unused slots are returned, and
+/// the handle is no longer counted. Not inlined, and takes the run by value, like `find_room`.
 ///
 /// # Safety
 ///

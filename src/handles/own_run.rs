@@ -275,16 +275,17 @@ impl OwnRun {
     }
 }
 
-/// Returns the number of slots that begin between the last cache line boundary before `end` and
-/// `end`.
+/// Returns the number of slots below `end` that begin in the same cache line as the slot `end`.
 fn past_line<T>(view: ArenaRef<'_, T>, end: usize) -> usize {
     (view.slot(end).addr() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
 }
 
-/// Returns the number of slots from `start` on that end before the next cache line boundary.
+/// Returns the number of slots from `start` on that fit before the next cache line boundary.
+/// Returns 0 if `start` is at a boundary.
 fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
     (view.slot(start).addr().wrapping_neg() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
 }
+
 /// Like [`OwnRun::make_room`], but not inlined. It takes the run by value and returns it, so that a
 /// `Local` in a hot loop stays in registers.
 ///

@@ -9,8 +9,8 @@ use crate::arena::AtomicArena;
 use crate::storage::{Heap, Storage};
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Returns a handle like [`local`](Self::local) that keeps the arena alive, for a struct, a
-    /// task, or a thread without a scope.
+    /// Returns a handle like that of [`local`](Self::local), except that it keeps the arena alive.
+    /// It fits in a struct, a task, or a thread without a scope.
     ///
     /// Costs one atomic read-modify-write on the count of the `Arc`. The first run is taken when
     /// the first value is stored.

@@ -19,24 +19,27 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
     /// The slots come from the calling thread's shard, from the cursor, or from contiguous vacant
-    /// slots. For `n == 1` they come from wherever [`alloc`](AtomicArena::alloc) takes them. For `n
-    /// == 0` the method always succeeds and returns an empty reservation at index `capacity`.
+    /// slots. If `n` is 1, the slot comes from wherever [`alloc`](AtomicArena::alloc) takes one. If
+    /// `n` is 0, the method always succeeds and returns an empty reservation at index `capacity`.
     ///
-    /// Costs one atomic read-modify-write, counting one more handle, and two bytes at the ends of
-    /// the run, each written twice. Lock-free: the read-modify-write is repeated if another thread
-    /// has moved the cursor in the meantime.
+    /// Costs one atomic read-modify-write, and two bytes at the ends of the run, each written
+    /// twice. The reservation is counted as a handle, by a load and a store. This becomes one more
+    /// atomic read-modify-write in an arena without shards, or if many threads are alive.
+    /// Lock-free: the first read-modify-write is repeated if another thread has moved the cursor in
+    /// the meantime.
     ///
     /// When slots are returned unused, they retract the cursor if it is still at their end.
     /// Otherwise they extend the calling thread's shard if they adjoin it, or become vacant, which
     /// costs one byte written per slot. Vacant slots then serve any request. Once shards are active
-    /// (see [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If you take large
-    /// runs and return a large part of them while many threads take single slots, call `in_order`.
+    /// (see [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If your program
+    /// returns a large part of what it reserves while many threads take single slots, call
+    /// `in_order`.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if there are `n` contiguous slots neither at the cursor, nor in the calling
-    /// thread's shard, nor among vacant slots (for `n == 1`, under the conditions of `alloc`).
-    /// Nothing is changed in that case.
+    /// Returns [`Full`] if no `n` contiguous slots are found at the cursor, in the calling thread's
+    /// shard, or among the vacant slots. Nothing is changed in that case. If `n` is 1, the
+    /// conditions are those of `alloc`.
     ///
     /// # Examples
     ///
@@ -64,9 +67,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// The slots come from the same places as for [`reserve`](Self::reserve). If `n` contiguous
-    /// slots are free nowhere, takes the slots left at the cursor, which are fewer. If none is left
-    /// there, takes one slot from a shard, or a vacant one.
+    /// The slots come from the same places as for [`reserve`](Self::reserve). If no `n` contiguous
+    /// slots are found there, takes the slots left at the cursor, which are fewer. If none is left
+    /// at the cursor, takes one slot from a shard, or a vacant one.
     ///
     /// `usize::MAX` takes all slots left at the cursor. While shards are active, dropping such a
     /// reservation unused writes one byte per slot.
@@ -99,8 +102,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// [`finish`](Self::finish)ed or [`publish`](Self::publish)ed as one slice.
 ///
 /// Dereferences to the slice of the values stored so far. Dropping a reservation drops its values
-/// and returns every slot. Leaking it (`mem::forget`) leaks its values, and its slots until the
-/// next exclusive access to the arena.
+/// and returns every slot. Leaking it (`mem::forget`) leaks its values, and its slots stay lost
+/// until the next exclusive access to the arena.
 ///
 /// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`, [`io::Write`], so
 /// `write!` writes strings to it.
@@ -372,7 +375,7 @@ impl<'a, T> Reservation<'a, T> {
             return Err(Full::new((), src.len(), room));
         }
         let end = self.start + self.len;
-        // A value may be under construction in place when its `clone` panics.
+        // Noted before the first call of `clone`, which may write to its slot and then panic.
         self.written = self.written.max(self.len + src.len());
         let mut clones = Clones { view: self.view, made: end..end };
         for value in src {
@@ -566,7 +569,7 @@ impl<'a, T> Reservation<'a, T> {
     /// returns all of them or nothing.
     ///
     /// Filling the reservation happens before every access through a reference that `get`,
-    /// `get_slice` or `iter` return.
+    /// `get_slice` or `iter` returns.
     ///
     /// # Examples
     ///
@@ -600,8 +603,8 @@ impl<'a, T> Reservation<'a, T> {
     /// Ends a reservation that is not full, and returns the slots that were not filled.
     #[inline]
     fn close_rest(&self) {
-        /// Not inlined. Each part is passed in a register, so that a reservation that ends full
-        /// where it was created need not be in memory.
+        /// Not inlined. The parts are passed in registers, because passing the address of the
+        /// reservation would force it into memory even where it is always full when it ends.
         ///
         /// # Safety
         ///
@@ -665,8 +668,8 @@ impl Reservation<'_, u8> {
     }
 }
 
-/// Appends text. If a string does not fit, none of it is appended, and an error is returned.
-/// (`write!` may pass several strings.)
+/// Appends text. If a string does not fit, none of it is appended, and an error is returned. If
+/// `write!` has appended other strings before, they are kept.
 ///
 /// # Examples
 ///

@@ -223,12 +223,12 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
     explore(6, |ground| {
         assert!(ground.alloc(64).is_some() && ground.alloc(32).is_some());
         let last = ground.alloc(32).unwrap();
-        // The refill to come does not adjoin the run.
+        // Takes the lines after the shard's run, so that the next refill cannot extend that run.
         assert!(ground.alloc(2 * LINE).is_some());
-        // Displaces what is returned, keeps it, and uses up the refill.
+        // Its refill displaces the returned bytes. It keeps them, and uses up the refill.
         let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
-        // Steals what was kept. It has taken nothing else from that shard, which would order it
-        // after the return, too.
+        // Steals the kept bytes. It takes nothing else from that shard, because that would also
+        // order it after the return.
         let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
         ground.free(last);
         let held = 96 + 2 * LINE + displacing.join().unwrap() * LINE + taking.join().unwrap();

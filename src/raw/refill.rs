@@ -68,8 +68,8 @@ impl Cursor {
         (0..WATCHED_LOADS).any(|_| self.next.load(Ordering::Relaxed) != start)
     }
 
-    /// Counts a compare-exchange that failed because another thread moved the cursor, and activates
-    /// shards once there were several.
+    /// Counts a compare-exchange that failed because another thread moved the cursor. Activates
+    /// shards after several such failures.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
         if is_empty || mode.is_disabled() || mode.is_active() {

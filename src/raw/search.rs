@@ -1,17 +1,19 @@
-//! Where a thread searches for a single vacant slot. All of it is a guess: any value is correct.
+//! Where a thread searches for a single vacant slot. Every value is a guess, and none can make a
+//! search incorrect.
 
 #![forbid(unsafe_code)]
 
 use super::summary::BLOCK;
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
-/// Zeroed memory is a valid new one.
+/// The start of the next search, and the result of the last one. Zeroed memory is a valid new
+/// `Search`.
 #[derive(Debug)]
 pub(super) struct Search {
     /// One more than the slot at which the next search starts, or 0 before the first one.
     start: AtomicUsize,
-    /// The last slot that was not found at the start of the search, and how many vacant slots its
-    /// block had left then.
+    /// The slot that [`is_shared`](Self::is_shared) noted last, and the number of other vacant
+    /// slots that its block had then.
     last: AtomicUsize,
     left: AtomicUsize,
 }
@@ -30,8 +32,8 @@ impl Search {
         self.start.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// Lets the next search start at this slot: the last one that was returned, or the one after
-    /// the last one that was found.
+    /// Lets the next search start at this slot: the first slot of the run that was returned last,
+    /// or the slot after the one that was found last.
     #[inline]
     pub(super) fn start_at(&self, index: usize) {
         // Relaxed: a guess.
@@ -46,7 +48,8 @@ impl Search {
         let expected = self.left.load(Ordering::Relaxed);
         self.last.store(index, Ordering::Relaxed);
         self.left.store(left, Ordering::Relaxed);
-        // This thread has claimed the slots between the last one and the start.
+        // Since the last call, this thread has claimed the slots between `last` and `start`, and
+        // then `index`.
         let claimed = start.wrapping_sub(last);
         last / BLOCK == index / BLOCK && claimed < BLOCK && left + claimed < expected
     }

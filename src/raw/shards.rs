@@ -143,7 +143,7 @@ impl Shard {
     /// Takes `n` slots, not 0, and returns the first. Returns `None` if fewer are left.
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms. If too few slots are left,
+        // Relaxed, also on failure: a guess that the exchange confirms. If too few slots are left,
         // E4 determines how recent this value is.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
@@ -188,7 +188,7 @@ impl Shard {
 
     /// Installs the run of a pending refill of this shard, unless another thread has done so.
     pub(crate) fn install(&self, run: &Range<usize>) {
-        // Relaxed, and on failure: at least as recent as the value that the thread that began the
+        // Relaxed, also on failure: at least as recent as the value that the thread that began the
         // refill read (E4). The caller is that thread, or has read the cursor with Acquire.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
@@ -214,7 +214,7 @@ impl Shard {
     /// and the shard is not used up. Returns whether the run was added.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);

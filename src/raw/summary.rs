@@ -48,8 +48,8 @@ impl<'a> Summary<'a> {
     /// Returns the number of vacant slots of the block, which is never too low.
     #[inline]
     pub(crate) fn count(self, block: usize) -> usize {
-        // Relaxed: if a return happens before the search, so does its count, and coherence is
-        // enough. E2 for the slot is an edge of its stamp.
+        // Relaxed: if a return happens before the search, so does its count, and by coherence the
+        // load does not miss it. The stamp of a slot, not its count, provides E2.
         self.count_in(self.words[block].load(Ordering::Relaxed))
     }
 
@@ -75,7 +75,7 @@ impl<'a> Summary<'a> {
     #[inline]
     fn add_if(self, block: usize, n: usize, allow: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let tag = self.epoch.tag() << COUNT_BITS;
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.words[block].load(Ordering::Relaxed);
         loop {
             let before = self.count_in(word);

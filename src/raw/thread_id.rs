@@ -44,7 +44,7 @@ impl IdSet {
 
     /// Takes the lowest free number. Returns `None` if all are taken.
     pub(crate) fn take(&self) -> Option<usize> {
-        // Relaxed, and on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms.
         let mut taken = self.0.load(Ordering::Relaxed);
         loop {
             let id = taken.trailing_ones() as usize;

@@ -40,8 +40,9 @@ impl<T> Borrowed<'_, T> {
         let Some(slots) = capacity.checked_mul(size_of::<T>()) else { return None };
         let Some(packed) = slots.checked_add(capacity) else { return None };
         let Some(untailed) = packed.checked_add(padding) else { return None };
-        // `new` reserves the tail for the capacity that it would reach without a tail. That
-        // capacity is larger by the slots that fit in a tail, which are fewer than twice its size.
+        // `new` sizes the tail for the capacity that it would reach without a tail. That capacity
+        // is larger by at most one slot per byte of the tail, which has fewer than
+        // twice `tail_size(capacity)` bytes.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {

@@ -535,7 +535,7 @@ fn traits_do_not_depend_on_what_is_stored() {
     everywhere!(|bump| {
         shared(bump);
         sent(&bump.local());
-        // Not `Send`. The bump does not drop it, so the pointer owns nothing.
+        // Not `Send`. A pointer that owns nothing, because the bump does not drop it.
         bump.alloc(std::ptr::null::<u8>()).unwrap();
         // Not `Sync`.
         bump.alloc(Cell::new(&0)).unwrap();
@@ -568,7 +568,7 @@ fn threads_share_every_last_value() {
     for capacity in [100, 10_000, 64 << 10, LARGE] {
         for threads in [2, 5] {
             let bump = AtomicBump::with_capacity(capacity);
-            // Under Miri there is little left for the threads.
+            // Under Miri most bytes are taken in advance, because it is slow.
             let before = if cfg!(miri) { capacity.saturating_sub(1_000) } else { 0 };
             bump.alloc_uninit_slice::<u8>(before).unwrap();
             let left = bump.remaining();
@@ -652,7 +652,7 @@ mod mapped {
 
     #[test]
     fn a_mapped_bump_may_be_larger_than_the_memory_and_is_returned() {
-        // More than the memory of most machines where addresses have 64 bits.
+        // On 64-bit targets this is more than the memory of most machines.
         let large = 1 << if cfg!(target_pointer_width = "64") { 34 } else { 28 };
         for capacity in [4_000, large] {
             let mut bump: MappedBump = AtomicBump::mapped(capacity).build().unwrap();

@@ -105,8 +105,8 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Returns the position of the cursor after one thread has taken `n` single slots of a new heap
-/// arena, which has room for them and for the rest of a shard. If shards are forced, a refill takes
-/// several slots at once.
+/// arena. The arena must have room for these slots and for the rest of a shard, because a refill
+/// takes several slots at once if shards are forced.
 pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(FORCED_RUN) } else { n }
 }
@@ -114,7 +114,7 @@ pub(crate) fn cursor_after(n: usize) -> usize {
 /// Whether arenas that are large enough have shards.
 pub(crate) const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_width = "64"));
 
-/// The capacity of the arenas for whose slots threads contend.
+/// The capacity of the arenas in which threads contend for slots.
 pub(crate) const LARGE: usize = if SHARDS_FORCED { 2_000 } else { scaled(8_000, 2_100) };
 
 /// The number of values that threads store when they contend. If shards are forced, a shard has
@@ -158,12 +158,12 @@ pub(crate) fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> u
     arena.index_bound() - arena.count()
 }
 
-/// Repeats `attempt` until threads have contended in it, so that shards are active. The second part
-/// of its result is whether they have.
+/// Repeats `attempt` until threads have contended in it, so that shards are active. `attempt`
+/// returns a value, and whether they have. This function returns the same.
 ///
 /// On a machine with one core, or under a tool that runs one thread at a time, threads do not
-/// contend. The result is then that of the last attempt. If shards are forced, they are active
-/// after the first attempt.
+/// contend. The result is then that of the last attempt. Forced shards are active after the first
+/// attempt.
 pub(crate) fn until_contended<R>(mut attempt: impl FnMut() -> (R, bool)) -> (R, bool) {
     let attempts = if SHARDS_FORCED || !HAS_SHARDS { 1 } else { scaled(200, 1) };
     for _ in 1..attempts {
