@@ -278,7 +278,8 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
     let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
     let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
     match fmt::write(&mut text, args) {
-        Ok(()) => {
+        // A `Display` may ignore an error. Then a part of the text is missing.
+        Ok(()) if text.full.is_none() => {
             let pointer = match text.moved {
                 Some(moved) => moved.hand_out(text.len),
                 None => text.block.hand_out(text.len),
@@ -288,7 +289,7 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
             // returned reference reaches them.
             Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
-        Err(fmt::Error) => Err(text.full.unwrap_or_else(|| formatting_failed())),
+        _ => Err(text.full.unwrap_or_else(|| formatting_failed())),
     }
 }
 
