@@ -285,7 +285,9 @@ impl<'a> Budget<'a> {
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
                 // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
-                // have had an owner before. Relaxed on failure: read anew.
+                // have had an owner before. Not Release, unlike in the arena: another thread that
+                // installs the refill need not see the shard as this one saw it, because its
+                // exchange confirms what it displaces. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -475,11 +477,18 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
-            // A longer block counts as one that comes from the cursor (`Piece::from_gap`).
+            // A longer block counts as one that comes from the cursor (`is_from_cursor`).
             Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
         }
+    }
+
+    /// Returns whether no byte of a block of `len` bytes was ever in a shard, as far as its length
+    /// tells.
+    #[inline]
+    pub(super) fn is_from_cursor(self, len: usize) -> bool {
+        self.shards.is_none() || len > SHARD_LIMIT
     }
 
     fn extend_at_cursor(self, end: usize, more: usize) -> bool {
@@ -501,7 +510,7 @@ impl Budget<'_> {
     /// Frees a block of `len` bytes, or the end of it.
     #[inline]
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
-        let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;
+        let from_cursor = self.is_from_cursor(len);
         if from_cursor || !self.extend_shard_down(freed.clone()) {
             self.return_run(freed, from_cursor, false);
         }

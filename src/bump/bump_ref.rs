@@ -218,9 +218,16 @@ impl Block<'_> {
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
-        let extended =
-            missing == 0 || (missing == more && size != 0 && self.bump.budget.extend(self.piece.taken.end, size, more));
-        self.piece.taken.end = self.piece.taken.end.max(if extended { end } else { 0 });
+        if missing == 0 {
+            return true;
+        }
+        let budget = self.bump.budget;
+        let extended = missing == more && size != 0 && budget.extend(self.piece.taken.end, size, more);
+        if extended {
+            self.piece.taken.end = end;
+            // A short block may now contain bytes of a shard.
+            self.piece.from_cursor = budget.is_from_cursor(size + more);
+        }
         extended
     }
 
