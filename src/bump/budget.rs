@@ -6,7 +6,7 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use super::gap::{Gap, LINE, LINE_BITS, MAX_LEN, size_with_padding};
+use super::gap::{Gap, LINE, LINE_BITS, MAX_END, MAX_LEN, size_with_padding};
 use crate::raw::shards::{SHARDS, own_index};
 use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use crate::raw::thread_id::{TINY, thread_id_or_any};
@@ -44,7 +44,8 @@ pub(super) const fn has_shards(capacity: usize) -> bool {
 
 /// Returns whether a bump of this capacity has shards if threads have numbers.
 pub(super) const fn fits_shards(capacity: usize) -> bool {
-    MIN_CAPACITY <= capacity && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
+    // The second limit is 0 if a word has too few bits for a pending refill.
+    MIN_CAPACITY <= capacity && capacity <= MAX_END && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
 }
 
 /// The cursor of a bump.
@@ -284,7 +285,9 @@ impl<'a> Budget<'a> {
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
                 // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
-                // have had an owner before. Relaxed on failure: read anew.
+                // have had an owner before. Not Release, unlike in the arena: another thread that
+                // installs the refill need not see the shard as this one saw it, because its
+                // exchange confirms what it displaces. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -474,11 +477,18 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
-            // A longer block counts as one that comes from the cursor (`Piece::from_gap`).
+            // A longer block counts as one that comes from the cursor (`is_from_cursor`).
             Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
         }
+    }
+
+    /// Returns whether no byte of a block of `len` bytes was ever in a shard, as far as its length
+    /// tells.
+    #[inline]
+    pub(super) fn is_from_cursor(self, len: usize) -> bool {
+        self.shards.is_none() || len > SHARD_LIMIT
     }
 
     fn extend_at_cursor(self, end: usize, more: usize) -> bool {
@@ -500,9 +510,31 @@ impl Budget<'_> {
     /// Frees a block of `len` bytes, or the end of it.
     #[inline]
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
-        let from_cursor = self.shards.is_none() || len > SHARD_LIMIT;
+        let from_cursor = self.is_from_cursor(len);
         if from_cursor || !self.extend_shard_down(freed.clone()) {
             self.return_run(freed, from_cursor, false);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom), feature = "std", target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_of_the_last_refill_ends_at_the_capacity() {
+        for capacity in [1 << 20, (1 << 39) - 1, 1 << 39] {
+            let (head, shards) = (Head::new(), [const { Shard::new() }; SHARDS]);
+            let budget = Budget::new(&head, has_shards(capacity).then_some(&shards), 0, capacity);
+            let take = |bytes| budget.take_piece(Layout::from_size_align(bytes, 1).unwrap());
+            let left = capacity - take(capacity - 2 * LINE).unwrap().taken.end;
+            assert!(left > 0 && (0..left).all(|_| take(1).is_ok()));
+            assert_eq!(take(1), Err(0));
+            assert_eq!(budget.used(), capacity);
+            if has_shards(capacity) {
+                // Otherwise a late helper would install the run again.
+                assert_eq!(shards[own_index()].0.run.rest(), capacity..capacity);
+            }
         }
     }
 }

@@ -63,7 +63,8 @@ impl<'a> BumpRef<'a> {
             return Some(self.pointer(offset));
         }
         let (head, shards, capacity) = self.budget.into_parts();
-        take_near(head, shards, self.base, capacity, layout.size(), layout.align())
+        // SAFETY: the arguments are the parts of this view and of the layout.
+        unsafe { take_near(head, shards, self.base, capacity, layout.size(), layout.align()) }
     }
 
     /// Takes bytes for `layout`. Dropping the block returns them.
@@ -82,9 +83,14 @@ impl<'a> BumpRef<'a> {
 ///
 /// Not inlined. The parts of the view and of the layout are separate arguments, which are passed in
 /// registers, so that neither the caller's view nor this one has to be in memory.
+///
+/// # Safety
+///
+/// The first four arguments are the parts of a view. The last two are those of a layout, whose size
+/// is not 0.
 #[cold]
 #[inline(never)]
-fn take_near(
+unsafe fn take_near(
     head: &Head,
     shards: Option<&Shards>,
     base: NonNull<u8>,
@@ -92,20 +98,25 @@ fn take_near(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view.
+    // SAFETY: the arguments are the parts of a view (the caller).
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout.
+    // SAFETY: the arguments are the parts of a layout (the caller).
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     match bump.budget.take_near(layout) {
         Some(offset) => Some(bump.pointer(offset)),
-        None => take_far(head, shards, base, capacity, size, align),
+        // SAFETY: as the caller guarantees.
+        None => unsafe { take_far(head, shards, base, capacity, size, align) },
     }
 }
 
 /// Like `take_near`, but takes the bytes from any place.
+///
+/// # Safety
+///
+/// As for `take_near`.
 #[cold]
 #[inline(never)]
-fn take_far(
+unsafe fn take_far(
     head: &Head,
     shards: Option<&Shards>,
     base: NonNull<u8>,
@@ -113,9 +124,9 @@ fn take_far(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view.
+    // SAFETY: the arguments are the parts of a view (the caller).
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout.
+    // SAFETY: the arguments are the parts of a layout (the caller).
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     Some(bump.take_block(layout).ok()?.hand_out(size))
 }
@@ -218,9 +229,16 @@ impl Block<'_> {
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
-        let extended =
-            missing == 0 || (missing == more && size != 0 && self.bump.budget.extend(self.piece.taken.end, size, more));
-        self.piece.taken.end = self.piece.taken.end.max(if extended { end } else { 0 });
+        if missing == 0 {
+            return true;
+        }
+        let budget = self.bump.budget;
+        let extended = missing == more && size != 0 && budget.extend(self.piece.taken.end, size, more);
+        if extended {
+            self.piece.taken.end = end;
+            // A short block may now contain bytes of a shard.
+            self.piece.from_cursor = budget.is_from_cursor(size + more);
+        }
         extended
     }
 

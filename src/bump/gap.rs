@@ -22,6 +22,9 @@ const LEN_BITS: u32 = 25;
 /// The maximum number of bytes in a gap.
 pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
+/// The maximum end of a gap.
+pub(super) const MAX_END: usize = usize::MAX >> LEN_BITS;
+
 /// The unit of the cursor of a bump with shards, in bytes.
 pub(super) const LINE: usize = 1 << LINE_BITS;
 pub(super) const LINE_BITS: u32 = 6;

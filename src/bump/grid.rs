@@ -116,7 +116,7 @@ where
     match source.take_block(Layout::new::<T>()) {
         Ok(block) => {
             let value = make();
-            // SAFETY: the block has the layout of a `T`.
+            // SAFETY: the block has the layout of a `T`, and its bytes belong to this call.
             Ok(unsafe { fill(block, value) })
         }
         Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
@@ -129,8 +129,8 @@ where
     F: FnOnce() -> Result<T, E>,
 {
     match source.take_block(Layout::new::<T>()) {
-        // SAFETY: the block has the layout of a `T`. If `make` fails or panics, the block is
-        // dropped, which returns the bytes.
+        // SAFETY: the block has the layout of a `T`, and its bytes belong to this call. If `make`
+        // fails or panics, the block is dropped, which returns the bytes.
         Ok(block) => Ok(make().map(|value| unsafe { fill(block, value) })),
         Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
     }
@@ -212,7 +212,7 @@ where
         Err(full) => return Err(Full::in_bytes(values, full.requested(), full.remaining())),
     };
     match source.take_block(layout) {
-        // SAFETY: the block has the layout of the slice.
+        // SAFETY: the block has the layout of the slice, and its bytes belong to this call.
         Ok(block) => Ok(unsafe { fill_slice(block, values, len) }),
         Err(left) => Err(Full::in_bytes(values, layout.size(), left)),
     }
@@ -278,7 +278,8 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
     let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
     let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
     match fmt::write(&mut text, args) {
-        Ok(()) => {
+        // A `Display` may ignore an error. Then a part of the text is missing.
+        Ok(()) if text.full.is_none() => {
             let pointer = match text.moved {
                 Some(moved) => moved.hand_out(text.len),
                 None => text.block.hand_out(text.len),
@@ -288,7 +289,7 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
             // returned reference reaches them.
             Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
-        Err(fmt::Error) => Err(text.full.unwrap_or_else(|| formatting_failed())),
+        _ => Err(text.full.unwrap_or_else(|| formatting_failed())),
     }
 }
 

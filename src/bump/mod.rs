@@ -46,9 +46,11 @@
 //!   then fails.
 //! - *Clearing a refill from the cursor* relies on its word not recurring. The word would recur if
 //!   the cursor were retracted below the end of a refill. But the cursor is retracted only over
-//!   bytes that never were in a shard: blocks that a call has taken from the cursor and still owns,
-//!   runs of a `LocalBump`, and blocks longer than a shard's run (`SHARD_LIMIT`). A refill does not
-//!   overlap with them and lies below the cursor, so it lies below them.
+//!   bytes that never were in a shard: blocks that a call has taken from the cursor, still owns, and
+//!   has not extended by bytes of a shard, runs of a `LocalBump`, and blocks longer than a shard's
+//!   run (`SHARD_LIMIT`). A refill does not overlap with them and lies below the cursor, so it lies
+//!   below them. If the cursor were retracted over a refill, the next refill of that shard would
+//!   also seem to be installed already, and its bytes would be lost.
 //!
 //! # Why a request is refused only if each gap failed to fit
 //!

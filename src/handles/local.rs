@@ -832,8 +832,9 @@ impl<'a, T> Local<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);
         // SAFETY: the slots were unused slots of our run, which no longer contains them. They are
-        // marked and counted.
-        unsafe { Reservation::from_open(self.view, start, len) }
+        // marked and counted. A closure may have panicked while it constructed a value in the first
+        // of them.
+        unsafe { Reservation::from_open(self.view, start, len, 1) }
     }
 
     /// Returns whether there is a slot to fill, after taking a new run if necessary.

@@ -164,7 +164,7 @@ impl<'a, T> Reservation<'a, T> {
             view.stamps().open(start..start + capacity);
         }
         // SAFETY: the caller has taken the slots. The run was marked and counted.
-        unsafe { Self::from_open(view, start, capacity) }
+        unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
     /// Like [`new`](Self::new), for a path that is rarely taken.
@@ -187,16 +187,17 @@ impl<'a, T> Reservation<'a, T> {
             open(header, stamps, start..start + capacity);
         }
         // SAFETY: the caller has taken the slots. The run was marked and counted.
-        unsafe { Self::from_open(view, start, capacity) }
+        unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
     /// # Safety
     ///
     /// As for [`new`](Self::new). If the run is not empty, it is marked as an open run and counted
-    /// as a handle.
+    /// as a handle. At most the first `written` slots, and not more than there are, may have been
+    /// written to.
     #[inline]
-    pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
-        Reservation { view, start, capacity, len: 0, written: 0, marker: PhantomData }
+    pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize, written: usize) -> Self {
+        Reservation { view, start, capacity, len: 0, written, marker: PhantomData }
     }
 
     /// Appends a value.

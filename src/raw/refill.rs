@@ -162,7 +162,6 @@ impl Cursor {
     /// Returns only after the cursor no longer names the refill. The exchange is repeated if
     /// another thread has added to the cursor in the meantime. That thread then helps too, so each
     /// other thread can make the exchange fail at most once.
-    /// other thread can make the exchange fail at most once.
     pub(super) fn help_refill(&self, shards: &Shards<'_>, mut word: Word, refill: &PendingRefill) {
         shards.install(refill);
         while shards.pending(word).as_ref() == Some(refill) {

@@ -370,6 +370,54 @@ fn a_text_may_allocate_while_it_is_made() {
     assert_eq!(bump.alloc_fmt(format_args!("{0}-{0}", Nested(&bump))).unwrap(), "7-7");
 }
 
+/// A text that fails the second time, after it has grown to the end of the run of the shard.
+struct Grown<'a>(&'a AtomicBump, Cell<bool>);
+
+impl fmt::Display for Grown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&"x".repeat(512))?;
+        if !self.1.replace(true) {
+            return Ok(());
+        }
+        // A refill, if there are shards. Afterwards the run of the shard begins behind the text.
+        assert!(self.0.alloc_try_with(|| Err::<u8, _>(())).unwrap().is_err());
+        f.write_str(&"x".repeat(self.0.high_water() - 512))?;
+        Err(fmt::Error)
+    }
+}
+
+#[test]
+fn a_text_that_grew_into_a_shard_is_not_returned_to_the_cursor() {
+    for capacity in [4_000, 64 << 10] {
+        let bump = AtomicBump::with_capacity(capacity);
+        panic_of(|| _ = bump.alloc_fmt(format_args!("{}", Grown(&bump, Cell::new(false)))));
+        assert_eq!(bump.used(), 0);
+        bump.alloc(1u8).unwrap();
+        assert_eq!(bump.used(), 1, "a refill was lost");
+    }
+}
+
+/// A text that is longer the second time, and ignores that there is no room.
+struct Careless(Cell<bool>);
+
+impl fmt::Display for Careless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<")?;
+        if self.0.replace(true) {
+            let _ = f.write_str(&"x".repeat(200));
+        }
+        f.write_str(">")
+    }
+}
+
+#[test]
+fn a_text_without_one_of_its_parts_is_refused() {
+    let bump = AtomicBump::with_capacity(100);
+    let full = bump.alloc_fmt(format_args!("{}", Careless(Cell::new(false)))).unwrap_err();
+    assert_eq!(full.requested(), 201);
+    assert_eq!(bump.used(), 0);
+}
+
 #[test]
 fn a_text_that_grows_spares_the_block_behind_it() {
     /// Is longer the second time, and then allocates behind the text before it writes.

@@ -1036,6 +1036,19 @@ fn reset_zeroed_clears_what_a_panic_left() {
     }
 }
 
+#[test]
+fn a_slot_in_which_a_closure_panicked_counts_as_written() {
+    let arena = AtomicArena::<u32>::with_capacity(200);
+    let mut local = arena.local_with_batch(slots(8));
+    panic_of(|| _ = local.alloc_with(|| panic!("here")));
+    // The reservation takes the whole run, so the handle returns nothing.
+    let run = local.reserve(arena.index_bound()).unwrap();
+    drop(local);
+    drop(run);
+    assert_eq!(arena.count(), 0);
+    assert!(arena.stats().high_water >= 1);
+}
+
 // ---- reservations of a local
 
 #[test]
