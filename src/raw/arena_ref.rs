@@ -27,8 +27,8 @@ pub(crate) struct Header {
     pub(crate) mode: ShardMode,
     /// The first of `SHARDS` shards, if the arena has any.
     shards: Option<NonNull<Shard>>,
-    /// The first word of the summary, if the arena has one. There is one word for each `BLOCK`
-    /// slots.
+    /// The first word of the summary, if the arena has a summary. There is one word per block of
+    /// `BLOCK` slots.
     summary: Option<NonNull<AtomicUsize>>,
     pub(crate) clock: Clock,
 }
@@ -79,8 +79,8 @@ impl Header {
 
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
-        // SAFETY: the pointer is that of `SHARDS` shards (`with_tail`). A `&mut` to a shard
-        // requires a `&mut` borrow of the header, which cannot exist while the header is shared.
+        // SAFETY: `shards` points to `SHARDS` shards (`with_tail`). A `&mut` to a shard requires a
+        // `&mut` borrow of the header, which cannot exist while the header is shared.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
@@ -89,9 +89,9 @@ impl Header {
     fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
         let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
         let summary = self.summary.map_or(&[][..], |words| {
-            // SAFETY: the pointer is that of `capacity.div_ceil(BLOCK)` words (`with_tail`). A
-            // `&mut` to a word requires a `&mut` borrow of the header, which cannot exist while the
-            // header is shared.
+            // SAFETY: `words` points to `capacity.div_ceil(BLOCK)` words (`with_tail`). A `&mut` to
+            // a word requires a `&mut` borrow of the header, which cannot exist while the header is
+            // shared.
             unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
         });
         Metadata {
@@ -105,14 +105,14 @@ impl Header {
     #[inline]
     pub(crate) fn metadata_mut<'a>(&'a mut self, stamps: &'a mut [Stamp]) -> MetadataMut<'a> {
         let shards = match self.shards {
-            // SAFETY: the pointer is that of `SHARDS` shards (`with_tail`). The header is borrowed
+            // SAFETY: `shards` points to `SHARDS` shards (`with_tail`). The header is borrowed
             // exclusively, so no other reference to them exists.
             Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
         let summary = match self.summary {
-            // SAFETY: the pointer is that of one word per block (`with_tail`). The header is
-            // borrowed exclusively, so no other reference to them exists.
+            // SAFETY: `words` points to one word per block (`with_tail`). The header is borrowed
+            // exclusively, so no other reference to them exists.
             Some(words) => unsafe { core::slice::from_raw_parts_mut(words.as_ptr(), stamps.len().div_ceil(BLOCK)) },
             None => &mut [],
         };
@@ -133,7 +133,7 @@ impl Header {
 pub struct ArenaRef<'a, T> {
     header: &'a Header,
     stamps: Stamps<'a>,
-    /// The first slot. There are as many slots as stamps, and they do not move during `'a`.
+    /// The first slot. There is one slot for each stamp. The slots do not move during `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
 }
@@ -340,8 +340,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().note_written(0, bound);
     }
 
-    /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Only slots
-    /// below `written` may have been written to.
+    /// Returns a run to the arena. The caller owns the run, and its slots have no stamps. Only
+    /// slots below `written` may have been written to.
     #[inline]
     pub(crate) fn return_run(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
@@ -460,8 +460,8 @@ impl<'a, T> ArenaRef<'a, T> {
 
 /// A slot that was taken but not yet filled.
 ///
-/// If the code that makes the value panics, dropping the guard returns the slot. The slot needs no
-/// run mark, because the guard never leaves the call that took the slot, and no thread has
+/// If the code that creates the value panics, dropping the guard returns the slot. The slot needs
+/// no run mark, because the guard never leaves the call that took the slot, and no thread has
 /// exclusive access during that call.
 pub(crate) struct SlotGuard<'a, T> {
     view: ArenaRef<'a, T>,

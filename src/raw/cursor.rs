@@ -23,7 +23,7 @@
 //!   retract the cursor below a slot with an owner.
 //! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
 //! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
-//!   were just filled. The end of an epoch sets it to 0, and then no slot has an owner.
+//!   were just filled. The end of an epoch sets the cursor to 0. At that time no slot has an owner.
 //!
 //! # Orderings
 //!
@@ -47,9 +47,9 @@ use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
-/// How far past the end the cursor may be before it is reset to the end. The value is large, so
-/// that resets are rare. The sum of the capacity, this value and one addition per thread must fit
-/// in a `usize`. (The stamps limit the capacity to `isize::MAX`.)
+/// The distance past the end at which the cursor is reset to the end. The value is large, so that
+/// resets are rare. The sum of the capacity, this value and one addition per thread must fit in a
+/// `usize`. (The stamps limit the capacity to `isize::MAX`.)
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1
 } else if cfg!(all(test, miri)) {
@@ -80,7 +80,7 @@ pub(crate) struct Cursor {
     ///
     /// Invariant: no slot at or above this index has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
-    /// State that changes less often, on a different cache line from `next`.
+    /// State that changes less often than `next`, on a different cache line.
     pub(super) runs: CachePadded<RunState>,
 }
 
@@ -192,7 +192,8 @@ impl Cursor {
         if word < end {
             if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Shards are not active, because with their bit the word would be far past the end.
+            // Shards are not active. If they were, their bit in the word would make it far larger
+            // than the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
@@ -335,7 +336,7 @@ impl Cursor {
         }
         // Relaxed: a guess that the exchange confirms.
         let start = self.next.load(Ordering::Relaxed);
-        // If shards are active or a refill is pending, the word is far past the end.
+        // If shards are active or a refill is pending, the word is far larger than the end.
         if start > end || len > end - start {
             return Err(false);
         }
@@ -389,8 +390,8 @@ impl Cursor {
         }
     }
 
-    /// Claims a vacant slot, for callers that prefer vacant slots to those at the cursor. Returns
-    /// `None` if the search finds none.
+    /// Claims a vacant slot. Used by callers that prefer vacant slots to the slots at the cursor.
+    /// Returns `None` if the search finds none.
     #[cfg(feature = "pool")]
     pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)

@@ -22,14 +22,14 @@
 //!
 //! # Orderings
 //!
-//! There are five edges. The file in parentheses lists the operations that form the edge.
+//! There are five edges. For each edge, the files in parentheses list the operations that form it.
 //!
 //! - **E1 publish → get**: writing a value happens before every read of it (`stamps.rs`).
 //! - **E2 return → reuse**: the old owner's accesses to a slot happen before the new owner's
 //!   accesses (`cursor.rs`, `stamps.rs`, `shards.rs`).
 //! - **E3 install → take**: installing a run in a shard happens before taking slots of that run
-//!   from the shard (`shards.rs`). E3 continues E2: it orders the old owner of a slot before the
-//!   thread that takes the slot from a shard.
+//!   from the shard (`shards.rs`). This edge continues E2 for slots that were returned before the
+//!   run was installed.
 //! - **E4 advance → look**: a thread that reads a value of the cursor sees each shard as it was
 //!   when the cursor reached that value, or later (`shards.rs`).
 //! - **E5 count → uncount**: counting a block with vacant slots happens before uncounting it, so

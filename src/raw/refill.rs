@@ -1,5 +1,5 @@
 //! The slow paths of shards: detecting contention, refilling a shard, and helping a pending refill.
-//! `shards.rs` explains why they are correct.
+//! `shards.rs` explains why these paths are correct.
 
 #![forbid(unsafe_code)]
 
@@ -11,8 +11,9 @@ use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
 /// There may be contention if each of this many consecutive samples went to a different thread than
-/// the sample before it. If two threads contend for the cursor, each takes half of the samples, so
-/// this happens after about 30 samples. If they take slots strictly in turn, it happens after 4.
+/// the sample before it. If two threads contend for the cursor, each takes half of the samples in
+/// random order, so this happens after about 30 samples. If they take slots strictly in turn, it
+/// happens after 4.
 const CONTENDED_SAMPLES: usize = 4;
 
 /// Shards are activated after this many compare-exchanges have failed because another thread moved
@@ -121,7 +122,8 @@ impl Cursor {
             let run = shards.run_at(start);
             let shard = own.filter(|_| shards.mode.is_active() && n <= run.len() / 2);
             let Some(shard) = shard else {
-                // The request is long, or shards are not in use. The rest stays in the shard.
+                // The request is long, or shards are not active, so the cursor serves it. The rest
+                // stays in the shard.
                 let moved = word.with_next(start + n).raw();
                 // Acquire: E2, as in `advance`. Relaxed on failure: the value is not used.
                 if self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Relaxed).is_ok() {

@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn values_published_from_a_leaked_run_stay_and_so_do_those_owned_before_it() {
-        // An owned value, a published one, the leaked rest after it, and slots of other owners.
+        // The slots hold an owned value, a published value, the leaked rest after it, and values of
+        // other owners.
         let (vacant, _) = settled([None, B, None, E, None, P, None]);
         assert_eq!(vacant, [false, false, true, true, false, false, false]);
         // Every slot of a run was published, so the run is no longer open.

@@ -1,8 +1,8 @@
 //! Shards reduce contention for the cursor. Each holds a run from which any thread can take slots.
 //!
 //! The unused slots of a shard are its *rest*. While there are enough shards, each thread has its
-//! own. A thread advances the cursor only when its shard cannot serve the request. The slots in a
-//! shard have no owner, so a thread that finds the cursor at the end may steal from any shard.
+//! own shard. A thread advances the cursor only when its shard cannot serve the request. The slots
+//! in a shard have no owner, so a thread that finds the cursor at the end may steal from any shard.
 //!
 //! # Why every free slot can be found
 //!
@@ -94,7 +94,7 @@ pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
 /// The word of a shard contains, from the lowest bit up, the length of its rest and the first slot
-/// of its rest. If the rest is empty, the second part is the end of the last run.
+/// of its rest. If the rest is empty, the first slot of the rest is the end of the last run.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
@@ -173,7 +173,8 @@ impl Shard {
         rest.start << LEN_BITS | rest.len()
     }
 
-    /// Returns the rest. If it is empty, it is an empty range at the end of the last run.
+    /// Returns the rest. If the shard is used up, the rest is an empty range at the end of the last
+    /// run.
     #[inline]
     pub(crate) fn rest(&self) -> Range<usize> {
         // Relaxed: an estimate, or a guess that an exchange confirms.
@@ -262,9 +263,9 @@ impl Shard {
 /// a thread that takes from its shard need not read the cursor's line.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
-    /// Set when contention is detected, and cleared under exclusive access. While the arena is
-    /// shared the flag is only a hint, because slots may be taken from the cursor and from shards
-    /// at any time. If it is not set under exclusive access, every shard is used up.
+    /// This flag is set when contention is detected, and cleared under exclusive access. While the
+    /// arena is shared the flag is only a hint, because slots may be taken from the cursor and from
+    /// shards at any time. If it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
     /// Nonzero if shards were active recently, in which case contention is detected sooner. Set to
     /// 2 when shards are deactivated, and decremented at the end of each epoch.

@@ -187,7 +187,8 @@ impl<'a> Stamps<'a> {
     }
 
     /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
-    /// Used by workers that share the stamps while their caller has exclusive access to the arena.
+    /// Used by threads that share the stamps while the code that started them has exclusive access
+    /// to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {

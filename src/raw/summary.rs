@@ -45,7 +45,7 @@ impl<'a> Summary<'a> {
         if word >> COUNT_BITS == self.epoch.tag() { word & COUNT } else { 0 }
     }
 
-    /// Returns the number of vacant slots of the block, which is never too low.
+    /// Returns the number of vacant slots of the block. The number is never too low.
     #[inline]
     pub(crate) fn count(self, block: usize) -> usize {
         // Relaxed: if a return happens before this load, then so does its increment, and by
@@ -85,7 +85,7 @@ impl<'a> Summary<'a> {
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
             // decrement that undoes it. Acquire: E5, if the count was not 0, the increment for this
-            // block happens before the decrement that the caller may perform next.
+            // block happens before a decrement that the caller performs next.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(before),
                 Err(now) => word = now,

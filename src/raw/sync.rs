@@ -22,7 +22,7 @@ pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
 use core::ops::{Deref, DerefMut};
 
-/// Declares a `const fn`, or a plain `fn` under loom.
+/// Declares a `const fn`. Under loom, declares a plain `fn` instead.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         $(#[$meta])*
@@ -132,8 +132,8 @@ impl AccessTracker {
     }
 }
 
-/// Keeps a value on cache lines of its own, so that a thread that writes it does not slow down
-/// threads that read its neighbours.
+/// Keeps a value on cache lines of its own, so that writing the value does not slow down threads
+/// that access neighbouring memory.
 ///
 /// The alignment is 128 bytes on x86-64, AArch64 and POWER, where cache lines are that long or the
 /// prefetcher fetches them in pairs. It is 32 bytes on small ARM and MIPS cores, and 64 bytes

@@ -9,7 +9,7 @@
 //!
 //! Returning a number (Release) happens before taking it again (Acquire). Every write of the set is
 //! a read-modify-write, so the release sequence is not broken. The later thread therefore sees what
-//! the earlier one stored in its stripes.
+//! the earlier thread stored in its stripes.
 
 #![forbid(unsafe_code)]
 
@@ -116,7 +116,8 @@ mod current {
         }
     }
 
-    /// Returns the id of this thread if it has one already, and any other value otherwise.
+    /// Returns the id of this thread if the thread already has one. Otherwise returns a value that
+    /// is not an exclusive number.
     ///
     /// Calls no function, so that the caller of an inlined fast path need not save its registers.
     #[inline]
@@ -146,8 +147,8 @@ mod current {
         use std::sync::Barrier;
         use std::thread;
 
-        /// Living threads never have the same exclusive number, and later threads inherit the
-        /// numbers of ended ones.
+        /// Threads that run at the same time never have the same exclusive number. Later threads
+        /// reuse the numbers of threads that have ended.
         #[test]
         fn living_threads_have_different_numbers() {
             for _ in 0..3 {
@@ -173,7 +174,7 @@ mod current {
             }
         }
 
-        /// A destructor that runs after the number was returned sees that the thread has none.
+        /// A destructor that runs after the number was returned sees that the thread has no number.
         #[test]
         fn a_late_destructor_has_no_number() {
             struct Late(Cell<bool>);

@@ -22,10 +22,10 @@
 //!
 //! A search for a run claims slots upwards, within a window in which it has seen only vacant slots.
 //! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
-//! that slot, without ever returning to lower slots. So a search holds only slots below the one
-//! that it claims next. If another search holds that slot, the other search is ahead, and the slots
-//! that this search puts back do not hold it up. Hence if both searches are refused and both retry,
-//! one of them succeeds.
+//! that slot, and never returns to lower slots. So a search holds only slots below the one that it
+//! claims next. If another search holds that slot, the other search is ahead, and the slots that
+//! this search puts back do not hold it up. Hence if both searches are refused and both retry, one
+//! of them succeeds.
 //!
 //! # Orderings
 //!
@@ -93,8 +93,8 @@ impl VacantSlots {
     /// Returns the number of vacant slots, all of which are below `bound`. Exact if no other call
     /// is in progress.
     ///
-    /// O(1) if there are none or if there is no summary. Otherwise linear in the number of blocks
-    /// below `bound`.
+    /// O(1) if no slot is vacant or if there is no summary. Otherwise linear in the number of
+    /// blocks below `bound`.
     #[inline]
     pub(crate) fn count(&self, summary: Summary<'_>, bound: usize) -> usize {
         // Relaxed: an estimate.
@@ -199,8 +199,8 @@ impl VacantSlots {
     }
 
     /// Claims the first vacant slot at or above the start of the search. If there is none, claims
-    /// the first one below it. If other threads claim slots of the same block, the next search of
-    /// this thread starts in another block.
+    /// the first vacant slot below the start. If other threads claim slots of the same block, the
+    /// next search of this thread starts in another block.
     #[inline(never)]
     fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
         let search = self.own_search(meta);
