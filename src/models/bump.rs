@@ -212,7 +212,8 @@ fn bump_a_rest_is_kept_and_stolen() {
             let long = ground.alloc(64).unwrap();
             short.len() + long.len()
         });
-        // This request may come between the refills of the other thread's shard.
+        // The shard of the other thread is refilled twice. This request may come between the two
+        // refills.
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);
@@ -510,8 +511,8 @@ fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
         ground.free(next);
         if let Some(grown) = other.join().unwrap() {
             ground.write(&grown);
-            // The block grew in place, or was moved to the bytes after its old place. The old bytes
-            // are then lost.
+            // The block grew in place, or was moved to the bytes after its old place. In the second
+            // case the old bytes are lost.
             assert_eq!(ground.bump.used(), grown.end);
         }
     });
