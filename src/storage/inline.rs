@@ -53,8 +53,8 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is implemented automatically if `T: Send`, because the values are fields. SAFETY: `T:
-// Send` is enough (see `Storage`).
+// `Send` is implemented automatically if `T: Send`, because the values are fields.
+// SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}

@@ -15,7 +15,7 @@ use crate::raw::stamps::Stamp;
 
 /// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
 pub struct Mapped<T> {
-    /// Points into the mapping. Dropped before it.
+    /// Points into the mapping, and is dropped before the mapping.
     memory: Memory<T>,
     mapping: Mapping,
 }

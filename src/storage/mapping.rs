@@ -139,9 +139,9 @@ impl Extent {
             // it.
             unsafe { first.add(offset).write_volatile(0) };
         }
-        // The loop may have missed the last page. SAFETY: the byte is within the mapping, because
-        // `total` is not 0: there is at least one byte of metadata or of a value. The write is
-        // allowed as in the loop.
+        // The loop may have missed the last page.
+        // SAFETY: the byte is within the mapping, because `total` is not 0: there is at least one
+        // byte of metadata or of a value. The write is allowed as in the loop.
         unsafe { first.add(total - 1).write_volatile(0) };
         progress(total, total);
     }
@@ -206,8 +206,8 @@ impl Mapping {
     /// Returns every page to the operating system. The memory is then all zeros, but neither
     /// prefaulted nor locked.
     ///
-    /// Afterwards [`parts`](Self::parts) may return other addresses. No references to the memory
-    /// may exist.
+    /// Afterwards [`parts`](Self::parts) may return other addresses. The caller ensures that no
+    /// references to the memory exist.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.decommit_by(discard)
     }

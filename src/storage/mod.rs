@@ -76,7 +76,7 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
 /// The header, stamps and slots of a storage whose memory is outside the storage itself, for values
 /// of `T`.
 ///
-/// Only [`RawMemory`] implements `Drop`, and its type does not name `T`. If a generic type
+/// Only [`RawMemory`] implements `Drop`, and that type does not name `T`. If a generic type
 /// implemented `Drop`, the drop check would require the values to strictly outlive the arena. An
 /// arena whose values refer to each other would then not compile.
 #[derive(Debug)]
@@ -135,7 +135,8 @@ impl RawMemory {
     /// `T` is the type for which this memory was created.
     #[inline]
     unsafe fn view_mut<T>(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: as in `Memory::view`. `&mut self` excludes any other view.
+        // SAFETY: the caller guarantees that the memory was created for `T`. The other requirements
+        // hold as in `Memory::view`. `&mut self` excludes any other view.
         unsafe {
             let stamps = core::slice::from_raw_parts_mut(self.stamps.as_ptr(), self.capacity);
             ArenaMut::new(&mut self.header, stamps, self.slots.cast())
@@ -238,8 +239,8 @@ impl Drop for RawMemory {
 fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
-        // SAFETY: `take` has made the values in these slots this function's own. No new value is
-        // stored before they are dropped.
+        // SAFETY: `take` passes the values in these slots on to its caller. No new value is stored
+        // before they are dropped.
         unsafe { live.drop_rest(&mut view) };
     }
 }
