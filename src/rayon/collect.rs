@@ -100,7 +100,7 @@ struct CollectConsumer<'r, T> {
 // requires `T: Send`.
 unsafe impl<T: Send> Send for CollectConsumer<'_, T> {}
 
-/// Owns consecutive values in a run, and drops them when dropped.
+/// Owns consecutive values in a run, and drops them when it is dropped.
 struct CollectResult<'r, T> {
     /// The first slot of the run.
     slots: *mut T,

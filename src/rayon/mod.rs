@@ -170,7 +170,7 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
     }
 }
 
-/// Lends the values of some slots.
+/// Lends the values of the slots of a part.
 struct Lent<'a, T>(Part<'a, T>);
 
 impl<'a, T> Iterator for Lent<'a, T> {
@@ -228,7 +228,7 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
     }
 }
 
-/// Owns the values of some slots, and drops them when dropped.
+/// Owns the values of the slots of a part, and drops them when it is dropped.
 struct Given<'a, T>(Part<'a, T>);
 
 impl<T> Iterator for Given<'_, T> {
