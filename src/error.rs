@@ -250,7 +250,7 @@ pub enum MapError {
     },
     /// The system did not take back the pages.
     Decommit {
-        /// The size of their address space in bytes.
+        /// The size of the mapping in bytes.
         bytes: usize,
         /// The error number of the system.
         os_error: Option<i32>,

@@ -1,7 +1,7 @@
 //! A pool of arenas. Each arena is lent to one holder at a time and returned empty.
 //!
-//! The pool must keep track of free arenas, as an arena keeps track of free slots. Therefore the
-//! pool contains an arena of zero-sized slots, the *seats*, with one seat per pooled arena. The
+//! The pool must keep track of free arenas just as an arena keeps track of free slots. Therefore
+//! the pool contains an arena of zero-sized slots, the *seats*, with one seat per pooled arena. The
 //! owner of a seat has exclusive access to the arena with the same index. `raw/cursor.rs` and
 //! `raw/stamps.rs` argue, and the models check, that no seat has two owners, that no seat is lost,
 //! and that the actions of one owner happen before those of the next (E2). The pooled arenas never
@@ -71,8 +71,8 @@ use crate::storage::{Heap, Storage};
 pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
     /// One slot per arena. No slot ever holds a value.
     seats: AtomicArena<()>,
-    /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or the
-    /// owner of `&mut` of the pool, accesses it.
+    /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or code
+    /// with a `&mut` to the pool, accesses the arena.
     arenas: Vec<UnsafeCell<AtomicArena<T, S>>>,
 }
 
@@ -255,8 +255,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Returns the number of arenas that are not checked out.
     ///
-    /// Exact if no other thread takes or returns arenas during the call. Otherwise it is an
-    /// estimate that may never have been true, and only [`checkout`](Self::checkout) can tell
+    /// Exact if no other thread takes or returns arenas during the call. Otherwise the number is an
+    /// estimate that may never have been exact, and only [`checkout`](Self::checkout) can tell
     /// whether an arena is free. Wait-free.
     ///
     /// # Examples
