@@ -144,7 +144,7 @@ impl Cursor {
     }
 
     /// Returns the end of the slots that were handed out. Every slot with an owner or a value is
-    /// below it.
+    /// below this bound.
     #[inline]
     pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: a bound. No value is read on the basis of it.
@@ -192,8 +192,8 @@ impl Cursor {
         if word < end {
             if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Shards are not active. If they were, their bit in the word would make it far larger
-            // than the end.
+            // Shards are not active. Otherwise the bit that records them as active would make the
+            // word far larger than the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))

@@ -24,8 +24,8 @@
 //! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
 //! that slot, and never returns to lower slots. So a search holds only slots below the one that it
 //! claims next. If another search holds that slot, the other search is ahead, and the slots that
-//! this search puts back do not hold it up. Hence if both searches are refused and both retry, one
-//! of them succeeds.
+//! this search puts back do not hold it up. Hence if two competing searches are both refused and
+//! both retry, one of them succeeds.
 //!
 //! # Orderings
 //!
