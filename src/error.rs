@@ -69,8 +69,8 @@ impl<V> Full<V> {
 
     /// Drops the argument that was passed in and keeps the numbers.
     ///
-    /// Use this method with the operator `?` if the argument contains a reference, or if it is not
-    /// `Send` and `Sync` but the error type requires it.
+    /// Use this method with the operator `?` if the argument contains a reference, or if the error
+    /// type requires `Send` and `Sync` and the argument does not implement both.
     ///
     /// # Examples
     ///
@@ -149,8 +149,8 @@ impl fmt::Display for CapacityError {
             }
             CapacityError::TooLarge { capacity, slot_size } => {
                 let bytes = if slot_size == 1 { "byte" } else { "bytes" };
-                // The text names the stamps, because the stamps of zero-sized values can exceed it
-                // alone.
+                // The text names the stamps, because for zero-sized values they alone can exceed
+                // the address space.
                 write!(
                     f,
                     "{capacity} slots of {slot_size} {bytes} and their stamps of 1 byte each \
@@ -250,7 +250,7 @@ pub enum MapError {
     },
     /// The system did not take back the pages.
     Decommit {
-        /// The size of their address space in bytes.
+        /// The size of the mapping in bytes.
         bytes: usize,
         /// The error number of the system.
         os_error: Option<i32>,

@@ -1,7 +1,7 @@
-//! Iterators, all of them in index order.
+//! Iterators over the values of an arena, all in index order.
 //!
-//! An iterator reads the stamp of every slot up to its end. It cannot stop after a number of values
-//! instead, because vacant slots may lie between them.
+//! An iterator reads the stamp of every slot up to its end. It cannot find its end by counting
+//! values instead, because vacant slots may lie between them.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -22,14 +22,14 @@ pub struct Iter<'a, T> {
 
 // SAFETY: like `&'a [T]`, an `Iter` lends `&T` and nothing else.
 unsafe impl<T: Sync> Send for Iter<'_, T> {}
-// SAFETY: as above, and `&Iter` can only be cloned.
+// SAFETY: as for `Send`, and `&Iter` can only be cloned.
 unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 
 impl<'a, T> Iter<'a, T> {
     #[inline]
     pub(crate) fn new(view: ArenaRef<'a, T>) -> Self {
         let bound = view.bound();
-        // With the view cut at `bound`, a loop over all of it needs no second bounds check.
+        // The view ends at `bound`, so a loop over all its slots needs no second bounds check.
         Iter { view: view.up_to(bound), slots: 0..bound }
     }
 }
@@ -105,7 +105,7 @@ impl<'a, T> Iterator for Values<'a, T> {
         self.iter.size_hint()
     }
 
-    /// Runs as one loop, like that of [`Iter`].
+    /// Runs as one loop, like the `fold` of [`Iter`].
     #[inline]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
         self.iter.fold(init, |so_far, (_, value)| f(so_far, value))
@@ -141,9 +141,9 @@ pub struct IterMut<'a, T> {
     live: Live,
 }
 
-// SAFETY: like `&'a mut [T]`.
+// SAFETY: like `&'a mut [T]`, an `IterMut` lends `&mut T` and nothing else.
 unsafe impl<T: Send> Send for IterMut<'_, T> {}
-// SAFETY: as above, and `&IterMut` lends nothing.
+// SAFETY: as for `Send`, and `&IterMut` lends nothing.
 unsafe impl<T: Sync> Sync for IterMut<'_, T> {}
 
 impl<'a, T> IterMut<'a, T> {
@@ -170,7 +170,7 @@ pub struct Drain<'a, T> {
 
 // SAFETY: like `vec::Drain`, a `Drain` owns the remaining values.
 unsafe impl<T: Send> Send for Drain<'_, T> {}
-// SAFETY: as above, and `&Drain` lends nothing.
+// SAFETY: as for `Send`, and `&Drain` lends nothing.
 unsafe impl<T: Sync> Sync for Drain<'_, T> {}
 
 impl<'a, T> Drain<'a, T> {
@@ -188,7 +188,7 @@ impl<'a, T> Drain<'a, T> {
 
 impl<T> Drop for Drain<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the remaining values belong to this `Drain`.
+        // SAFETY: the remaining values belong to this `Drain`, which is being dropped.
         unsafe { self.live.drop_rest(&mut self.view) };
     }
 }
@@ -212,7 +212,7 @@ impl<T, S: Storage<T>> IntoIter<T, S> {
 
 impl<T, S: Storage<T>> Drop for IntoIter<T, S> {
     fn drop(&mut self) {
-        // SAFETY: the remaining values belong to this `IntoIter`.
+        // SAFETY: the remaining values belong to this `IntoIter`, which is being dropped.
         unsafe { self.live.drop_rest(&mut self.storage.view_mut()) };
     }
 }
@@ -224,7 +224,8 @@ impl<T, S: Storage<T>> Iterator for IntoIter<T, S> {
     fn next(&mut self) -> Option<T> {
         let mut view = self.storage.view_mut();
         let index = self.live.next(&mut view)?;
-        // SAFETY: as in `Drain::item`.
+        // SAFETY: the slot held a value when the epoch ended. Since then the value belongs to this
+        // `IntoIter`, and `live` yields each slot once.
         Some(unsafe { view.slot(index).read() })
     }
 
@@ -239,7 +240,8 @@ impl<T, S: Storage<T>> DoubleEndedIterator for IntoIter<T, S> {
     fn next_back(&mut self) -> Option<T> {
         let mut view = self.storage.view_mut();
         let index = self.live.next_back(&mut view)?;
-        // SAFETY: as in `Drain::item`.
+        // SAFETY: the slot held a value when the epoch ended. Since then the value belongs to this
+        // `IntoIter`, and `live` yields each slot once.
         Some(unsafe { view.slot(index).read() })
     }
 }

@@ -1,8 +1,8 @@
-// Each page links to pictures and other pages by labels, which it defines at its end as files in
-// the same folder. rustdoc does not copy files, so these two files define the same labels for
-// rustdoc: a picture as its content (see `checks/pictures`), and a page as a path that rustdoc
-// resolves. If a label has two definitions, Markdown uses the first. The files are left out when
-// examples are run, because the examples are named after the first included file.
+// Each page refers to pictures and to other pages by labels. At its end it defines these labels as
+// files in the same folder. rustdoc does not copy such files, so the two files below define the
+// labels for rustdoc: a picture as its content (see `checks/pictures`), and a page as a path that
+// rustdoc resolves. If a label has two definitions, Markdown uses the first. The two files are left
+// out when examples are run, because examples are named after the first included file.
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]
@@ -94,7 +94,7 @@
 //! | `portable-atomic` | support for targets without native compare-and-swap |
 //!
 //! Without features the crate depends only on `core`. A [`Key`] requires a target with 64-bit
-//! atomics. The minimum supported Rust version is 1.85. Raising it is a minor release.
+//! atomics. The minimum supported Rust version is 1.85. A minor release may raise it.
 //!
 //! [`alloc`]: AtomicArena::alloc
 //! [`alloc_with`]: AtomicArena::alloc_with
@@ -128,7 +128,7 @@
 //! [`count`]: AtomicArena::count
 //! [`remaining`]: AtomicArena::remaining
 //! [`stats`]: AtomicArena::stats
-// Items that do not exist without a feature.
+// Links to items that exist only with a feature.
 #![cfg_attr(feature = "alloc", doc = "[`AtomicArena::with_capacity`]: AtomicArena::with_capacity")]
 #![cfg_attr(not(feature = "alloc"), doc = "[`AtomicArena::with_capacity`]: AtomicArena")]
 #![cfg_attr(feature = "alloc", doc = "[`OwnedLocal`]: crate::OwnedLocal")]
@@ -140,8 +140,8 @@
 #![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
 #![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
-// With this feature raw/sync.rs takes no atomic from `core`, so any use of one bypasses it. See
-// clippy.toml.
+// With this feature raw/sync.rs takes no atomic from `core`. Any use of such an atomic therefore
+// bypasses that file (see clippy.toml).
 #![cfg_attr(feature = "portable-atomic", warn(clippy::disallowed_types))]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]

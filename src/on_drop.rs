@@ -1,4 +1,4 @@
-//! A guard for steps that must not be skipped if dropping a value panics.
+//! A guard for a step that must run even if dropping a value panics.
 
 #![forbid(unsafe_code)]
 

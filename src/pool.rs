@@ -1,10 +1,11 @@
-//! A pool of arenas: each is lent to one holder at a time and returned empty.
+//! A pool of arenas. Each arena is lent to one holder at a time and returned empty.
 //!
-//! An arena already keeps track of free slots. Therefore the pool has one arena of zero-sized
-//! slots, the *seats*, with one seat per pooled arena. The owner of a seat has exclusive access to
-//! the arena with the same index. `raw/cursor.rs` and `raw/stamps.rs` argue, and the models check,
-//! that no seat has two owners, that no seat is lost, and that the actions of one owner happen
-//! before those of the next (E2). The pooled arenas never move.
+//! The pool must keep track of free arenas just as an arena keeps track of free slots. Therefore
+//! the pool contains an arena of zero-sized slots, the *seats*, with one seat per pooled arena. The
+//! owner of a seat has exclusive access to the arena with the same index. `raw/cursor.rs` and
+//! `raw/stamps.rs` argue, and the models check, that no seat has two owners, that no seat is lost,
+//! and that the actions of one owner happen before those of the next (E2). The pooled arenas never
+//! move.
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -70,18 +71,18 @@ use crate::storage::{Heap, Storage};
 pub struct ArenaPool<T, S: Storage<T> = Heap<T>> {
     /// One slot per arena. No slot ever holds a value.
     seats: AtomicArena<()>,
-    /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or the
-    /// owner of `&mut` of the pool, accesses it.
+    /// Invariant: an arena is empty while its seat is free. Only the owner of its seat, or code
+    /// with a `&mut` to the pool, accesses the arena.
     arenas: Vec<UnsafeCell<AtomicArena<T, S>>>,
 }
 
-// SAFETY: a shared pool passes an arena from thread to thread, to one at a time, which requires
-// that the arena is `Send`. It need not be `Sync`, because the pool lends an arena only to the
-// owner of its seat, and the type of the guard decides whether it can be shared. The seats are an
-// arena of `()`, which is `Sync`.
+// SAFETY: a shared pool moves an arena from thread to thread, but lends it to only one holder at a
+// time. This requires the arena to be `Send`. The arena need not be `Sync`, because the pool lends
+// it only to the owner of its seat, and the type of the guard decides whether other threads can
+// share it. The seats are an arena of `()`, which is `Sync`.
 unsafe impl<T, S: Storage<T>> Sync for ArenaPool<T, S> where AtomicArena<T, S>: Send {}
 
-// A panic leaves an arena usable (see `AtomicArena`), and returns it reset.
+// An arena stays usable after a panic (see `AtomicArena`), and its guard resets it.
 impl<T, S: Storage<T>> UnwindSafe for ArenaPool<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for ArenaPool<T, S> {}
 
@@ -112,7 +113,7 @@ impl<T> ArenaPool<T> {
         assert!(arenas > 0, "a pool needs at least one arena");
         let seats = AtomicArena::with_capacity(arenas);
         let mut made = Vec::with_capacity(arenas);
-        // A loop instead of a closure, so that a panic names the caller.
+        // This is a loop and not a closure, so that the message of a panic names the caller.
         for _ in 0..arenas {
             made.push(UnsafeCell::new(AtomicArena::with_capacity(capacity)));
         }
@@ -189,9 +190,9 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// Returns `None` if every arena that was in the pool when the call began was taken by other
     /// calls.
     ///
-    /// Costs one atomic read-modify-write. If arenas were returned in a different order from that
-    /// in which they were taken, the call instead searches for a returned one, which costs at most
-    /// one byte read per arena and two read-modify-writes. Never allocates. Has the progress
+    /// Costs one atomic read-modify-write. If arenas were not returned in the reverse order in
+    /// which they were taken, the call instead searches for a returned arena. The search reads at
+    /// most one byte per arena and costs two read-modify-writes. Never allocates. Has the progress
     /// guarantee of [`AtomicArena::alloc`].
     ///
     /// # Examples
@@ -215,8 +216,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Takes an arena like [`checkout`](Self::checkout), with a guard that keeps the pool alive.
     ///
-    /// The guard can move into a task or into a thread without a scope. Costs one increment of the
-    /// count of the `Arc` more than `checkout`.
+    /// The guard can move into a task or into a thread without a scope. In addition to the cost of
+    /// `checkout`, the call increments the reference count of the `Arc`.
     ///
     /// # Examples
     ///
@@ -254,8 +255,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Returns the number of arenas that are not checked out.
     ///
-    /// Exact if no other thread takes or returns arenas during the call. Otherwise it is an
-    /// estimate that may never have been true, and only [`checkout`](Self::checkout) can tell
+    /// Exact if no other thread takes or returns arenas during the call. Otherwise the number is an
+    /// estimate that may never have been exact, and only [`checkout`](Self::checkout) can tell
     /// whether an arena is free. Wait-free.
     ///
     /// # Examples
@@ -313,7 +314,7 @@ impl<T, S: Storage<T>> fmt::Debug for ArenaPool<T, S> {
 /// value panics, the other values are still dropped, and the arena is returned before the panic
 /// continues.
 ///
-/// `&mut` of the guard gives `&mut` of the arena. If the holder swaps the arena for another one
+/// A `&mut` to the guard gives a `&mut` to the arena. If the holder swaps the arena for another one
 /// (`mem::swap`), the other arena is returned to the pool.
 ///
 /// The guard is `Send` and `Sync` if the arena is, that is, if `T: Send`. The holder may share the
@@ -324,8 +325,8 @@ pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     /// Invariant: the guard owns this seat, and thereby the arena with the same number.
     seat: usize,
     /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. A
-    /// `&mut` of the arena would not do, because it would assert exclusive access until `drop` has
-    /// returned, when the next holder may already have the arena.
+    /// `&mut` to the arena cannot replace the marker. It would assert exclusive access until `drop`
+    /// has returned, when the next holder may already have the arena.
     marker: PhantomData<AtomicArena<T, S>>,
 }
 
@@ -350,8 +351,8 @@ macro_rules! checkout {
 
             #[inline]
             fn deref(&self) -> &AtomicArena<T, S> {
-                // SAFETY: the guard owns the seat, so no other code can reach the arena, which is
-                // borrowed as long as the guard is.
+                // SAFETY: the guard owns the seat, so only this guard can reach the arena. The
+                // returned reference borrows the guard.
                 unsafe { &*self.pool.arenas[self.seat].get() }
             }
         }
@@ -359,7 +360,8 @@ macro_rules! checkout {
         impl<T, S: Storage<T>> DerefMut for $name<$($lifetime,)? T, S> {
             #[inline]
             fn deref_mut(&mut self) -> &mut AtomicArena<T, S> {
-                // SAFETY: as in `deref`, and the guard is exclusively borrowed.
+                // SAFETY: the guard owns the seat, so only this guard can reach the arena. The
+                // returned reference borrows the guard exclusively.
                 unsafe { &mut *self.pool.arenas[self.seat].get() }
             }
         }

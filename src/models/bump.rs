@@ -1,7 +1,7 @@
 //! Bumps: refills, steals, blocks that grow, and bytes that are returned.
 //!
 //! Under loom a bump has two shards, each with one run and one kept run. A refill takes up to two
-//! lines. A request of more than a line goes to the cursor.
+//! lines. The cursor serves requests for more than a line.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -20,20 +20,20 @@ use crate::{AtomicBump, LocalBump};
 const GRAIN: usize = 16;
 const LINE: usize = 64;
 
-/// A bump, with a cell for each `GRAIN` bytes that the owners of the bytes access.
+/// A bump, and a cell for each `GRAIN` bytes. The owner of the bytes accesses the cell.
 struct Ground {
     bump: AtomicBump,
     cells: Vec<UnsafeCell<()>>,
 }
 
-/// A block that the bump handed out, by the offset of its bytes.
+/// The offsets of the bytes of a block that the bump handed out.
 type Block = Range<usize>;
 
 fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_bytes(lines * LINE, model);
 }
 
-/// A bump of fewer than two lines has no shards.
+/// Like `explore`, with the size in bytes. A bump of fewer than two lines has no shards.
 fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
         set_thread_id(0);
@@ -42,7 +42,7 @@ fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'stat
     });
 }
 
-/// Runs in a thread whose shard is `shard`. (The shard of the first thread is 0.)
+/// Calls `run` in a new thread whose shard is `shard`. (The shard of the first thread is 0.)
 fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || {
@@ -84,20 +84,21 @@ impl Ground {
 
     fn free(&self, block: Block) {
         self.write(&block);
-        // SAFETY: a block of this bump, which is no longer used.
+        // SAFETY: this bump handed out the block, which is not used afterwards.
         unsafe { self.bump.view().free(self.pointer(&block), layout(block.len(), 1)) };
     }
 
     fn grow(&self, block: Block, size: usize) -> Option<Block> {
         self.write(&block);
-        // SAFETY: a block of this bump, which is no longer used if this succeeds.
+        // SAFETY: this bump handed out the block, which is not used afterwards if the call
+        // succeeds.
         let grown = unsafe { self.bump.view().grow(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         Some(self.own(NonNull::slice_from_raw_parts(grown?, size)))
     }
 
     fn shrink(&self, block: Block, size: usize) -> Block {
         self.write(&block);
-        // SAFETY: a block of this bump, whose end is no longer used.
+        // SAFETY: this bump handed out the block, whose end is not used afterwards.
         let rest = unsafe { self.bump.view().shrink(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         self.own(NonNull::slice_from_raw_parts(rest.unwrap(), size))
     }
@@ -153,7 +154,7 @@ fn bump_two_take_aligned_from_one_shard() {
 #[test]
 fn bump_a_pending_refill_is_in_sight() {
     explore(2, |ground| {
-        // There is only one refill, and it moves to one of the two shards.
+        // There is only one refill, and it moves all bytes to one of the two shards.
         let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
         assert!(ground.alloc(LINE).is_some());
         assert!(other.join().unwrap().is_some());
@@ -211,7 +212,8 @@ fn bump_a_rest_is_kept_and_stolen() {
             let long = ground.alloc(64).unwrap();
             short.len() + long.len()
         });
-        // This request may come between the refills of the other thread's shard.
+        // The shard of the other thread is refilled twice. This request may come between the two
+        // refills.
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);
@@ -225,10 +227,11 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
         let last = ground.alloc(32).unwrap();
         // Takes the lines after the shard's run, so that the next refill cannot extend that run.
         assert!(ground.alloc(2 * LINE).is_some());
-        // Its refill displaces the returned bytes. It keeps them, and uses up the refill.
+        // The refill of this thread displaces the returned bytes, which the shard then keeps. The
+        // thread uses up the refill.
         let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
-        // Steals the kept bytes. It takes nothing else from that shard, because that would also
-        // order it after the return.
+        // This thread steals the kept bytes. It takes nothing else from the shard, because that
+        // would also order it after the return.
         let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
         ground.free(last);
         let held = 96 + 2 * LINE + displacing.join().unwrap() * LINE + taking.join().unwrap();
@@ -312,20 +315,22 @@ fn bump_a_shrunk_block_is_taken_by_another() {
 #[test]
 fn bump_blocks_of_a_shard_do_not_retract_the_cursor() {
     explore(4, |ground| {
-        // They end at the cursor, and at the end of the shard's run.
+        // The blocks end at the cursor, and at the end of the shard's run.
         let [low, high] = [ground.alloc(LINE), ground.alloc(LINE)].map(Option::unwrap);
         let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
         ground.free(high);
         ground.free(low);
-        // If the cursor were at 0 again, the next refill would be taken for one that was installed.
+        // If the cursor were at 0 again, the next refill would be mistaken for one that was already
+        // installed.
         assert!(ground.alloc(LINE).is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(2 * LINE);
     });
 }
 
-/// Takes and returns blocks until a block of 160 bytes ends where the rest of its shard begins, and
-/// that ends at the cursor. 96 bytes before the block are held, and 128 are left at the cursor.
+/// Takes and returns blocks until a block of 160 bytes ends where the rest of its shard starts, and
+/// the rest ends at the cursor. Then 96 bytes before the block are held, and 128 bytes are left at
+/// the cursor.
 fn block_before_a_rest(ground: &Ground) -> Block {
     assert_eq!((ground.alloc(64), ground.alloc(32)), (Some(0..64), Some(64..96)));
     // The refill extends the rest.
@@ -341,8 +346,9 @@ fn block_before_a_rest(ground: &Ground) -> Block {
 fn bump_a_block_of_a_shard_does_not_outgrow_the_limit() {
     explore(8, |ground| {
         let block = block_before_a_rest(&ground);
-        // In place it would be longer than a shard can hold, and retract the cursor when it is
-        // freed. The next refill would then be taken for one that was installed.
+        // If the block grew in place, it would be longer than a shard can hold, and freeing it
+        // would retract the cursor. The next refill would then be mistaken for one that was already
+        // installed.
         let block = ground.grow(block.clone(), 288).unwrap_or(block);
         ground.free(block);
         ground.assert_exact(96);
@@ -354,7 +360,8 @@ fn bump_a_shard_is_not_extended_beyond_the_limit() {
     explore(8, |ground| {
         let block = block_before_a_rest(&ground);
         ground.free(block);
-        // As above, for a block that is taken from a rest of that length.
+        // The shard must not have a rest of this length. Freeing a block that was taken from it
+        // would retract the cursor, as in the previous model.
         if let Some(long) = ground.alloc(288) {
             ground.free(long);
         }
@@ -370,7 +377,7 @@ fn bump_two_put_into_one_gap() {
         let other = spawn_on(&ground, 0, move |ground| ground.free(a));
         ground.free(b);
         other.join().unwrap();
-        // The longer one is kept.
+        // The longer block is kept.
         assert_eq!(ground.bump.used(), 80 + 16);
         ground.assert_exact(80 + 16);
     });
@@ -379,7 +386,7 @@ fn bump_two_put_into_one_gap() {
 #[test]
 fn bump_the_cursor_is_retracted_before_a_refill() {
     explore(3, |ground| {
-        // Written, then returned to the cursor, and taken by the other thread's refill or after it.
+        // The handle returns its rest to the cursor. The other thread may take these bytes.
         let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
         let mut local = ground.local();
         let mine = local.alloc_layout(layout(16, 1)).ok().map(|bytes| ground.own(bytes));
@@ -429,7 +436,8 @@ fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     });
 }
 
-// The cursor advances and returns to its value between a thread's look and its exchange.
+// Between a thread's load of the cursor and its exchange, the cursor advances and returns to its
+// old value.
 
 #[test]
 fn bump_the_cursor_comes_back_beside_a_long_request() {
@@ -446,8 +454,8 @@ fn bump_the_cursor_comes_back_beside_a_long_request() {
 #[test]
 fn bump_the_cursor_comes_back_beside_a_refill() {
     explore(6, |ground| {
-        // One of them refills the shard. The other one may take from it without a look at the
-        // cursor, which would order it after the return, too.
+        // One of the two threads refills the shard. The other may take from the shard without
+        // reading the cursor. (Reading the cursor would also order it after the return.)
         let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(16)));
         if let Some(long) = ground.alloc(5 * LINE) {
             ground.free(long);
@@ -487,7 +495,7 @@ fn bump_a_freed_block_is_returned_to_a_cursor_of_bytes() {
         let other = spawn_on(&ground, 1, |ground| ground.alloc(48));
         ground.free(block);
         match other.join().unwrap() {
-            // At the end of the block, or in its place.
+            // The request fits only after the block was freed.
             Some(theirs) => assert!(theirs == (0..48) && ground.bump.used() == 48),
             None => assert_eq!(ground.bump.used(), 0),
         }
@@ -503,7 +511,8 @@ fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
         ground.free(next);
         if let Some(grown) = other.join().unwrap() {
             ground.write(&grown);
-            // In place, or after its old place, which is lost.
+            // The block grew in place, or was moved to the bytes after its old place. In the second
+            // case the old bytes are lost.
             assert_eq!(ground.bump.used(), grown.end);
         }
     });
@@ -514,7 +523,7 @@ fn bump_the_high_water_mark_never_falls() {
     explore(6, |ground| {
         let reader = spawn_on(&ground, 1, |ground| [ground.bump.high_water(), ground.bump.high_water()]);
         let long = ground.alloc(5 * LINE).unwrap();
-        // Retracts the cursor.
+        // Freeing the block retracts the cursor.
         ground.free(long);
         assert!(reader.join().unwrap().is_sorted());
         assert_eq!((ground.bump.used(), ground.bump.high_water()), (0, 5 * LINE));
@@ -543,7 +552,7 @@ fn bump_counts_beside_a_refill() {
 
 #[test]
 fn bump_without_bytes_nothing_is_touched() {
-    /// Returns the number of interleavings of `run` in a thread and a request in another.
+    /// Returns the number of interleavings if one thread calls `run` while another allocates.
     fn interleavings(run: impl Fn(&Ground) + Copy + Send + Sync + 'static) -> usize {
         let executions = std::sync::Arc::new(AtomicUsize::new(0));
         let counted = executions.clone();
@@ -565,7 +574,7 @@ fn bump_without_bytes_nothing_is_touched() {
         local.alloc(()).unwrap();
         local.alloc_slice_with(3, |_| ()).unwrap();
     });
-    // A thread that reads what another one writes adds interleavings.
+    // A thread that reads what another thread writes adds interleavings.
     assert_eq!(requests, interleavings(|_| ()));
     assert!(requests < interleavings(|ground| _ = ground.bump.remaining()));
 }

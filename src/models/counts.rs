@@ -1,4 +1,5 @@
-//! Counts: open handles, the numbers of threads, and the bound on the slots that were written to.
+//! Counts and numbers: open handles, thread numbers, and the bound on the slots that were written
+//! to.
 
 use super::*;
 use crate::raw::thread_id::IdSet;
@@ -29,8 +30,8 @@ fn a_handle_is_closed_by_another_thread() {
     });
 }
 
-/// Explores a handle that is leaked by a thread with one of the ids, beside one that is opened and
-/// closed by a thread with the other id.
+/// Explores a thread with the first id, which leaks a handle, beside a thread with the second id,
+/// which opens and closes one.
 fn explore_leaked(ids: [usize; 2]) {
     explore(4, move |ground| {
         let leaking = spawn_on(&ground, ids[0], |ground| mem::forget(ground.reserve(1)));
@@ -52,21 +53,21 @@ fn a_leaked_handle_is_counted_by_a_thread_with_a_number() {
 
 #[test]
 fn a_leaked_handle_is_counted_by_a_thread_without_a_number() {
-    // More threads than numbers: both share the last stripe.
+    // Neither thread has an exclusive number, so both use the shared stripe.
     explore_leaked([2, 3]);
 }
 
 #[test]
 fn a_leaked_handle_is_counted_by_threads_that_share_a_shard() {
-    // Only the thread with the shard's number writes to the stripe of the shard.
+    // Only the thread with the exclusive number 1 writes to the stripe of the shard.
     explore_leaked([1, 3]);
 }
 
 #[test]
 fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
     explore(4, |ground| {
-        // Opened on the last stripe, closed on that of thread 0. No stripe is 0, and yet no handle
-        // is open.
+        // The handle is opened on the shared stripe, and closed on the stripe of thread 0. Neither
+        // stripe is then 0, although the handle is closed.
         let going = Held::new(&ground, 1).return_slots_on(0);
         let leaking = spawn_on(&ground, 1, |ground| mem::forget(ground.reserve(1)));
         going.join().unwrap();
@@ -83,7 +84,7 @@ fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
 fn a_number_is_passed_on_with_what_its_thread_wrote() {
     loom::model(|| {
         let numbers = Arc::new((IdSet::new(), [(); EXCLUSIVE_IDS].map(UnsafeCell::new)));
-        // The cell represents the stripes of the number.
+        // The cell represents what the thread with this number writes.
         let use_number = |numbers: &(IdSet, [UnsafeCell<()>; EXCLUSIVE_IDS])| {
             if let Some(id) = numbers.0.take() {
                 numbers.1[id].with_mut(|_| ());

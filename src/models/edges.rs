@@ -83,8 +83,9 @@ fn e2_at_the_cursor_to_a_run() {
     });
 }
 
-/// Explores a run that is taken and returned beside `take`, which may read the cursor before that
-/// and exchange it afterwards. `take` returns the slots that it took.
+/// Explores `take` beside a thread that takes and returns a run. `take` may read the cursor before
+/// the run is taken, and exchange it after the run was returned. `take` returns the slots that it
+/// took.
 fn explore_retracted_cursor(take: impl Fn(&Ground) -> Range<usize> + Send + Sync + 'static) {
     explore(2, move |ground| {
         let other = spawn(&ground, |ground| {
@@ -116,7 +117,7 @@ fn e2_at_a_cursor_that_was_retracted_to_a_handle() {
     });
 }
 
-/// Takes a run by `reserve_up_to(n)`, and keeps it.
+/// Takes a run with `reserve_up_to(n)`, and keeps its slots.
 fn keep_up_to(ground: &Ground, n: usize) -> Range<usize> {
     let mut run = ground.arena.reserve_up_to(n);
     let got = run.first_index()..run.first_index() + run.capacity();
@@ -188,7 +189,8 @@ fn e2_to_the_stamp_of_the_next_owner() {
         let going = Held::new(&ground, 2).return_slots();
         let got = ground.publish();
         going.join().unwrap();
-        // The owner of the run cleared its marks. That must happen before the stamp is written.
+        // The old owner cleared the run marks. Clearing them must happen before the new owner
+        // writes its stamp.
         assert!(got.is_none_or(|index| ground.get(index)));
         ground.assert_exact(usize::from(got.is_some()));
     });

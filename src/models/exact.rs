@@ -8,7 +8,7 @@ fn two_returns_meet() {
         let going = [Held::new(&ground, 1), Held::new(&ground, 1)].map(Held::return_slots);
         going.into_iter().for_each(|going| going.join().unwrap());
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
-        // In every order, the whole arena is free under exclusive access.
+        // Whatever the order of the returns, the whole arena is free under exclusive access.
         assert_eq!(ground.arena.as_mut_slice(), Some(&mut [][..]));
         assert!(ground.alloc_run(2).is_some());
     });
@@ -41,8 +41,8 @@ fn a_refused_single_beside_a_return() {
 fn a_late_refusal_beside_a_return() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
-        // This request reads a cursor past the end, while the run is returned and another thread
-        // takes from it.
+        // This request may read a cursor past the end, while the run is returned and the first
+        // thread takes slots of the run.
         let other = spawn(&ground, Ground::alloc);
         let going = held.return_slots();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
@@ -86,7 +86,7 @@ fn a_panic_in_a_closure_returns_the_slot_beside_a_single() {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).map(|full| full.map(|_| ()).is_err())
         });
         let got = ground.alloc();
-        // Either the closure ran and panicked, or it was returned because the other thread had
+        // Either the closure panicked, or the request was refused because the first thread had
         // taken the slot.
         assert!(other.join().unwrap().unwrap_or(true));
         ground.assert_exact(usize::from(got.is_some()));

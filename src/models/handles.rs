@@ -15,8 +15,8 @@ fn slice_in(local: &mut Local<'_, u32>, ground: &Ground, len: usize) -> Option<u
     Some(first)
 }
 
-/// A `Local` that is moved to another thread. (It borrows the arena, but a thread of loom cannot
-/// borrow.)
+/// A `Local` that is moved to another thread. (A thread of loom cannot borrow the arena, so the
+/// lifetime of the `Local` is extended to `'static`.)
 struct Moving {
     ground: Arc<Ground>,
     local: Option<Local<'static, u32>>,
@@ -110,15 +110,15 @@ fn e2_to_an_extension_by_what_is_missing() {
     });
 }
 
-/// The slots directly after a used-up run may come from the arena, and then do not belong to the
-/// run.
+/// When a run is used up, further slots may come from the arena. They do not belong to the run,
+/// even if they directly follow it.
 #[test]
 fn a_used_up_run_beside_slots_from_the_arena() {
     explore(8, |ground| {
         let mut local = ground.local(2);
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
         let going = Held::new(&ground, 2).return_slots();
-        // The run is extended. If the cursor is retracted too late for that, the slots come from
+        // If the cursor was retracted in time, the run is extended. Otherwise the slots come from
         // the arena.
         assert!(slice_in(&mut local, &ground, 3).is_some());
         publish_in(&mut local, &ground);
@@ -131,7 +131,8 @@ fn a_used_up_run_beside_slots_from_the_arena() {
 #[test]
 fn e2_to_a_fresh_run() {
     explore(8, |ground| {
-        // The cursor moves away from the start of the run, and returns to it.
+        // The other thread advances the cursor and retracts it again, perhaps between this thread's
+        // load and its exchange.
         let other = spawn(&ground, |ground| {
             let run = ground.reserve(2);
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
@@ -286,8 +287,8 @@ fn a_reservation_of_a_local_is_returned_beside_it() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
-        // The reservation takes the last slot of the run and takes over the count. The cursor may
-        // be retracted over the slot.
+        // The reservation takes the last slot of the run, and with it the place of the `Local` in
+        // the count of handles. The cursor may be retracted over the slot.
         let run = local.reserve(1).unwrap();
         ground.write(run.first_index());
         let going = Held::of(&ground, run).return_slots();
@@ -348,7 +349,7 @@ fn handles_opened_and_closed_crosswise() {
     });
 }
 
-// Runs that are filled before the call returns.
+// Runs that one call takes, fills and publishes.
 
 #[test]
 fn e1_publish_slice_to_get_slice() {

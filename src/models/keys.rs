@@ -1,4 +1,4 @@
-//! Keys: two first keys of an epoch, and E1 through a key.
+//! Keys: threads that race to create the first key of an epoch, and E1 through a key.
 
 use super::*;
 

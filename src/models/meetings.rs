@@ -1,4 +1,4 @@
-//! Several protocols at the same time.
+//! Models in which several protocols run at the same time.
 
 use super::*;
 
@@ -189,7 +189,7 @@ fn e1_holds_after_the_second_stamp_of_a_local() {
             let mut local = ground.local(4);
             local.publish_with(|index| ground.write_value(index)).unwrap();
             local.alloc(0).unwrap();
-            // Also writes the stamp of the first value again.
+            // This call also writes the stamp of the first value again.
             local.publish_with(|index| ground.write_value(index)).unwrap();
         });
         for index in [0, 2] {

@@ -1,19 +1,20 @@
-//! Loom models of the shipping code, one for each edge and each protocol.
+//! Loom models of the production code, at least one for each edge and each protocol.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib
 //! ```
 //!
 //! Loom sees only accesses to its own cells, and the value of a slot is not such a cell. Therefore
-//! each slot has two cells. The shipping code accesses the first when it stores a value or lends a
-//! published one (`sync::AccessTracker`). The models access the second when they use a reference to
-//! the value. If an edge is missing, or a slot has two owners, loom finds two accesses that are not
-//! ordered. Properties that hold in every interleaving are asserted after the threads are joined.
+//! each slot has two cells. The production code accesses the first cell when it stores a value or
+//! lends a published one (`sync::AccessTracker`). The models access the second cell when they use a
+//! reference to the value. If an edge is missing, or a slot has two owners, loom finds two accesses
+//! that are not ordered. Properties that hold in every interleaving are asserted after the threads
+//! are joined.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
-//! reorders conflicting accesses. It remembers only the last access of each atomic. If one thread
-//! reads an atomic, and another then reads it and writes to it, loom does not try that write before
-//! the first read. So a thread that only reads must be the one that loom runs last.
+//! reorders conflicting accesses. Loom remembers only the last access to each atomic. If one thread
+//! reads an atomic, and another thread then reads and writes it, loom does not try that write
+//! before the first read. So if a thread only reads, a model must let loom run it last.
 
 mod bump;
 mod counts;
@@ -43,9 +44,9 @@ use crate::storage::sealed::Sealed;
 use crate::storage::{Heap, Storage};
 use crate::{AtomicArena, Key, Local, Reservation};
 
-/// A value that contains the index of its slot. Its size determines the length of runs: a refill
-/// takes two slots for `u32`, four for `u16` and eight for `u8`, and a shard serves requests for up
-/// to half of that.
+/// A value that contains the index of its slot. The size of the type determines the length of a
+/// refill's run: two slots for `u32`, four for `u16` and eight for `u8`. A shard serves requests
+/// for up to half of that length.
 trait Value: Copy + Send + Sync + TryFrom<usize> + TryInto<usize> + 'static {
     fn at(index: usize) -> Self {
         Self::try_from(index).ok().unwrap()
@@ -66,12 +67,12 @@ struct Ground<T = u32, S: Storage<T> = Heap<T>> {
     cells: Vec<UnsafeCell<()>>,
 }
 
-/// Explores `model` on an arena with that capacity.
+/// Explores the interleavings of `model` on an arena with this capacity.
 fn explore(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_values(capacity, model);
 }
 
-/// Like `explore`, for other values.
+/// Like `explore`, for any type of values.
 fn explore_values<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
@@ -79,8 +80,9 @@ fn explore_values<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Se
     });
 }
 
-/// Like `explore`, but on an arena without shards and without a summary, as arenas with inline
-/// storage and small ones are. (The counts of the summary order the owners of a vacant slot, too.)
+/// Like `explore`, but on an arena without shards and without a summary. Arenas with inline storage
+/// and small arenas have neither. (In an arena with a summary, its counts also order the owners of
+/// a vacant slot, which would hide a missing edge of the stamps.)
 fn explore_bare(capacity: usize, model: impl Fn(Arc<Ground<u32, Bare>>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();
@@ -107,15 +109,15 @@ impl Bare {
 impl Drop for Bare {
     fn drop(&mut self) {
         let slots = NonNull::slice_from_raw_parts(self.slots, self.stamps.len());
-        // SAFETY: `new` has leaked them from a vector whose capacity is its length, and no view of
-        // them is left.
+        // SAFETY: `new` has leaked the slots from a vector whose capacity is its length, and no
+        // view of them is left.
         drop(unsafe { std::boxed::Box::from_raw(slots.as_ptr()) });
     }
 }
 
-// SAFETY: the slots belong to the storage, and are accessed through its views only.
+// SAFETY: the slots belong to the storage, and only its views access them.
 unsafe impl Send for Bare {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for Bare {}
 
 impl Sealed<u32> for Bare {}
@@ -138,12 +140,12 @@ unsafe impl Storage<u32> for Bare {
     }
 }
 
-/// Like `explore`, but with active shards. There are two, and a refill takes two slots.
+/// Like `explore`, but with active shards. There are two shards, and a refill takes two slots.
 fn explore_shards(capacity: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_shards_of(capacity, model);
 }
 
-/// Like `explore_shards`, for other values.
+/// Like `explore_shards`, for any type of values.
 fn explore_shards_of<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Send + Sync + 'static) {
     explore_values(capacity, move |ground: Arc<Ground<T>>| {
         ground.arena.view().activate_shards();
@@ -151,9 +153,9 @@ fn explore_shards_of<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) +
     });
 }
 
-/// Runs in a thread whose id is `id`, and whose shard is `id % 2`. The ids 0 and 1 are exclusive
-/// numbers, so at most one thread of a model may have them. The first thread, and those of `spawn`,
-/// have the id 2.
+/// Calls `run` in a new thread whose id is `id` and whose shard is `id % 2`. The ids 0 and 1 are
+/// exclusive numbers, so at most one running thread of a model may have each. The first thread and
+/// the threads of `spawn` have the id 2.
 fn spawn_on<T: Value, S: Storage<T> + 'static, R: 'static>(
     ground: &Arc<Ground<T, S>>,
     id: usize,
@@ -173,7 +175,8 @@ fn spawn<T: Value, S: Storage<T> + 'static, R: 'static>(
     thread::spawn(move || run(&ground))
 }
 
-/// Calls `run` as if the calling thread had this id, before the threads of a model start.
+/// Calls `run` in the calling thread, which has this id during the call. Used before the other
+/// threads of a model start.
 fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
     set_thread_id(id);
     let result = run();
@@ -247,10 +250,10 @@ impl<T: Value, S: Storage<T>> Ground<T, S> {
     }
 }
 
-/// A run of slots that another thread is going to return. (A `Reservation` borrows the arena, but a
-/// thread of loom cannot borrow.)
+/// A run of slots that another thread is going to return. (A thread of loom cannot borrow the
+/// arena, so the lifetime of the `Reservation` is extended to `'static`.)
 struct Held<T: 'static = u32, S: Storage<T> = Heap<T>> {
-    /// Borrows from `ground`, so it is dropped first.
+    /// Borrows from `ground`, so it is dropped before `ground`.
     run: Option<Reservation<'static, T>>,
     ground: Arc<Ground<T, S>>,
 }

@@ -23,9 +23,9 @@ fn shards_serve_two_runs_from_one_refill() {
 fn shards_a_pending_refill_serves_a_run_and_a_single() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
-        // Either helps the refill and then steals from it, or begins the only refill, which the
-        // other thread helps. In the second case the other thread gets no run, because runs are not
-        // stolen.
+        // This thread may help the refill and then steal from the shard. Or it begins the only
+        // refill itself, which the other thread helps. In that case the other thread gets no run,
+        // because runs are not stolen.
         assert!(ground.alloc().is_some());
         let held = if other.join().unwrap().is_some() { 3 } else { 1 };
         ground.assert_exact(held);
@@ -43,8 +43,8 @@ fn shards_a_long_run_leaves_the_rest_in_the_shard() {
 
 // A rest that ends at the cursor is extended upwards by the refill.
 
-/// Explores a thread on shard 1 that extends its rest, slot 3, by a refill. `others` runs beside it
-/// and returns the number of slots that it got.
+/// Explores a thread on shard 1 that extends its rest, slot 3, by a refill. `others` runs at the
+/// same time and returns the number of slots that it took.
 fn explore_extended_rest(others: impl Fn(&Arc<Ground<u16>>) -> usize + Send + Sync + 'static) {
     explore_shards_of(8, move |ground| {
         with_id(1, || assert_eq!((ground.alloc_run(2), ground.alloc()), (Some(0), Some(2))));
@@ -104,8 +104,8 @@ fn shards_an_extended_rest_keeps_what_it_had() {
 
 // A rest that is too short and ends elsewhere is retired.
 
-/// Leaves slot 3 as the rest of shard 1, and four slots at the cursor. The slots between them are
-/// held.
+/// Leaves slot 3 as the rest of shard 1, and the cursor at slot 7. All other slots below the cursor
+/// are held.
 fn with_rest_below_the_cursor(ground: &Ground<u16>) {
     with_id(1, || assert_eq!((ground.alloc_run(2), ground.alloc()), (Some(0), Some(2))));
     assert_eq!(ground.alloc_run(3), Some(4));
@@ -126,8 +126,8 @@ fn shards_a_retired_rest_is_found() {
         });
         let long = ground.alloc_run(4).is_some();
         let was_retired = retired.load(Ordering::Acquire);
-        // If this thread has taken the last slots at the cursor, slot 3 is free all the time. While
-        // it moves from the shard to the vacant slots, the request may be refused.
+        // If this thread has taken the last slots at the cursor, slot 3 is free all the time. The
+        // request may be refused only while slot 3 moves from the shard to the vacant slots.
         let single = ground.alloc().is_some();
         assert!(single || !was_retired);
         let run = other.join().unwrap().is_some();
@@ -220,13 +220,14 @@ fn shards_a_returned_run_extends_a_shard_beside_its_refill() {
 #[test]
 fn shards_slots_of_a_shard_do_not_retract_the_cursor() {
     explore_shards(4, |ground| {
-        // They end at the cursor, and at the end of the shard's run.
+        // The slots end at the cursor, and at the end of the shard's run.
         let (low, high) = (Held::new(&ground, 1), Held::new(&ground, 1));
         let other = spawn_on(&ground, 0, Ground::alloc);
         high.return_slots_here();
         low.return_slots_here();
         assert!(other.join().unwrap().is_some());
-        // If the cursor were at 0 again, the next refill would be taken for one that was installed.
+        // If the cursor were at 0 again, the next refill would be mistaken for one that was already
+        // installed.
         assert!(ground.alloc().is_some());
         ground.assert_exact(2);
     });
@@ -240,7 +241,7 @@ fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
         // The shard is used up, and its last run does not end at the cursor.
         assert_eq!(ground.alloc_run(2), Some(2));
         let going = held.return_slots();
-        // Refills the shard.
+        // This request refills the shard.
         assert!(ground.alloc().is_some());
         going.join().unwrap();
         ground.assert_exact(4);

@@ -30,7 +30,7 @@ fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
             ground.arena.view().activate_shards();
             ground.alloc()
         });
-        // This thread may not see that shards are active.
+        // It is possible that this thread does not see yet that shards are active.
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
         ground.assert_exact(2);
@@ -62,10 +62,10 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
     });
 }
 
-/// Explores `request` beside refills of shard 1, which had a rest when the request began. A thread
-/// that finds one of them pending must see that the rest was used up before, because a refill
-/// begins only then, or if the rest ends at the cursor. (Installing the run asserts this. It would
-/// otherwise correct itself.)
+/// Explores `request` beside refills of shard 1, which had a rest when the request began. A refill
+/// begins only if the rest is used up or ends at the cursor. A thread that finds a refill pending
+/// must see the shard in that state. (`Shard::install` asserts this, because the error would have
+/// no other visible effect.)
 fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
     explore_shards(11, move |ground| {
         assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));
@@ -271,7 +271,7 @@ fn shards_what_is_left_in_them_is_settled() {
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
-        // After a reset nothing is left in them either, although they had a rest before it.
+        // A reset leaves nothing in the shards either, although one had a rest before.
         assert_eq!(activate_and_alloc(ground, 1), 1);
         ground.arena.reset();
         ground.arena.view().activate_shards();
@@ -287,7 +287,7 @@ fn shards_leave_their_rests_to_an_arena_in_order() {
         assert!(ground.alloc().is_some() && other.join().unwrap().is_some());
         let Ground { arena, cells } = Arc::try_unwrap(ground).ok().unwrap();
         let ground = Ground { arena: arena.in_order(), cells };
-        // The rest at the cursor is behind it again, and the other one is vacant.
+        // The cursor was retracted over the rest that ended at it, and the other rest is vacant.
         assert_eq!(ground.arena.index_bound(), 5);
         ground.assert_exact(2);
     });
@@ -349,7 +349,7 @@ fn shards_that_were_settled_are_activated_beside_a_return() {
     });
 }
 
-// Shards are activated before another thread sees it.
+// One thread activates shards, and another thread does not see that at once.
 
 fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
     ground.arena.view().activate_shards();

@@ -118,7 +118,7 @@ fn a_count_is_never_too_low() {
         let first = ground.alloc().unwrap();
         assert!(ground.arena.remaining() <= 1);
         let second = ground.alloc();
-        // Slot 0 is vacant from the beginning. Slot 1 may still be held when it is looked for.
+        // Slot 0 is vacant from the beginning. Slot 1 may still be held when a request looks at it.
         assert!(first == 0 || second == Some(0), "a vacant slot is not counted");
         going.join().unwrap();
         ground.assert_exact(2 + usize::from(second.is_some()));

@@ -145,7 +145,7 @@ fn a_vacant_slot_is_found_when_the_epochs_of_its_count_recur() {
             assert_eq!(ground.alloc(), Some(1));
             drop(run);
         };
-        // The first epoch does not recur, the second does after 50 others.
+        // The first epoch does not recur. The second one recurs after 50 others.
         reset(&mut ground);
         vacate_slot(&ground);
         (0..50).for_each(|_| reset(&mut ground));

@@ -10,7 +10,8 @@ use crate::raw::epoch::{Epoch, Mark};
 use crate::raw::settle::MetadataMut;
 use crate::raw::stamps::Stamp;
 
-/// An arena under exclusive access. Equivalent to `&mut AtomicArena<T, S>` for any `S`.
+/// An exclusive reference to an arena, for any storage. Equivalent to `&mut AtomicArena<T, S>` for
+/// any `S`.
 #[derive(Debug)]
 pub struct ArenaMut<'a, T> {
     pub(crate) meta: MetadataMut<'a>,
@@ -58,8 +59,8 @@ impl<'a, T> ArenaMut<'a, T> {
         Live { slots: 0..self.bound(), vacant: self.meta.vacant(), epoch: self.meta.stamps.epoch() }
     }
 
-    /// Ends the epoch and returns it. The arena is empty in the new epoch. Its values are
-    /// forgotten, not dropped.
+    /// Ends the epoch and returns it. The arena is empty in the new epoch. The values of the ended
+    /// epoch are not dropped.
     pub(crate) fn restart(&mut self) -> Epoch {
         self.meta.restart()
     }
@@ -93,8 +94,8 @@ impl<'a, T> ArenaMut<'a, T> {
             for index in 0..next {
                 if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
-                    // SAFETY: the slot is vacant, so it holds no value. The access to the arena is
-                    // exclusive.
+                    // SAFETY: the slot is vacant, so the write overwrites no value. No other code
+                    // accesses the slot, because this `ArenaMut` has exclusive access.
                     unsafe { self.slot(index).write(value) };
                     self.meta.occupy(index..index + 1);
                 }
@@ -104,8 +105,8 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: the slot is at the cursor and below the end, so it holds no value. The access
-            // to the arena is exclusive.
+            // SAFETY: the slot is at the cursor and below the end, so the write overwrites no
+            // value. No other code accesses the slot, because this `ArenaMut` has exclusive access.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
@@ -127,9 +128,10 @@ impl<'a, T> ArenaMut<'a, T> {
                 if filled != run.start {
                     // SAFETY: the slots of the run hold values. The `run.len()` slots from `filled`
                     // on hold none or belong to the run, because every value between `filled` and
-                    // the run was moved down, and the other slots there are vacant. The access to
-                    // the arena is exclusive. The copies left behind are at or above the cursor of
-                    // the new epoch, where no slot counts as holding a value.
+                    // the run was moved down, and the other slots there are vacant. No other code
+                    // accesses the slots, because this `ArenaMut` has exclusive access. The stale
+                    // copies in the old places are at or above the cursor of the new epoch, where
+                    // no slot counts as holding a value.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();
@@ -152,9 +154,9 @@ impl<'a, T> ArenaMut<'a, T> {
     /// Each of these slots holds a value.
     #[inline]
     pub(crate) unsafe fn into_slice(mut self) -> &'a mut [T] {
-        // SAFETY: the slots hold values (the caller). They are contiguous and in one allocation, so
-        // they take at most `isize::MAX` bytes. During `'a` they are accessed only through this
-        // `ArenaMut` (`ArenaMut::new`), which this method consumes.
+        // SAFETY: the caller guarantees that the slots hold values. They are contiguous and in one
+        // allocation, so they take at most `isize::MAX` bytes. During `'a` they are accessed only
+        // through this `ArenaMut` (`ArenaMut::new`), which this method consumes.
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
@@ -169,24 +171,26 @@ impl<'a, T> ArenaMut<'a, T> {
         let words = (bytes - head) / size_of::<usize>();
         let tail = head + words * size_of::<usize>();
         for byte in (0..head).chain(tail..bytes) {
-            // SAFETY: the byte is within the slots. The arena is empty, so no slot holds a value.
-            // The access to the arena is exclusive.
+            // SAFETY: the byte is within the slots. The arena is empty, so the write overwrites no
+            // value. No other code accesses the slots, because this `ArenaMut` has exclusive
+            // access.
             unsafe { slots.add(byte).write_volatile(0) };
         }
         for word in 0..words {
-            // SAFETY: as above. The address is aligned, because `head` is the offset of the first
-            // aligned one.
+            // SAFETY: the bytes of the word are within the slots, and the write is allowed as for
+            // the single bytes above. The address is aligned, because `head` is the offset of the
+            // first aligned address.
             unsafe { slots.add(head).cast::<usize>().add(word).write_volatile(0) };
         }
     }
 }
 
-/// The slots of an epoch that hold a value and that the iteration has not passed yet. The stamps
-/// tell which slots these are. The count of vacant slots only gives their number.
+/// An iteration over the slots that hold a value of an epoch. The stamps tell which slots these
+/// are. The count of vacant slots only tells how many values are left.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     slots: Range<usize>,
-    /// The number of vacant slots among them.
+    /// The number of vacant slots in `slots`.
     vacant: usize,
     epoch: Epoch,
 }
@@ -238,8 +242,8 @@ impl Live {
     ///
     /// The caller owns the values (see [`ArenaMut::take`]).
     pub(crate) unsafe fn drop_rest<T>(&mut self, view: &mut ArenaMut<'_, T>) {
-        // SAFETY: `next` returns only slots that hold a value, which the caller owns, and returns
-        // each once.
+        // SAFETY: `next` returns only slots that hold a value, and returns each slot once. The
+        // caller owns the values, and no later call of `next` returns the slots again.
         unsafe { drop_each(|| self.next(view).map(|index| view.slot(index))) };
     }
 }
@@ -250,10 +254,11 @@ impl Live {
 ///
 /// # Safety
 ///
-/// Each address is that of a value that the caller owns. `next` returns it once, and no code
-/// accesses the value afterwards.
+/// Each address that `next` returns is that of a value that the caller owns. `next` returns each
+/// address once, and no code accesses the values afterwards.
 pub(crate) unsafe fn drop_each<T>(next: impl FnMut() -> Option<*mut T>) {
-    /// Continues after a panic. `next` has already passed a value when it is dropped.
+    /// Drops values until none is left, even if dropping one of them panics. `next` has moved past
+    /// a value before the value is dropped, so no value is dropped twice.
     struct Rest<T, F: FnMut() -> Option<*mut T>> {
         next: F,
         marker: PhantomData<*mut T>,
@@ -262,8 +267,8 @@ pub(crate) unsafe fn drop_each<T>(next: impl FnMut() -> Option<*mut T>) {
     impl<T, F: FnMut() -> Option<*mut T>> Rest<T, F> {
         fn run(&mut self) {
             while let Some(value) = (self.next)() {
-                // SAFETY: the caller owns the value, and no code accesses it afterwards (the
-                // caller of `drop_each`).
+                // SAFETY: the caller of `drop_each` guarantees that it owns the value, and that no
+                // code accesses the value afterwards.
                 unsafe { ptr::drop_in_place(value) };
             }
         }

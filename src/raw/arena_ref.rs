@@ -27,8 +27,8 @@ pub(crate) struct Header {
     pub(crate) mode: ShardMode,
     /// The first of `SHARDS` shards, if the arena has any.
     shards: Option<NonNull<Shard>>,
-    /// The first word of the summary, if the arena has one. There is one word for each `BLOCK`
-    /// slots.
+    /// The first word of the summary, if the arena has a summary. There is one word per block of
+    /// `BLOCK` slots.
     summary: Option<NonNull<AtomicUsize>>,
     pub(crate) clock: Clock,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Header {
 // SAFETY: the shards and the summary consist of atomics, and belong to the header alone, as if they
 // were fields.
 unsafe impl Send for Header {}
-// SAFETY: as above.
+// SAFETY: as for `Send`. Atomics may be shared.
 unsafe impl Sync for Header {}
 
 impl Header {
@@ -53,9 +53,8 @@ impl Header {
     /// - `shards`, if any, points to `SHARDS` shards.
     /// - `summary`, if any, points to `capacity.div_ceil(BLOCK)` words, where `capacity` is that of
     ///   the arena.
-    /// - Both are aligned, and all their words are 0.
-    /// - As long as references to the arena are made from the header, both stay in place and are
-    ///   accessed only through the header.
+    /// - The shards and the summary are aligned, and all their words are 0.
+    /// - While the header is used, both stay in place and are accessed only through the header.
     #[cfg(any(feature = "alloc", not(all(test, loom))))]
     pub(crate) unsafe fn with_tail(shards: Option<NonNull<Shard>>, summary: Option<NonNull<AtomicUsize>>) -> Self {
         let mut header = Header { shards, summary, ..Self::new() };
@@ -69,7 +68,7 @@ impl Header {
         self.cursor.handles().opened(self.shard_slice());
     }
 
-    /// Checks for contention, in an arena with shards.
+    /// Checks for contention. Does nothing in an arena without shards.
     #[cold]
     #[inline(never)]
     fn detect_contention(&self) {
@@ -80,8 +79,8 @@ impl Header {
 
     #[inline]
     fn shard_slice(&self) -> &[Shard] {
-        // SAFETY: there are `SHARDS` shards (`with_tail`), and no `&mut` of the header exists while
-        // it is borrowed.
+        // SAFETY: `shards` points to `SHARDS` shards (`with_tail`). A `&mut` to a shard requires a
+        // `&mut` borrow of the header, which cannot exist while the header is shared.
         self.shards.map_or(&[], |shards| unsafe { core::slice::from_raw_parts(shards.as_ptr(), SHARDS) })
     }
 
@@ -90,8 +89,9 @@ impl Header {
     fn metadata<'a>(&'a self, stamps: &'a [Stamp], slot_size: usize) -> Metadata<'a> {
         let (capacity, stamps) = (stamps.len(), Stamps::new(stamps, &self.clock));
         let summary = self.summary.map_or(&[][..], |words| {
-            // SAFETY: there are `capacity.div_ceil(BLOCK)` words (`with_tail`), and no `&mut` of
-            // the header exists while it is borrowed.
+            // SAFETY: `words` points to `capacity.div_ceil(BLOCK)` words (`with_tail`). A `&mut` to
+            // a word requires a `&mut` borrow of the header, which cannot exist while the header is
+            // shared.
             unsafe { core::slice::from_raw_parts(words.as_ptr(), capacity.div_ceil(BLOCK)) }
         });
         Metadata {
@@ -105,12 +105,14 @@ impl Header {
     #[inline]
     pub(crate) fn metadata_mut<'a>(&'a mut self, stamps: &'a mut [Stamp]) -> MetadataMut<'a> {
         let shards = match self.shards {
-            // SAFETY: as in `shard_slice`, and the header is borrowed exclusively.
+            // SAFETY: `shards` points to `SHARDS` shards (`with_tail`). The header is borrowed
+            // exclusively, so no other reference to them exists.
             Some(shards) => unsafe { core::slice::from_raw_parts_mut(shards.as_ptr(), SHARDS) },
             None => &mut [],
         };
         let summary = match self.summary {
-            // SAFETY: as in `metadata`, and the header is borrowed exclusively.
+            // SAFETY: `words` points to one word per block (`with_tail`). The header is borrowed
+            // exclusively, so no other reference to them exists.
             Some(words) => unsafe { core::slice::from_raw_parts_mut(words.as_ptr(), stamps.len().div_ceil(BLOCK)) },
             None => &mut [],
         };
@@ -118,20 +120,20 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// Returns the statistics, which must outlive this header if the memory of the arena is
-    /// replaced.
+    /// Returns the statistics. If the memory of the arena is replaced, they are copied to the new
+    /// header.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
     }
 }
 
-/// A shared arena. Equivalent to `&AtomicArena<T, S>` for any `S`.
+/// A reference to a shared arena, for any storage. Equivalent to `&AtomicArena<T, S>` for any `S`.
 #[derive(Debug)]
 pub struct ArenaRef<'a, T> {
     header: &'a Header,
     stamps: Stamps<'a>,
-    /// The first slot. There are as many slots as stamps, and they do not move during `'a`.
+    /// The first slot. There is one slot for each stamp. The slots do not move during `'a`.
     slots: NonNull<T>,
     marker: PhantomData<&'a T>,
 }
@@ -201,7 +203,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.header.handle_opened();
     }
 
-    /// Counts a handle that was split off an open one.
+    /// Counts a handle that was split off an open handle.
     #[inline]
     pub(crate) fn handle_split(self) {
         self.cursor().handles().split(self.header.shard_slice());
@@ -265,7 +267,8 @@ impl<'a, T> ArenaRef<'a, T> {
         #[inline(never)]
         fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, word: Option<usize>) -> Option<usize> {
             let vacant = header.cursor.take_vacant(&header.metadata(stamps, slot_size), word);
-            // Created again, so that it need not be kept in memory during the first call.
+            // The metadata is created again, so that it need not be kept in memory during the first
+            // call.
             vacant.or_else(|| header.cursor.take_slow(&header.metadata(stamps, slot_size), word))
         }
 
@@ -337,8 +340,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().note_written(0, bound);
     }
 
-    /// Returns a run to the arena. The caller owns it, and its slots have no stamps. Only slots
-    /// below `written` may have been written to.
+    /// Returns a run to the arena. The caller owns the run, and its slots have no stamps. Only
+    /// slots below `written` may have been written to.
     #[inline]
     pub(crate) fn return_run(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.
@@ -368,13 +371,14 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller must own the slot, which must hold no value. From now on, during `'a`, the slot
-    /// is reached only through the returned reference.
+    /// The caller must own the slot, which must hold no value. During `'a` the slot is then
+    /// accessed only through the returned reference.
     #[inline]
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
-        // SAFETY: the caller owns the slot, and reaches it only through this reference. The slot is
-        // not handed out again before the epoch ends. Ending it requires `&mut` of the arena, which
-        // cannot exist during `'a`.
+        // SAFETY: the caller owns the slot, which holds no value before and holds one afterwards.
+        // The caller accesses the slot only through this reference. The slot is not handed out
+        // again before the epoch ends. Ending the epoch requires a `&mut` borrow of the arena,
+        // which cannot exist during `'a`.
         unsafe { &mut *self.write(index, value) }
     }
 
@@ -390,8 +394,9 @@ impl<'a, T> ArenaRef<'a, T> {
         let slot = unsafe { self.write(index, value) };
         self.stamps().publish(index, mark);
         // SAFETY: the slot holds a value. No thread writes to a published value before the epoch
-        // ends. Ending it requires `&mut` of the arena, which cannot exist during `'a`. The pointer
-        // is not derived from a `&mut T`, which another thread's reference would invalidate.
+        // ends. Ending the epoch requires a `&mut` borrow of the arena, which cannot exist during
+        // `'a`. The pointer is not derived from a `&mut T`, which another thread's reference would
+        // invalidate.
         unsafe { &*slot }
     }
 
@@ -419,8 +424,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.stamps().track(index, AccessTracker::read);
         // SAFETY: the slot has a stamp, so `index` is below the capacity. The slot is published, so
         // writing its value happened before (E1). No thread writes to, moves or drops the value
-        // before the epoch ends. Ending it requires `&mut` of the arena, which cannot exist during
-        // `'a`.
+        // before the epoch ends. Ending the epoch requires a `&mut` borrow of the arena, which
+        // cannot exist during `'a`.
         Some(unsafe { self.slots.add(index).as_ref() })
     }
 
@@ -432,9 +437,9 @@ impl<'a, T> ArenaRef<'a, T> {
     /// mutable reference exists during `'a`.
     #[inline]
     pub(crate) unsafe fn slice(self, run: Range<usize>) -> &'a [T] {
-        // SAFETY: the slots hold values that are not mutated during `'a` (the caller). They are
-        // contiguous and in one allocation (`ArenaRef::new`), so they take at most `isize::MAX`
-        // bytes.
+        // SAFETY: the caller guarantees that the slots hold values that are not mutated during
+        // `'a`. The slots are contiguous and in one allocation (`ArenaRef::new`), so they take at
+        // most `isize::MAX` bytes.
         unsafe { core::slice::from_raw_parts(self.slot(run.start), run.len()) }
     }
 
@@ -442,20 +447,21 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller owns every slot of `run`, and each holds a value. From now on, during `'a`, the
-    /// slots are reached only through the returned slice.
+    /// The caller owns every slot of `run`, and each holds a value. During `'a` the slots are then
+    /// accessed only through the returned slice.
     #[inline]
     pub(crate) unsafe fn slice_mut(self, run: Range<usize>) -> &'a mut [T] {
-        // SAFETY: as in `slice`. During `'a` the values are reached only through this slice (the
-        // caller).
+        // SAFETY: the caller guarantees that the slots hold values, and accesses them only through
+        // this slice during `'a`. The slots are contiguous and in one allocation (`ArenaRef::new`),
+        // so they take at most `isize::MAX` bytes.
         unsafe { core::slice::from_raw_parts_mut(self.slot(run.start), run.len()) }
     }
 }
 
 /// A slot that was taken but not yet filled.
 ///
-/// If the code that makes the value panics, dropping the guard returns the slot. The slot needs no
-/// run mark, because the guard never leaves the call that took the slot, and no thread has
+/// If the code that creates the value panics, dropping the guard returns the slot. The slot needs
+/// no run mark, because the guard never leaves the call that took the slot, and no thread has
 /// exclusive access during that call.
 pub(crate) struct SlotGuard<'a, T> {
     view: ArenaRef<'a, T>,
@@ -480,8 +486,8 @@ impl<'a, T> SlotGuard<'a, T> {
     pub(crate) fn fill(self, value: T) -> &'a mut T {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
-        // SAFETY: the guard owns the slot, which holds no value. The guard is forgotten, so only
-        // the returned reference reaches the slot.
+        // SAFETY: the guard owned the slot, which holds no value. The guard is forgotten, so the
+        // slot is accessed only through the returned reference.
         unsafe { view.fill(index, value) }
     }
 
@@ -491,7 +497,7 @@ impl<'a, T> SlotGuard<'a, T> {
         let (view, index) = (self.view, self.index);
         mem::forget(self);
         view.stamps().note_stamped();
-        // SAFETY: the guard owns the slot, which holds no value. `note_stamped` was called.
+        // SAFETY: the guard owned the slot, which holds no value. `note_stamped` was called above.
         (index, unsafe { view.publish(index, value, Mark::Published) })
     }
 }

@@ -6,15 +6,15 @@ use super::epoch::Epoch;
 use super::generation::Generation;
 use super::sync::{AtomicBool, const_fn};
 
-/// The current epoch, and an upper bound of the slots that were stamped so far.
+/// The current epoch, and a bound on the slots that were stamped so far.
 #[derive(Debug)]
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
-    /// Whether a stamp was written in this epoch. The first thread that writes a stamp sets it. In
-    /// an arena that only hands out owned values it stays `false`, and the stamps are never
-    /// touched, not even when the epoch wraps.
+    /// Whether a stamp was written in this epoch. The first thread that writes a stamp sets this
+    /// flag. In an arena that only hands out owned values the flag stays `false`, and the stamps
+    /// are never touched, not even when the epoch wraps.
     pub(super) stamped: AtomicBool,
-    /// An index such that no slot at or above it has a stamp of an earlier epoch.
+    /// No slot at or above this index has a stamp of an earlier epoch.
     pub(super) stamped_bound: usize,
     /// Identifies this epoch in keys. (`epoch` cannot, because it recurs after a wrap and in other
     /// arenas.)
@@ -27,8 +27,8 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// An index such that no slot at or above it was written to before the slots were last zeroed
-    /// or their pages last decommitted.
+    /// Before the slots were last zeroed or their pages last decommitted, no slot at or above this
+    /// index was written to.
     pub(crate) written: usize,
 }
 

@@ -1,8 +1,8 @@
 //! The cursor, and the order in which a request looks for slots.
 //!
-//! The cursor separates the slots that were handed out in this epoch (below) from those that were
-//! not (at and above). An addition takes one slot. A compare-and-swap takes a run, and advances the
-//! cursor only if the run fits. Returning slots that end at the cursor retracts it. Other returned
+//! The slots below the cursor were handed out in this epoch, and the other slots were not. An
+//! addition takes one slot. A compare-and-swap takes a run, and advances the cursor only if the run
+//! fits. When a run that ends at the cursor is returned, the cursor is retracted. Other returned
 //! slots become vacant, and serve requests that the cursor cannot serve (`vacant.rs`). Under
 //! contention, shards serve requests (`shards.rs`, `refill.rs`).
 //!
@@ -10,20 +10,20 @@
 //!
 //! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
-//! - An addition below the end gives the slot at the cursor to the thread that added. The exchange
-//!   that takes a run gives slots at or above the cursor.
-//! - An addition at or past the end gives nothing and is not undone. A cursor past the end is
-//!   equivalent to one at the end. To rule out overflow, a thread that reads a value
-//!   `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
+//! - If the cursor is below the end, an addition gives the slot at the cursor to the adding thread.
+//!   The exchange that takes a run gives slots at or above the cursor.
+//! - If the cursor is at or past the end, an addition gives nothing and is not undone. A cursor
+//!   past the end is equivalent to one at the end. To rule out overflow, a thread that reads a
+//!   value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
 //! - A return changes the cursor from the end of the run to its start. (For a run that ends at the
 //!   end of the arena, the expected value may be anything at or past the end.) The cursor may have
-//!   moved and returned to this value (ABA). This is harmless: now no slot at or above the end of
-//!   the run has an owner, and the caller owned the run throughout.
-//! - No thread undoes an addition. The subtraction could follow a return, and retract the cursor
-//!   below a slot with an owner.
+//!   moved and returned to this value (ABA). This is harmless: when the exchange succeeds, no slot
+//!   at or above the end of the run has an owner, and the caller has owned the run throughout.
+//! - No thread undoes an addition by a subtraction. The subtraction could come after a return, and
+//!   retract the cursor below a slot with an owner.
 //! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
 //! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
-//!   were just filled. The end of an epoch sets it to 0, and then no slot has an owner.
+//!   were just filled. The end of an epoch sets the cursor to 0. At that time no slot has an owner.
 //!
 //! # Orderings
 //!
@@ -47,9 +47,9 @@ use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
-/// How far past the end the cursor may be before it is reset to the end. The value should seldom be
-/// reached, and the capacity, this value and one addition per thread must not overflow a `usize`.
-/// (The stamps limit the capacity to `isize::MAX`.) Otherwise it is arbitrary.
+/// The distance past the end at which the cursor is reset to the end. The value is large, so that
+/// resets are rare. The sum of the capacity, this value and one addition per thread must fit in a
+/// `usize`. (The stamps limit the capacity to `isize::MAX`.)
 const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1
 } else if cfg!(all(test, miri)) {
@@ -58,14 +58,14 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1 << 16
 };
 
-/// A thread that takes the first or the second of this many slots checks for contention. A power of
-/// two.
+/// Of this many slots, the first and the second are samples: a thread that takes one of them checks
+/// for contention. Must be a power of two.
 const SAMPLE_INTERVAL: usize = 64;
 
 /// Returns whether a thread that advanced the cursor from this value checks for contention.
 ///
-/// Two slots side by side, because two threads may take slots strictly in turn. If only each 64th
-/// slot were a sample, all samples would go to the same thread.
+/// Two adjacent slots are samples, because two threads may take slots strictly in turn. If only
+/// every 64th slot were a sample, all samples would go to the same thread.
 #[inline]
 fn is_sample(raw: usize) -> bool {
     raw % SAMPLE_INTERVAL < 2
@@ -74,12 +74,13 @@ fn is_sample(raw: usize) -> bool {
 /// The shared state of an arena, except its stamps, summary and shards.
 #[derive(Debug)]
 pub(crate) struct Cursor {
-    /// The index of the next slot. At or past the end there is none. In an arena with shards, the
-    /// word also contains whether shards are active, and a pending refill (see `word.rs`).
+    /// The index of the next slot. If it is at or past the end, no slot is left at the cursor. In
+    /// an arena with shards, the word also contains whether shards are active, and a pending refill
+    /// (see `word.rs`).
     ///
-    /// Invariant: no slot at or above the next one has an owner or a stamp of this epoch.
+    /// Invariant: no slot at or above this index has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
-    /// State that changes less often, on a different cache line from `next`.
+    /// State that changes less often than `next`, on a different cache line.
     pub(super) runs: CachePadded<RunState>,
 }
 
@@ -88,8 +89,8 @@ pub(super) struct RunState {
     pub(super) vacant: VacantSlots,
     /// The number of open handles. If it is not zero under exclusive access, a handle was leaked.
     pub(super) handles: HandleCount,
-    /// An index such that no slot at or above both it and the cursor was written to since the slots
-    /// were last zeroed.
+    /// If a slot is at or above both this index and the cursor, it was not written to since the
+    /// slots were last zeroed.
     pub(super) written: AtomicUsize,
     /// The latest observations of contention (see `refill.rs`).
     pub(super) last_sample: AtomicUsize,
@@ -135,15 +136,15 @@ impl Cursor {
         &self.runs.handles
     }
 
-    /// Returns the upper bound of the slots at or above the cursor that were written to since the
-    /// slots were last zeroed.
+    /// Returns a bound on the slots at or above the cursor that were written to since the slots
+    /// were last zeroed.
     pub(crate) fn written(&self) -> usize {
         // Relaxed: an estimate.
         self.runs.written.load(Ordering::Relaxed)
     }
 
     /// Returns the end of the slots that were handed out. Every slot with an owner or a value is
-    /// below it.
+    /// below this bound.
     #[inline]
     pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: a bound. No value is read on the basis of it.
@@ -153,8 +154,9 @@ impl Cursor {
     /// Returns the number of slots that hold a value or have an owner. Exact if no other call is in
     /// progress.
     ///
-    /// O(1), unless shards are active or a slot is vacant. Reads each shard in the first case, and
-    /// is linear in the number of blocks below the cursor in the second.
+    /// O(1), unless shards are active or a slot is vacant. If shards are active, the call reads
+    /// each shard. If a slot is vacant, the call is linear in the number of blocks below the
+    /// cursor.
     #[inline]
     pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
         // Relaxed: an estimate. The parts are read at different times, so the difference is
@@ -184,13 +186,14 @@ impl Cursor {
             return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
         // Acquire: E2, pairs with the Release in `retract`. The slot may have had an owner before.
-        // E4, pairs with the Release in `take_sharded` and `help_refill`: at the end, the caller
-        // looks at shards.
+        // E4, pairs with the Release in `take_sharded` and `help_refill`: if the cursor is at the
+        // end, the caller looks at shards.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end {
             if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Shards are not active, because with their bit the word would be far past the end.
+            // Shards are not active. Otherwise the bit that records them as active would make the
+            // word far larger than the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
@@ -209,10 +212,12 @@ impl Cursor {
         }
     }
 
-    /// Takes a vacant slot on the fast path. `raw` is as for [`take_slow`](Self::take_slow).
+    /// Takes a vacant slot on the fast path. `raw` has the meaning that it has in
+    /// [`take_slow`](Self::take_slow).
     #[inline(always)]
     pub(crate) fn take_vacant(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
-        // Slightly past the end, so shards are not active. The samples are left to the slow path.
+        // A cursor slightly past the end shows that shards are not active. The slow path handles
+        // the samples.
         let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && !is_sample(*raw);
         raw.filter(is_at_end).and_then(|_| self.runs.vacant.claim_next(meta))
     }
@@ -251,8 +256,8 @@ impl Cursor {
         });
     }
 
-    /// Takes a slot when none is left at the cursor, either from a shard or a vacant one. `word` is
-    /// that of a cursor at the end, read with Acquire. If it names a refill, the refill is
+    /// Takes a slot from a shard, or a vacant slot, when none is left at the cursor. `word` is the
+    /// word of a cursor at the end, and was read with Acquire. If it names a refill, that refill is
     /// complete.
     ///
     /// Lock-free: the search is repeated only if another thread has meanwhile made slots vacant
@@ -289,7 +294,7 @@ impl Cursor {
         loop {
             if let Some(refill) = meta.shards.pending(word) {
                 self.help_refill(&meta.shards, word, &refill);
-                // Acquire: as above.
+                // Acquire: E4, as in the load above.
                 word = meta.shards.word(self.next.load(Ordering::Acquire));
                 continue;
             }
@@ -302,7 +307,7 @@ impl Cursor {
             }
             let moved = word.with_next(start + len).raw();
             // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner
-            // before. On failure: E4, as above.
+            // before. Acquire on failure: E4, as in the load above.
             match self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..start + len),
                 Err(now) => {
@@ -317,7 +322,7 @@ impl Cursor {
 
     /// Takes a run of `len` slots on the fast path and returns the first slot. The run comes from
     /// the cursor or, if shards are active, from the shard of this thread. `end` is the capacity.
-    /// The error tells whether another thread made an exchange fail, which is a sign of contention.
+    /// The error is `true` if another thread made the exchange fail, which is a sign of contention.
     #[inline]
     pub(crate) fn take_run_fast<'l>(
         &self,
@@ -331,12 +336,12 @@ impl Cursor {
         }
         // Relaxed: a guess that the exchange confirms.
         let start = self.next.load(Ordering::Relaxed);
-        // If shards are active or a refill is pending, the word is far past the end.
+        // If shards are active or a refill is pending, the word is far larger than the end.
         if start > end || len > end - start {
             return Err(false);
         }
         // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
-        // Relaxed on failure: read anew.
+        // Relaxed on failure: the value is only compared.
         let taken = self.next.compare_exchange_weak(start, start + len, Ordering::Acquire, Ordering::Relaxed);
         taken.map_err(|now| now != start)
     }
@@ -376,7 +381,7 @@ impl Cursor {
                 return self.steal_or_claim(meta, word).map(|index| index..index + 1);
             }
             let (start, end) = (word.next(), word.next() + left);
-            // Acquire: E2, as in `advance`. Relaxed on failure: read anew.
+            // Acquire: E2, as in `advance`. Relaxed on failure: the value is not used.
             let taken =
                 self.next.compare_exchange(word.raw(), word.with_next(end).raw(), Ordering::Acquire, Ordering::Relaxed);
             if taken.is_ok() {
@@ -385,8 +390,8 @@ impl Cursor {
         }
     }
 
-    /// Claims a vacant slot, for callers that prefer vacant slots to those at the cursor. Returns
-    /// `None` if the search finds none.
+    /// Claims a vacant slot. Used by callers that prefer vacant slots to the slots at the cursor.
+    /// Returns `None` if the search finds none.
     #[cfg(feature = "pool")]
     pub(crate) fn claim_vacant(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.runs.vacant.claim(meta)
@@ -396,9 +401,9 @@ impl Cursor {
     /// at `start` is returned.
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
-        // Relaxed, both: read under exclusive access. The load avoids an exchange that would change
-        // nothing. A run that becomes vacant is included, because its next owner may return it at
-        // the cursor without having written to it.
+        // Relaxed, both: the bound matters only under exclusive access. The load avoids a
+        // read-modify-write that would change nothing. A run that becomes vacant is included,
+        // because its next owner may return it at the cursor without having written to it.
         if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }
@@ -417,7 +422,7 @@ impl Cursor {
         if mode.is_active() {
             return shards::own(shards()).is_some_and(|shard| shard.extend_down(run));
         }
-        // Release: E2, as in `retract`. Relaxed on failure: read anew.
+        // Release: E2, as in `retract`. Relaxed on failure: the value is not used.
         self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
@@ -435,7 +440,7 @@ impl Cursor {
         let mut next = run.end;
         // Release: E2, pairs with the Acquire in `take_fast`, `take_run_fast`, `advance`,
         // `extend_run`, `take_sharded` and `take_up_to`. The caller's accesses happen before those
-        // of the next owner. Relaxed on failure: read anew.
+        // of the next owner. Relaxed on failure: a guess that the next exchange confirms.
         while let Err(now) = self.next.compare_exchange(next, run.start, Ordering::Release, Ordering::Relaxed) {
             // A cursor past the end is equivalent to one at the end.
             if meta.shards.word(now).is_active() || now.min(meta.capacity()) != run.end {
@@ -498,7 +503,8 @@ mod tests {
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
-    /// Its run would not be installed in sight of threads that look at shards.
+    /// If the refill were cleared before its run is installed, a thread that looks at shards could
+    /// miss the run.
     #[cfg(all(feature = "std", target_pointer_width = "64"))]
     #[test]
     fn a_cursor_that_names_a_refill_is_not_reset() {

@@ -1,4 +1,5 @@
-//! The encoding of a stamp: one byte for a mark and the epoch in which it is valid. Pure functions.
+//! The encoding of a stamp as pure functions. One byte holds a mark and the epoch in which the mark
+//! is valid.
 
 #![forbid(unsafe_code)]
 
@@ -21,11 +22,11 @@ pub(crate) enum Mark {
 
 const MARKS: [Mark; 5] = [Mark::Published, Mark::PublishedBeforeRun, Mark::Vacant, Mark::RunStart, Mark::RunEnd];
 
-/// The number of epochs that a byte can distinguish. The 255 values other than zero are divided
-/// among the marks.
+/// The number of epochs that a byte can distinguish. Each epoch uses one of the 255 nonzero values
+/// for each mark.
 pub(super) const EPOCHS: u8 = u8::MAX / MARKS.len() as u8;
 
-/// The time between two resets. Contains the largest stamp below those of this epoch, or 0 in the
+/// The time between two resets. The field is the largest stamp of the previous epoch, or 0 in the
 /// first epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u8);
@@ -50,8 +51,8 @@ impl Epoch {
         self.0 + 1 + mark as u8
     }
 
-    /// Returns the mark that `stamp` encodes in this epoch, or `None` if it is zero or belongs to
-    /// another epoch.
+    /// Returns the mark that `stamp` encodes in this epoch, or `None` if the stamp is zero or
+    /// belongs to another epoch.
     #[inline]
     pub(super) fn mark_of(self, stamp: u8) -> Option<Mark> {
         MARKS.get(usize::from(stamp.wrapping_sub(self.0 + 1))).copied()

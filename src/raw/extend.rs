@@ -1,8 +1,8 @@
 //! Extending the run of a handle in place, at the cursor.
 //!
-//! An extension advances the cursor by a compare-and-swap, so still no slot at or above the cursor
-//! has an owner (`cursor.rs`). It is allowed while shards are active, because it does not retract
-//! the cursor (`shards.rs`).
+//! An extension advances the cursor by a compare-and-swap, which preserves the invariant that no
+//! slot at or above the cursor has an owner (`cursor.rs`). It is allowed while shards are active,
+//! because it does not retract the cursor (`shards.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ impl Cursor {
         debug_assert!(growth <= left);
         // Relaxed: a guess that the exchange confirms.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
-        // A word that names a pending refill is not that of a cursor at `end`.
+        // The comparison also fails if a refill is pending, because `with_next` clears the refill.
         if growth == 0 || word != word.with_next(end) {
             return None;
         }

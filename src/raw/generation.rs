@@ -1,20 +1,20 @@
-//! Generations: numbers that identify an epoch among all epochs of all arenas in the process. A key
-//! contains the generation of its epoch. The number is drawn when the first key of the epoch is
-//! created, so an arena without keys draws none.
+//! A generation is a number that identifies one epoch among all epochs of all arenas in the
+//! process. Each key contains the generation of its epoch. An arena draws the number when the first
+//! key of an epoch is created, so an arena without keys draws none.
 //!
 //! # Orderings
 //!
-//! Every operation is Relaxed, because no value is read on the basis of a generation. A thread
-//! whose key has the current generation then reads the stamp, and reads the value only if the stamp
-//! is that of a published slot (E1, in `stamps.rs`). The rest follows from coherence, that is, from
-//! the modification order of each atomic alone:
+//! Every operation is Relaxed, because the generation alone never allows a thread to read a value.
+//! If the generation of a key is current, the thread then reads the stamp of the slot. It reads the
+//! value only if the stamp marks the slot as published (E1, in `stamps.rs`). The validity of keys
+//! follows from coherence, that is, from the modification order of each atomic alone:
 //!
 //! - *A key is valid in every thread that receives it.* The thread that created the key has read or
 //!   written the generation, which does not change until the epoch ends. Receiving the key is
 //!   ordered after that, so the receiver reads the same generation.
 //! - *A key of an ended epoch is never valid again.* The end of the epoch cleared the generation
-//!   under exclusive access, and every later `&` of the arena is ordered after that. No later epoch
-//!   draws the same number, because the counter only increases.
+//!   under exclusive access, and every later shared access to the arena is ordered after that. No
+//!   later epoch draws the same number, because the counter only increases.
 
 #![forbid(unsafe_code)]
 
@@ -38,26 +38,28 @@ impl Generation {
         }
     }
 
-    /// Returns whether this is the number of the current epoch.
+    /// Returns whether `number` is the number of the current epoch.
     #[inline]
     pub(crate) fn is(&self, number: NonZeroU64) -> bool {
-        // Relaxed: coherence is enough, see above.
+        // Relaxed: coherence is enough (see the module documentation).
         self.0.load(Ordering::Relaxed) == number.get()
     }
 
     /// Returns the number of the current epoch, after drawing one if there is none yet.
     #[inline]
     pub(crate) fn get_or_draw(&self) -> NonZeroU64 {
-        // Relaxed: a nonzero number no longer changes in this epoch, and an exchange confirms 0.
+        // Relaxed: a nonzero number does not change during the epoch. If the load returns 0, the
+        // exchange in `draw` decides.
         NonZeroU64::new(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| self.draw(draw_from(&NEXT)))
     }
 
-    /// Makes `drawn` the number of this epoch, unless another thread was first. In that case,
-    /// returns the other thread's number, and `drawn` is never used.
+    /// Sets the number of this epoch to `drawn` and returns it. If another thread was first,
+    /// returns that thread's number instead, and `drawn` is never used.
     #[cold]
     fn draw(&self, drawn: NonZeroU64) -> NonZeroU64 {
-        // Relaxed, both: see above. Not a store, because keys may already contain the number of a
-        // thread that was first.
+        // Relaxed, both: coherence is enough (see the module documentation). A store could
+        // overwrite the number of a thread that was first, and keys may already contain that
+        // number.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
             Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // never 0: the exchange failed
@@ -75,8 +77,8 @@ impl Generation {
 fn draw_from(next: &AtomicU64) -> NonZeroU64 {
     // Relaxed, all: the numbers need only differ, which the atomicity of the addition ensures.
     if next.load(Ordering::Relaxed) == 0 {
-        // If another thread was first, its starting number is used. In either case the addition
-        // comes later in the modification order.
+        // If another thread was first, its starting number stays. In either case the addition below
+        // comes later in the modification order, so it does not return 0.
         let _ = next.compare_exchange(0, beginning(), Ordering::Relaxed, Ordering::Relaxed);
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -85,8 +87,8 @@ fn draw_from(next: &AtomicU64) -> NonZeroU64 {
     NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
 }
 
-/// Returns the first number of this process. If keys can leave the process, the number is random,
-/// so that this process does not accept keys of another one.
+/// Returns the first number of this process. If keys can be serialized, the number is random, so
+/// that this process does not accept the keys of another process.
 fn beginning() -> u64 {
     #[cfg(all(feature = "serde", feature = "std", not(all(test, loom))))]
     {
@@ -112,7 +114,7 @@ mod tests {
     #[cfg(all(feature = "serde", feature = "std"))]
     #[test]
     fn processes_begin_at_different_numbers() {
-        // They are equal with a probability of 1 in 2^63.
+        // The two numbers are equal with a probability of 1 in 2^63.
         assert_ne!(beginning(), beginning());
     }
 

@@ -1,5 +1,5 @@
 //! The number of handles that have or may have an open run. A leaked handle stays counted until the
-//! next exclusive access, which finds out from the count that there are runs to reclaim.
+//! next exclusive access. A nonzero count then shows that there are runs to reclaim.
 //!
 //! The count is striped. A thread with an exclusive number updates the stripe in its shard by a
 //! load and a store, because no other thread writes that stripe. All other threads share one stripe
@@ -14,8 +14,8 @@
 //! # Orderings
 //!
 //! Every operation is Relaxed. The count matters only under exclusive access, which is ordered
-//! after all operations on handles. When a stripe passes to another thread, so does the thread
-//! number, which orders their accesses (`thread_id.rs`).
+//! after all operations on handles. A stripe passes to another thread only together with the thread
+//! number, and passing the number on orders the accesses of the two threads (`thread_id.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +26,7 @@ use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 #[derive(Debug)]
 pub(crate) struct HandleCount {
     /// Whether a handle was opened since the stripes were last read under exclusive access. If not,
-    /// exclusive access need not read them.
+    /// they need not be read.
     any: AtomicBool,
     /// The stripe of all threads without an exclusive number, or of all threads if the arena has no
     /// shards.
@@ -44,13 +44,14 @@ impl HandleCount {
     #[inline]
     pub(crate) fn opened(&self, shards: &[Shard]) {
         self.increment(shards::exclusive(shards), |stripe| &stripe.opened);
-        // Relaxed, both: see above. The load keeps the line shared after the first store.
+        // Relaxed, both: see the module documentation. After the first store, threads only load the
+        // flag, so its cache line stays shared.
         if !self.any.load(Ordering::Relaxed) {
             self.any.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Counts a handle that was split off an open one, which has set the flag.
+    /// Counts a handle that was split off an open handle. The open handle has already set `any`.
     #[inline]
     pub(crate) fn split(&self, shards: &[Shard]) {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.opened);
@@ -64,7 +65,7 @@ impl HandleCount {
 
     #[inline]
     fn increment(&self, exclusive: Option<&Shard>, counter: impl Fn(&Stripe) -> &AtomicUsize) {
-        // Relaxed, all: see above.
+        // Relaxed, all: see the module documentation.
         match exclusive {
             Some(shard) => {
                 let counter = counter(shard.handles());

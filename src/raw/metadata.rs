@@ -6,7 +6,7 @@ use super::shards::Shards;
 use super::stamps::Stamps;
 use super::summary::Summary;
 
-/// The stamps of an arena, their summary, and its shards.
+/// The stamps, the summary and the shards of an arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metadata<'a> {
     pub(crate) stamps: Stamps<'a>,

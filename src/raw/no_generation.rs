@@ -1,4 +1,4 @@
-//! The generation of an epoch on targets without 64-bit atomics, which have no keys.
+//! Replaces `generation.rs` on targets without 64-bit atomics. The crate has no keys there.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
 //! The slow paths of shards: detecting contention, refilling a shard, and helping a pending refill.
-//! `shards.rs` explains why they are correct.
+//! `shards.rs` explains why these paths are correct.
 
 #![forbid(unsafe_code)]
 
@@ -10,16 +10,17 @@ use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
-/// If this many sampled slots in a row went to a different thread than the sample before, there may
-/// be contention. When two threads contend for the cursor, each takes half of the samples, so this
-/// happens after about 30 samples, or after 4 if they take slots strictly in turn.
+/// There may be contention if each of this many consecutive samples went to a different thread than
+/// the sample before it. If two threads contend for the cursor, each takes half of the samples in
+/// random order, so this happens after about 30 samples. If they take slots strictly in turn, it
+/// happens after 4.
 const CONTENDED_SAMPLES: usize = 4;
 
-/// If this many compare-exchanges of the cursor have failed because another thread moved it, shards
-/// are activated.
+/// Shards are activated after this many compare-exchanges have failed because another thread moved
+/// the cursor.
 const CONTENDED_EXCHANGES: usize = 16;
 
-/// How often a thread reads the cursor to find out whether other threads are moving it.
+/// The number of loads by which a thread finds out whether other threads are moving the cursor.
 const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
 
 /// `last_sample` contains, from the lowest bit up, the number of consecutive samples that went to a
@@ -33,8 +34,8 @@ impl Cursor {
     /// contention.
     ///
     /// Threads that take turns do not contend, however short their turns. Therefore the thread
-    /// watches the cursor for a moment before it activates shards. During this time only threads
-    /// that run concurrently move the cursor.
+    /// watches the cursor for a moment before it activates shards. During this time only a thread
+    /// that runs concurrently can move the cursor.
     ///
     /// The arena must have shards.
     #[cold]
@@ -94,8 +95,8 @@ impl Cursor {
     /// Takes `n` slots from the shard of this thread or from the cursor, and returns the first. If
     /// shards are active and the request is short, the shard is refilled.
     ///
-    /// The request is refused only if fewer than `n` slots were left at the cursor and, after that,
-    /// fewer than `n` in the shard.
+    /// The request is refused only if the cursor had fewer than `n` slots left and, after that, the
+    /// shard had fewer than `n` left.
     pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
         let shards = &meta.shards;
         let own = shards.own();
@@ -121,17 +122,18 @@ impl Cursor {
             let run = shards.run_at(start);
             let shard = own.filter(|_| shards.mode.is_active() && n <= run.len() / 2);
             let Some(shard) = shard else {
-                // The request is long, or shards are not in use. The rest stays in the shard.
+                // The request is long, or shards are not active, so the cursor serves it. The rest
+                // stays in the shard.
                 let moved = word.with_next(start + n).raw();
-                // Acquire: E2, as in `advance`. Relaxed on failure: read anew.
+                // Acquire: E2, as in `advance`. Relaxed on failure: the value is not used.
                 if self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     return Ok(start);
                 }
                 continue;
             };
             if !word.is_active() {
-                // Another thread is about to set the bit. Or shards are forced, and this is the
-                // first request on the slow path.
+                // Either another thread is about to set the bit, or shards are forced and this is
+                // the first request on the slow path.
                 self.activate(shards.mode);
                 continue;
             }
@@ -147,8 +149,9 @@ impl Cursor {
             let (moved, refill) = shards.begin_refill(word, run);
             // Release: E4, pairs with the Acquire of a thread that reads the pending refill, which
             // must see the shard as this thread saw it. E2 needs no Acquire here: `word` is active,
-            // and an active word below the end does not recur, so the exchange replaces the very
-            // value that was read above with Acquire. Relaxed on failure: read anew.
+            // and an active word below the end does not recur. So the exchange replaces the very
+            // value that the load above has read with Acquire. Relaxed on failure: the value is not
+            // used.
             let begun = self.next.compare_exchange_weak(word.raw(), moved.raw(), Ordering::Release, Ordering::Relaxed);
             if begun.is_ok() {
                 self.help_refill(shards, moved, &refill);
@@ -195,8 +198,8 @@ mod tests {
 
     const SLOTS: usize = if cfg!(miri) { 512 } else { 4_096 };
 
-    /// Lets threads take slots from a cursor one after another. `turns` contains the number of
-    /// slots of each turn. Returns whether shards were activated.
+    /// Runs threads one after another, each of which takes slots from a cursor. `turns` contains
+    /// the number of slots that each thread takes. Returns whether shards were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
         let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());

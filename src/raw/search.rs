@@ -1,5 +1,5 @@
-//! Where a thread searches for a single vacant slot. Every value is a guess, and none can make a
-//! search incorrect.
+//! Where a thread searches for a single vacant slot. Every value is a hint: a wrong one can make a
+//! search slow, but not incorrect.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use super::sync::{AtomicUsize, Ordering, const_fn};
 /// `Search`.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// One more than the slot at which the next search starts, or 0 before the first one.
+    /// One more than the slot at which the next search starts, or 0 before the first search.
     start: AtomicUsize,
     /// The slot that [`is_shared`](Self::is_shared) noted last, and the number of other vacant
     /// slots that its block had then.
@@ -25,25 +25,25 @@ impl Search {
         }
     }
 
-    /// Returns the slot at which the next search starts. Returns `None` before the first one.
+    /// Returns the slot at which the next search starts, or `None` before the first search.
     #[inline]
     pub(super) fn start(&self) -> Option<usize> {
-        // Relaxed: a guess.
+        // Relaxed: a hint.
         self.start.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// Lets the next search start at this slot: the first slot of the run that was returned last,
-    /// or the slot after the one that was found last.
+    /// Makes the next search start at `index`. The caller has just returned a run that starts
+    /// there, or found the slot before it.
     #[inline]
     pub(super) fn start_at(&self, index: usize) {
-        // Relaxed: a guess.
+        // Relaxed: a hint.
         self.start.store(index + 1, Ordering::Relaxed);
     }
 
     /// Notes that a search from `start` found `index`, and that its block has `left` other vacant
     /// slots. Returns whether other threads have claimed slots of that block since the last call.
     pub(super) fn is_shared(&self, start: usize, index: usize, left: usize) -> bool {
-        // Relaxed, all: a guess.
+        // Relaxed, all: hints.
         let last = self.last.load(Ordering::Relaxed);
         let expected = self.left.load(Ordering::Relaxed);
         self.last.store(index, Ordering::Relaxed);
@@ -64,11 +64,12 @@ mod tests {
         let search = Search::new();
         assert_eq!(search.start(), None);
         assert!(!search.is_shared(0, 10, 100));
-        // The slots 11 to 14 were claimed at the start of a search, and then 20.
+        // This thread has claimed the slots 11 to 14, each at the start of a search, and then slot
+        // 20.
         assert!(!search.is_shared(15, 20, 95));
-        // Another thread has claimed one.
+        // Another thread has claimed a slot.
         assert!(search.is_shared(21, 30, 93));
-        // Slots were returned, or the block is another one.
+        // Slots were returned to the block, or the search found another block.
         assert!(!search.is_shared(31, 40, 500));
         assert!(!search.is_shared(41, BLOCK, 7));
         assert!(!search.is_shared(0, BLOCK + 1, 6));

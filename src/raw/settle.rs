@@ -11,7 +11,7 @@ use super::summary::{self, BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize};
 use super::word::Word;
 
-/// An arena under exclusive access, without its values.
+/// The metadata and the cursor of an arena under exclusive access.
 #[derive(Debug)]
 pub(crate) struct MetadataMut<'a> {
     pub(crate) cursor: &'a mut Cursor,
@@ -60,8 +60,8 @@ impl MetadataMut<'_> {
         !self.cursor.runs.vacant.is_none()
     }
 
-    /// Calls `f` with the arena as if it were shared, so that the same code counts vacant slots in
-    /// both cases.
+    /// Calls `f` with a shared view of the arena, so that the code for a shared arena can count
+    /// vacant slots.
     fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
@@ -77,7 +77,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Clears the marks of vacant slots, which the caller has filled, and uncounts the slots.
+    /// Makes a run of vacant slots no longer vacant: clears their marks and uncounts them. The run
+    /// may be empty.
     pub(crate) fn occupy(&mut self, run: core::ops::Range<usize>) {
         run.clone().for_each(|index| self.stamps.clear(index));
         if !run.is_empty() {
@@ -85,8 +86,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns the end of the slots that were written to since they were last zeroed, and resets it
-    /// to 0.
+    /// Returns a bound on the slots that were written to since the slots were last zeroed, and
+    /// resets this bound to 0.
     pub(crate) fn take_written(&mut self) -> usize {
         self.note_written();
         let written = self.cursor.runs.written.read_mut();
@@ -106,8 +107,8 @@ impl MetadataMut<'_> {
     /// a value or is vacant, and the slot directly below the cursor holds a value.
     ///
     /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
-    /// Linear in the rests of the shards if shards are active. Otherwise O(1) amortised, because
-    /// the cursor is retracted only over slots that were returned.
+    /// Linear in the total length of the rests if shards are active. Otherwise O(1) amortised,
+    /// because the cursor is retracted only over slots that were returned.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.word().is_active() {
@@ -214,7 +215,7 @@ impl MetadataMut<'_> {
         ended
     }
 
-    /// Makes the cursor serve every request from now on.
+    /// Disables shards. From now on the cursor serves every request.
     pub(crate) fn disable_shards(&mut self) {
         self.settle();
         self.mode.disable();
@@ -279,7 +280,8 @@ mod tests {
 
     #[test]
     fn values_published_from_a_leaked_run_stay_and_so_do_those_owned_before_it() {
-        // An owned value, a published one, the leaked rest after it, and slots of other owners.
+        // The slots hold an owned value, a published value, the leaked rest after it, and values of
+        // other owners.
         let (vacant, _) = settled([None, B, None, E, None, P, None]);
         assert_eq!(vacant, [false, false, true, true, false, false, false]);
         // Every slot of a run was published, so the run is no longer open.

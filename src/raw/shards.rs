@@ -1,25 +1,24 @@
-//! Shards: runs from which any thread can take slots, so that threads need not contend for the
-//! cursor.
+//! Shards reduce contention for the cursor. Each holds a run from which any thread can take slots.
 //!
-//! A shard holds the *rest* of one run. While there are enough shards, each thread has its own. A
-//! thread advances the cursor only when its shard cannot serve the request. The slots in a shard
-//! have no owner, so a thread that finds the cursor at the end may steal from any shard.
+//! The unused slots of a shard are its *rest*. While there are enough shards, each thread has its
+//! own shard. A thread advances the cursor only when its shard cannot serve the request. The slots
+//! in a shard have no owner, so a thread that finds the cursor at the end may steal from any shard.
 //!
 //! # Why every free slot can be found
 //!
-//! Two exchanges move a run from the cursor to a shard. Between them the refill is *pending*, and
-//! the word of the cursor records it: next to the cursor itself, the word contains the shard and
-//! the start of the run, from which the end follows. A thread that reads a pending refill *helps*:
-//! it installs the run in its shard before it continues. So at every moment each free slot is at or
-//! above the cursor, in a pending refill, in a shard, or vacant. A request for one slot looks in
-//! each of these places.
+//! A refill takes three exchanges. The first advances the cursor over a run. In the same word it
+//! records the shard and the start of the run, from which the end follows. The second installs the
+//! run in the shard. The third clears the record from the cursor. Between the first and the third,
+//! the refill is *pending*. A thread that reads a pending refill *helps*: it completes the refill
+//! before it continues. So at every moment each free slot is at or above the cursor, in a pending
+//! refill, in a shard, or vacant. A request for one slot looks in each of these places.
 //!
 //! # Why no run is lost or installed twice
 //!
 //! While shards are active, **the cursor is never retracted**. (A bit of the cursor's word records
-//! that they are active.) Returned slots extend a shard or become vacant. Hence no word below the
-//! end and no word with a pending refill ever recurs, and a delayed exchange that expects one of
-//! them fails.
+//! that they are active.) Returned slots extend a shard or become vacant. Hence two kinds of words
+//! never recur: a word whose next slot is below the end, and a word with a pending refill. A
+//! delayed exchange that expects such a word fails.
 //!
 //! **The end of a shard never decreases.** Taking slots moves the start up, and installing a run
 //! moves the end up. A returned run moves the start down, but only if the shard is not used up.
@@ -43,19 +42,19 @@
 //!
 //! # Orderings
 //!
-//! - `E2 return → reuse`, through a shard. Slots returned to the shard: [`Shard::extend_down`]
-//!   (Release), then [`Shard::take`] or [`Shard::retire`] (Acquire). Slots returned at the cursor:
-//!   `retract` (Release), then the load of the cursor by the thread that begins or helps the refill
-//!   (Acquire). E3 continues this edge.
+//! - `E2 return → reuse`, through a shard. If slots are returned to the shard,
+//!   [`Shard::extend_down`] is Release, and [`Shard::take`] and [`Shard::retire`] are Acquire. If
+//!   slots are returned at the cursor, `retract` is Release, and the thread that begins or helps
+//!   the refill has loaded the cursor with Acquire. E3 continues this edge.
 //! - `E3 install → take`: [`Shard::install`] (Release) after the load of the cursor, and
 //!   [`Shard::take`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
 //!   write in between is a read-modify-write of the shard's word, so the release sequence is not
 //!   broken.
 //! - `E4 advance → look`, in `cursor.rs` and `refill.rs`. A thread that finds the cursor at the end
-//!   must see the shards as they were when the cursor got there. A thread that finds a pending
-//!   refill must see the shard as the thread that began the refill saw it. Therefore the exchanges
-//!   that begin a refill and that clear it are Release, and a thread that looks at shards has read
-//!   the cursor with Acquire.
+//!   must see the shards as they were when the cursor reached the end. A thread that finds a
+//!   pending refill must see the shard as the thread that began the refill saw it. Therefore the
+//!   exchanges that begin a refill and that clear it are Release, and a thread that looks at shards
+//!   has read the cursor with Acquire.
 
 #![forbid(unsafe_code)]
 
@@ -70,7 +69,7 @@ use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
 /// The number of shards of an arena that has shards: one for each exclusive thread number.
 pub(crate) const SHARDS: usize = EXCLUSIVE_IDS;
 
-/// The longest run of a refill, in bytes and in slots.
+/// The limits on the run of a refill, in bytes and in slots.
 const RUN_BYTES: usize = if cfg!(all(test, loom)) { 8 } else { 64 << 10 };
 const MAX_RUN: usize = if cfg!(shards = "forced") {
     2
@@ -80,13 +79,14 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes this fraction of the slots left at the cursor, and at least `MIN_RUN` of them or
-/// all. In a small arena the fraction is larger, because refills with short runs would contend.
+/// A refill takes `1 / RUN_FRACTION` of the slots left at the cursor, but at least `MIN_RUN` slots
+/// if there are that many. A small arena uses `SMALL_RUN_FRACTION`, because many refills with short
+/// runs would contend for the cursor.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 4 };
 const MIN_RUN: usize = 16;
 
-/// An arena with less than this capacity is small.
+/// An arena with a smaller capacity uses `SMALL_RUN_FRACTION`.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
 /// The smallest capacity of an arena with shards and a summary. The shards take 4 KiB, and in a
@@ -94,11 +94,12 @@ pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
 /// The word of a shard contains, from the lowest bit up, the length of its rest and the first slot
-/// of its rest. If the rest is empty, the second part is the end of the last run.
+/// of its rest. If the rest is empty, the first slot of the rest is the end of the last run.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
-/// A return extends a rest up to this length, so that the next refill still fits in the word.
+/// A return extends a rest to at most this length, so that the length still fits in the word after
+/// the next refill.
 const MAX_EXTENDED: usize = MAX_LEN / 2;
 
 const _: () = assert!(SHARDS <= MAX_SHARDS && MAX_RUN + MAX_EXTENDED <= MAX_LEN);
@@ -109,11 +110,11 @@ pub(crate) const fn can_have_shards(capacity: usize) -> bool {
     capacity <= MAX_PACKED_CAPACITY
 }
 
-/// The number of shards for which every arena with a tail reserves space, whatever its capacity. 0
-/// on targets where no arena has shards.
+/// The number of shards for which an arena reserves space if it has a tail (see `storage`). The
+/// number is the same for every capacity. It is 0 on targets where no arena has shards.
 pub(crate) const RESERVED_SHARDS: usize = if MAX_PACKED_CAPACITY > 0 { SHARDS } else { 0 };
 
-/// A shard, on a cache line of its own. A zeroed shard is a valid new one.
+/// A shard on a cache line of its own. Zeroed memory is a valid new shard.
 #[derive(Debug)]
 pub(crate) struct Shard(CachePadded<ShardState>);
 
@@ -121,10 +122,10 @@ pub(crate) struct Shard(CachePadded<ShardState>);
 struct ShardState {
     /// The rest of the last installed run.
     rest: AtomicUsize,
-    /// A stripe of the count of open handles. Written only by the thread whose exclusive number is
-    /// the index of this shard.
+    /// A stripe of the count of open handles. Only the thread whose exclusive number is the index
+    /// of this shard writes it.
     handles: Stripe,
-    /// Where this thread searches for single vacant slots.
+    /// Where the threads of this shard search for a single vacant slot.
     search: Search,
 }
 
@@ -140,11 +141,12 @@ impl Shard {
         }
     }
 
-    /// Takes `n` slots, not 0, and returns the first. Returns `None` if fewer are left.
+    /// Takes `n` slots and returns the first. Returns `None` if fewer than `n` are left. `n` is not
+    /// 0.
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
-        // Relaxed, also on failure: a guess that the exchange confirms. If too few slots are left,
-        // E4 determines how recent this value is.
+        // Relaxed, also on failure: a guess that the exchange confirms. If the value shows too few
+        // slots, E4 ensures that it is recent enough to refuse the request.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
             // The start moves up by `n`, and the length falls by `n`.
@@ -171,25 +173,27 @@ impl Shard {
         rest.start << LEN_BITS | rest.len()
     }
 
-    /// Returns the rest. If it is empty, it is an empty range at the end of the last run.
+    /// Returns the rest. If the shard is used up, the rest is an empty range at the end of the last
+    /// run.
     #[inline]
     pub(crate) fn rest(&self) -> Range<usize> {
         // Relaxed: an estimate, or a guess that an exchange confirms.
         Self::unpack(self.0.rest.load(Ordering::Relaxed))
     }
 
-    /// Takes all remaining slots if they are still `rest`. Returns whether they were.
+    /// Takes all slots of the shard if they still equal `rest`. Returns whether it took them.
     pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
         let used_up = rest.end..rest.end;
-        // Acquire: E3 and E2, as in `take`. Relaxed on failure: read anew.
+        // Acquire: E3 and E2, as in `take`. Relaxed on failure: the value is not used.
         let (from, to) = (Self::pack(rest), Self::pack(&used_up));
         self.0.rest.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Installs the run of a pending refill of this shard, unless another thread has done so.
     pub(crate) fn install(&self, run: &Range<usize>) {
-        // Relaxed, also on failure: at least as recent as the value that the thread that began the
-        // refill read (E4). The caller is that thread, or has read the cursor with Acquire.
+        // Relaxed, also on failure: E4 ensures that the value is recent enough. It is not older
+        // than the value that was read when the refill was begun, because the caller has begun the
+        // refill itself or has read the cursor with Acquire.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         loop {
             let rest = Self::unpack(word);
@@ -210,8 +214,8 @@ impl Shard {
         }
     }
 
-    /// Puts a run that the caller owns in front of the rest, if the run ends where the rest starts
-    /// and the shard is not used up. Returns whether the run was added.
+    /// Adds a run that the caller owns to the start of the rest, if the run ends where the rest
+    /// starts and the shard is not used up. Returns whether the run was added.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
@@ -255,13 +259,13 @@ impl Shard {
     }
 }
 
-/// Whether shards serve requests. On a different cache line from the cursor, so that a thread that
-/// takes from its shard need not read the cursor's line.
+/// Whether shards serve requests. This state is on a different cache line from the cursor, so that
+/// a thread that takes from its shard need not read the cursor's line.
 #[derive(Debug)]
 pub(crate) struct ShardMode {
-    /// Set when contention is detected, and cleared under exclusive access. While the arena is
-    /// shared it is only a hint, because slots may be taken from the cursor and from shards at any
-    /// time. If it is not set under exclusive access, every shard is used up.
+    /// This flag is set when contention is detected, and cleared under exclusive access. While the
+    /// arena is shared the flag is only a hint, because slots may be taken from the cursor and from
+    /// shards at any time. If it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
     /// Nonzero if shards were active recently, in which case contention is detected sooner. Set to
     /// 2 when shards are deactivated, and decremented at the end of each epoch.
@@ -301,7 +305,7 @@ impl ShardMode {
         self.disabled
     }
 
-    /// Makes the cursor serve every request from now on.
+    /// Disables shards. From now on the cursor serves every request.
     pub(crate) fn disable(&mut self) {
         self.active.write_mut(false);
         self.disabled = true;
@@ -329,7 +333,8 @@ impl ShardMode {
 /// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
-    // Without shards the id is not read, because a thread's first read of it may allocate memory.
+    // Without shards the thread's id is not read, because the first read of the id may allocate
+    // memory.
     if shards.is_empty() { None } else { shards.get(own_index()) }
 }
 
@@ -372,8 +377,8 @@ pub(crate) struct Shards<'a> {
     pub(crate) mode: &'a ShardMode,
     /// The number of slots of the arena.
     capacity: usize,
-    /// The longest run of a refill, in slots. The same in every thread, because the end of a
-    /// pending run is computed from it.
+    /// The longest run of a refill, in slots. All threads use the same value, because each computes
+    /// the end of a pending run from it.
     longest: usize,
 }
 
@@ -416,11 +421,11 @@ impl<'a> Shards<'a> {
     /// Takes one slot from any shard. Looks at each shard once, starting with that of this thread.
     ///
     /// The caller has read the cursor with Acquire and found it at the end (E4). If a refill was
-    /// pending, it is complete.
+    /// pending, the caller has helped to complete it.
     #[inline]
     pub(crate) fn steal_at_end(&self) -> Option<usize> {
-        // Relaxed, here and in the store below: once set it stays set while the arena is shared,
-        // and it implies nothing about other memory.
+        // Relaxed, here and in the store below: once set, the flag stays set while the arena is
+        // shared, and it implies nothing about other memory.
         if self.mode.drained.load(Ordering::Relaxed) {
             return None;
         }
@@ -440,8 +445,8 @@ impl<'a> Shards<'a> {
         start..start + (left / fraction).max(MIN_RUN).min(self.longest).min(left)
     }
 
-    /// Returns a refill of this thread's shard with `run`, and the word of a cursor that was
-    /// advanced over the run and records the refill.
+    /// Returns the refill that moves `run` to this thread's shard, and the cursor's word after the
+    /// refill has begun: advanced over the run, with the refill pending.
     pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
         let shard = own_index();
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
@@ -459,7 +464,7 @@ impl<'a> Shards<'a> {
         self.shards[refill.shard].install(&refill.run);
     }
 
-    /// Returns the number of slots in shards and in a pending refill. `word` is that of the cursor.
+    /// Returns the number of slots in shards and in a pending refill. `word` is the cursor's word.
     /// Exact if no other call is in progress.
     pub(crate) fn count(&self, word: Word) -> usize {
         let pending = self.pending(word);

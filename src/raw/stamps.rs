@@ -1,9 +1,9 @@
-//! Stamps: the state of each slot, in one byte stored beside the values.
+//! Stamps contain the state of each slot, in one byte per slot.
 //!
-//! Below the cursor, a slot without a stamp is owned or in a shard. A stamp marks a slot as
-//! published, as vacant, or as one of the two ends of a handle's open run. No mark is encoded as
-//! zero, so zeroed memory is a valid empty arena. A stamp of an earlier epoch is stale and has no
-//! meaning.
+//! Below the cursor, a slot without a stamp of the current epoch is owned or in a shard. A stamp
+//! marks a slot as published, as vacant, or as one of the two ends of a handle's open run. No mark
+//! is encoded as zero, so zeroed memory is a valid empty arena. A stamp of an earlier epoch is
+//! stale and has no meaning.
 //!
 //! # Orderings
 //!
@@ -13,9 +13,9 @@
 //!   old owner's last access, and [`Stamps::claim_vacant`] (Acquire) before the new owner's first
 //!   access. (The other parts of E2 are in `cursor.rs` and `shards.rs`.)
 //!
-//! All other operations are Relaxed. Run marks are read under exclusive access, which is ordered
-//! after every write of them. To other threads a run mark only means "neither published nor
-//! vacant".
+//! All other operations are Relaxed. Run marks are interpreted only under exclusive access, which
+//! is ordered after every write of a run mark. To other threads a run mark only means "neither
+//! published nor vacant".
 
 #![forbid(unsafe_code)]
 
@@ -32,8 +32,8 @@ pub(crate) struct Stamp(AtomicU8, AccessTracker);
 
 impl Stamp {
     const_fn! {
-        /// Creates a stamp without a mark. All its bits are zero, so except under loom zeroed
-        /// memory is also a valid stamp.
+        /// Creates a stamp without a mark. All its bits are zero. Hence zeroed memory is a valid
+        /// stamp too, except under loom.
         pub(crate) fn new() -> Self {
             Stamp(AtomicU8::new(0), AccessTracker::new())
         }
@@ -56,7 +56,7 @@ impl<'a> Stamps<'a> {
         Stamps { stamps, epoch: clock.epoch, stamped: &clock.stamped }
     }
 
-    /// Returns the first argument of [`new`](Self::new).
+    /// Returns the slice that was passed to [`new`](Self::new).
     #[inline]
     pub(crate) fn as_slice(self) -> &'a [Stamp] {
         self.stamps
@@ -119,7 +119,7 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Marks a slot below the cursor vacant. The caller gives up its ownership of the slot.
+    /// Marks a slot below the cursor vacant. The caller owns the slot and gives up its ownership.
     pub(crate) fn mark_vacant(self, index: usize) {
         self.note_stamped();
         let vacant = self.epoch.stamp(Mark::Vacant);
@@ -133,7 +133,7 @@ impl<'a> Stamps<'a> {
     pub(crate) fn claim_vacant(self, index: usize) -> bool {
         let stamp = &self.stamps[index].0;
         let vacant = self.epoch.stamp(Mark::Vacant);
-        // Relaxed: a guess that the exchange confirms. It avoids exchanges that would fail.
+        // Relaxed: a guess that the exchange confirms. The load avoids exchanges that would fail.
         stamp.load(Ordering::Relaxed) == vacant
             // Acquire: E2, pairs with the Release in `mark_vacant`. Relaxed on failure: another
             // thread has claimed the slot.
@@ -152,7 +152,8 @@ impl<'a> Stamps<'a> {
         self.epoch
     }
 
-    /// Writes the run marks of a run whose handle may be leaked. The caller owns the run.
+    /// Writes run marks at the ends of a run that the caller owns. The run can then be reclaimed if
+    /// its handle is leaked.
     #[inline]
     pub(crate) fn open(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
@@ -167,7 +168,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn split(self, run: Range<usize>, middle: usize) {
         debug_assert!(run.start < middle && middle < run.end);
-        // The outer two marks already exist. A run of one slot has only the `RunEnd`.
+        // The outer two marks already exist. A run of one slot has only a `RunEnd`.
         if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
             // Relaxed: as in `mark`.
             last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
@@ -186,31 +187,33 @@ impl<'a> Stamps<'a> {
     }
 
     /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
-    /// For workers that share the stamps while their caller has exclusive access to the arena.
+    /// Used by threads that share the stamps while the code that started them has exclusive access
+    /// to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
-        // Relaxed: no thread writes a stamp meanwhile, and earlier writes happen before the
-        // exclusive access.
+        // Relaxed: no thread writes a stamp during that exclusive access, and earlier writes happen
+        // before it.
         epoch.mark_of(self.stamps[index].0.load(Ordering::Relaxed)) == Some(Mark::Vacant)
     }
 
     /// Clears the stamp of a slot that the caller owns.
     #[inline]
     pub(crate) fn clear(self, index: usize) {
-        // Relaxed: read under exclusive access. E2 orders it before the stamps of the next owner.
+        // Relaxed: to other threads the stamp means "neither published nor vacant" before and after
+        // this store. E2 orders the store before the stamps of the next owner.
         self.set(index, 0, Ordering::Relaxed);
     }
 
     #[inline]
     fn mark(self, index: usize, mark: Mark) {
-        // Relaxed: read under exclusive access. To other threads the mark only means "neither
-        // published nor vacant".
+        // Relaxed: run marks are interpreted only under exclusive access. To other threads the mark
+        // only means "neither published nor vacant".
         self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
-    /// Does nothing if the index is out of bounds, which no caller passes. A panic instead would
-    /// force callers in hot loops to keep their state in memory for unwinding.
+    /// Stores a stamp. Ignores an index that is out of bounds, which no caller passes. A panic
+    /// instead would force callers in hot loops to keep their state in memory for unwinding.
     #[inline(always)]
     fn set(self, index: usize, stamp: u8, ordering: Ordering) {
         debug_assert!(index < self.len());
@@ -222,8 +225,8 @@ impl<'a> Stamps<'a> {
     /// Records that stamps are written in this epoch.
     #[inline]
     pub(crate) fn note_stamped(self) {
-        // Relaxed, both: read under exclusive access. The load keeps the cache line shared after
-        // the first store.
+        // Relaxed, both: the flag matters only under exclusive access. After the first store,
+        // threads only load the flag, so its cache line stays shared.
         if !self.stamped.load(Ordering::Relaxed) {
             self.stamped.store(true, Ordering::Relaxed);
         }
@@ -253,14 +256,14 @@ impl<'a> StampsMut<'a> {
         self.clock.epoch
     }
 
-    /// Returns the stamps as those of a shared arena.
+    /// Returns a shared view of the stamps.
     #[inline]
     pub(crate) fn as_shared(&self) -> Stamps<'_> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// Returns the upper bound of the slots that were stamped since the epoch last wrapped. The
-    /// cursor is at `bound`.
+    /// Returns a bound on the slots that were stamped since the epoch last wrapped. `bound` is the
+    /// position of the cursor.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
@@ -288,25 +291,25 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Records in the statistics that the slots below `written` were written to. They are about to
-    /// be zeroed.
+    /// Records in the statistics that slots below `written` were written to. Called before they are
+    /// zeroed.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }
 
-    /// Ends the epoch and returns it. Every stamp and every key becomes stale. No slot at or above
-    /// `bound` has a stamp of the ending epoch.
+    /// Ends the epoch and returns it. Every stamp and every key becomes stale. The caller ensures
+    /// that no slot at or above `bound` has a stamp of the ending epoch.
     ///
-    /// O(1), except that the epoch wraps once in `EPOCHS - 1` calls. That call is linear in the
-    /// highest slot that was stamped since the previous wrap. A caller that drops the values can
-    /// still read the marks of the ended epoch with [`mark_in`](Self::mark_in).
+    /// O(1), except in one of `EPOCHS - 1` calls, in which the epoch wraps. That call is linear in
+    /// the index of the highest slot that was stamped since the previous wrap. A caller that drops
+    /// the values can still read the marks of the ended epoch with [`mark_in`](Self::mark_in).
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {
             let bound = if stamped { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound };
             for stamp in &mut self.stamps[..bound] {
                 let byte = stamp.0.read_mut();
-                // Untouched pages are read but not written, so they still use no memory.
+                // Only nonzero stamps are overwritten, so untouched pages still use no memory.
                 if byte != 0 {
                     stamp.0.write_mut(Epoch::LAST.mark_of(byte).map_or(0, |mark| Epoch::FIRST.stamp(mark)));
                 }
@@ -350,12 +353,12 @@ mod tests {
         for resets in 1..=3 * usize::from(EPOCHS) {
             let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
             let mut stamps = StampsMut::new(&mut bytes, &mut clock);
-            // Not in the first epoch, which does not recur.
+            // Stamps the slot in the second epoch, because the first one does not recur.
             stamps.end_epoch(0);
             stamps.mark(1, Mark::Published);
             stamps.end_epoch(2);
             for reset in 1..resets {
-                // Some of the epochs in between stamp only the slot below.
+                // Some of the epochs in between stamp only slot 0.
                 if reset % 2 == 0 {
                     stamps.mark(0, Mark::Published);
                 }
@@ -368,7 +371,8 @@ mod tests {
     #[test]
     fn a_wrap_leaves_unwritten_stamps_alone() {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
-        // A byte that no epoch writes, as a sentinel for a page that must not be touched.
+        // A sentinel that represents a page that must not be touched. No epoch of this test writes
+        // it.
         bytes[1].0.write_mut(7);
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
         for _ in 0..=EPOCHS {

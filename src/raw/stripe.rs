@@ -4,9 +4,9 @@
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The numbers of handles that were opened and that were closed. If one word counted both, each
-/// update would have to wait until the store of the previous one can be read. Zeroed memory is a
-/// valid new stripe.
+/// The number of handles that were opened, and the number that were closed. If one word counted
+/// both, opening and closing a handle in quick succession would be slower: the second load would
+/// have to wait for the first store. Zeroed memory is a valid new stripe.
 #[derive(Debug)]
 pub(super) struct Stripe {
     pub(super) opened: AtomicUsize,
@@ -26,7 +26,7 @@ impl Stripe {
         self.opened.load(Ordering::Relaxed).wrapping_sub(self.closed.load(Ordering::Relaxed))
     }
 
-    /// Returns the same as [`open`](Self::open), and resets the counts.
+    /// Returns the number that [`open`](Self::open) returns, and resets both counts.
     pub(super) fn take(&mut self) -> usize {
         let open = self.opened.read_mut().wrapping_sub(self.closed.read_mut());
         self.opened.write_mut(0);

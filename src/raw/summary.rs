@@ -1,5 +1,5 @@
-//! The summary of the stamps: the number of vacant slots in each block of slots. A search skips
-//! blocks that have none.
+//! The summary counts the vacant slots in each block of slots. A search skips blocks without vacant
+//! slots.
 //!
 //! The word of a block contains its count and a tag for the epoch to which the count belongs. A
 //! count of another epoch means 0, so ending an epoch need not touch the summary.
@@ -45,11 +45,11 @@ impl<'a> Summary<'a> {
         if word >> COUNT_BITS == self.epoch.tag() { word & COUNT } else { 0 }
     }
 
-    /// Returns the number of vacant slots of the block, which is never too low.
+    /// Returns the number of vacant slots of the block. The number is never too low.
     #[inline]
     pub(crate) fn count(self, block: usize) -> usize {
-        // Relaxed: if a return happens before the search, so does its count, and by coherence the
-        // load does not miss it. The stamp of a slot, not its count, provides E2.
+        // Relaxed: if a return happens before this load, then so does its increment, and by
+        // coherence the load sees the increment. The stamp of a slot provides E2.
         self.count_in(self.words[block].load(Ordering::Relaxed))
     }
 
@@ -85,7 +85,7 @@ impl<'a> Summary<'a> {
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
             // decrement that undoes it. Acquire: E5, if the count was not 0, the increment for this
-            // block happens before whatever the caller does next.
+            // block happens before a decrement that the caller performs next.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(before),
                 Err(now) => word = now,
@@ -105,7 +105,7 @@ impl<'a> Summary<'a> {
 /// Clears every count. Called at the end of the last epoch, after which tags recur.
 pub(crate) fn clear(words: &mut [AtomicUsize]) {
     for word in words {
-        // Untouched pages are read but not written, so they still use no memory.
+        // Only nonzero words are overwritten, so untouched pages still use no memory.
         if word.read_mut() != 0 {
             word.write_mut(0);
         }

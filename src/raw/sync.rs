@@ -1,9 +1,9 @@
-//! The only switch between the atomics of `core`, of `portable-atomic` and of loom.
+//! Selects the atomics of `core`, of `portable-atomic` or of loom.
 //!
-//! No other file names any of the three. Atomics of `portable-atomic` are created like those of
-//! `core`. Atomics of loom are registered with the model when they are created, so their `new` is
-//! not a `const fn`, and zeroed memory is not a valid atomic. This file hides the first difference.
-//! Code that relies on zeroed memory has a second branch for loom.
+//! No other file names any of the three, except the models. Loom registers each atomic with the
+//! model when the atomic is created. Therefore `new` is not a `const fn` under loom, which this
+//! file hides. Zeroed memory is not a valid atomic under loom either, so code that relies on zeroed
+//! memory has a second branch.
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -13,8 +13,8 @@ pub(crate) use core::sync::atomic::AtomicU64;
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
-// Only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them with a
-// lock, and an interrupt handler could wait for that lock forever.
+// Exported only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them
+// with a lock, and an interrupt handler could wait for that lock forever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
@@ -22,7 +22,7 @@ pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
 use core::ops::{Deref, DerefMut};
 
-/// Declares a `const fn`, or a plain `fn` under loom.
+/// Declares a `const fn`. Under loom, declares a plain `fn` instead.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis fn $($rest:tt)*) => {
         $(#[$meta])*
@@ -53,7 +53,7 @@ macro_rules! process_wide {
 #[cfg(target_has_atomic = "64")]
 pub(crate) use process_wide;
 
-/// Plain reads and writes under exclusive access to the atomic.
+/// Reads and writes an atomic through `&mut`, like plain memory.
 pub(crate) trait AtomicMut {
     type Value;
     fn read_mut(&mut self) -> Self::Value;
@@ -89,7 +89,7 @@ exclusive!(AtomicU8 => u8, AtomicUsize => usize);
 #[cfg(target_has_atomic = "64")]
 exclusive!(AtomicU64 => u64);
 
-/// The `AtomicBool` of loom has no `with_mut`.
+/// Loom's `AtomicBool` has no `with_mut`, so this implementation uses Relaxed operations.
 #[cfg(all(test, loom))]
 impl AtomicMut for AtomicBool {
     type Value = bool;
@@ -101,8 +101,8 @@ impl AtomicMut for AtomicBool {
     }
 }
 
-/// Represents the value of a slot under loom, which sees only accesses to its own cells. Code that
-/// accesses the value of a slot reports the access here. Empty without loom.
+/// Represents the value of a slot in a loom model. Loom sees only accesses to its own cells, so
+/// code that accesses the value of a slot reports the access here. Without loom the type is empty.
 #[derive(Debug)]
 pub(crate) struct AccessTracker {
     #[cfg(all(test, loom))]
@@ -132,10 +132,10 @@ impl AccessTracker {
     }
 }
 
-/// Keeps a value on cache lines of its own, so that a thread that writes it does not slow down
-/// threads that read its neighbours.
+/// Keeps a value on cache lines of its own, so that writing the value does not slow down threads
+/// that access neighbouring memory.
 ///
-/// The alignment is 128 bytes on x86-64, AArch64 and POWER, where lines are that long or the
+/// The alignment is 128 bytes on x86-64, AArch64 and POWER, where cache lines are that long or the
 /// prefetcher fetches them in pairs. It is 32 bytes on small ARM and MIPS cores, and 64 bytes
 /// elsewhere. (This is a shorter form of the table in `crossbeam-utils`.)
 #[derive(Debug)]

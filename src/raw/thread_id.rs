@@ -1,4 +1,5 @@
-//! Thread numbers. Each living thread has an exclusive one, as long as there are enough.
+//! Assigns numbers to threads. While there are enough numbers, each running thread has an exclusive
+//! one.
 //!
 //! A thread with an exclusive number writes its stripe of a counter by a load and a store, because
 //! no other thread writes that stripe. The number is returned when the thread ends. A later thread
@@ -8,16 +9,16 @@
 //!
 //! Returning a number (Release) happens before taking it again (Acquire). Every write of the set is
 //! a read-modify-write, so the release sequence is not broken. The later thread therefore sees what
-//! the earlier one stored in its stripes.
+//! the earlier thread stored in its stripes.
 
 #![forbid(unsafe_code)]
 
 #[cfg(any(feature = "std", test))]
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
-/// Whether shards are active from the first slot on, in every arena that has room for them. For
-/// tests. With `forced`, a refill takes at most two slots, so shards serve only single slots. With
-/// `runs`, a refill takes at most eight slots, so shards also serve runs.
+/// Whether shards are active from the first slot on, in every arena that has room for them. Set
+/// only in tests. With `forced`, a refill takes at most two slots, so shards serve only single
+/// slots. With `runs`, a refill takes at most eight slots, so shards also serve runs.
 pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
 
 /// Whether there are few shards and short runs, so that tests and models reach every case.
@@ -25,8 +26,8 @@ pub(crate) const TINY: bool = FORCED || cfg!(all(test, loom));
 
 /// The number of threads that can have an exclusive number at the same time.
 ///
-/// A thread id below this is exclusive. Any other id means that the thread has no number of its
-/// own.
+/// A thread id below this number is exclusive. Any other id means that the thread has no exclusive
+/// number.
 pub(crate) const EXCLUSIVE_IDS: usize = if TINY { 2 } else { 32 };
 
 /// The set of numbers that are taken, with one bit for each.
@@ -80,12 +81,12 @@ mod current {
 
     static IDS: IdSet = IdSet::new();
 
-    /// Spreads the threads without a number over the shards.
+    /// Counts the threads without an exclusive number, to spread them over the shards.
     static SHARED: AtomicUsize = AtomicUsize::new(0);
 
     std::thread_local! {
-        /// Has no destructor. So reading it costs one load, and other destructors of the thread may
-        /// still read it.
+        /// The id has no destructor. So reading it costs one load, and other destructors of the
+        /// thread may still read it.
         static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
     }
@@ -96,8 +97,8 @@ mod current {
     impl Drop for ReturnAtExit {
         fn drop(&mut self) {
             if let Some(id) = self.0.get() {
-                // Before the number is returned, because a later destructor of this thread may
-                // still allocate, and must not use the number.
+                // The id is cleared before the number is returned. A later destructor of this
+                // thread may still allocate, and must not use the number.
                 let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS));
                 IDS.put_back(id);
             }
@@ -105,7 +106,7 @@ mod current {
     }
 
     /// Returns the id of this thread: an exclusive number below `EXCLUSIVE_IDS`, or any other value
-    /// if it has none.
+    /// if the thread has no exclusive number.
     #[inline]
     pub(crate) fn thread_id() -> usize {
         match ID.try_with(Cell::get) {
@@ -115,7 +116,8 @@ mod current {
         }
     }
 
-    /// Returns the id of this thread if it has one already, and any other value otherwise.
+    /// Returns the id of this thread if the thread already has one. Otherwise returns a value that
+    /// is not an exclusive number.
     ///
     /// Calls no function, so that the caller of an inlined fast path need not save its registers.
     #[inline]
@@ -145,8 +147,8 @@ mod current {
         use std::sync::Barrier;
         use std::thread;
 
-        /// Living threads never have the same exclusive number, and later threads inherit the
-        /// numbers of ended ones.
+        /// Threads that run at the same time never have the same exclusive number. Later threads
+        /// reuse the numbers of threads that have ended.
         #[test]
         fn living_threads_have_different_numbers() {
             for _ in 0..3 {
@@ -172,7 +174,7 @@ mod current {
             }
         }
 
-        /// A destructor that runs after the number was returned sees that the thread has none.
+        /// A destructor that runs after the number was returned sees that the thread has no number.
         #[test]
         fn a_late_destructor_has_no_number() {
             struct Late(Cell<bool>);
@@ -224,12 +226,14 @@ mod models {
         static ID: Cell<usize> = Cell::new(EXCLUSIVE_IDS);
     }
 
-    /// Returns the argument of the last `set_thread_id`. Before the first, the id is not exclusive.
+    /// Returns the id that `set_thread_id` has set. Before the first call of `set_thread_id`, the
+    /// id is not exclusive.
     pub(crate) fn thread_id() -> usize {
         ID.with(Cell::get)
     }
 
-    /// Sets the id of this thread. In a model it must not depend on earlier executions.
+    /// Sets the id of this thread. Models set ids explicitly, because ids must not depend on
+    /// earlier executions of the model.
     pub(crate) fn set_thread_id(id: usize) {
         ID.with(|current| current.set(id));
     }

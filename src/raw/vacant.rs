@@ -1,5 +1,5 @@
-//! Vacant slots: below the cursor, with neither a value nor an owner. Their stamps mark them, and
-//! this file counts them. They serve requests that the cursor and the shards cannot serve.
+//! Vacant slots are below the cursor and have neither a value nor an owner. Their stamps mark them,
+//! and this file counts them. They serve requests that the cursor and the shards cannot serve.
 //!
 //! # Why no vacant slot is overlooked
 //!
@@ -16,24 +16,25 @@
 //! - A search for a run *puts back* the slots it has claimed if it does not get the whole run. The
 //!   search for one slot may have passed them while they were claimed.
 //!
-//! Therefore both increment `changes` afterwards. A request for one slot that finds nothing
-//! searches again if the counter has changed since its search began.
+//! Therefore both operations increment the counter `changes` after they have marked the slots. A
+//! request for one slot that finds nothing searches again if the counter has changed since its
+//! search began.
 //!
 //! A search for a run claims slots upwards, within a window in which it has seen only vacant slots.
 //! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
-//! that slot, without ever returning to lower slots. So a search holds only slots below the one
-//! that it claims next. If another search holds that one, the other search is ahead, and is not
-//! held up by the slots that this one puts back. Hence if both are refused and both retry, one of
-//! them succeeds.
+//! that slot, and never returns to lower slots. So a search holds only slots below the one that it
+//! claims next. If another search holds that slot, the other search is ahead, and the slots that
+//! this search puts back do not hold it up. Hence if two competing searches are both refused and
+//! both retry, one of them succeeds.
 //!
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a stamp: see `stamps.rs`.
 //! - `E5 count → uncount`, for the number of blocks with vacant slots. [`VacantSlots::add`]
-//!   increments it before it counts the first slots of a block (Release in `Summary::add`). A
-//!   thread decrements it after it has uncounted the last slot of a block, or to undo its own
-//!   increment if another thread counted the block first. In both cases it has read the word of the
-//!   block with Acquire. So each increment happens before the decrement that undoes it, and the
+//!   increments the number before it counts the first slots of a block (Release in `Summary::add`).
+//!   A thread decrements the number after it has uncounted the last slot of a block, or to undo its
+//!   own increment if another thread counted the block first. In both cases it has read the word of
+//!   the block with Acquire. So each increment happens before the decrement that undoes it, and the
 //!   number is never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
@@ -57,9 +58,10 @@ pub(crate) struct VacantSlots {
     ///
     /// Invariant: if it is 0, no slot is marked vacant.
     blocks: AtomicUsize,
-    /// Where all threads search, in an arena without shards.
+    /// Where threads search in an arena without shards.
     search: Search,
-    /// The number of times that slots became vacant that were free before.
+    /// The number of times that slots became vacant although they were already free (see the module
+    /// documentation).
     changes: AtomicUsize,
 }
 
@@ -83,16 +85,16 @@ impl VacantSlots {
 
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
-        // Relaxed: if a return happens before this load, so does its count, and coherence is
-        // enough. The slot's own stamp provides E2.
+        // Relaxed: if a return happens before this load, then so does its increment, and by
+        // coherence the load sees the increment. The stamp of a slot provides E2.
         self.blocks.load(Ordering::Relaxed) == 0
     }
 
     /// Returns the number of vacant slots, all of which are below `bound`. Exact if no other call
     /// is in progress.
     ///
-    /// O(1) if there are none or if there is no summary. Otherwise linear in the number of blocks
-    /// below `bound`.
+    /// O(1) if no slot is vacant or if there is no summary. Otherwise linear in the number of
+    /// blocks below `bound`.
     #[inline]
     pub(crate) fn count(&self, summary: Summary<'_>, bound: usize) -> usize {
         // Relaxed: an estimate.
@@ -114,8 +116,8 @@ impl VacantSlots {
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`, so the caller sees the marks of the
         // slots that became vacant. It also keeps the loads of the search after the first read. The
-        // second read may be performed before loads that precede it. This is harmless, because any
-        // slot that they miss was held by a call in progress.
+        // second read may be reordered before loads that precede it. This is harmless, because any
+        // slot that those loads miss was held by a call in progress.
         self.changes.load(Ordering::Acquire)
     }
 
@@ -124,7 +126,7 @@ impl VacantSlots {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Makes a run that the caller owns vacant.
+    /// Makes a run vacant. The caller owns the run.
     #[cold]
     pub(crate) fn add(&self, meta: &Metadata<'_>, run: Range<usize>) {
         self.own_search(meta).start_at(run.start);
@@ -146,19 +148,19 @@ impl VacantSlots {
         }
     }
 
-    /// Makes a rest that the caller has retired vacant.
+    /// Makes a rest vacant. The caller has retired the rest.
     pub(crate) fn add_retired(&self, meta: &Metadata<'_>, rest: Range<usize>) {
         self.add(meta, rest);
         self.note_change();
     }
 
-    /// Subtracts slots that the caller has claimed from the counts.
+    /// Subtracts a run from the counts. The caller has claimed its slots.
     pub(crate) fn uncount(&self, meta: &Metadata<'_>, run: Range<usize>) {
         by_block(run).for_each(|(block, part)| _ = self.uncount_in(meta, block, part.len()));
     }
 
-    /// Subtracts `n` slots of one block from the counts. Returns how many the block has left, or 0
-    /// in an arena without a summary.
+    /// Subtracts `n` slots of one block from the counts. Returns how many vacant slots the block
+    /// has left, or 0 in an arena without a summary.
     #[inline]
     fn uncount_in(&self, meta: &Metadata<'_>, block: usize, n: usize) -> usize {
         // Relaxed, both: as in `add`. The Acquire in `Summary::subtract` orders the decrement (E5).
@@ -176,7 +178,7 @@ impl VacantSlots {
     /// Claims one vacant slot. Returns `None` if the search finds none.
     ///
     /// The search starts where this thread last returned or found a slot. It is linear in the
-    /// number of blocks, plus the length of each block whose count is not 0.
+    /// number of blocks, plus the number of slots in blocks whose count is not 0.
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.claim_next(meta).or_else(|| if self.is_none() { None } else { self.search(meta) })
@@ -197,14 +199,14 @@ impl VacantSlots {
     }
 
     /// Claims the first vacant slot at or above the start of the search. If there is none, claims
-    /// the first one below it. If other threads claim slots of the same block, the next search of
-    /// this thread starts in another block.
+    /// the first vacant slot below the start. If other threads claim slots of the same block, the
+    /// next search of this thread starts in another block.
     #[inline(never)]
     fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
         let search = self.own_search(meta);
         let start = match search.start() {
             Some(start) => start.min(meta.capacity()),
-            // Threads that have not searched yet start apart from each other.
+            // In their first searches, threads start at different places.
             None if !meta.shards.is_empty() => own_index() * (meta.capacity() / SHARDS),
             None => 0,
         };
@@ -226,7 +228,7 @@ impl VacantSlots {
     /// Claims a run of `n` contiguous vacant slots below `bound`. Returns `None` if the search
     /// finds none.
     ///
-    /// Linear in the number of blocks, plus the length of each block whose count is not 0. Two
+    /// Linear in the number of blocks, plus the number of slots in blocks whose count is not 0. Two
     /// simultaneous searches may both fail where either alone would succeed.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
@@ -251,13 +253,13 @@ impl VacantSlots {
     }
 }
 
-/// Lets the next search of this thread start in another block, if that has more than `left` vacant
-/// slots. Looks at one block, which differs from thread to thread and from call to call. It is
-/// seldom near this one, because the counts of neighbours are on one cache line.
+/// Makes the next search of this thread start in another block, if that block has more than `left`
+/// vacant slots. Looks at only one block, which differs between threads and between calls. It is
+/// seldom near the current block, because the counts of neighbouring blocks share a cache line.
 #[cold]
 fn search_elsewhere(meta: &Metadata<'_>, search: &Search, block: usize, left: usize) {
     let blocks = meta.capacity() / BLOCK;
-    // Scrambled by the golden ratio.
+    // Multiplying by the golden ratio scatters the distances.
     let distance = (left * SHARDS + own_index()).wrapping_mul(0x9e37_79b1) >> 8;
     let other = (block + distance) % blocks.max(1);
     if meta.summary.count(other) > left {
@@ -265,7 +267,7 @@ fn search_elsewhere(meta: &Metadata<'_>, search: &Search, block: usize, left: us
     }
 }
 
-/// Returns the lowest `n` contiguous slots in this range that are all seen vacant.
+/// Returns the lowest `n` contiguous slots in this range that were all vacant when they were read.
 fn find_window(meta: &Metadata<'_>, range: Range<usize>, n: usize) -> Option<Range<usize>> {
     let mut start = range.start;
     for (block, part) in by_block(range) {

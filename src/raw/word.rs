@@ -1,4 +1,4 @@
-//! The word of the cursor, as pure functions.
+//! The encoding of the cursor's word as pure functions.
 //!
 //! In an arena without shards, the whole word is the index of the next slot. In an arena with
 //! shards, the word is packed. From the lowest bit up it contains:
@@ -18,8 +18,9 @@ const START_BITS: u32 = 64 - START_SHIFT;
 
 const ACTIVE: u64 = 1 << NEXT_BITS;
 
-/// The largest capacity for which the word can be packed, or 0 if a word has too few bits. It uses
-/// half of the range of the next slot, so that the cursor can move past the end.
+/// The largest capacity for which the word can be packed, or 0 if a word has too few bits. The
+/// field for the next slot has room for twice this number, so that the cursor can move past the
+/// end.
 pub(crate) const MAX_PACKED_CAPACITY: usize = if usize::BITS == 64 { 1 << (NEXT_BITS - 1) } else { 0 };
 
 /// The largest number of shards that a word can name.
@@ -67,8 +68,8 @@ impl Word {
     /// The low bits of the start identify it. Between the start and the next slot lie only the run
     /// itself and one slot for each addition since the refill began. A thread that adds to the
     /// cursor sees the pending refill, and adds again only after the refill is complete. So the
-    /// number of additions is at most the number of threads, far less than the 8 million starts
-    /// that the low bits distinguish.
+    /// number of additions is at most the number of threads, which is far less than the 8 million
+    /// starts that the low bits distinguish.
     #[inline]
     pub(crate) fn pending(self) -> Option<(usize, usize)> {
         if !self.has_pending() {

@@ -1,4 +1,4 @@
-//! A run that all workers of rayon fill, each in its own part.
+//! Filling one run from all rayon workers, each of which fills its own part.
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -17,8 +17,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// slice.
     ///
     /// The length of the iterator is read once, and determines the number of slots reserved. Then
-    /// all workers write to the run, each to its own part. Further items are dropped or never
-    /// produced.
+    /// all workers write to the run, each to its own part. Items beyond that number are dropped or
+    /// never produced.
     ///
     /// If the iterator does not know its length, or if the results need not be contiguous, give
     /// each worker a [`Local`](crate::Local). The references that a `Local` returns also outlive
@@ -100,7 +100,7 @@ struct CollectConsumer<'r, T> {
 // requires `T: Send`.
 unsafe impl<T: Send> Send for CollectConsumer<'_, T> {}
 
-/// Owns consecutive values in a run, and drops them when dropped.
+/// Owns consecutive values in a run, and drops them when it is dropped.
 struct CollectResult<'r, T> {
     /// The first slot of the run.
     slots: *mut T,
@@ -125,8 +125,8 @@ impl<T> CollectResult<'_, T> {
 impl<T> Drop for CollectResult<'_, T> {
     fn drop(&mut self) {
         let first = self.slots.wrapping_add(self.places.start);
-        // SAFETY: these slots hold values, which this result owns. No code accesses them
-        // afterwards.
+        // SAFETY: these slots hold values, which this result owns. The result is being dropped, so
+        // no code accesses them afterwards.
         unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(first, self.places.len())) };
     }
 }
@@ -164,7 +164,7 @@ impl<T: Send> Folder<T> for CollectResult<'_, T> {
         self.consume_iter([value])
     }
 
-    /// Stops at the end of the slots, and does not produce further items.
+    /// Stops when all slots are filled, without producing further items.
     fn consume_iter<I: IntoIterator<Item = T>>(mut self, iter: I) -> Self {
         let mut iter = iter.into_iter();
         while self.places.end < self.end {

@@ -1,4 +1,5 @@
-//! Parallel iterators with the traits of `rayon`. `collect.rs` fills one run from all workers.
+//! Parallel iterators, which implement the traits of `rayon`. `collect.rs` fills one run from all
+//! workers.
 //!
 //! None of the iterators is indexed. Only the stamp of each slot tells whether it holds a value, so
 //! a range of slots can be halved, but it cannot be split after its n-th value.
@@ -20,7 +21,7 @@ use crate::storage::{Heap, Storage};
 
 /// Iterates in parallel over the published values with their indices.
 ///
-/// Created by `par_iter`, as [`Iter`](crate::Iter) is by [`iter`](AtomicArena::iter).
+/// Created by `par_iter`, the parallel counterpart of [`iter`](AtomicArena::iter).
 ///
 /// # Examples
 ///
@@ -39,9 +40,9 @@ pub struct ParIter<'a, T> {
     end: usize,
 }
 
-// SAFETY: equivalent to `&'a [T]`, because it lends `&T` and nothing more.
+// SAFETY: like `&'a [T]`, a `ParIter` lends `&T` and nothing else.
 unsafe impl<T: Sync> Send for ParIter<'_, T> {}
-// SAFETY: as above.
+// SAFETY: as for `Send`, and `&ParIter` can only be cloned.
 unsafe impl<T: Sync> Sync for ParIter<'_, T> {}
 
 impl<'a, T> ParIter<'a, T> {
@@ -91,9 +92,9 @@ struct Part<'a, T> {
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: equivalent to `&'a mut [T]`.
+// SAFETY: like `&'a mut [T]`, a `Part` gives exclusive access to values.
 unsafe impl<T: Send> Send for Part<'_, T> {}
-// SAFETY: as above. `&Part` gives access to no value.
+// SAFETY: `&Part` gives access to no value.
 unsafe impl<T: Sync> Sync for Part<'_, T> {}
 
 impl<'a, T> Part<'a, T> {
@@ -130,11 +131,10 @@ impl<'a, T> Part<'a, T> {
 
 /// Iterates in parallel over all values, owned and published, with their indices.
 ///
-/// Created by `par_iter_mut`, as [`IterMut`](crate::IterMut) is by
-/// [`iter_mut`](AtomicArena::iter_mut).
+/// Created by `par_iter_mut`, the parallel counterpart of [`iter_mut`](AtomicArena::iter_mut).
 ///
-/// For an indexed parallel iterator, iterate over the slice of
-/// [`as_mut_slice`](AtomicArena::as_mut_slice) or [`compact`](AtomicArena::compact).
+/// For an indexed parallel iterator, iterate over the slice that
+/// [`as_mut_slice`](AtomicArena::as_mut_slice) or [`compact`](AtomicArena::compact) returns.
 ///
 /// # Examples
 ///
@@ -165,12 +165,12 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
 
     fn into_par_iter(self) -> ParIterMut<'a, T> {
         let live = self.view_mut().live();
-        // SAFETY: `live` has just returned it.
+        // SAFETY: `ArenaMut::live` has just returned `live`, and the arena was not used since.
         ParIterMut { part: unsafe { Part::new(self, live) } }
     }
 }
 
-/// Lends the values of some slots.
+/// Lends the values of the slots of a part.
 struct Lent<'a, T>(Part<'a, T>);
 
 impl<'a, T> Iterator for Lent<'a, T> {
@@ -188,7 +188,7 @@ impl<'a, T> Iterator for Lent<'a, T> {
 
 /// Moves the values out of the arena in parallel.
 ///
-/// Created by `par_drain`, as [`Drain`](crate::Drain) is by [`drain`](AtomicArena::drain).
+/// Created by `par_drain`, the parallel counterpart of [`drain`](AtomicArena::drain).
 ///
 /// The call to `par_drain` empties the arena. Values that are not consumed are dropped. If the
 /// iterator never runs, dropping it drops them. If a worker panics or stops early, it drops the
@@ -223,12 +223,12 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
 
     fn par_drain(self) -> ParDrain<'a, T> {
         let live = self.view_mut().take();
-        // SAFETY: `take` has just returned it.
+        // SAFETY: `ArenaMut::take` has just returned `live`, and the arena was not used since.
         ParDrain { values: Given(unsafe { Part::new(self, live) }) }
     }
 }
 
-/// Owns the values of some slots, and drops them when dropped.
+/// Owns the values of the slots of a part, and drops them when it is dropped.
 struct Given<'a, T>(Part<'a, T>);
 
 impl<T> Iterator for Given<'_, T> {
@@ -246,8 +246,8 @@ impl<T> Iterator for Given<'_, T> {
 
 impl<T> Drop for Given<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: as in `next`. This iterator is dropped, so no code accesses the values
-        // afterwards.
+        // SAFETY: this iterator owns the remaining values, and `Part::next` returns each slot once.
+        // The iterator is being dropped, so no code accesses the values afterwards.
         unsafe { drop_each(|| self.0.next().map(|(_, slot)| slot)) };
     }
 }
@@ -286,10 +286,10 @@ impl<T> fmt::Debug for ParDrain<'_, T> {
 
 /// Moves the values out of an arena in parallel, and owns the arena.
 ///
-/// Created by `into_par_iter`, as [`IntoIter`](crate::IntoIter) is by `into_iter`.
+/// Created by `into_par_iter`, the parallel counterpart of `into_iter`.
 ///
-/// For an indexed parallel iterator, iterate over the vector of
-/// [`into_vec`](AtomicArena::into_vec).
+/// For an indexed parallel iterator, iterate over the vector that
+/// [`into_vec`](AtomicArena::into_vec) returns.
 ///
 /// # Examples
 ///

@@ -20,7 +20,7 @@ pub struct Borrowed<'m, T> {
     _bytes: Bytes<'m>,
 }
 
-/// The borrow of the bytes.
+/// Represents the borrow of the bytes.
 ///
 /// `Memory` drops the values in the bytes, but its type does not name `'m`. This type's `Drop`
 /// therefore tells the drop check that the bytes are in use until the arena has been dropped.
@@ -84,7 +84,7 @@ impl<'m, T> Borrowed<'m, T> {
             let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
             fitting.unwrap_or(0)
         };
-        // Where the tail starts, if the arena has one: after the slots and the stamps.
+        // The tail, if the arena has one, starts after the slots and the stamps.
         let largest = capacity_of(all);
         let tail = all.saturating_sub(tail_size(largest));
         let (capacity, len) = if capacity_of(tail) >= MIN_CAPACITY {
@@ -124,16 +124,16 @@ impl<'m, T> Borrowed<'m, T> {
     }
 }
 
-// SAFETY: see `Storage`. The bytes are exclusively borrowed.
+// SAFETY: `T: Send` is enough (see `Storage`). The bytes are exclusively borrowed.
 unsafe impl<T: Send> Send for Borrowed<'_, T> {}
-// SAFETY: see `Storage`.
+// SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send> Sync for Borrowed<'_, T> {}
 
 impl<T> sealed::Sealed<T> for Borrowed<'_, T> {}
 
-// SAFETY: slots and stamps lie in bytes that no other code can access during `'m`, and `'m` does
-// not end before the arena has been dropped (`Bytes`). `new` zeroes the stamps. `destroy` drops the
-// values.
+// SAFETY: the slots and the stamps lie in bytes that no other code can access during `'m`, and `'m`
+// does not end before the arena has been dropped (`Bytes`). `new` zeroes the stamps. `destroy`
+// drops the values.
 unsafe impl<T> Storage<T> for Borrowed<'_, T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {

@@ -30,10 +30,10 @@ pub struct Heap<T> {
     memory: Memory<T>,
 }
 
-// SAFETY: see `Storage`. `Memory` owns what it points to, and cannot be moved while any of that is
-// borrowed.
+// SAFETY: `T: Send` is enough (see `Storage`). `Memory` owns the memory that it points to, and
+// cannot be moved while any of that memory is borrowed.
 unsafe impl<T: Send> Send for Heap<T> {}
-// SAFETY: see `Storage`.
+// SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send> Sync for Heap<T> {}
 
 impl<T> sealed::Sealed<T> for Heap<T> {}
@@ -90,8 +90,8 @@ impl<T> Heap<T> {
                 unsafe { stamps.add(index).write(Stamp::new()) };
             }
         }
-        // SAFETY: the stamps were allocated and zeroed above. Only this header uses them until they
-        // are freed.
+        // SAFETY: the stamps were allocated and zeroed above. Only this header uses the tail until
+        // the memory is freed.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: destroy::<T> };
         // SAFETY: the slots have the layout of `T`, and `destroy::<T>` drops values of `T`.
@@ -109,8 +109,8 @@ impl<T> Heap<T> {
         // they are not freed twice.
         unsafe { free_state(stamps, capacity) };
         // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or the values
-        // are zero-sized. No other code frees the slots, because `self` is never dropped. The first
-        // `len` slots hold values (the caller), which no other code can access.
+        // are zero-sized. No other code frees the slots, because `self` is never dropped. The
+        // caller guarantees that the first `len` slots hold values. No other code can access them.
         unsafe { Vec::from_raw_parts(slots.cast().as_ptr(), len, capacity) }
     }
 }
@@ -145,7 +145,7 @@ unsafe fn destroy<T>(memory: &mut RawMemory) {
             free_state(memory.stamps, capacity);
         }
     });
-    // SAFETY: the memory was created for `T` (the caller).
+    // SAFETY: the caller guarantees that the memory was created for `T`.
     unsafe { memory.drop_values::<T>() };
 }
 

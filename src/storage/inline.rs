@@ -10,9 +10,9 @@ use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::stamps::Stamp;
 
-/// Stores an arena in the arena itself, without a pointer or an allocation.
+/// Stores the slots of an arena inside the arena itself, without a pointer or an allocation.
 ///
-/// [`StaticArena`](crate::StaticArena) uses it, for a `static` or for the stack.
+/// [`StaticArena`](crate::StaticArena) uses this storage. It suits a `static` and the stack.
 pub struct Inline<T, const N: usize> {
     header: Header,
     stamps: [Stamp; N],
@@ -38,8 +38,8 @@ impl<T, const N: usize> Inline<T, N> {
     #[cfg(feature = "alloc")]
     pub(crate) unsafe fn write_new(place: *mut Self) {
         const { assert!(N > 0, "an arena needs room for at least one slot") };
-        // SAFETY: both fields are in `place` (the caller). A zeroed byte is a new stamp. The slots
-        // may stay uninitialised.
+        // SAFETY: the caller guarantees that `place`, and hence each of its fields, is valid for
+        // writes and aligned. A zeroed byte is a new stamp. The slots may stay uninitialised.
         unsafe {
             (&raw mut (*place).header).write(Header::new());
             (&raw mut (*place).stamps).write_bytes(0, 1);
@@ -53,14 +53,14 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is derived, and holds if `T: Send`, because the values are fields.
-// SAFETY: see `Storage`.
+// `Send` is implemented automatically if `T: Send`, because the values are fields.
+// SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 
-// SAFETY: header, stamps and slots are fields, which do not move while the storage is borrowed.
-// `new` creates zero stamps. `drop` drops the values.
+// SAFETY: the header, the stamps and the slots are fields, which do not move while the storage is
+// borrowed. `new` creates zero stamps. `drop` drops the values.
 unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {

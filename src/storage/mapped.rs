@@ -15,7 +15,7 @@ use crate::raw::stamps::Stamp;
 
 /// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
 pub struct Mapped<T> {
-    /// Points into the mapping. Dropped before it.
+    /// Points into the mapping, and is dropped before the mapping.
     memory: Memory<T>,
     mapping: Mapping,
 }
@@ -55,7 +55,7 @@ impl<T> Mapped<T> {
     /// Returns every page to the operating system. The arena is then in the state of a new one, but
     /// neither prefaulted nor locked.
     ///
-    /// The arena must be empty. Values would be leaked.
+    /// The arena must be empty, because its values would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.mapping.decommit()?;
         self.renew();
@@ -69,16 +69,17 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Resets the header to that of a new arena, after all its memory became zero.
+    /// Replaces the header by that of a new arena, after all memory of the arena has become zero.
     fn renew(&mut self) {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;
         (raw.slots, raw.stamps) = (slots, stamps.cast());
-        // All stamps are now zero, in any epoch, and no slot contains a byte that was written. The
-        // bounds in the old header are therefore obsolete.
+        // All stamps are zero, which means no mark in any epoch. No slot contains a byte that was
+        // written. The bounds in the old header are therefore obsolete.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
-        // SAFETY: as in `new`. The pages are zero again, or new. The old header has not accessed
-        // its shards since then, and this assignment drops it.
+        // SAFETY: the metadata lies within the mapping. It is all zeros, because the pages were
+        // decommitted or are new. The old header has not accessed its shards since then. This
+        // assignment drops the old header, so only the new one uses the shards.
         raw.header = unsafe { header(raw.stamps, raw.capacity) };
         raw.header.clock.history = history;
         if in_order {
@@ -87,14 +88,14 @@ impl<T> Mapped<T> {
     }
 }
 
-// SAFETY: see `Storage`. The storage owns its mapping.
+// SAFETY: `T: Send` is enough (see `Storage`). The storage owns its mapping.
 unsafe impl<T: Send> Send for Mapped<T> {}
-// SAFETY: see `Storage`.
+// SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send> Sync for Mapped<T> {}
 
 impl<T> sealed::Sealed<T> for Mapped<T> {}
 
-// SAFETY: slots and stamps lie in a private mapping that lives as long as the storage. Only
+// SAFETY: the slots and the stamps lie in a private mapping that lives as long as the storage. Only
 // `decommit` replaces it, with `&mut self`. A new mapping is all zeros. `destroy` drops the values.
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
@@ -126,7 +127,7 @@ impl<T> fmt::Debug for Mapped<T> {
 mod tests {
     use crate::AtomicArena;
 
-    /// Tests the code for macOS and Windows on every system that runs the tests.
+    /// Tests the code path of macOS and Windows on every system that runs the tests.
     #[test]
     fn decommit_by_a_new_mapping_leaves_an_empty_arena() {
         let mut arena = AtomicArena::<u64, _>::mapped(10_000).build().unwrap().in_order();

@@ -1,8 +1,8 @@
-//! A mapping from the operating system, for any contents. No other file makes system calls.
-//! `memmap2` wraps them.
+//! A mapping from the operating system, for any contents. Only this file makes system calls, by
+//! means of `memmap2`.
 //!
 //! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
-//! it also locks memory. It compiles for both, but was never run there.
+//! it also locks memory. The file compiles for both systems, but was never run there.
 
 use core::ptr::NonNull;
 use std::alloc::Layout;
@@ -16,7 +16,7 @@ use crate::error::MapError;
 
 /// The smallest page size of the supported systems.
 ///
-/// Every mapping is aligned to it, and one write per `SMALLEST_PAGE` bytes touches every page.
+/// Every mapping is aligned to this size. One write per `SMALLEST_PAGE` bytes touches every page.
 const SMALLEST_PAGE: usize = 4 << 10;
 
 /// The size of a huge page. The system calls take its logarithm.
@@ -140,8 +140,8 @@ impl Extent {
             unsafe { first.add(offset).write_volatile(0) };
         }
         // The loop may have missed the last page.
-        // SAFETY: as above. `total` is not 0, because there is at least one byte of metadata or
-        // value.
+        // SAFETY: the byte is within the mapping, because `total` is not 0: there is at least one
+        // byte of metadata or of a value. The write is allowed as in the loop.
         unsafe { first.add(total - 1).write_volatile(0) };
         progress(total, total);
     }
@@ -169,7 +169,8 @@ impl Mapping {
             Err(error) if options.allow_fallback && refuses_huge_pages(&error) => map(None)?,
             answer => answer?,
         };
-        // This precedes the lock, which would touch the pages without reporting progress.
+        // Prefaulting comes before locking, because locking would touch the pages without reporting
+        // progress.
         if options.prefault {
             extent.prefault(&mut map, progress);
         }
@@ -205,8 +206,8 @@ impl Mapping {
     /// Returns every page to the operating system. The memory is then all zeros, but neither
     /// prefaulted nor locked.
     ///
-    /// Afterwards [`parts`](Self::parts) may return other addresses. No references to the memory
-    /// may exist.
+    /// Afterwards [`parts`](Self::parts) may return other addresses. The caller ensures that no
+    /// references to the memory exist.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.decommit_by(discard)
     }
@@ -237,12 +238,13 @@ impl Mapping {
     }
 }
 
-/// Advises the kernel to use transparent huge pages. The error is that of the operating system, if
-/// any.
+/// Advises the kernel to use transparent huge pages. The error contains the error number of the
+/// operating system, if it returned one.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages(map: &MmapMut) -> Result<(), Option<i32>> {
-    // The kernel accepts the advice even if it does not follow it. Later kernels have a setting
-    // for each size, which may inherit the common one.
+    // The kernel accepts the advice even if the administrator has disabled huge pages, so the
+    // setting is read first. Newer kernels have a setting for each size, which may inherit the
+    // common setting.
     let switches = ["hugepages-2048kB/enabled", "enabled"];
     let settings = switches.iter().filter_map(|switch| {
         std::fs::read_to_string(std::format!("/sys/kernel/mm/transparent_hugepage/{switch}")).ok()
@@ -259,7 +261,8 @@ fn advise_huge_pages(_map: &MmapMut) -> Result<(), Option<i32>> {
     Err(None)
 }
 
-/// Locks the mapping in RAM. The error is that of the operating system, if any.
+/// Locks the mapping in RAM. The error contains the error number of the operating system, if it
+/// returned one.
 #[cfg(unix)]
 fn lock(map: &MmapMut) -> Result<(), Option<i32>> {
     map.lock().map_err(|error| error.raw_os_error())

@@ -73,11 +73,12 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
     fn external_bytes(&self) -> usize;
 }
 
-/// Header, stamps and slots of a storage that points to its memory, for values of `T`.
+/// The header, stamps and slots of a storage whose memory is outside the storage itself, for values
+/// of `T`.
 ///
-/// The `Drop` is that of [`RawMemory`], which does not name `T`, so that an arena of values that
-/// refer to each other can be dropped. If the `Drop` were generic, the drop check would require the
-/// values to strictly outlive the arena.
+/// Only [`RawMemory`] implements `Drop`, and that type does not name `T`. If a generic type
+/// implemented `Drop`, the drop check would require the values to strictly outlive the arena. An
+/// arena whose values refer to each other would then not compile.
 #[derive(Debug)]
 struct Memory<T> {
     /// Invariant: created for `T`.
@@ -98,10 +99,10 @@ impl<T> Memory<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
         // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots for `T`.
-        // This memory owns both until it is dropped. They are behind pointers, so their addresses
-        // do not change when the memory is moved. In a new arena no slot is below the cursor, so
-        // the invariants hold at first. Only views write to the stamps and slots, and views
-        // preserve the invariants.
+        // This memory owns both until it is dropped. They are reached through pointers, so their
+        // addresses do not change when the `Memory` is moved. In a new arena no slot is below the
+        // cursor, so the invariants hold at first. Only views write to the stamps and slots, and
+        // views preserve the invariants.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.raw.stamps.as_ptr(), self.raw.capacity);
             ArenaRef::new(&self.raw.header, stamps, self.raw.slots.cast())
@@ -110,7 +111,7 @@ impl<T> Memory<T> {
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: `raw` was created for `T`.
+        // SAFETY: `raw` was created for `T` (the invariant of `raw`).
         unsafe { self.raw.view_mut() }
     }
 }
@@ -124,7 +125,7 @@ struct RawMemory {
     /// The first of `capacity` slots.
     slots: NonNull<u8>,
     capacity: usize,
-    /// Drops the values and frees the memory. Set where `T` is known.
+    /// Drops the values and frees the memory. A constructor that knows `T` sets it.
     destroy: unsafe fn(&mut RawMemory),
 }
 
@@ -134,7 +135,8 @@ impl RawMemory {
     /// `T` is the type for which this memory was created.
     #[inline]
     unsafe fn view_mut<T>(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: as in `Memory::view`. `&mut self` excludes any other view.
+        // SAFETY: the caller guarantees that the memory was created for `T`. The other requirements
+        // hold as in `Memory::view`. `&mut self` excludes any other view.
         unsafe {
             let stamps = core::slice::from_raw_parts_mut(self.stamps.as_ptr(), self.capacity);
             ArenaMut::new(&mut self.header, stamps, self.slots.cast())
@@ -145,15 +147,16 @@ impl RawMemory {
     ///
     /// As for [`view_mut`](Self::view_mut).
     unsafe fn drop_values<T>(&mut self) {
-        // SAFETY: the caller guarantees that `T` is the type of the memory.
+        // SAFETY: the caller guarantees that the memory was created for `T`.
         drop_values(unsafe { self.view_mut::<T>() });
     }
 }
 
-/// Returns whether an arena of this capacity on the heap or in a mapping has a tail. In tests of
-/// shards and in models, every arena has one.
+/// Returns whether an arena of this capacity on the heap or in a mapping has a tail (see
+/// [`tail_size`]). In tests of shards and in models, every arena has one.
 ///
-/// Capacities beyond every address space have none, because they are refused for their stamps.
+/// A capacity that exceeds every address space has none, because the size of its stamps is refused
+/// anyway.
 fn has_tail(capacity: usize) -> bool {
     let smallest = if TINY { 1 } else { MIN_CAPACITY };
     (smallest..usize::MAX / 4).contains(&capacity)
@@ -162,18 +165,19 @@ fn has_tail(capacity: usize) -> bool {
 /// Returns the size of the *tail* of an arena of this capacity: its shards and its summary, with
 /// padding for their alignment.
 ///
-/// It depends only on the target, so that `in_bytes` yields the same capacity for all features. It
-/// never decreases as the capacity grows, so that a tail for a larger capacity is large enough.
+/// For a given capacity the size depends only on the target, so that `in_bytes` yields the same
+/// capacity with any set of features. It never decreases as the capacity grows, so that a tail for
+/// a larger capacity is large enough.
 const fn tail_size(capacity: usize) -> usize {
     let shards = RESERVED_SHARDS * size_of::<Shard>();
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
 }
 
-/// Returns the layout of the metadata: the stamps, and then the tail if there is one. Zeroed
-/// metadata is that of a new arena.
+/// Returns the layout of the metadata: the stamps, and then the tail if there is one. Zeroed memory
+/// of this layout is the metadata of a new arena.
 ///
-/// The alignment is that of the stamps. The tail is aligned inside, because an allocator would have
-/// to clear memory with a larger alignment by hand.
+/// The alignment is that of the stamps, and the tail contains padding to align itself. If the
+/// layout had a larger alignment, an allocator would have to zero the memory explicitly.
 fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_tail(capacity) {
@@ -186,14 +190,15 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
 ///
 /// # Safety
 ///
-/// `stamps` points to new memory with the layout for this capacity. It belongs to the header alone
-/// while the header is used.
+/// `stamps` points to new zeroed memory with the layout for this capacity. Its tail belongs to the
+/// header alone while the header is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_tail(capacity) {
         return Header::new();
     }
-    // SAFETY: the tail is within the layout (the caller).
+    // SAFETY: the caller guarantees that the memory has the layout for this capacity, in which the
+    // tail follows the stamps. The tail is zeroed and belongs to the header alone.
     unsafe { header_with_tail(stamps.add(capacity).cast(), capacity) }
 }
 
@@ -211,15 +216,15 @@ unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
     let summary = unsafe { shards.add(RESERVED_SHARDS) }.cast::<AtomicUsize>();
     // Without loom, zeroed memory is already a shard and an atomic.
     #[cfg(all(test, loom))]
-    // SAFETY: within the tail, as above.
+    // SAFETY: the shards and the summary are within the tail, as computed above.
     unsafe {
         (0..RESERVED_SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
         (0..capacity.div_ceil(BLOCK)).for_each(|index| summary.add(index).write(AtomicUsize::new(0)));
     }
-    // Threads have numbers only with `std`.
+    // Threads have numbers, which shards require, only with `std`.
     let shards = (can_have_shards(capacity) && cfg!(feature = "std")).then_some(shards);
-    // SAFETY: both are aligned, lie within the tail, are new, and belong to the header (the
-    // caller).
+    // SAFETY: the shards and the summary are aligned and within the tail. The caller guarantees
+    // that the tail is zeroed, and that it belongs to the header alone.
     unsafe { Header::with_tail(shards, Some(summary)) }
 }
 
@@ -234,7 +239,8 @@ impl Drop for RawMemory {
 fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
-        // SAFETY: `take` has just returned these slots.
+        // SAFETY: `take` passes the values in these slots on to its caller. No new value is stored
+        // before they are dropped.
         unsafe { live.drop_rest(&mut view) };
     }
 }
