@@ -92,6 +92,15 @@ fn the_high_water_mark_covers_the_slot_in_which_an_iterator_panicked() {
 }
 
 #[test]
+fn the_high_water_mark_covers_the_slot_in_which_fill_with_panicked() {
+    let mut arena = AtomicArena::with_capacity(100);
+    panic_of(|| {
+        arena.fill_with(|index| if index == 20 { panic!("here") } else { index });
+    });
+    assert_eq!((arena.count(), arena.stats().high_water), (20, 21));
+}
+
+#[test]
 fn the_high_water_mark_covers_values_and_open_handles() {
     let mut arena = runs_from_cursor(AtomicArena::with_capacity(100));
     let run = arena.reserve(50).unwrap();
