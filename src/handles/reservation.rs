@@ -304,26 +304,29 @@ impl<'a, T> Reservation<'a, T> {
             len: usize,
             home: &'r mut usize,
             written: &'r mut usize,
+            unwinding: bool,
         }
 
         impl Drop for Filled<'_> {
             #[inline]
             fn drop(&mut self) {
                 *self.home = self.len;
-                *self.written = self.len.max(*self.written);
+                // The iterator may have panicked while it constructed a value in the next slot.
+                *self.written = (self.len + usize::from(self.unwinding)).max(*self.written);
             }
         }
 
         let (before, capacity) = (self.len, self.capacity);
         let first = self.view.slot(self.start);
         let mut iter = iter.into_iter();
-        let mut filled = Filled { len: before, home: &mut self.len, written: &mut self.written };
+        let mut filled = Filled { len: before, home: &mut self.len, written: &mut self.written, unwinding: true };
         while filled.len < capacity {
             let Some(value) = iter.next() else { break };
             // SAFETY: `len < capacity`, so the slot belongs to the reservation and holds no value.
             unsafe { first.add(filled.len).write(value) };
             filled.len += 1;
         }
+        filled.unwinding = false;
         filled.len - before
     }
 

@@ -80,12 +80,17 @@ impl<'a, T> ArenaMut<'a, T> {
         struct Filled<'f, 'a> {
             next: usize,
             meta: &'f mut MetadataMut<'a>,
+            unwinding: bool,
         }
 
         impl Drop for Filled<'_, '_> {
             #[inline]
             fn drop(&mut self) {
                 self.meta.move_cursor(self.next);
+                if self.unwinding {
+                    // `f` may have panicked while it constructed a value in the next slot.
+                    self.meta.note_written_below(self.next + 1);
+                }
             }
         }
 
@@ -102,7 +107,7 @@ impl<'a, T> ArenaMut<'a, T> {
             }
         }
         let slots = self.slot(0);
-        let mut filled = Filled { next, meta: &mut self.meta };
+        let mut filled = Filled { next, meta: &mut self.meta, unwinding: true };
         while filled.next < end {
             let value = f(filled.next);
             // SAFETY: the slot is at the cursor and below the end, so the write overwrites no
@@ -110,6 +115,7 @@ impl<'a, T> ArenaMut<'a, T> {
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
+        filled.unwinding = false;
     }
 
     /// Moves the values down over the vacant slots, and ends the epoch. In the new epoch the caller

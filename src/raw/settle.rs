@@ -98,7 +98,13 @@ impl MetadataMut<'_> {
     /// Records that slots below the cursor may have been written to. Called before the cursor is
     /// retracted.
     fn note_written(&mut self) {
-        let written = self.cursor.runs.written.read_mut().max(self.bound());
+        let bound = self.bound();
+        self.note_written_below(bound);
+    }
+
+    /// Records that slots below `bound` may have been written to.
+    pub(crate) fn note_written_below(&mut self, bound: usize) {
+        let written = self.cursor.runs.written.read_mut().max(bound);
         self.cursor.runs.written.write_mut(written);
     }
 

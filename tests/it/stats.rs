@@ -6,7 +6,7 @@ use std::thread;
 use atomicarena::{AtomicArena, StaticArena};
 
 use crate::allocations::metered;
-use crate::payload::{Ledger, SHARDS_FORCED, punch_holes, runs_from_cursor, scaled, tail_size};
+use crate::payload::{Ledger, SHARDS_FORCED, panic_of, punch_holes, runs_from_cursor, scaled, tail_size};
 
 #[test]
 fn stats_count_taken_slots_vacant_slots_and_handles() {
@@ -79,6 +79,25 @@ fn the_high_water_mark_ends_at_the_capacity() {
     while arena.publish(1).is_ok() {}
     assert!((0..10).all(|_| arena.alloc(1).is_err()));
     assert_eq!(arena.stats().high_water, 3);
+}
+
+#[test]
+fn the_high_water_mark_covers_the_slot_in_which_an_iterator_panicked() {
+    let arena = runs_from_cursor(AtomicArena::with_capacity(100));
+    let mut run = arena.reserve(50).unwrap();
+    panic_of(|| _ = run.fill_from_iter((0..50).inspect(|&i| assert!(i < 20, "here"))));
+    assert_eq!(run.len(), 20);
+    drop(run);
+    assert_eq!((arena.count(), arena.stats().high_water), (0, 21));
+}
+
+#[test]
+fn the_high_water_mark_covers_the_slot_in_which_fill_with_panicked() {
+    let mut arena = AtomicArena::with_capacity(100);
+    panic_of(|| {
+        arena.fill_with(|index| if index == 20 { panic!("here") } else { index });
+    });
+    assert_eq!((arena.count(), arena.stats().high_water), (20, 21));
 }
 
 #[test]
