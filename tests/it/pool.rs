@@ -336,9 +336,10 @@ fn zero_sized_and_over_aligned_values() {
     #[derive(Debug, Default)]
     #[repr(align(4096))]
     struct Page(#[expect(dead_code)] u8);
-    let pool = ArenaPool::<()>::new(2, 1000);
+    let capacity = scaled(1_000, 30);
+    let pool = ArenaPool::<()>::new(2, capacity);
     pool.checkout().unwrap().publish(()).unwrap();
-    assert_whole(&pool, 1000);
+    assert_whole(&pool, capacity);
     let pool = ArenaPool::<Page>::new(2, 3);
     pool.checkout().unwrap().alloc(Page(1)).unwrap();
     assert_whole(&pool, 3);
