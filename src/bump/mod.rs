@@ -46,7 +46,7 @@
 //!   then fails.
 //! - *Clearing a refill from the cursor* relies on its word not recurring. The word would recur if
 //!   the cursor were retracted below the end of a refill. But the cursor is retracted only over
-//!   bytes that never were in a shard: blocks that a call has taken from the cursor, still owns, and
+//!   bytes that never were in a shard: blocks that a call took from the cursor, still owns, and
 //!   has not extended by bytes of a shard, runs of a `LocalBump`, and blocks longer than a shard's
 //!   run (`SHARD_LIMIT`). A refill does not overlap with them and lies below the cursor, so it lies
 //!   below them. If the cursor were retracted over a refill, the next refill of that shard would
