@@ -6,7 +6,6 @@
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use std::vec::Vec;
 
 use loom::cell::UnsafeCell;
@@ -17,24 +16,24 @@ use crate::raw::thread_id::set_thread_id;
 use crate::{AtomicBump, LocalBump};
 
 /// The number of bytes that share a cell.
-const GRAIN: usize = 16;
-const LINE: usize = 64;
+pub(super) const GRAIN: usize = 16;
+pub(super) const LINE: usize = 64;
 
 /// A bump, and a cell for each `GRAIN` bytes. The owner of the bytes accesses the cell.
-struct Ground {
-    bump: AtomicBump,
+pub(super) struct Ground {
+    pub(super) bump: AtomicBump,
     cells: Vec<UnsafeCell<()>>,
 }
 
 /// The offsets of the bytes of a block that the bump handed out.
-type Block = Range<usize>;
+pub(super) type Block = Range<usize>;
 
-fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+pub(super) fn explore(lines: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_bytes(lines * LINE, model);
 }
 
 /// Like `explore`, with the size in bytes. A bump of fewer than two lines has no shards.
-fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
+pub(super) fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     loom::model(move || {
         set_thread_id(0);
         let cells = (0..bytes / GRAIN).map(|_| UnsafeCell::new(())).collect();
@@ -43,7 +42,11 @@ fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'stat
 }
 
 /// Calls `run` in a new thread whose shard is `shard`. (The shard of the first thread is 0.)
-fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Ground) -> R + 'static) -> JoinHandle<R> {
+pub(super) fn spawn_on<R: 'static>(
+    ground: &Arc<Ground>,
+    shard: usize,
+    run: impl FnOnce(&Ground) -> R + 'static,
+) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || {
         set_thread_id(shard);
@@ -51,44 +54,44 @@ fn spawn_on<R: 'static>(ground: &Arc<Ground>, shard: usize, run: impl FnOnce(&Gr
     })
 }
 
-fn layout(size: usize, align: usize) -> Layout {
+pub(super) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
 
 impl Ground {
     /// Writes to a block, as its owner.
-    fn write(&self, block: &Block) {
+    pub(super) fn write(&self, block: &Block) {
         for cell in block.start / GRAIN..block.end.div_ceil(GRAIN) {
             self.cells[cell].with_mut(|_| ());
         }
     }
 
-    fn own(&self, bytes: NonNull<[u8]>) -> Block {
+    pub(super) fn own(&self, bytes: NonNull<[u8]>) -> Block {
         let start = self.bump.view().offset(bytes.cast());
         let block = start..start + bytes.len();
         self.write(&block);
         block
     }
 
-    fn alloc(&self, size: usize) -> Option<Block> {
+    pub(super) fn alloc(&self, size: usize) -> Option<Block> {
         self.alloc_aligned(size, 1)
     }
 
-    fn alloc_aligned(&self, size: usize, align: usize) -> Option<Block> {
+    pub(super) fn alloc_aligned(&self, size: usize, align: usize) -> Option<Block> {
         Some(self.own(self.bump.alloc_layout(layout(size, align)).ok()?))
     }
 
-    fn pointer(&self, block: &Block) -> NonNull<u8> {
+    pub(super) fn pointer(&self, block: &Block) -> NonNull<u8> {
         self.bump.view().pointer(block.start)
     }
 
-    fn free(&self, block: Block) {
+    pub(super) fn free(&self, block: Block) {
         self.write(&block);
         // SAFETY: this bump handed out the block, which is not used afterwards.
         unsafe { self.bump.view().free(self.pointer(&block), layout(block.len(), 1)) };
     }
 
-    fn grow(&self, block: Block, size: usize) -> Option<Block> {
+    pub(super) fn grow(&self, block: Block, size: usize) -> Option<Block> {
         self.write(&block);
         // SAFETY: this bump handed out the block, which is not used afterwards if the call
         // succeeds.
@@ -96,7 +99,7 @@ impl Ground {
         Some(self.own(NonNull::slice_from_raw_parts(grown?, size)))
     }
 
-    fn shrink(&self, block: Block, size: usize) -> Block {
+    pub(super) fn shrink(&self, block: Block, size: usize) -> Block {
         self.write(&block);
         // SAFETY: this bump handed out the block, whose end is not used afterwards.
         let rest = unsafe { self.bump.view().shrink(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
@@ -104,7 +107,7 @@ impl Ground {
     }
 
     /// Takes bytes that are returned because the closure fails.
-    fn fail<const SIZE: usize>(&self) {
+    pub(super) fn fail<const SIZE: usize>(&self) {
         let mut block = None;
         let _ = self.bump.alloc_try_with(|| {
             // The bytes are not known here. Their earlier and later owners access their cells.
@@ -113,13 +116,13 @@ impl Ground {
         });
     }
 
-    fn local(&self) -> LocalBump<'_> {
+    pub(super) fn local(&self) -> LocalBump<'_> {
         self.bump.local()
     }
 
     /// Asserts that no byte is lost and none has two owners: `held` bytes are in use, and all
     /// others can be allocated.
-    fn assert_exact(&self, held: usize) {
+    pub(super) fn assert_exact(&self, held: usize) {
         let capacity = self.bump.capacity();
         assert_eq!((self.bump.used(), self.bump.remaining()), (held, capacity - held));
         assert!((held..capacity).step_by(GRAIN).all(|_| self.alloc(GRAIN).is_some()), "free bytes cannot be had");
@@ -476,105 +479,4 @@ fn bump_a_failed_closure_beside_a_take() {
         assert!(ground.bump.used() == 32);
         ground.assert_exact(32);
     });
-}
-
-#[test]
-fn bump_two_take_from_a_cursor_of_bytes() {
-    explore_bytes(96, |ground| {
-        let other = spawn_on(&ground, 1, |ground| ground.alloc(16));
-        assert!(ground.alloc(32).is_some());
-        assert!(other.join().unwrap().is_some());
-        ground.assert_exact(48);
-    });
-}
-
-#[test]
-fn bump_a_freed_block_is_returned_to_a_cursor_of_bytes() {
-    explore_bytes(96, |ground| {
-        let block = ground.alloc(64).unwrap();
-        let other = spawn_on(&ground, 1, |ground| ground.alloc(48));
-        ground.free(block);
-        match other.join().unwrap() {
-            // The request fits only after the block was freed.
-            Some(theirs) => assert!(theirs == (0..48) && ground.bump.used() == 48),
-            None => assert_eq!(ground.bump.used(), 0),
-        }
-    });
-}
-
-#[test]
-fn bump_a_block_that_grew_at_a_cursor_of_bytes_is_ordered_after_those_before() {
-    explore_bytes(96, |ground| {
-        let block = ground.alloc(32).unwrap();
-        let next = ground.alloc(32).unwrap();
-        let other = spawn_on(&ground, 1, move |ground| ground.grow(block, 48));
-        ground.free(next);
-        if let Some(grown) = other.join().unwrap() {
-            ground.write(&grown);
-            // The block grew in place, or was moved to the bytes after its old place. In the second
-            // case the old bytes are lost.
-            assert_eq!(ground.bump.used(), grown.end);
-        }
-    });
-}
-
-#[test]
-fn bump_the_high_water_mark_never_falls() {
-    explore(6, |ground| {
-        let reader = spawn_on(&ground, 1, |ground| [ground.bump.high_water(), ground.bump.high_water()]);
-        let long = ground.alloc(5 * LINE).unwrap();
-        // Freeing the block retracts the cursor.
-        ground.free(long);
-        assert!(reader.join().unwrap().is_sorted());
-        assert_eq!((ground.bump.used(), ground.bump.high_water()), (0, 5 * LINE));
-    });
-}
-
-#[test]
-fn bump_counts_beside_a_refill() {
-    explore(4, |ground| {
-        let other = spawn_on(&ground, 1, |ground| {
-            let block = ground.alloc(3 * LINE);
-            if let Some(block) = block {
-                ground.free(block);
-            }
-            ground.alloc(16)
-        });
-        let (used, high) = (ground.bump.used(), ground.bump.high_water());
-        assert!(used <= 4 * LINE && high <= 4 * LINE);
-        if used > 0 {
-            assert!(ground.bump.high_water() > 0);
-        }
-        assert!(other.join().unwrap().is_some());
-        assert!(ground.bump.high_water() >= 3 * LINE);
-    });
-}
-
-#[test]
-fn bump_without_bytes_nothing_is_touched() {
-    /// Returns the number of interleavings if one thread calls `run` while another allocates.
-    fn interleavings(run: impl Fn(&Ground) + Copy + Send + Sync + 'static) -> usize {
-        let executions = std::sync::Arc::new(AtomicUsize::new(0));
-        let counted = executions.clone();
-        explore(2, move |ground| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            let other = spawn_on(&ground, 1, run);
-            assert!(ground.alloc(GRAIN).is_some());
-            other.join().unwrap();
-        });
-        executions.load(Ordering::Relaxed)
-    }
-    let requests = interleavings(|ground| {
-        ground.bump.alloc(()).unwrap();
-        ground.bump.alloc_slice_copy::<u64>(&[]).unwrap();
-        assert_eq!(ground.bump.alloc_fmt(format_args!("{}", "")).unwrap().len(), 0);
-        ground.bump.alloc_layout(layout(0, 64)).unwrap();
-        ground.bump.alloc_with(|| ()).unwrap();
-        let mut local = ground.bump.local();
-        local.alloc(()).unwrap();
-        local.alloc_slice_with(3, |_| ()).unwrap();
-    });
-    // A thread that reads what another thread writes adds interleavings.
-    assert_eq!(requests, interleavings(|_| ()));
-    assert!(requests < interleavings(|ground| _ = ground.bump.remaining()));
 }

@@ -17,6 +17,7 @@
 //! before the first read. So if a thread only reads, a model must let loom run it last.
 
 mod bump;
+mod bump_bytes;
 mod counts;
 mod edges;
 mod exact;
