@@ -207,6 +207,7 @@ fn fill_with<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mu
     let done = catch(|| {
         let slice = arena.fill_with(|index| {
             if panic == Some(calls) {
+                oracle.note_interrupted(index);
                 panic_as_planned();
             }
             calls += 1;

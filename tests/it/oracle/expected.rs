@@ -354,6 +354,13 @@ impl Oracle {
         self.written[index] = true;
     }
 
+    /// Records that a panic has interrupted the construction of a value, which may have been in
+    /// place.
+    pub(crate) fn note_interrupted(&mut self, index: usize) {
+        self.written[index] = true;
+        self.highest = self.highest.max(index + 1);
+    }
+
     /// Records that a handle with this run was leaked.
     pub(crate) fn leak(&mut self, run: Range<usize>) {
         self.leaked_runs.push(run);

@@ -242,7 +242,7 @@ impl<T: Value> Run<'_, T> {
     fn fill<S: Storage<T>>(&mut self, ground: &mut Ground<'_, '_, T, S>, has: usize, at: usize, act: Act) {
         let room = self.slots.len() - self.tags.len();
         let mut log = Log::default();
-        let iter = LyingIter { ground, known: None, log: &mut log, says: has, has, at, act };
+        let iter = LyingIter { ground: &mut *ground, known: None, log: &mut log, says: has, has, at, act };
         let done = catch(|| self.reservation.fill_from_iter(iter));
         if let Some(filled) = done {
             assert_eq!((filled, log.tags.len()), (room.min(has), room.min(has)));
@@ -250,6 +250,9 @@ impl<T: Value> Run<'_, T> {
         }
         // Values yielded before a panic are kept.
         self.tags.append(&mut log.tags);
+        if done.is_none() {
+            ground.oracle.note_interrupted(self.slots.start + self.tags.len());
+        }
     }
 
     fn write_spare(&mut self, oracle: &mut Oracle, n: usize) {
