@@ -180,7 +180,7 @@ impl<'a, T> Local<'a, T> {
         Local { view, run: core::mem::replace(home, none), home: Some(home), marker: PhantomData }
     }
 
-    /// Stores a value, which then belongs to the caller.
+    /// Stores a value and returns a mutable reference to it.
     ///
     /// Costs an increment of an index and a store. Taking a new run costs one atomic
     /// read-modify-write. Wait-free, except that taking a new run is lock-free, like
@@ -350,8 +350,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
     ///
-    /// Costs two more loads than `publish`. The first key of an epoch also costs two atomic
-    /// read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
+    /// Costs one more load and one more comparison than `publish`. The first key of an epoch also
+    /// costs two atomic read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///

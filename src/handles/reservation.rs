@@ -141,7 +141,8 @@ pub struct Reservation<'a, T> {
     capacity: usize,
     /// The number of values, which fill the first slots. Invariant: `len <= capacity`.
     len: usize,
-    /// The slots from this number on were never written to. Invariant: `len <= written`.
+    /// The number of slots, counted from the first, that this reservation may have written to.
+    /// Invariant: `len <= written`.
     written: usize,
     /// `view` is covariant in `T`, but values are stored through the reservation.
     marker: PhantomData<&'a mut T>,
