@@ -135,7 +135,7 @@ fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     }
 }
 
-/// Takes some values from both ends, compares them with `want`, and returns the rest of it.
+/// Takes some values from both ends, compares them with `want`, and returns the rest of `want`.
 fn both_ends<I: DoubleEndedIterator + ExactSizeIterator>(
     iter: &mut I,
     mut want: Vec<(usize, u32)>,

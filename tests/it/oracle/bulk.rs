@@ -10,7 +10,7 @@ use super::op::{Bulk, Method};
 use super::source::{Source, Stored};
 use super::value::{Store, Value, catch, with_clone_fuse};
 
-/// No vector is longer than this.
+/// The maximum length of a vector.
 const LONGEST: usize = 300;
 
 /// The `Local` that serves a request, or the arena if it is `None`.

@@ -23,8 +23,8 @@ pub(super) struct Known {
     /// The current run. Its values are below `next`.
     run: Range<usize>,
     next: usize,
-    /// Whether it counts as a handle, which is from its first run until a reservation takes the
-    /// last of its slots. Only then may the run be extended.
+    /// Whether it counts as a handle. It does from its first run until a reservation takes the last
+    /// of its slots. Only while it counts may the run be extended.
     counted: bool,
     /// Whether the run is one vacant slot, which was not shown yet.
     hidden: bool,
@@ -35,7 +35,7 @@ pub(super) struct Known {
 pub(super) enum Slots {
     /// The next slots of the run of a `Local`. Slots without a value stay in it.
     Own(usize),
-    /// Outside the run. Slots without a value are returned.
+    /// Outside the run of the `Local`. Slots without a value are returned.
     Arena(Place),
 }
 
