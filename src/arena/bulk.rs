@@ -38,7 +38,7 @@ pub(crate) trait Source<'a, T>: Sized {
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize);
 
     /// Publishes the values in the first `filled` slots, and ends the ownership of all slots. The
-    /// others are unused. `filled` is not 0.
+    /// other slots are unused. `filled` is not 0.
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize);
 
     /// Ends the ownership of the slots. They hold no values, but all of them may have been written

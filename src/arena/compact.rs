@@ -62,7 +62,7 @@ impl<T> AtomicArena<T> {
     /// Converts the arena into a vector of all values, in index order.
     ///
     /// The vector takes over the slots, and its capacity is that of the arena. No value is copied
-    /// unless there are gaps. If there are, the values above them are moved down, like in
+    /// unless there are gaps. If there are gaps, the values above them are moved down, as in
     /// [`compact`](Self::compact).
     ///
     /// This method frees the state of the slots and never allocates.

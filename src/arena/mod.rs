@@ -54,8 +54,8 @@ pub use stats::Stats;
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that return `&T` to other threads also require `T:
-/// Sync`.
+/// and out of it through `&mut self`. Methods that return `&T` to other threads also require that
+/// `T` is `Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
@@ -115,8 +115,8 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 
 /// An arena with inline storage, for a `static`, the stack, or a field of another value.
 ///
-/// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of 1
-/// MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
+/// It never allocates. All memory is part of the value itself, so an arena of one MiB is a value of
+/// one MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
 /// creates the arena on the stack and then moves it to the heap. `StaticArena::new_boxed()`, with
 /// the feature `alloc`, creates it on the heap directly.
 ///

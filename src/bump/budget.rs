@@ -22,8 +22,8 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     64 << 10
 };
 
-/// A refill has at most `MAX_REFILL` lines, and at most one `REFILL_FRACTION`th of the lines left
-/// at the cursor, but at least one line.
+/// The maximum length of a refill in lines. A refill is also at most the fraction `REFILL_FRACTION`
+/// of the lines left at the cursor, but at least one line.
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
 

@@ -65,8 +65,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// A run still has at most a sixteenth of the slots left at the cursor, but at least one slot.
     /// Each handle withholds fewer than `slots` free slots from other threads. So if all values are
-    /// stored one by one through `handles` such handles, an arena with `(handles - 1) * slots +
-    /// values` slots refuses no request before it holds `values` values.
+    /// stored one by one through `handles` such handles, `(handles - 1) * slots + values` slots are
+    /// enough: no request is refused before the arena holds `values` values.
     ///
     /// # Examples
     ///
@@ -113,9 +113,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// is wait-free, with one exception: at the very end of the arena, it is lock-free while other
 /// requests are refused.
 ///
-/// Leaking it (`mem::forget`) leaks the values in its current run. The rest of that run stays lost
-/// until the next exclusive access to the arena. Values of earlier runs, published values and
-/// reservations are not affected.
+/// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
+/// stays lost until the next exclusive access to the arena. Values of earlier runs, published
+/// values and reservations are not affected.
 ///
 /// # Threads
 ///
@@ -862,7 +862,8 @@ impl<'a, T> Local<'a, T> {
         (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
     }
 
-    /// Calls [`OwnRun::make_room`] out of line.
+    /// Finds slots for a request that does not fit in the rest of the run (see
+    /// [`OwnRun::make_room`]). Not inlined.
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
         let (header, stamps, slots) = self.view.into_raw_parts();

@@ -49,9 +49,9 @@ pub(super) struct OwnRun {
 
 /// The outcome of a request that does not fit in the rest of the run.
 pub(super) enum Room {
-    /// The run of the handle now has this number of slots from `next` on. The number is not 0.
+    /// The request gets this number of slots, from `next` on in the run. The number is not 0.
     Own(usize),
-    /// The slots were taken from the arena. They are not in the run, and belong to the caller.
+    /// The request gets these slots, which are not in the run. They belong to the caller.
     Arena(Range<usize>),
     /// The request is refused. The cursor has this number of slots left.
     None(usize),

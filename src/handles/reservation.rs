@@ -329,7 +329,7 @@ impl<'a, T> Reservation<'a, T> {
         filled.len - before
     }
 
-    /// Appends clones of all values of a slice, or of none of them.
+    /// Appends clones of all values of a slice. If there is no room for all of them, appends none.
     ///
     /// To append as many values as fit, use [`fill_from_iter`](Self::fill_from_iter).
     ///
@@ -461,7 +461,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len == self.capacity
     }
 
-    /// Returns the index of the first slot, which the first value is stored in. For a reservation
+    /// Returns the index of the first slot, where the first value is stored. For a reservation
     /// without slots, returns the capacity of the arena.
     ///
     /// # Examples
