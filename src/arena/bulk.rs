@@ -211,8 +211,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     #[inline]
     unsafe fn move_from(mut self, src: *const T) -> Self {
         self.track_writes(0..self.taken);
-        // SAFETY: `src` points to `taken` values, and the run has as many slots (the caller). The
-        // two do not overlap, because the slots were just taken and hold no values.
+        // SAFETY: the caller guarantees that `src` points to `taken` values, and the run has as
+        // many slots. The two do not overlap, because the slots were just taken and hold no values.
         unsafe { ptr::copy_nonoverlapping(src, self.source.view().slot(self.start), self.taken) };
         self.len = self.taken;
         self

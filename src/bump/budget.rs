@@ -288,9 +288,9 @@ impl<'a> Budget<'a> {
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
                 // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
-                // have had an owner before. Not Release, unlike in the arena: another thread that
-                // installs the refill need not see the shard as this one saw it, because its
-                // exchange confirms what it displaces. Relaxed on failure: read anew.
+                // have had an owner before. Not Release, unlike in the arena: a thread that helps
+                // this refill need not see the shard as this thread has seen it, because the
+                // exchange of the helper confirms what it displaces. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -483,15 +483,16 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
-            // A longer block counts as one that comes from the cursor (`is_from_cursor`).
+            // A longer block counts as one from the cursor (`is_from_cursor`), so a block of a
+            // shard must not grow beyond the limit.
             Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
         }
     }
 
-    /// Returns whether no byte of a block of `len` bytes was ever in a shard, as far as its length
-    /// tells.
+    /// Returns whether a block of `len` bytes is too long to contain bytes that were ever in a
+    /// shard's run. Always true if there are no shards.
     #[inline]
     pub(super) fn is_from_cursor(self, len: usize) -> bool {
         self.shards.is_none() || len > SHARD_LIMIT

@@ -98,13 +98,13 @@ unsafe fn take_near(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout (the caller).
+    // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     match bump.budget.take_near(layout) {
         Some(offset) => Some(bump.pointer(offset)),
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller gives the guarantees that `take_far` requires.
         None => unsafe { take_far(head, shards, base, capacity, size, align) },
     }
 }
@@ -113,7 +113,7 @@ unsafe fn take_near(
 ///
 /// # Safety
 ///
-/// As for `take_near`.
+/// The requirements are those of `take_near`.
 #[cold]
 #[inline(never)]
 unsafe fn take_far(
@@ -124,9 +124,9 @@ unsafe fn take_far(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout (the caller).
+    // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     Some(bump.take_block(layout).ok()?.hand_out(size))
 }

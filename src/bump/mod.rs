@@ -48,13 +48,14 @@
 //!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
 //!   above it, the refill has already been installed. A compare-exchange that expects a run with a
 //!   lower end then fails.
-//! - *Clearing a refill from the cursor* relies on its word not recurring. The word would recur if
-//!   the cursor were retracted below the end of a refill. But the cursor is retracted only over
-//!   bytes that never were in a shard: blocks that a call took from the cursor, still owns, and
-//!   has not extended by bytes of a shard, runs of a `LocalBump`, and blocks longer than a shard's
-//!   run (`SHARD_LIMIT`). A refill does not overlap with them and lies below the cursor, so it lies
-//!   below them. If the cursor were retracted over a refill, the next refill of that shard would
-//!   also seem to be installed already, and its bytes would be lost.
+//! - *Clearing a refill from the cursor* requires that the word of the cursor never recurs. It
+//!   could recur only if the cursor were retracted below the end of a refill. But the cursor is
+//!   retracted only over bytes that were never part of a refill. These are runs of a `LocalBump`,
+//!   blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has taken from the
+//!   cursor, still owns, and has not extended by bytes of a shard. Such bytes end at the cursor.
+//!   Each refill lies below the cursor and does not overlap with them, so it lies below them. If
+//!   the cursor were retracted over a refill, the next refill of that shard would also seem to be
+//!   installed already, and its bytes would be lost.
 //!
 //! # When a request is refused
 //!

@@ -832,8 +832,8 @@ impl<'a, T> Local<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);
         // SAFETY: the slots were unused slots of our run, so we owned them. `split_off` has removed
-        // them from the run, marked them as an open run, and counted them as a handle. A closure
-        // may have panicked while it constructed a value in the first of them.
+        // them from the run, marked them as an open run, and counted them as a handle. Only the
+        // first slot may be partly written, by a closure that panicked.
         unsafe { Reservation::from_open(self.view, start, len, 1) }
     }
 

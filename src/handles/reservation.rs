@@ -191,9 +191,9 @@ impl<'a, T> Reservation<'a, T> {
 
     /// # Safety
     ///
-    /// As for [`new`](Self::new). If the run is not empty, it is marked as an open run and counted
-    /// as a handle. At most the first `written` slots, and not more than there are, may have been
-    /// written to.
+    /// The requirements are those of [`new`](Self::new). In addition, a run that is not empty is
+    /// marked as an open run and counted as a handle. Only the first `written` slots may have been
+    /// written to, and `written` is at most `capacity`.
     #[inline]
     pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize, written: usize) -> Self {
         Reservation { view, start, capacity, len: 0, written, marker: PhantomData }
