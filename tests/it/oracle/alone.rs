@@ -269,7 +269,7 @@ fn reset<T: Value, S: Storage<T>>(
 fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, publish: bool) {
     oracle.compact();
     let all = &mut *arena;
-    // Drops nothing, because the first drop would panic.
+    // `compact` must drop no value. The fuse makes the first drop panic.
     let slice = with_drop_fuse(Some(0), move || all.compact()).expect("a value was dropped");
     assert_eq!(slice.len(), oracle.bound);
     for (index, value) in slice.iter_mut().enumerate() {
@@ -287,7 +287,7 @@ fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut 
     }
 }
 
-/// Checks that no byte that was ever written is left. The arena is empty.
+/// Checks that every byte that was ever written is zero. The arena must be empty.
 fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle) {
     let mut all = arena.reserve_up_to(usize::MAX);
     let first = all.as_mut_ptr();
