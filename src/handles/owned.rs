@@ -21,7 +21,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// use atomicarena::{AtomicArena, OwnedLocal};
     /// use std::sync::Arc;
     ///
-    /// /// Holds the arena and a run of its own. A `Local` cannot be stored beside what it borrows.
+    /// /// Owns its handle. A `Local` cannot be stored beside the arena that it borrows.
     /// struct Worker {
     ///     names: OwnedLocal<String>,
     /// }

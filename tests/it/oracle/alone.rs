@@ -324,7 +324,7 @@ pub(crate) fn end<T: Value, S: Storage<T>>(
             (left, fuse, with_drop_fuse(fuse, || drop(iter)))
         }
         End::IntoVec { boxed, fuse } => {
-            // Drops nothing.
+            // `into_vec` must drop no value. The fuse makes the first drop panic.
             let vec = with_drop_fuse(Some(0), || into_vec(arena, boxed)).expect("a value was dropped");
             assert_eq!(vec.len(), held);
             assert!(vec.iter().zip(values).all(|(value, (_, tag))| value.shows(tag)));
