@@ -6,22 +6,23 @@ use crate::storage::Storage;
 
 /// Methods that store one value.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Stores a value and returns a mutable reference to it, which belongs to the caller.
+    /// Stores a value and returns a mutable reference to it.
     ///
     /// Costs one atomic read-modify-write: on the shared cursor or, under contention, on a cache
     /// line that belongs to this thread (see [`in_order`](Self::in_order)). If the cursor has
     /// reached the end, the method takes a slot from any shard, or searches for a vacant slot. The
-    /// search reads one word per 1,024 slots, and the state of each slot in those blocks that may
-    /// have a vacant slot. In arenas of less than 2,048 slots and in inline arenas, it reads the
-    /// state of every slot.
+    /// search reads one word per block of 1,024 slots. In each block that may have a vacant slot,
+    /// it also reads the state of the slots. In arenas of less than 2,048 slots and in inline
+    /// arenas, it reads the state of every slot.
     ///
     /// Wait-free if the cursor serves the request without contention and the target has an atomic
     /// addition, as x86-64 and AArch64 with LSE do. Otherwise lock-free.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] with the value if every slot that was free when the call began was taken by
-    /// other threads, or was held by a call in progress when this call looked at it.
+    /// Returns [`Full`] with the value if no slot is free. More exactly, each slot that was free
+    /// when the call began was then taken by another thread, or was held by a call in progress when
+    /// this call looked at it.
     ///
     /// # Examples
     ///
@@ -114,8 +115,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Stores the result of a fallible closure and returns a mutable reference to it.
     ///
     /// The slot is taken before `make` is called. If the arena is full, `make` is not called and so
-    /// consumes no input. The outer error is that of the arena, as in all methods. The inner error
-    /// is that of `make`.
+    /// consumes no input. The outer error is that of the arena, and the inner error is that of
+    /// `make`.
     ///
     /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
@@ -163,7 +164,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// From then on every thread can read the value by its index.
     ///
-    /// Costs one store more than [`alloc`](Self::alloc) and has the same progress guarantee.
+    /// Costs one more store than [`alloc`](Self::alloc), and has the same progress guarantee.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Many values at once: contiguous, all or nothing.
+//! Methods that store many values in contiguous slots.
 //!
-//! Each way to make the values is written once, for every [`Source`] of slots, which is the arena
-//! itself or a [`Local`](crate::Local). The values are made in slots that a [`RunGuard`] owns until
-//! all of them are made.
+//! Each way to make the values is implemented once, for any [`Source`] of slots. The arena itself
+//! and a [`Local`](crate::Local) are sources. A [`RunGuard`] owns the slots until all values are
+//! made.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -17,11 +17,12 @@ use crate::raw::arena_ref::ArenaRef;
 use crate::raw::sync::AccessTracker;
 use crate::storage::Storage;
 
-/// A source of slots for a method that fills them before it returns: the arena, or a `Local`.
+/// The arena or a `Local`, as a source of slots for methods that fill the slots before they return.
 ///
-/// `take_slots` and `take_slots_up_to` return contiguous slots, which the method then owns. It ends
-/// its ownership of all of them by a single call of `keep_slots`, `publish_slots` or
-/// `return_slots`, with the same first slot as `start` and their number as `taken`.
+/// `take_slots` and `take_slots_up_to` take contiguous slots, which then belong to the calling
+/// method. The method ends its ownership of all of them by one call of `keep_slots`,
+/// `publish_slots` or `return_slots`. In this call, `start` is the first slot, and `taken` is the
+/// number of slots.
 pub(crate) trait Source<'a, T>: Sized {
     fn view(&self) -> ArenaRef<'a, T>;
 
@@ -32,19 +33,20 @@ pub(crate) trait Source<'a, T>: Sized {
     /// Takes at most `len` slots, possibly none. Returns the first, and their number.
     fn take_slots_up_to(&mut self, len: usize) -> (usize, usize);
 
-    /// Ends the ownership of slots of which the first `filled` hold owned values. The others are
-    /// unused.
+    /// Ends the ownership of the slots. The first `filled` slots hold owned values, and the others
+    /// are unused.
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize);
 
-    /// Ends the ownership of slots of which the first `filled`, at least one, hold values to be
-    /// published. The others are unused.
+    /// Publishes the values in the first `filled` slots, and ends the ownership of all slots. The
+    /// other slots are unused. `filled` is not 0.
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize);
 
-    /// Ends the ownership of slots that hold no value, although all of them may have been written
+    /// Ends the ownership of the slots. They hold no values, but all of them may have been written
     /// to.
     fn return_slots(&mut self, start: usize, taken: usize);
 
-    /// Takes `len` slots to fill them. The error is the number of slots left at the cursor.
+    /// Takes `len` slots, which the returned guard owns. The error is the number of slots left at
+    /// the cursor.
     #[inline(always)]
     fn guard(mut self, len: usize) -> Result<RunGuard<'a, T, Self>, usize> {
         let start = self.take_slots(len)?;
@@ -58,8 +60,8 @@ pub(crate) trait Source<'a, T>: Sized {
         T: Copy,
     {
         match self.guard(src.len()) {
-            // SAFETY: the slice has as many values as the run has slots, and `Copy` values may be
-            // moved out any number of times.
+            // SAFETY: the slice has as many values as the run has slots. The values are `Copy`, so
+            // they may be copied out.
             Ok(run) => Ok(unsafe { run.move_from(src.as_ptr()) }),
             Err(left) => Err(Full::new((), src.len(), left)),
         }
@@ -74,7 +76,7 @@ pub(crate) trait Source<'a, T>: Sized {
         self.made_with(src.len(), |place| src[place].clone())
     }
 
-    /// Stores the results of `make` for 0, 1, 2 and so on.
+    /// Stores `make(0)`, `make(1)` and so on.
     #[inline]
     fn made_with(self, len: usize, mut make: impl FnMut(usize) -> T) -> Result<RunGuard<'a, T, Self>, Full<()>> {
         match self.guard(len) {
@@ -93,8 +95,8 @@ pub(crate) trait Source<'a, T>: Sized {
         match self.guard(len) {
             Ok(mut run) => {
                 run.fill(|_| iter.next());
-                // While the guard still owns the values, because the `drop` of the iterator is user
-                // code too.
+                // Dropped while the guard still owns the values, because dropping the iterator is
+                // user code, which may panic.
                 drop(iter);
                 Ok(run)
             }
@@ -132,7 +134,7 @@ pub(crate) trait Source<'a, T>: Sized {
         }
     }
 
-    /// Clones as many values from the start of the slice as there are slots.
+    /// Clones the longest prefix of the slice for which it finds slots.
     #[inline]
     fn prefix_cloned(mut self, src: &[T]) -> RunGuard<'a, T, Self>
     where
@@ -177,23 +179,24 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
-        // A closure may have panicked while it constructed a value in any of the slots.
+        // Any slot may be partly written, because a closure may have panicked while it constructed
+        // a value there.
         self.return_run(start..start + taken, start + taken);
     }
 }
 
-/// Slots that a call has taken, and fills before it returns.
+/// Owns slots that a call has taken and fills before it returns.
 ///
-/// When it is dropped, which happens only if user code panics, it drops the values made so far and
-/// returns every slot. It needs neither run marks nor a count, because it never leaves the call
-/// that took the slots, so no exclusive access is possible while it exists.
+/// The guard is dropped only if user code panics. It then drops the values made so far and returns
+/// every slot. It needs no run marks, and is not counted as a handle. It never leaves the call that
+/// took the slots, so exclusive access is not possible while it exists.
 pub(crate) struct RunGuard<'a, T, S: Source<'a, T>> {
     source: S,
     /// The first slot.
     start: usize,
     /// The number of slots taken.
     taken: usize,
-    /// The number of slots, from the first on, that hold a value. Invariant: at most `taken`.
+    /// The number of values, which are in the first slots. Invariant: `len <= taken`.
     len: usize,
     marker: PhantomData<&'a mut T>,
 }
@@ -203,18 +206,19 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     ///
     /// # Safety
     ///
-    /// `src` points to as many values as there are slots. The caller may move the values out.
+    /// `src` points to as many values as there are slots. The caller is allowed to move these
+    /// values out.
     #[inline]
     unsafe fn move_from(mut self, src: *const T) -> Self {
         self.track_writes(0..self.taken);
-        // SAFETY: `src` points to `taken` values, and the run has as many slots (the caller). The
-        // two do not overlap, because the slots were just taken and hold no values.
+        // SAFETY: the caller guarantees that `src` points to `taken` values, and the run has as
+        // many slots. The two do not overlap, because the slots were just taken and hold no values.
         unsafe { ptr::copy_nonoverlapping(src, self.source.view().slot(self.start), self.taken) };
         self.len = self.taken;
         self
     }
 
-    /// Stores what `next` returns for 0, 1, 2 and so on, until every slot is filled or `next`
+    /// Stores the results of `next(0)`, `next(1)` and so on, until every slot is filled or `next`
     /// returns `None`.
     #[inline]
     fn fill(&mut self, mut next: impl FnMut(usize) -> Option<T>) {
@@ -228,7 +232,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         }
     }
 
-    /// Passes the values to the caller.
+    /// Ends the guard and returns the values, which then belong to the caller. Returns the other
+    /// slots to the source.
     #[inline]
     pub(crate) fn finish(self) -> &'a mut [T] {
         let mut this = ManuallyDrop::new(self);
@@ -244,11 +249,12 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     #[inline]
     pub(crate) fn finish_array<const N: usize>(self) -> &'a mut [T; N] {
         debug_assert_eq!(self.len, N);
-        // SAFETY: the slice has `N` values.
+        // SAFETY: all of the `N` slots are filled, so the slice has `N` values.
         unsafe { &mut *self.finish().as_mut_ptr().cast() }
     }
 
-    /// Publishes the values. Returns the index of the first, or the capacity if there is none.
+    /// Publishes the values. Returns the index of the first value, or the capacity if there is no
+    /// value.
     #[inline]
     pub(crate) fn publish(self) -> (usize, &'a [T]) {
         let mut this = ManuallyDrop::new(self);
@@ -267,11 +273,11 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     pub(crate) fn publish_array<const N: usize>(self) -> (usize, &'a [T; N]) {
         debug_assert_eq!(self.len, N);
         let (first, values) = self.publish();
-        // SAFETY: the slice has `N` values.
+        // SAFETY: all of the `N` slots are filled, so the slice has `N` values.
         (first, unsafe { &*values.as_ptr().cast() })
     }
 
-    /// Reports writes to the slots to loom.
+    /// Under loom, reports that these slots are written to.
     #[inline(always)]
     fn track_writes(&self, places: Range<usize>) {
         if cfg!(all(test, loom)) {
@@ -354,8 +360,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().cloned(src)?.finish())
     }
 
-    /// Fills `len` contiguous slots with the results of `f` for 0, 1, 2 and so on. The values
-    /// belong to the caller.
+    /// Fills `len` contiguous slots with `f(0)`, `f(1)` and so on. The values belong to the caller.
     ///
     /// Costs one atomic read-modify-write and the calls of `f`, which may use this arena.
     /// Lock-free, like [`reserve`](Self::reserve), except for `f`.
@@ -446,8 +451,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
     /// values belong to the caller.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and one call of the allocator, which frees.
-    /// Lock-free, like [`reserve`](Self::reserve), except for the allocator.
+    /// Costs one atomic read-modify-write, a `memcpy`, and one call of the allocator to free the
+    /// vector. Lock-free, like [`reserve`](Self::reserve), except for the allocator.
     ///
     /// # Errors
     ///
@@ -473,7 +478,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
     /// caller.
     ///
-    /// The returned slice is as long as the part that was cloned, and may be empty.
+    /// The returned slice has the length of that prefix, and may be empty.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
     /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
@@ -685,7 +690,7 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// ```
     #[inline]
     pub fn alloc_str(&self, src: &str) -> Result<&mut str, Full<()>> {
-        // SAFETY: the bytes are those of a `str`.
+        // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
         Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
     }
 
@@ -720,7 +725,7 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     #[inline]
     pub fn publish_str(&self, src: &str) -> Result<(usize, &str), Full<()>> {
         let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
-        // SAFETY: the bytes are those of a `str`.
+        // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
         Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::arena::AtomicArena;
 use crate::storage::Storage;
 
-/// Methods that close gaps.
+/// A method that closes gaps.
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Moves all values, owned and published, to the lowest indices and returns them as one slice.
     ///
@@ -51,7 +51,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn compact(&mut self) -> &mut [T] {
         let mut view = self.view_mut();
         view.compact();
-        // SAFETY: in a compacted arena, every slot below the cursor holds a value.
+        // SAFETY: after `compact`, every slot below the cursor holds a value.
         unsafe { view.into_slice() }
     }
 }
@@ -62,7 +62,7 @@ impl<T> AtomicArena<T> {
     /// Converts the arena into a vector of all values, in index order.
     ///
     /// The vector takes over the slots, and its capacity is that of the arena. No value is copied
-    /// unless there are gaps. Then the values above the gaps are moved down, as by
+    /// unless there are gaps. If there are gaps, the values above them are moved down, as in
     /// [`compact`](Self::compact).
     ///
     /// This method frees the state of the slots and never allocates.
@@ -86,7 +86,7 @@ impl<T> AtomicArena<T> {
     /// ```
     pub fn into_vec(mut self) -> Vec<T> {
         let len = self.compact().len();
-        // SAFETY: a compacted arena has its values in its first slots.
+        // SAFETY: after `compact`, the first `len` slots hold the values.
         unsafe { self.into_storage().into_vec(len) }
     }
 

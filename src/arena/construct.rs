@@ -23,8 +23,8 @@ use crate::storage::{Borrowed, Inline};
 impl<T> AtomicArena<T> {
     /// Creates an empty arena with `capacity` slots on the heap.
     ///
-    /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which are not
-    /// touched, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second
+    /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which it does not
+    /// access, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second
     /// allocation also contains up to 4 KiB for shards and one word per 1,024 slots. Takes constant
     /// time if the allocator returns fresh memory.
     ///
@@ -91,8 +91,8 @@ impl<T, const N: usize> AtomicArena<T, Inline<T, N>> {
 
     /// Creates an empty arena with `N` slots in a box, without a copy through the stack.
     ///
-    /// Makes one allocation. Writes one byte per slot, and does not touch the slots. Does not
-    /// compile if `N` is 0.
+    /// Makes one allocation. Writes one byte of state per slot, and does not access the slots. Does
+    /// not compile if `N` is 0.
     ///
     /// If the capacity need not be part of the type, [`with_capacity`](AtomicArena::with_capacity)
     /// is the better choice.
@@ -212,8 +212,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// An arena of 2,048 slots or more detects contention for its cursor. Until the next exclusive
     /// access to the arena, it then serves each thread from a shard, which is a run of slots kept
-    /// in the arena. With two threads, shards make single allocations about ten times as fast as
-    /// the shared cursor does. A request that is long compared with the runs in shards is still
+    /// in the arena. With two threads, single allocations from shards are about ten times as fast
+    /// as from the shared cursor. A request that is long compared with the runs in shards is still
     /// served at the cursor.
     ///
     /// Shards do not change the capacity, because the rest of every shard is handed out before the

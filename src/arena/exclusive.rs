@@ -19,8 +19,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// - If shards have been in use, their rests become vacant, which costs one byte written per
     ///   slot.
     ///
-    /// The first method that takes `&mut self` pays each of these costs once. A
-    /// [`reset`](Self::reset) of values that need no drop does not pay them.
+    /// Each cost arises once, in the next method that takes `&mut self`. A [`reset`](Self::reset)
+    /// of values that need no drop avoids both.
     ///
     /// # Examples
     ///
@@ -42,11 +42,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns mutable references to the values at several indices, owned or published.
     ///
-    /// The references are in the order of the indices.
+    /// The references are in the order of `indices`.
     ///
     /// The cost does not depend on the size of the arena, except as stated for
-    /// [`get_mut`](Self::get_mut). It is quadratic in `N`, because each index is compared with
-    /// those before it. For many indices, use [`iter_mut`](Self::iter_mut) or
+    /// [`get_mut`](Self::get_mut). It is quadratic in `N`, because each index is compared with all
+    /// earlier indices. For many indices, use [`iter_mut`](Self::iter_mut) or
     /// [`as_mut_slice`](Self::as_mut_slice).
     ///
     /// # Errors
@@ -143,8 +143,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns all values as one slice, or `None` if a slot below
     /// [`index_bound`](Self::index_bound) holds no value.
     ///
-    /// A slot below it holds no value if slots were returned below a value, or if shards had a rest
-    /// (see [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
+    /// There is such a slot if slots were returned below a value, or if shards had a rest (see
+    /// [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
     ///
     /// O(1), except as stated for [`get_mut`](Self::get_mut).
     ///
@@ -205,7 +205,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Panics
     ///
-    /// Panics if `f` panics. The values made before that are kept.
+    /// Panics if `f` panics. The values made before the panic are kept.
     ///
     /// # Examples
     ///
@@ -227,11 +227,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Fills every free slot with the default value of `T`, and returns the whole arena as one
     /// slice.
     ///
-    /// Otherwise like [`fill_with`](Self::fill_with).
+    /// Has the cost of [`fill_with`](Self::fill_with). The new values are owned.
     ///
     /// # Panics
     ///
-    /// Panics if `T::default` panics. The values made before that are kept.
+    /// Panics if `T::default` panics. The values made before the panic are kept.
     ///
     /// # Examples
     ///

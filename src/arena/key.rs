@@ -13,10 +13,10 @@ use crate::storage::Storage;
 
 /// The index of a published value, valid for one arena and one epoch.
 ///
-/// A plain index is valid for whatever value is in that slot, in any arena. A key also contains the
-/// number of the epoch in which it was created, which is unique among all arenas of the process.
-/// Therefore [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from before a reset,
-/// and for a key of another arena.
+/// A plain index leads to whatever value is in the slot at that time, in any arena. A key also
+/// contains the number of the epoch in which it was created, which is unique among all arenas of
+/// the process. Therefore [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from
+/// before a reset, and for a key of another arena.
 ///
 /// References do not need this check, because the borrow checker enforces it. Keys are for
 /// relations that the borrow checker cannot follow: values that outlive a reset, tables, messages,
@@ -45,9 +45,10 @@ use crate::storage::Storage;
 ///
 /// - A key that returns to the process that created it is as valid as if it had never left.
 /// - In another process a key is meaningless, and `get_keyed` returns `None` with overwhelming
-///   probability. Each process numbers its epochs from a random start among 2<sup>63</sup>, as
-///   random as the target's `RandomState`. If two processes have a million epochs each, the
-///   probability that they share a number is 1 in 4 × 10<sup>12</sup>.
+///   probability. Each process numbers its epochs from a random start. There are 2<sup>63</sup>
+///   possible starts, and the choice is as random as `RandomState` on the target. If two processes
+///   have a million epochs each, they share a number with a probability of 1 in 4 ×
+///   10<sup>12</sup>.
 /// - *Without the feature `std`, every process starts at 1.* A key from another process may then
 ///   lead to any published value, so do not accept such keys. The same holds after a `fork` for
 ///   keys that either process creates afterwards.
@@ -75,7 +76,8 @@ use crate::storage::Storage;
 /// assert!(frame.get_keyed(root).is_none()); // not the other sprite in its slot
 /// ```
 pub struct Key<T> {
-    /// The number of the epoch. Keys are ordered by it first.
+    /// The number of the epoch. It comes first, because keys are ordered by epoch and then by
+    /// index.
     generation: NonZeroU64,
     /// The slot was published in that epoch, unless the key was forged with `serde`.
     index: usize,
@@ -101,7 +103,7 @@ impl<T> Key<T> {
         self.index
     }
 
-    /// The key of a value that is published in this arena.
+    /// Returns the key of a value that is published in this arena.
     #[inline]
     pub(crate) fn of(view: ArenaRef<'_, T>, index: usize) -> Self {
         Key { generation: view.generation().get_or_draw(), index, marker: PhantomData }
@@ -119,9 +121,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// Unlike an index, a key is valid only until the epoch ends.
     ///
-    /// Costs one load and one comparison more than [`publish`](Self::publish). The first key of an
-    /// epoch draws the number of the epoch, which costs two more atomic read-modify-writes, one of
-    /// them on a counter that all arenas of the process share. Has the progress guarantee of
+    /// Costs one more load and one more comparison than [`publish`](Self::publish). The first key
+    /// of an epoch also draws the number of the epoch. This costs two atomic read-modify-writes,
+    /// one of them on a counter that all arenas of the process share. Has the progress guarantee of
     /// [`alloc`](Self::alloc).
     ///
     /// # Errors
@@ -155,8 +157,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// value or does not exist.
     ///
     /// Use this method for values published by a [`Local`](crate::Local), a
-    /// [`Reservation`](crate::Reservation), or [`publish_all`](Self::publish_all). With
-    /// [`index_of`](Self::index_of), it leads from a reference to the key of its value.
+    /// [`Reservation`](crate::Reservation), or [`publish_all`](Self::publish_all). To get the key
+    /// for a reference, pass it to [`index_of`](Self::index_of) first.
     ///
     /// Costs two loads and two comparisons. The first key of an epoch costs more, as for
     /// [`publish_keyed`](Self::publish_keyed). Wait-free if the target has a 64-bit atomic addition
@@ -186,7 +188,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns `None` if the arena was emptied or compacted since then, or if the key belongs to
     /// another arena.
     ///
-    /// Costs one load and one comparison more than [`get`](Self::get). Wait-free.
+    /// Costs one more load and one more comparison than [`get`](Self::get). Wait-free.
     ///
     /// # Examples
     ///

@@ -45,11 +45,12 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// mapped, and the old one is unmapped.
     ///
     /// The effects of [`prefault`](MapBuilder::prefault) and
-    /// [`lock_in_ram`](MapBuilder::lock_in_ram) end with this call: pages are brought in one by one
+    /// [`lock_in_ram`](MapBuilder::lock_in_ram) end with this call: pages are mapped one by one
     /// when slots are used again, and they are not locked. Build another arena if these effects
     /// matter. The choice of huge pages stays in effect.
     ///
-    /// The cost is that of the operating system for each page that was touched.
+    /// The cost is linear in the number of pages that were touched, and depends on the operating
+    /// system.
     ///
     /// # Errors
     ///
@@ -77,7 +78,8 @@ impl<T> AtomicArena<T, Mapped<T>> {
     pub fn reset_decommit(&mut self) -> Result<(), MapError> {
         let mut decommitted = Ok(());
         {
-            // The pages are returned even if dropping a value panics. The error is then lost.
+            // The pages are returned even if dropping a value panics. An error of `decommit` is
+            // lost in that case.
             let mut arena = OnDrop::new(&mut *self, |arena| {
                 decommitted = arena.storage_mut().decommit();
             });
@@ -86,7 +88,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
         decommitted
     }
 
-    /// Returns the kind of huge pages that the arena has.
+    /// Returns the kind of huge pages that the arena uses.
     ///
     /// Returns `None` if none were requested, or if the builder fell back to small pages.
     pub fn huge_pages(&self) -> Option<HugePages> {
@@ -158,7 +160,7 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     /// fault.
     ///
     /// Takes about one second per GiB, or less with explicit huge pages. If the arena is larger
-    /// than the available memory, the system reacts as it does to any use of too much memory.
+    /// than the available memory, the system reacts as to any program that uses too much memory.
     pub fn prefault(mut self, prefault: bool) -> Self {
         self.options.prefault = prefault;
         self

@@ -1,7 +1,7 @@
 //! The public type `AtomicArena`.
 //!
-//! Each method is a line or two on top of [`ArenaRef`] or [`ArenaMut`]. Each file answers one
-//! question of a user: how an arena is created, filled, read, or emptied.
+//! The methods are thin wrappers of [`ArenaRef`] and [`ArenaMut`]. Each file answers one question
+//! of a user: how an arena is created, filled, read, or emptied.
 
 mod alloc;
 mod bulk;
@@ -54,8 +54,8 @@ pub use stats::Stats;
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that lend `&T` to other threads also require that `T`
-/// is `Sync`.
+/// and out of it through `&mut self`. Methods that return `&T` to other threads also require that
+/// `T` is `Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
@@ -83,7 +83,7 @@ pub use stats::Stats;
 /// values of a vector, use `alloc_vec`. The reverse conversion, from an arena on the heap, exists.
 ///
 /// `Index` finds published values only, whereas [`get_mut`](Self::get_mut) also finds owned values.
-/// An `IndexMut` would have to contradict one of the two.
+/// An `IndexMut` could be consistent with only one of them.
 ///
 /// # Values that refer to each other
 ///
@@ -109,22 +109,22 @@ pub use stats::Stats;
 pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
     storage: S,
     /// Makes the arena invariant in `T`, because values are stored through `&self`. It expresses no
-    /// ownership, which `storage` does.
+    /// ownership, because `storage` owns the values.
     marker: PhantomData<fn(T) -> T>,
 }
 
 /// An arena with inline storage, for a `static`, the stack, or a field of another value.
 ///
-/// It never allocates. All memory is part of the value itself, so an arena of 1 MiB is a value of
-/// 1 MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
-/// creates the arena on the stack before it moves it to the heap. `StaticArena::new_boxed()`, with
-/// the feature `alloc`, does not.
+/// It never allocates. All memory is part of the value itself, so an arena of one MiB is a value of
+/// one MiB, which fits in a `static` but may not fit on the stack. `Box::new(StaticArena::new())`
+/// creates the arena on the stack and then moves it to the heap. `StaticArena::new_boxed()`, with
+/// the feature `alloc`, creates it on the heap directly.
 ///
-/// In a `static`, the arena lends `&'static mut T` and `&'static T` to any thread or interrupt
+/// In a `static`, the arena returns `&'static mut T` and `&'static T` to any thread or interrupt
 /// handler. It needs no heap and is never dropped. Elsewhere it is dropped like any other value.
 ///
 /// A new arena consists of zeros and of uninitialised slots. A `static` arena therefore takes no
-/// space in the program's file.
+/// space in the executable file.
 ///
 /// # Methods available in a `static`
 ///
@@ -239,8 +239,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         &mut self.storage
     }
 
-    /// Returns the arena for a method with `&mut self`. It has no open run, and the slot directly
-    /// below the cursor is not vacant.
+    /// Settles the arena and returns it. It then has no open run, and the slot directly below the
+    /// cursor is not vacant.
     #[inline]
     fn settled(&mut self) -> ArenaMut<'_, T> {
         let mut view = self.storage.view_mut();

@@ -68,9 +68,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         published.then(|| unsafe { view.slice(range) })
     }
 
-    /// Returns the published value at `index` modulo the capacity, which makes the arena a ring.
+    /// Returns the published value at `index` modulo the capacity, as if the arena were a ring.
     ///
-    /// Costs one division more than [`get`](Self::get). Wait-free.
+    /// Costs one more division than [`get`](Self::get). Wait-free.
     ///
     /// # Examples
     ///
@@ -120,7 +120,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns an iterator over the published values, in index order.
     ///
-    /// Like [`iter`](Self::iter), without the indices.
+    /// Yields the same values as [`iter`](Self::iter), without their indices.
     ///
     /// # Examples
     ///
@@ -238,8 +238,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// does not find slots in other threads' shards, and it does not combine slots from two of
     /// these places.
     ///
-    /// Exact or an estimate under the same conditions as [`count`](Self::count), and costs as much.
-    /// Wait-free.
+    /// Exact under the same conditions as [`count`](Self::count), and has the same cost. Wait-free.
     ///
     /// # Examples
     ///

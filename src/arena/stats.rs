@@ -29,10 +29,11 @@ pub struct Stats {
     /// The high-water mark over all resets.
     ///
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
-    /// exceed it. It is a bound and not a number of values. It includes vacant slots below a value,
-    /// slots that a handle holds now, vacant slots over which the cursor was retracted, and one
-    /// slot of each `Local` that returned the rest of its run. After contention, it also includes
-    /// slots that were ready in shards (see [`in_order`](AtomicArena::in_order)).
+    /// exceed it. It is an upper bound of the indices used so far, and not a number of values. It
+    /// includes vacant slots below a value, slots that a handle holds now, vacant slots over which
+    /// the cursor was retracted, and one slot of each `Local` that returned the rest of its run.
+    /// After contention, it also includes slots that were ready in shards (see
+    /// [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
     /// The number of times that the arena was emptied or its values were renumbered.
     ///
@@ -45,7 +46,7 @@ pub struct Stats {
     /// Includes pages that were not touched, because they are address space. Excludes the overhead
     /// of the allocator.
     pub bytes: usize,
-    /// The number of these bytes that are not slots.
+    /// The part of `bytes` that is not slots.
     pub overhead: usize,
 }
 
@@ -53,8 +54,8 @@ pub struct Stats {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns statistics on the arena.
     ///
-    /// Costs a few loads more than [`count`](Self::count), and one for each of 32 shards if the
-    /// arena has shards. Collecting these numbers adds no cost to allocation. Wait-free.
+    /// Costs a few more loads than [`count`](Self::count), and one more for each of 32 shards if
+    /// the arena has shards. Collecting these numbers adds no cost to allocation. Wait-free.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Methods that store values, with bytes from the bump itself. `grid.rs` implements them.
+//! The methods of a bump that store values. `grid.rs` implements them.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -12,14 +12,13 @@ use crate::error::Full;
 
 /// Methods that store values.
 ///
-/// A request of 0 bytes (for a zero-sized type or an empty slice) touches no shared memory and
+/// A request of 0 bytes (for a zero-sized type or an empty slice) accesses no shared memory and
 /// always succeeds. Any other request costs one atomic read-modify-write, on a cache line that
 /// belongs to this thread or, in a bump without shards, on the shared cursor. When the thread's run
-/// is used up, a refill costs three more on shared lines. At the end of the budget, a request also
-/// searches all shards, which are about 130 words.
+/// is used up, a refill costs three more on shared cache lines. At the end of the budget, a request
+/// also reads all shards, which are about 130 words.
 impl<S: BumpStorage> AtomicBump<S> {
-    /// Stores a value and returns a mutable reference to it, which belongs to the caller. The value
-    /// is never dropped.
+    /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///
     /// Lock-free.
     ///
@@ -72,7 +71,7 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_with(self.view(), make)
     }
 
-    /// Stores the result of `make`, which may fail. In that case the bytes are returned. `make` may
+    /// Stores the result of `make`, which may fail. If it fails, the bytes are returned. `make` may
     /// use the bump.
     ///
     /// Lock-free, except for user code.
@@ -201,8 +200,8 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_from_iter(self.view(), src.iter().cloned(), src.len()).map_err(Full::discard)
     }
 
-    /// Stores the results of `f` for 0, 1, 2 and so on, as a slice of `len` values. The values
-    /// belong to the caller. `f` may use the bump.
+    /// Stores `f(0)`, `f(1)` and so on, as a slice of `len` values. The values belong to the
+    /// caller. `f` may use the bump.
     ///
     /// Lock-free, except for user code.
     ///
@@ -290,8 +289,8 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is formatted twice, first to measure it and then to write it. If it is longer the
-    /// second time, the block is extended, or the text moves to a larger one.
+    /// The text is formatted twice, first to measure it and then to write it. If the text is longer
+    /// the second time, its block is extended or replaced by a larger block.
     ///
     /// Lock-free, except for user code.
     ///

@@ -1,6 +1,7 @@
-//! `&AtomicBump` as an allocator, for each version of the trait.
+//! Implements `Allocator` for `&AtomicBump`, for each version of the trait.
 
-/// Implements the `Allocator` of one crate, given the paths of the trait and its error.
+/// Implements the `Allocator` trait of one crate. The arguments are the paths of the trait and of
+/// its error.
 macro_rules! allocator {
     ($($trait:ident)::+, $($error:ident)::+) => {
         const _: () = {
@@ -19,17 +20,19 @@ macro_rules! allocator {
 
             /// Allocates for collections in the bump, such as a `Vec<T, &AtomicBump>` or a map.
             ///
-            /// Any thread may grow, shrink and free a block. The last block of the calling thread's
-            /// shard grows in place, and bytes that it gives up are allocated again. Any other
-            /// block moves when it grows. Of the bytes that such blocks give up, the bump keeps
-            /// only a few runs. The others are lost until the next reset.
+            /// Any thread may grow, shrink and free a block. The last block that the calling
+            /// thread's shard has handed out grows in place. If it is shrunk or freed, the next
+            /// requests use its bytes. Most other blocks move when they grow. Of the bytes that
+            /// such blocks give up, the bump keeps only a few runs. The others are lost until the
+            /// next reset.
             ///
-            /// `push` on a full bump calls `handle_alloc_error`, which aborts. Use `try_reserve` if
-            /// a bump may fill up. A collection borrows the bump, so none is left when the bump is
-            /// reset.
-            // SAFETY: no other block contains a byte of a block until it is freed, or until the
-            // bump is reset or dropped, which requires that no reference to the bump is left. A
-            // copy of the reference refers to the same bump.
+            /// If the bump is full, `push` calls `handle_alloc_error`, which aborts the process. To
+            /// get an error instead, call `try_reserve` first. A collection borrows the bump, so
+            /// the bump cannot be reset while the collection exists.
+            // SAFETY: a block is valid, and no other block overlaps with it, until it is freed or
+            // the bump is reset or dropped. Resetting or dropping the bump requires that no
+            // reference to it is left, and so no allocator. A copy of the reference refers to the
+            // same bump, so it accepts the same blocks.
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
@@ -58,10 +61,11 @@ macro_rules! allocator {
                     old: Layout,
                     new: Layout,
                 ) -> Result<NonNull<[u8]>, Refused> {
-                    // SAFETY: as in `grow`.
+                    // SAFETY: the caller gives the same guarantees as for `grow`.
                     let grown = unsafe { self.view().grow(bytes, old, new) };
                     if let Some(grown) = grown {
-                        // SAFETY: the block has `new.size() - old.size()` bytes more than before.
+                        // SAFETY: the new block has `new.size()` bytes, which belong to this call
+                        // until it returns them.
                         unsafe { ptr::write_bytes(grown.as_ptr().add(old.size()), 0, new.size() - old.size()) };
                     }
                     block(grown, new)

@@ -1,5 +1,5 @@
-//! The bytes of a bump as offsets, and which call gets which of them. Accesses no memory, and knows
-//! only the address of byte 0.
+//! Decides which bytes of a bump each request gets. Bytes are given as offsets. This file does not
+//! access them, and knows only the address of byte 0.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use crate::raw::thread_id::{TINY, thread_id_or_any};
 use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
 
-/// The smallest capacity of a bump with shards, which take 4 KiB. In a smaller bump a refill would
+/// The minimum capacity of a bump with shards. Shards take 4 KiB. In a smaller bump, a refill would
 /// be only a few lines.
 const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     2 * LINE
@@ -22,22 +22,23 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     64 << 10
 };
 
-/// A refill is at most this number of lines and this fraction of the lines left at the cursor, but
-/// at least one line.
+/// The maximum length of a refill in lines. A refill is also at most the fraction `REFILL_FRACTION`
+/// of the lines left at the cursor, but at least one line.
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
 
-/// A request longer than this fraction of a refill goes to the cursor.
+/// A request that is longer than this fraction of a refill is served at the cursor.
 const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
 
-/// The maximum length of a shard's run: the longest refill, and a rest that it extends.
+/// The maximum length of a shard's run, in bytes. It has room for the longest refill and a rest
+/// that the refill extends.
 const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
 
-/// The number of runs that a shard keeps beside its own.
+/// The number of gaps of a shard, in addition to its run.
 const KEPT: usize = if TINY { 1 } else { 3 };
 
 /// Returns whether a bump of this capacity has shards. Shards require that threads have numbers,
-/// and that every offset fits in the packed words.
+/// and that the word of a gap and the word of the cursor have room for every offset.
 pub(super) const fn has_shards(capacity: usize) -> bool {
     cfg!(feature = "std") && fits_shards(capacity)
 }
@@ -59,17 +60,18 @@ struct Cursor {
     ///
     /// Invariant: no byte at or above it has an owner. It never passes the end.
     next: AtomicUsize,
-    /// An offset such that no byte at or above both it and the cursor was ever handed out.
+    /// No byte at or above the larger of this offset and the cursor was ever handed out.
     past: AtomicUsize,
 }
 
-/// Bytes for one or a few threads, and runs that they returned.
+/// The gaps from which one or a few threads take bytes first, and in which they keep returned
+/// bytes.
 #[derive(Debug)]
 pub(super) struct Shard(CachePadded<Gaps>);
 
 #[derive(Debug)]
 struct Gaps {
-    /// The run that refills install. A pending refill names a shard, and so this gap.
+    /// The run of the shard. Refills are installed here.
     run: Gap,
     kept: [Gap; KEPT],
 }
@@ -135,7 +137,7 @@ impl Shard {
         }
     }
 
-    /// Returns the gaps of this shard, starting with the one that refills name.
+    /// Returns the gaps of this shard, starting with its run.
     fn gaps(&self) -> impl Iterator<Item = &Gap> {
         core::iter::once(&self.0.run).chain(&self.0.kept)
     }
@@ -152,21 +154,22 @@ pub(super) struct Piece {
     pub(super) start: usize,
     /// All bytes that were taken, including padding for the alignment and the end of the last line.
     pub(super) taken: Range<usize>,
-    /// Whether the bytes come from the cursor and may be returned there.
+    /// Whether the cursor may be retracted over these bytes, because they were never in a shard's
+    /// run.
     pub(super) from_cursor: bool,
 }
 
 impl Piece {
     #[inline]
     fn from_gap(taken: Range<usize>, layout: Layout) -> Self {
-        // A block longer than a shard's run was never in a shard, so the cursor may be retracted
-        // over it.
+        // A block longer than `SHARD_LIMIT` was never in a shard's run, so the cursor may be
+        // retracted over it.
         let from_cursor = layout.size() > SHARD_LIMIT;
         Piece { start: taken.end - layout.size(), taken, from_cursor }
     }
 }
 
-/// The bytes of a bump, without their memory.
+/// A shared bump, without its memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget<'a> {
     head: &'a Head,
@@ -204,7 +207,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Returns the position of a cursor above the first `bytes` bytes.
+    /// Returns the lowest position of the cursor that is at or above the offset `bytes`.
     #[inline]
     fn above(self, bytes: usize) -> usize {
         match self.shards {
@@ -219,7 +222,7 @@ impl<'a> Budget<'a> {
         Word::new(raw, self.shards.is_some())
     }
 
-    /// Reads the cursor. If a refill is pending, helps it first.
+    /// Reads the cursor. Helps pending refills until none is left.
     fn cursor(self) -> Word {
         loop {
             // Acquire: B1, pairs with the Release in `retract`. B2, pairs with the Release in
@@ -232,8 +235,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, on the fast path, which is the run of this
-    /// thread's shard. Returns their start, or `None` if the fast path does not serve the request.
+    /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard. Returns
+    /// their start, or `None` if the request needs the slow path.
     #[inline]
     pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
         // A thread without a number of its own takes the slow path.
@@ -264,8 +267,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, if this thread's shard has too few. Tries the
-    /// runs kept in the shard, a refill, the cursor, and every shard, in this order.
+    /// Takes bytes for `layout`, whose size is not 0, if the run of this thread's shard has too
+    /// few. Tries all gaps of this shard, then a refill, the cursor, and every shard.
     #[cold]
     #[inline(never)]
     fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
@@ -273,9 +276,9 @@ impl<'a> Budget<'a> {
         let own = own_index();
         loop {
             let word = self.cursor();
-            // The shard is read after the cursor. If another thread refills the shard after this,
-            // the exchange below fails, or the refill displaces a rest that could have served this
-            // request, which is harmless.
+            // The shard is read after the cursor. If another thread refills the shard later, the
+            // exchange below fails. If another thread returns bytes to the shard later, the refill
+            // below may displace a rest that could have served this request. This is harmless.
             if let Some(piece) = shards[own].take(self.base, layout) {
                 return Ok(piece);
             }
@@ -285,9 +288,9 @@ impl<'a> Budget<'a> {
             if most <= self.bytes(lines.clone()).len() / REQUEST_FRACTION {
                 let moved = word.with_pending(own, lines.start, lines.end);
                 // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
-                // have had an owner before. Not Release, unlike in the arena: another thread that
-                // installs the refill need not see the shard as this one saw it, because its
-                // exchange confirms what it displaces. Relaxed on failure: read anew.
+                // have had an owner before. Not Release, unlike in the arena: a thread that helps
+                // this refill need not see the shard as this thread has seen it, because the
+                // exchange of the helper confirms what it displaces. Relaxed on failure: read anew.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -302,14 +305,14 @@ impl<'a> Budget<'a> {
     }
 
     /// Takes bytes for `layout` from any shard that has enough. Looks at each shard once, starting
-    /// with that of this thread.
+    /// with this thread's shard.
     fn steal(self, layout: Layout) -> Option<Piece> {
         let (before, from) = self.shards?.split_at(own_index());
         from.iter().chain(before).find_map(|shard| shard.take(self.base, layout))
     }
 
-    /// Takes bytes for `layout` from the cursor, including the end of their last line. `word` is a
-    /// guess. The error is the word of a cursor at which too few bytes were left.
+    /// Takes bytes for `layout` from the cursor, up to the end of their last line. `word` is a
+    /// guess at the cursor's word. The error is a word of the cursor with too few bytes left.
     fn take_at_cursor(self, mut word: Word, layout: Layout) -> Result<Piece, Word> {
         loop {
             let from = self.offset(word);
@@ -325,8 +328,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Advances the cursor from `word`, which names no pending refill, over the first `bytes` bytes
-    /// and the end of their last line. Returns the new offset of the cursor.
+    /// Advances the cursor from `word`, which has no pending refill, to the offset `bytes`, rounded
+    /// up to a line. Returns the new offset of the cursor, or `None` if the cursor has changed.
     fn advance(self, word: Word, bytes: usize) -> Option<usize> {
         let advanced = word.with_next(self.above(bytes));
         // Acquire: B1, pairs with the Release in `retract`. The bytes may have had an owner before.
@@ -336,7 +339,8 @@ impl<'a> Budget<'a> {
         exchanged.is_ok().then(|| self.offset(advanced))
     }
 
-    /// Returns the lines of a refill that starts at this line. Every call returns the same.
+    /// Returns the lines of a refill that starts at this line. All threads that help a refill
+    /// compute the same lines.
     fn refill_at(self, start: usize) -> Range<usize> {
         let end = self.capacity.div_ceil(LINE);
         start..end.min(start + ((end - start) / REFILL_FRACTION).clamp(1, MAX_REFILL))
@@ -353,15 +357,16 @@ impl<'a> Budget<'a> {
         let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
         let run = self.bytes(self.refill_at(start));
         let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
-        // Release: B2, pairs with the Acquire in `cursor`. The refill is in its shard. Relaxed on
-        // failure: another thread has cleared the refill, because its word never recurs.
+        // Release: B2, pairs with the Acquire in `cursor`. The refill was installed before. Relaxed
+        // on failure: another thread has cleared the refill, and its word never recurs.
         let cleared = word.with_next(word.next());
         let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
         self.keep(displaced, false);
     }
 
-    /// Returns bytes that the caller owns. `from_cursor` is whether none of them was ever in a
-    /// shard. `everywhere` is whether to look for a place to keep them in every shard.
+    /// Returns bytes that the caller owns. If `from_cursor` is true, none of them was ever in a
+    /// shard's run, so the cursor may be retracted over them. If `everywhere` is true, any shard
+    /// may keep them.
     #[cold]
     #[inline(never)]
     pub(super) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
@@ -371,8 +376,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Retracts the cursor from the end of a run that the caller owns to the first line boundary
-    /// within it, and keeps the bytes below that. Does nothing if the cursor is elsewhere. Returns
+    /// If the cursor is at the end of this run, which the caller owns, retracts the cursor to the
+    /// first line boundary in the run. The bytes below that boundary are kept in a gap. Returns
     /// whether the cursor was retracted.
     fn retract(self, run: Range<usize>) -> bool {
         // Relaxed: a guess that the exchange confirms.
@@ -381,7 +386,7 @@ impl<'a> Budget<'a> {
         if word.has_pending() || self.offset(word) != run.end || lowered == word {
             return false;
         }
-        // Relaxed: the Release of the exchange passes it on.
+        // Relaxed: the Release of the exchange below makes this visible.
         self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
         // Release: B1, pairs with the Acquire of every operation that advances the cursor. The
         // caller's accesses happen before those of the next owner. Relaxed on failure: the value is
@@ -394,8 +399,9 @@ impl<'a> Budget<'a> {
         retracted
     }
 
-    /// Keeps a run in this thread's shard or, if `everywhere`, in any shard. It goes into an empty
-    /// gap, or replaces a shorter run in this thread's shard. Otherwise it is lost.
+    /// Puts a run into an empty gap of this thread's shard or, if `everywhere` is true, of any
+    /// shard. If there is no empty gap, replaces a shorter run in this thread's shard. Otherwise
+    /// the run is lost.
     fn keep(self, run: Range<usize>, everywhere: bool) {
         let Some(shards) = self.shards else { return };
         let own = own_index();
@@ -416,9 +422,9 @@ impl<'a> Budget<'a> {
         self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
     }
 
-    /// Takes a run from the cursor for a handle, which may return it there. `len` is called,
-    /// possibly several times, with the number of bytes left at the cursor. It returns how many of
-    /// them to take, or 0 to take none.
+    /// Takes a run from the cursor for a handle. When the handle returns the run, the cursor may be
+    /// retracted over it. `len` is called, possibly several times, with the number of bytes left at
+    /// the cursor. It returns how many of them to take, or 0 to take none.
     pub(super) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
         loop {
             let word = self.cursor();
@@ -433,9 +439,9 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Extends a run of a handle that ends at `end`, if the cursor is there. `len` is called with
-    /// the number of bytes left, and returns how many of them to take, or 0 to take none. Returns
-    /// the new end.
+    /// Extends a run of a handle that ends at the offset `end`, if the cursor is at `end`. `len` is
+    /// called with the number of bytes left, and returns how many of them to take, or 0 to take
+    /// none. Returns the new end.
     pub(super) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
         let word = self.cursor();
         let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
@@ -445,11 +451,11 @@ impl<'a> Budget<'a> {
     /// Returns the number of bytes that were handed out and not returned. Exact if no other call is
     /// in progress.
     pub(super) fn used(self) -> usize {
-        // Acquire: the reads below return values that are at least as recent.
+        // Acquire: the loads below return values that are at least as recent as the cursor.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
-        // A gap that ends above this cursor belongs to a later refill.
+        // A gap that ends above `below` has received bytes after the cursor was read.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);
@@ -466,9 +472,9 @@ impl<'a> Budget<'a> {
 
     /// Returns the end of the bytes that were ever handed out.
     pub(super) fn high_water(self) -> usize {
-        // Acquire: pairs with the Release in `retract`, which raises `past` before.
+        // Acquire: pairs with the Release in `retract`, which has raised `past` before.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
-        // Relaxed: the Acquire above ensures that it is at least as recent as the cursor.
+        // Relaxed: the Acquire above ensures that `past` is at least as recent as the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
 
@@ -477,15 +483,16 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
-            // A longer block counts as one that comes from the cursor (`is_from_cursor`).
+            // A longer block counts as one from the cursor (`is_from_cursor`), so a block of a
+            // shard must not grow beyond the limit.
             Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
         }
     }
 
-    /// Returns whether no byte of a block of `len` bytes was ever in a shard, as far as its length
-    /// tells.
+    /// Returns whether a block of `len` bytes is too long to contain bytes that were ever in a
+    /// shard's run. Always true if there are no shards.
     #[inline]
     pub(super) fn is_from_cursor(self, len: usize) -> bool {
         self.shards.is_none() || len > SHARD_LIMIT
@@ -507,7 +514,7 @@ impl<'a> Budget<'a> {
 /// Operations of an allocator on blocks that it has handed out.
 #[cfg(any(all(test, loom), feature = "allocator-api2-02", feature = "allocator-api2-04", feature = "nightly"))]
 impl Budget<'_> {
-    /// Frees a block of `len` bytes, or the end of it.
+    /// Frees a block of `len` bytes, or the end of such a block.
     #[inline]
     pub(super) fn free(self, freed: Range<usize>, len: usize) {
         let from_cursor = self.is_from_cursor(len);

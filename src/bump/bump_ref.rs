@@ -16,18 +16,17 @@ pub struct BumpRef<'a> {
     marker: PhantomData<&'a u8>,
 }
 
-// SAFETY: equivalent to `&AtomicBump<S>`, which contains atomics, and bytes that each have one
-// owner at a time.
+// SAFETY: a `BumpRef` refers to atomics, and to bytes that each have one owner at a time.
 unsafe impl Send for BumpRef<'_> {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for BumpRef<'_> {}
 
 impl<'a> BumpRef<'a> {
     /// # Safety
     ///
     /// During `'a`, `base` points to `capacity` bytes that are valid for reads and writes and do
-    /// not move. Only the owners of bytes that views of the same `head` and `shards` have handed
-    /// out access them.
+    /// not move. A byte is accessed only by its owner, which has taken it through a `BumpRef` or
+    /// `BumpMut` of the same `head` and `shards`.
     #[inline]
     pub(super) unsafe fn new(head: &'a Head, shards: Option<&'a Shards>, base: NonNull<u8>, capacity: usize) -> Self {
         BumpRef { budget: Budget::new(head, shards, base.addr().get(), capacity), base, marker: PhantomData }
@@ -38,7 +37,7 @@ impl<'a> BumpRef<'a> {
         self.budget
     }
 
-    /// Returns a pointer to the byte. It may be used only for bytes that the caller owns.
+    /// Returns a pointer to the byte at `offset`. The caller may access only bytes that it owns.
     #[inline]
     pub(crate) fn pointer(self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.budget.capacity());
@@ -53,7 +52,7 @@ impl<'a> BumpRef<'a> {
         pointer.addr().get() - self.base.addr().get()
     }
 
-    /// Takes bytes for `layout`, which belong to the caller during `'a`.
+    /// Takes bytes for `layout`. They belong to the caller during `'a`.
     #[inline]
     pub(super) fn take(self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
@@ -67,7 +66,8 @@ impl<'a> BumpRef<'a> {
         unsafe { take_near(head, shards, self.base, capacity, layout.size(), layout.align()) }
     }
 
-    /// Takes bytes for `layout`. Dropping the block returns them.
+    /// Takes bytes for `layout`. Dropping the block returns them. The error is the number of bytes
+    /// left at the cursor.
     #[inline]
     pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
         if layout.size() == 0 {
@@ -79,10 +79,10 @@ impl<'a> BumpRef<'a> {
     }
 }
 
-/// Takes bytes for a layout if [`BumpRef::take`] did not find any at once.
+/// The slow path of [`BumpRef::take`].
 ///
-/// Not inlined. The parts of the view and of the layout are separate arguments, which are passed in
-/// registers, so that neither the caller's view nor this one has to be in memory.
+/// Not inlined. The parts of the view and of the layout are separate arguments, because these are
+/// passed in registers. A reference to the view would force it into memory.
 ///
 /// # Safety
 ///
@@ -98,22 +98,22 @@ unsafe fn take_near(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout (the caller).
+    // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     match bump.budget.take_near(layout) {
         Some(offset) => Some(bump.pointer(offset)),
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller gives the guarantees that `take_far` requires.
         None => unsafe { take_far(head, shards, base, capacity, size, align) },
     }
 }
 
-/// Like `take_near`, but takes the bytes from any place.
+/// Continues `take_near`: takes the bytes from any gap or from the cursor.
 ///
 /// # Safety
 ///
-/// As for `take_near`.
+/// The requirements are those of `take_near`.
 #[cold]
 #[inline(never)]
 unsafe fn take_far(
@@ -124,9 +124,9 @@ unsafe fn take_far(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the arguments are the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the arguments are the parts of a layout (the caller).
+    // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
     Some(bump.take_block(layout).ok()?.hand_out(size))
 }
@@ -162,7 +162,7 @@ impl BumpRef<'_> {
             // Not `block`, whose provenance may not cover the bytes after it.
             return Some(self.pointer(start));
         }
-        // SAFETY: as the caller guarantees. The smaller of both sizes is that of `old`.
+        // SAFETY: the caller gives the guarantees that `replace` requires.
         unsafe { self.replace(block, old, new) }
     }
 
@@ -175,7 +175,7 @@ impl BumpRef<'_> {
     #[inline]
     pub(crate) unsafe fn shrink(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if block.addr().get() & (new.align() - 1) != 0 || old.size() == 0 {
-            // SAFETY: as the caller guarantees. The smaller of both sizes is that of `new`.
+            // SAFETY: the caller gives the guarantees that `replace` requires.
             return unsafe { self.replace(block, old, new) };
         }
         let start = self.offset(block);
@@ -193,8 +193,8 @@ impl BumpRef<'_> {
     unsafe fn replace(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let moved = self.take(new)?;
         // SAFETY: the old block belongs to the caller and the new one was just taken, so they do
-        // not overlap. Both have at least the copied number of bytes. The caller gives up the old
-        // one.
+        // not overlap. Both have at least the number of bytes that is copied. The caller gives up
+        // the old block, which has the layout `old`.
         unsafe {
             ptr::copy_nonoverlapping(block.as_ptr(), moved.as_ptr(), old.size().min(new.size()));
             self.free(block, old);
@@ -203,15 +203,15 @@ impl BumpRef<'_> {
     }
 }
 
-/// Returns the pointer to a block without bytes. It is aligned and not null.
+/// Returns the pointer to a block of 0 bytes, which is aligned and not null.
 #[inline]
 pub(super) fn dangling(layout: Layout) -> NonNull<u8> {
     // SAFETY: an alignment is not 0.
     unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(layout.align())) }
 }
 
-/// Bytes that were taken but not yet handed out. Dropping the block returns them, in case the code
-/// that fills them panics. It needs no mark, because it never leaves the call that took it.
+/// Bytes that were taken but not yet handed out. If the code that fills them panics, dropping the
+/// block returns them. A block never leaves the call that took it, so it is never leaked.
 pub(super) struct Block<'a> {
     bump: BumpRef<'a>,
     pointer: NonNull<u8>,
@@ -224,8 +224,8 @@ impl Block<'_> {
         self.pointer
     }
 
-    /// Makes room for `more` bytes after the first `size`, if they are free there. Returns whether
-    /// there is room.
+    /// Makes room for `more` bytes after the first `size` bytes, if the bytes there are free.
+    /// Returns whether there is room.
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
@@ -249,8 +249,8 @@ impl Block<'_> {
         let Range { start, end } = self.piece.taken;
         let used = self.piece.start + size;
         let (budget, from_cursor) = (self.bump.budget, self.piece.from_cursor);
-        // When the block is freed, the start of its padding is unknown. So the padding is not
-        // returned to a shard.
+        // Once the block is handed out, the start of its padding is no longer known. So freeing the
+        // block cannot return the padding. Padding of at least a line is returned now.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {

@@ -1,11 +1,11 @@
-//! A run of free bytes in one atomic word, from which any thread takes bytes.
+//! A run of free bytes, described by one atomic word. Any thread can take bytes from its start.
 //!
 //! # Orderings
 //!
-//! - B1, return → take: whatever puts bytes into a gap is a Release operation (`install`,
-//!   `extend_down`, `put`). Whatever takes bytes out of it is an Acquire operation (`take`,
-//!   `take_next`, and an `install` that displaces a rest). Every change of a gap's word is a
-//!   read-modify-write, so the release sequences are not broken.
+//! - B1, return → take: each operation that puts bytes into a gap is Release (`install`,
+//!   `extend_down`, `put`). Each operation that takes bytes out of a gap is Acquire (`take`,
+//!   `take_once`, `take_next`, and an `install` that displaces a rest). Every change of a gap's
+//!   word is a read-modify-write, so the release sequences are not broken.
 
 #![forbid(unsafe_code)]
 
@@ -14,9 +14,9 @@ use core::ops::Range;
 
 use crate::raw::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The word of a gap contains, from the lowest bit up, the number of its bytes and the offset of
-/// the first one. If it has no bytes, the second part is the end of its last byte, or 0 if it never
-/// had one.
+/// The low `LEN_BITS` bits of a gap's word are the number of its bytes, and the other bits are the
+/// offset of its first byte. In an empty gap, the offset is the end of the byte that was taken
+/// last, or 0 in a new gap.
 const LEN_BITS: u32 = 25;
 
 /// The maximum number of bytes in a gap.
@@ -39,12 +39,12 @@ fn moved_up(taken: usize) -> usize {
     (taken << LEN_BITS) - taken
 }
 
-/// Returns the size of `layout` plus the padding that aligns it at `address`. This does not
-/// overflow, because the size and the alignment of a layout add up to at most `isize::MAX` and one.
+/// Returns the size of `layout` plus the padding that aligns it at `address`. The sum does not
+/// overflow, because the size and the alignment of a layout add up to at most `isize::MAX + 1`.
 #[inline]
 pub(super) fn size_with_padding(address: usize, layout: Layout) -> usize {
-    /// Cold, so that the compiler keeps the branch to it. The common case then does not wait for
-    /// the calculation.
+    /// Cold, so that the compiler keeps the branch to it. The common case, which needs no padding,
+    /// then does not wait for this calculation.
     #[cold]
     fn padded(misaligned: usize, layout: Layout) -> usize {
         layout.size() + (layout.align() - misaligned)
@@ -80,12 +80,12 @@ impl Gap {
         unpack(self.0.load(Ordering::Relaxed))
     }
 
-    /// Takes bytes for `layout`, including padding for their alignment, which precedes them. `base`
-    /// is the address of byte 0, a multiple of `LINE`.
+    /// Takes bytes for `layout`, and padding for their alignment. The result contains the padding,
+    /// which comes first. `base` is the address of byte 0, and is a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
-        // Relaxed, also on failure: too few bytes are left, or the value is a guess that the
-        // exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms. If it shows too few bytes,
+        // no byte is accessed.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let (start, len) = (word >> LEN_BITS, word & MAX_LEN);
@@ -105,9 +105,10 @@ impl Gap {
     }
 
     /// Takes bytes for `layout` and returns their start. Returns `None` if too few are left, if
-    /// another thread changes the gap, or if the alignment is larger than a line. Written for the
-    /// inlined fast path: without a loop, and with a separate branch for the common case, so that
-    /// it does not wait for the calculation of the padding.
+    /// another thread changes the gap, or if the alignment is larger than a line.
+    ///
+    /// This is the inlined fast path, so it has no loop. The common case has its own branch, so
+    /// that it does not wait for the calculation of the padding.
     #[inline]
     pub(super) fn take_once(&self, layout: Layout) -> Option<usize> {
         // Relaxed: a guess that the exchange confirms.
@@ -149,16 +150,17 @@ impl Gap {
         false
     }
 
-    /// Puts the run of a refill into the gap, unless another thread has done so. Returns the rest
-    /// that the run displaces, which then belongs to the caller. If the run extends the rest to at
-    /// most `limit` bytes, nothing is displaced and the result is empty.
+    /// Puts the run of a refill into the gap, unless another thread has already done so. If the run
+    /// adjoins the rest of the gap, and both together have at most `limit` bytes, it extends the
+    /// rest. Otherwise it displaces the rest. Returns the displaced bytes, which then belong to the
+    /// caller.
     ///
-    /// In a gap that refills name, only this method changes the end, and only upwards. Hence a gap
-    /// that ends where the run does, or later, has already received the run, and an exchange that
-    /// was computed before fails.
+    /// Only this method changes the end of a gap that receives refills, and it only increases the
+    /// end. Hence, if the gap ends at the end of the run or above it, the run has already been
+    /// installed. A compare-exchange that expects an older word then fails.
     pub(super) fn install(&self, run: Range<usize>, limit: usize) -> Range<usize> {
-        // Relaxed, also on failure: a guess that the exchange confirms. (If it shows that the run
-        // was installed, coherence suffices for the next Release of the caller to pass that on.)
+        // Relaxed, also on failure: a guess that the exchange confirms. If it shows that the run
+        // was installed, coherence is enough: the next Release of the caller passes that on (B2).
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let rest = unpack(word);
@@ -176,8 +178,9 @@ impl Gap {
         }
     }
 
-    /// Puts back a run that ends where the rest starts, if both together have at most `limit`
-    /// bytes. Returns whether it was put back. Does not change the end of the gap.
+    /// Extends the rest downwards by a run that ends where the rest starts, if both together have
+    /// at most `limit` bytes. Returns whether the rest was extended. Does not change the end of the
+    /// gap.
     #[inline]
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
@@ -193,9 +196,9 @@ impl Gap {
         false
     }
 
-    /// Replaces the contents of the gap by a run if it has fewer than `bound` bytes, which are then
-    /// lost. Returns whether they were replaced. Not for a gap that refills name, because its end
-    /// may decrease.
+    /// Replaces the rest of the gap by a run, if the rest has fewer than `bound` bytes. These are
+    /// then lost. Returns whether the rest was replaced. Must not be called for a gap that receives
+    /// refills, because the end of the gap may decrease.
     pub(super) fn put(&self, run: Range<usize>, bound: usize) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.0.load(Ordering::Relaxed);

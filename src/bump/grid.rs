@@ -2,9 +2,9 @@
 //!
 //! # User code
 //!
-//! Closures, iterators and `Clone` may panic, allocate in the same bump, or leak what they get. A
-//! block never leaves the call that took it, so after a panic, dropping it returns the bytes. The
-//! values made before the panic are dropped first.
+//! Closures, iterators and `Clone` may panic, and may allocate in the same bump. A block never
+//! leaves the call that took it. So after a panic, dropping the block returns its bytes. The values
+//! made before the panic are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -14,7 +14,7 @@ use core::ptr::{self, NonNull};
 use super::bump_ref::{Block, BumpRef};
 use crate::error::Full;
 
-/// The source of a method's bytes.
+/// A bump or a handle, from which a method takes bytes.
 pub(super) trait Source<'a>: Sized {
     type Block: Taken;
 
@@ -40,8 +40,8 @@ pub(super) trait Source<'a>: Sized {
 pub(super) trait Taken {
     fn pointer(&self) -> NonNull<u8>;
 
-    /// Makes room for `more` bytes after the first `size`, if they are free there. Returns whether
-    /// there is room.
+    /// Makes room for `more` bytes after the first `size` bytes, if the bytes there are free.
+    /// Returns whether there is room.
     fn extend(&mut self, size: usize, more: usize) -> bool;
 
     /// Hands out the first `size` bytes, and returns the others to the bump.
@@ -142,7 +142,8 @@ where
 #[inline]
 unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
     let mut place = block.hand_out(size_of::<T>()).cast::<T>();
-    // SAFETY: as the caller guarantees. From now on only the returned reference reaches the bytes.
+    // SAFETY: the caller guarantees that the bytes have the layout of a `T` and belong to the
+    // block. From now on only the returned reference reaches them.
     unsafe {
         place.write(value);
         place.as_mut()
@@ -194,7 +195,7 @@ pub(super) fn alloc_slice_copy<'a, T: Copy>(mut source: impl Source<'a>, src: &[
 #[inline]
 pub(super) fn alloc_str<'a>(source: impl Source<'a>, src: &str) -> Result<&'a mut str, Full<()>> {
     let bytes = alloc_slice_copy(source, src.as_bytes())?;
-    // SAFETY: the bytes are those of a `str`.
+    // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
     Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
 }
 
@@ -260,7 +261,7 @@ pub(super) fn alloc_layout<'a>(mut source: impl Source<'a>, layout: Layout) -> R
 }
 
 /// Measures the text, then writes it into a block of the measured length. If the text is longer the
-/// second time, the block is extended, or the text moves to a larger one.
+/// second time, the block is extended or replaced by a larger block.
 ///
 /// # Panics
 ///
@@ -315,11 +316,11 @@ struct Text<'a, B> {
     block: B,
     /// The block that replaced the first one, if any.
     moved: Option<Block<'a>>,
-    /// Invariant: the first `len` bytes of the block were written, and it has room for `room`
-    /// bytes.
+    /// Invariant: the first `len` bytes of the block were written, and the block has room for
+    /// `room` bytes.
     len: usize,
     room: usize,
-    /// The reason why the text could not be written.
+    /// The error to return if there was no room for the text.
     full: Option<Full<()>>,
 }
 
@@ -328,7 +329,8 @@ impl<B: Taken> fmt::Write for Text<'_, B> {
         if self.room - self.len < text.len() {
             self.make_room(text.len() - (self.room - self.len))?;
         }
-        // SAFETY: there is room, which belongs only to this block.
+        // SAFETY: the block has room for the text after the first `len` bytes. No other code
+        // reaches these bytes, so they do not overlap with `text`.
         unsafe { ptr::copy_nonoverlapping(text.as_ptr(), self.pointer().add(self.len).as_ptr(), text.len()) };
         self.len += text.len();
         Ok(())
@@ -354,10 +356,10 @@ impl<B: Taken> Text<'_, B> {
                 self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
                 return Err(fmt::Error);
             };
-            // SAFETY: `self.len` bytes were written. The new block has room for more, and does not
-            // overlap.
+            // SAFETY: the old block has `self.len` written bytes. The new block has room for more
+            // bytes, and does not overlap with the old one.
             unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
-            // The block that it replaces is dropped, which returns it.
+            // If `moved` had a block before, that block is dropped, which returns its bytes.
             self.moved = Some(block);
         }
         self.room += more;

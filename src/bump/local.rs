@@ -1,4 +1,4 @@
-//! A handle with its own run of bytes, from which one thread can allocate at little cost.
+//! A handle that owns a run of bytes, from which one thread allocates without contention.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -12,21 +12,20 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The length of the first run in bytes. Each run is twice as long as the one before, up to the
-/// maximum.
+/// The length of the first run in bytes. Each later run is twice as long as its predecessor, up to
+/// `MAX_RUN`.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
-/// A run is at most this fraction of the bytes left at the cursor, unless it serves a single
-/// request.
+/// A fresh run is at most this fraction of the bytes left at the cursor.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 impl<S: BumpStorage> AtomicBump<S> {
     /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
-    /// A run is at most 64 KiB, and at most a sixteenth of the bytes left at the cursor when it is
-    /// taken. A handle that is not used keeps its run. Costs nothing, because the first run is
-    /// taken for the first value.
+    /// A run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor. An idle
+    /// handle keeps its run. Costs nothing, because the first run is taken when the first value is
+    /// stored.
     ///
     /// # Examples
     ///
@@ -55,10 +54,9 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// A handle that owns a run of bytes, and takes a new run when this one is used up. Created by
 /// [`AtomicBump::local`].
 ///
-/// Its methods take `&mut self`, but return references that live as long as the borrow of the bump,
-/// and thus outlive the handle. An allocation costs an addition and a comparison. Only taking a new
-/// run touches memory that other threads use. The bytes that the handle holds count as
-/// [used](AtomicBump::used).
+/// Its methods take `&mut self`, but the references they return borrow the bump, and so outlive the
+/// handle. An allocation costs an addition and a comparison. Only taking a new run accesses memory
+/// that other threads use. The bytes that the handle holds count as [used](AtomicBump::used).
 ///
 /// A request is served by the first of these that has room:
 ///
@@ -67,10 +65,11 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// - a fresh run, if the request fits in half of it,
 /// - the bump, as if there were no handle.
 ///
-/// When the handle is dropped, it returns the rest of its run. If it is leaked (`mem::forget`),
-/// that rest is lost until the next reset.
+/// Dropping the handle returns the rest of its run. Leaking it (`mem::forget`) loses this rest
+/// until the next reset.
 ///
-/// `Send`, because its bytes go with it. Not `Sync`, because each thread uses its own handle.
+/// `Send`, because its unused bytes hold no values. Not `Sync`, because each thread uses its own
+/// handle.
 ///
 /// # Examples
 ///
@@ -86,8 +85,8 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// ```
 pub struct LocalBump<'a> {
     bump: BumpRef<'a>,
-    /// The first byte of the run that was not handed out, and the address of the run's end. The
-    /// bytes in between belong to the handle.
+    /// The first unused byte of the run. `end` is the address of the end of the run. The bytes
+    /// between them belong to the handle.
     next: NonNull<u8>,
     end: usize,
     /// The maximum length of the next run.
@@ -101,18 +100,20 @@ pub struct LocalBump<'a> {
 unsafe impl Send for LocalBump<'_> {}
 
 impl<'a> LocalBump<'a> {
-    /// Returns the start of a block with this layout in the rest of the run, if it fits there.
+    /// Returns the start of a block with this layout in the rest of the run, if the block fits
+    /// there.
     #[inline]
     fn fit(&self, layout: Layout) -> Option<NonNull<u8>> {
         let next = self.next.addr().get();
         let misaligned = next & (layout.align() - 1);
         if misaligned == 0 {
-            // A separate branch, so that the common case does not wait for the calculation.
+            // A separate branch, so that the common case does not wait for the calculation of the
+            // padding.
             return (layout.size() <= self.end - next).then_some(self.next);
         }
         let padding = layout.align() - misaligned;
-        // This does not overflow, because the size and the alignment of a layout add up to at most
-        // `isize::MAX` and one.
+        // The sum does not overflow, because the size and the alignment of a layout add up to at
+        // most `isize::MAX + 1`.
         if padding + layout.size() > self.end - next {
             return None;
         }
@@ -120,15 +121,15 @@ impl<'a> LocalBump<'a> {
         Some(unsafe { self.next.add(padding) })
     }
 
-    /// Hands out all bytes up to the end of the block, which is within the run.
+    /// Hands out the bytes up to the end of the block. The block must be in the rest of the run.
     #[inline]
     fn advance(&mut self, block: NonNull<u8>, size: usize) {
         // SAFETY: the result is within the run or at its end.
         self.next = unsafe { block.add(size) };
     }
 
-    /// Extends the run or takes another, if that serves the request. Returns the start of a block
-    /// with this layout.
+    /// Extends the run or takes a fresh one, if the request then fits. Returns the start of a block
+    /// with this layout in the run.
     #[cold]
     #[inline(never)]
     fn refill(&mut self, layout: Layout) -> Option<NonNull<u8>> {
@@ -161,7 +162,7 @@ impl<'a> LocalBump<'a> {
         self.fit(layout)
     }
 
-    /// Takes bytes for `layout`, for which the rest of the run has no room.
+    /// Takes bytes for a request that does not fit in the rest of the run.
     #[cold]
     #[inline(never)]
     fn take_slow(&mut self, layout: Layout) -> Option<NonNull<u8>> {
@@ -187,13 +188,12 @@ impl<'a> LocalBump<'a> {
     }
 }
 
-/// Methods that store values. They are those of [`AtomicBump`], but take `&mut self`.
+/// Methods that store values. They correspond to those of [`AtomicBump`], but take `&mut self`.
 ///
-/// Within the run each costs an addition and a comparison. Taking a new run costs one atomic
-/// read-modify-write on the shared cursor, and one more to return the rest of the old run.
+/// Within the run, each of them costs an addition and a comparison. Taking a new run costs one
+/// atomic read-modify-write on the shared cursor, and one more to return the rest of the old run.
 impl<'a> LocalBump<'a> {
-    /// Stores a value and returns a mutable reference to it, which belongs to the caller. The value
-    /// is never dropped.
+    /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///
@@ -246,7 +246,7 @@ impl<'a> LocalBump<'a> {
         grid::alloc_with(self, make)
     }
 
-    /// Stores the result of `make`, which may fail. In that case the bytes are returned.
+    /// Stores the result of `make`, which may fail. If it fails, the bytes are returned.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -368,8 +368,8 @@ impl<'a> LocalBump<'a> {
         grid::alloc_from_iter(self, src.iter().cloned(), src.len()).map_err(Full::discard)
     }
 
-    /// Stores the results of `f` for 0, 1, 2 and so on, as a slice of `len` values. The values
-    /// belong to the caller.
+    /// Stores `f(0)`, `f(1)` and so on, as a slice of `len` values. The values belong to the
+    /// caller.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -452,8 +452,8 @@ impl<'a> LocalBump<'a> {
 
     /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is formatted twice, first to measure it and then to write it. If it is longer the
-    /// second time, the block is extended, or the text moves to a larger one.
+    /// The text is formatted twice, first to measure it and then to write it. If the text is longer
+    /// the second time, its block is extended or replaced by a larger block.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -549,7 +549,8 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
     }
 }
 
-/// Bytes that were taken but not yet handed out: the next ones of the run, or a block of the bump.
+/// Bytes that were taken but not yet handed out. They are the next bytes of the run, or a block of
+/// the bump.
 pub(super) enum LocalBlock<'l, 'a> {
     Run { local: &'l mut LocalBump<'a>, pointer: NonNull<u8> },
     Bump(Block<'a>),

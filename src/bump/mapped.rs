@@ -17,12 +17,12 @@ use crate::storage::mapping::Mapping;
 /// Memory mapped from the operating system: the bytes, followed by the shards.
 #[derive(Debug)]
 pub struct MappedBytes {
-    /// Points into the mapping. Dropped before it.
+    /// Points into `mapping`, so it is dropped first.
     memory: Memory,
     mapping: Mapping,
 }
 
-/// The shards in the metadata of a mapping for `capacity` bytes.
+/// Returns the address of the shards in the metadata of a mapping for `capacity` bytes.
 fn shards(metadata: NonNull<u8>, capacity: usize) -> Option<NonNull<Shards>> {
     let aligned = metadata.as_ptr().wrapping_add(metadata.align_offset(align_of::<Shards>()));
     has_shards(capacity).then(|| NonNull::new(aligned.cast())).flatten()
@@ -50,7 +50,7 @@ impl MappedBytes {
         let decommitted = self.mapping.decommit();
         let (base, metadata) = self.mapping.parts();
         let shards = shards(metadata, self.memory.view().budget().capacity());
-        // SAFETY: as in `new`. The bump is empty.
+        // SAFETY: as in `new`, for the memory after `decommit`. The bump was reset, so it is empty.
         unsafe { self.memory.replace(base, shards) };
         decommitted
     }
@@ -58,7 +58,7 @@ impl MappedBytes {
 
 // SAFETY: the storage owns its mapping. Each byte of it has one owner at a time.
 unsafe impl Send for MappedBytes {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for MappedBytes {}
 
 impl Sealed for MappedBytes {}
@@ -117,8 +117,8 @@ impl AtomicBump<MappedBytes> {
     ///
     /// The effects of [`prefault`](BumpMapBuilder::prefault) and
     /// [`lock_in_ram`](BumpMapBuilder::lock_in_ram) end with this call. No byte that was ever
-    /// written stays readable. The cost is that of the operating system for each page that was
-    /// touched.
+    /// written stays readable. The cost is linear in the number of pages that were touched, and
+    /// depends on the operating system.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl AtomicBump<MappedBytes> {
         self.storage.decommit()
     }
 
-    /// Returns the kind of huge pages that the bump has.
+    /// Returns the kind of huge pages that the bump uses.
     ///
     /// Returns `None` if none were requested, or if the builder fell back to small pages.
     pub fn huge_pages(&self) -> Option<HugePages> {
@@ -160,8 +160,8 @@ impl AtomicBump<MappedBytes> {
 
 /// A builder for a bump in memory mapped from the operating system.
 ///
-/// Created by [`AtomicBump::mapped`]. Its methods are those of [`MapBuilder`], whose documentation
-/// says what each operating system supports.
+/// Created by [`AtomicBump::mapped`]. It has the same methods as [`MapBuilder`], which documents
+/// what each operating system supports.
 ///
 /// # Examples
 ///

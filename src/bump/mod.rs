@@ -1,75 +1,81 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
-//! A bump is an arena without slots. Its cursor hands out bytes, and it knows nothing of the values
-//! in them. So there are no stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
+//! A bump hands out bytes instead of slots, and does not know the values in them. So it has no
+//! stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
 //!
 //! # The protocol
 //!
-//! A *gap* is a run of free bytes, stored in one atomic word as the offset of the first byte and
-//! the number of bytes (`gap.rs`). Any thread takes bytes from its start by an exchange, including
-//! padding for their alignment. A *shard* consists of several gaps: its run, from which the threads
-//! that share it take first, and a few more, in which it keeps returned runs and rests that a
-//! refill has displaced. The *cursor* counts lines of 64 bytes (`budget.rs`).
+//! A *gap* is a run of free bytes. One atomic word holds the offset of its first byte and its
+//! length (`gap.rs`). Any thread can take bytes from the start of a gap by a compare-exchange. If
+//! they need padding for their alignment, the thread takes the padding with them. A *shard* serves
+//! one or a few threads, and consists of several gaps. The first gap is the shard's *run*, from
+//! which these threads take bytes first. The others keep returned runs, and rests that a refill has
+//! displaced. The *cursor* counts lines of 64 bytes (`budget.rs`).
 //!
-//! 1. A request is served by this thread's shard, from its run or from its kept gaps.
-//! 2. If these have too few bytes and the request is at most an eighth of a refill, the shard is
-//!    refilled. The cursor is advanced over a run for it, and the cursor's word then names the
-//!    *pending refill* (`raw/word.rs`). Each thread that reads that word installs the run in its
-//!    shard and clears the word before it continues. If the rest of the shard ends at the cursor,
-//!    the run extends it. Otherwise the run displaces the rest, which is kept. The rest is short,
-//!    because a request of at most an eighth of a refill did not fit.
-//! 3. A longer request goes to the cursor, and takes whole lines. The end of its last line is kept.
-//! 4. If too few bytes are left at the cursor, the request steals: it looks at the gaps of all
-//!    shards, at each once.
+//! 1. A request is served by this thread's shard, from its run or from one of its other gaps.
+//! 2. If these gaps have too few bytes, and the request is at most an eighth of a refill, the shard
+//!    is refilled. The cursor is advanced over a new run, and its word then names the shard and the
+//!    *pending refill* (`raw/word.rs`). Each thread that reads this word installs the run in that
+//!    shard, and clears the refill from the word, before it continues. If the shard's rest ends
+//!    where the new run starts, the run extends it. Otherwise the run displaces the rest, which the
+//!    installing thread keeps in its own shard. The rest is short, because a request of at most an
+//!    eighth of a refill did not fit.
+//! 3. A longer request takes whole lines from the cursor. The unused end of its last line is
+//!    returned.
+//! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
+//!    every shard.
 //!
 //! Bytes are returned when a block is freed or shrunk, when a `LocalBump` ends, and when a closure
-//! fails. If they end where the run of this thread's shard starts, they extend it downwards. If
-//! they came from the cursor and end there, the cursor is retracted instead. Otherwise they are
-//! kept, in an empty gap or in place of a shorter run. If there is no such gap, they are lost until
-//! the next reset.
+//! fails. If they came from the cursor and end at the cursor, it is retracted. Otherwise, if they
+//! end where the run of this thread's shard starts, they extend that run downwards. Otherwise they
+//! are kept in an empty gap, or in place of a shorter run, which is then lost. If there is no such
+//! gap, they are lost themselves. A reset makes lost bytes available again.
 //!
-//! A small bump has no shards, nor has any bump without `std` or on a 32-bit target. Its cursor
-//! counts bytes and serves every request.
+//! A small bump has no shards, and neither has any bump without `std` or on a 32-bit target. Its
+//! cursor counts bytes and serves every request.
 //!
 //! # Why no byte has two owners
 //!
-//! At every moment each byte below the cursor is in one gap, in the pending refill, lost, or
-//! belongs to one call or caller. No byte at or above the cursor has an owner. Each step is one
-//! exchange that moves bytes between these places. The word of a gap is its complete state, and so
-//! is that of the cursor if no refill is pending. Hence it is harmless if a word has changed and
-//! returned to its old value (ABA). Two steps rely on more than their words:
+//! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
+//! gap, it is in the pending refill, it belongs to one call or caller, or it is lost. No byte at or
+//! above the cursor has an owner. Each step is one compare-exchange, which moves bytes from one of
+//! these states to another. The word of a gap is the complete state of the gap. If no refill is
+//! pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if a
+//! word has changed and returned to its old value (ABA). Two steps rely on more than the words:
 //!
-//! - *Installing a refill* must happen once. The end of a shard's run only increases, because
+//! - *Installing a refill* must happen exactly once. The end of a shard's run only increases:
 //!   taking bytes and extending the run downwards do not change it, and each refill ends above all
-//!   bytes that were handed out before. So if a run ends where the refill does, or later, the
-//!   refill has already been installed. An exchange that was computed for a run with a lower end
-//!   then fails.
-//! - *Clearing a refill from the cursor* relies on its word not recurring. The word would recur if
-//!   the cursor were retracted below the end of a refill. But the cursor is retracted only over
-//!   bytes that never were in a shard: blocks that a call took from the cursor, still owns, and
-//!   has not extended by bytes of a shard, runs of a `LocalBump`, and blocks longer than a shard's
-//!   run (`SHARD_LIMIT`). A refill does not overlap with them and lies below the cursor, so it lies
-//!   below them. If the cursor were retracted over a refill, the next refill of that shard would
-//!   also seem to be installed already, and its bytes would be lost.
+//!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
+//!   above it, the refill has already been installed. A compare-exchange that expects a run with a
+//!   lower end then fails.
+//! - *Clearing a refill from the cursor* requires that the word of the cursor never recurs. It
+//!   could recur only if the cursor were retracted below the end of a refill. But the cursor is
+//!   retracted only over bytes that were never part of a refill. These are runs of a `LocalBump`,
+//!   blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has taken from the
+//!   cursor, still owns, and has not extended by bytes of a shard. Such bytes end at the cursor.
+//!   Each refill lies below the cursor and does not overlap with them, so it lies below them. If
+//!   the cursor were retracted over a refill, the next refill of that shard would also seem to be
+//!   installed already, and its bytes would be lost.
 //!
-//! # Why a request is refused only if each gap failed to fit
+//! # When a request is refused
 //!
-//! A request is refused after it has read a cursor without a pending refill and with too few bytes
-//! left, and has then looked at each gap once. Bytes that were at the cursor before are by then in
-//! a gap (B2), were taken, or are held by a call that keeps a displaced rest or returns bytes. A
-//! request may miss bytes that a call holds in this way. A retry finds them.
+//! A thread refuses a request after two steps. It has read a cursor with too few bytes left and no
+//! pending refill. It has then looked at each gap once and found none with enough bytes. Bytes that
+//! had left the cursor before were then in a gap (B2), had an owner, or were held by a call that
+//! was about to put them into a gap. A request may miss bytes that such a call holds. A retry finds
+//! them.
 //!
 //! # Orderings
 //!
-//! - B1, return → take: all accesses of an owner happen before those of the next owner. Whatever
-//!   puts bytes into a gap or retracts the cursor is a Release operation. Whatever takes bytes out
-//!   of a gap or advances the cursor is an Acquire operation. Both words are changed only by
+//! - B1, return → take: all accesses of an owner happen before those of the next owner. Each
+//!   operation that puts bytes into a gap or retracts the cursor is Release. Each operation that
+//!   takes bytes out of a gap or advances the cursor is Acquire. Both words are changed only by
 //!   read-modify-writes, so the release sequences are not broken.
 //! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
 //!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
 //!   or has read the shard's word after another thread installed it.
 //!
-//! All other accesses are Relaxed, because they are counts, or guesses that an exchange confirms.
+//! All other accesses are Relaxed. They are estimates, or guesses that a compare-exchange confirms.
 
 mod gap;
 mod budget;
@@ -96,22 +102,23 @@ pub use local::LocalBump;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub use mapped::{BumpMapBuilder, MappedBump};
 
-/// A bump allocator with a fixed budget of bytes for values of any type, which many threads share,
-/// and which is emptied all at once.
+/// A bump allocator with a fixed budget of bytes for values of any type. Many threads can allocate
+/// from it at the same time, and a reset frees all values at once.
 ///
 /// Every method that allocates takes `&self` and returns a reference that lives as long as the
-/// borrow of the bump. Values are not dropped. Memory is known up front: only the constructors call
-/// the system allocator, nothing moves, and "full" is an ordinary error.
+/// borrow of the bump. Values are not dropped. Only the constructors call the system allocator.
+/// Values never move. A full bump returns an ordinary error.
 ///
 /// # Threads
 ///
 /// The bump, and a reference to it, are `Send` and `Sync`, whatever values it contains.
 ///
-/// From 64 KiB on, each thread takes bytes from its own run (a shard), so that an allocation is one
-/// atomic read-modify-write on a cache line that no other thread uses. Runs become shorter towards
-/// the end. At the end, threads take bytes from each other's runs, so that no thread is refused
-/// while another one's run has room. A smaller bump has one cursor for all threads, as has any bump
-/// without the feature `std` or on a 32-bit target.
+/// In a bump of 64 KiB or more, each thread takes bytes from its own run (a shard). An allocation
+/// is then one atomic read-modify-write on a cache line that no other thread uses. Runs become
+/// shorter towards the end of the budget. When no bytes are left for new runs, threads take bytes
+/// from each other's runs, so that no thread is refused while another thread's run has room. A
+/// smaller bump has one cursor for all threads. So has any bump without the feature `std` or on a
+/// 32-bit target.
 ///
 /// No method blocks. Methods that allocate are lock-free, and methods that only count are
 /// wait-free.
@@ -121,7 +128,7 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 /// With the feature `allocator-api2-02`, `allocator-api2-04` or `nightly`, `&AtomicBump` is an
 /// `Allocator`. A `Vec<T, &AtomicBump>`, a `Box<T, &AtomicBump>` or a map in the bump is `Send` and
 /// `Sync` under the same conditions as on the heap. `push` aborts the process if the bump is full.
-/// Where that can happen, call `try_reserve` first.
+/// If this can happen, call `try_reserve` first.
 ///
 /// ```
 /// # #[cfg(feature = "allocator-api2-04")] {
@@ -146,8 +153,8 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// # Memory ordering
 ///
-/// All accesses of an owner to bytes happen before those of the next owner. The counts establish no
-/// ordering.
+/// All accesses to a byte by one owner happen before all accesses by its next owner. The methods
+/// that count establish no ordering.
 ///
 /// # Examples
 ///
@@ -175,10 +182,10 @@ pub struct AtomicBump<S: BumpStorage = HeapBytes> {
 /// A bump with inline storage, for a `static`, the stack, or a field of another value. It never
 /// allocates.
 ///
-/// In a `static` it lends `&'static mut T` for values of any type, to any thread, without a heap.
-/// All its memory is part of the value: the bytes and, with the feature `std`, 4 KiB for shards,
-/// which are used from 64 KiB on. A new bump consists of zeros and of uninitialised bytes, so a
-/// `static` takes no space in the program's file. Does not compile if `BYTES` is 0.
+/// In a `static`, it returns `&'static mut T` for values of any type, to any thread, without a
+/// heap. All its memory is part of the value: the bytes and, with the feature `std`, 4 KiB for
+/// shards, which are used from 64 KiB on. A new bump consists of zeros and uninitialised bytes, so
+/// a `static` takes no space in the executable file. Does not compile if `BYTES` is 0.
 ///
 /// # Examples
 ///
@@ -237,10 +244,11 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Returns the number of bytes in use.
     ///
-    /// These are bytes that were handed out and not returned, that a [`LocalBump`] holds, or that
-    /// were lost to alignment or for lack of a place to keep them. Bytes in shards are not in use.
+    /// A byte is in use if it was handed out and not returned, or if a [`LocalBump`] holds it. A
+    /// byte that is lost is in use as well: padding for alignment, or a returned byte that the bump
+    /// had no place to keep. Bytes in shards are not in use.
     ///
-    /// The number falls only when bytes are returned to be allocated again. Exact if no other
+    /// The number decreases only when returned bytes can be allocated again. Exact if no other
     /// thread uses the bump during the call, otherwise an estimate. Reads the cursor and every
     /// shard, about 130 words. Wait-free.
     ///
@@ -260,8 +268,8 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Returns the number of bytes that are not in use, which is `capacity() - used()`.
     ///
-    /// They need not be contiguous, so a request for this number of bytes may be refused. As exact
-    /// as [`used`](Self::used). Wait-free.
+    /// The bytes need not be contiguous, so a request for this number of bytes may be refused.
+    /// Exact under the same conditions as [`used`](Self::used). Wait-free.
     ///
     /// # Examples
     ///
@@ -278,9 +286,9 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Returns the high-water mark: no byte at or beyond this offset was ever handed out.
     ///
-    /// [`reset`](Self::reset) does not lower it. It tells how large a budget the program needs. It
-    /// counts the runs of shards as handed out, so it may be too high by up to 32 KiB per thread.
-    /// Wait-free.
+    /// [`reset`](Self::reset) does not lower it. The mark shows how large a budget the program
+    /// needs. It counts the runs of shards as handed out, so it may be too high by up to 32 KiB per
+    /// thread. Wait-free.
     ///
     /// # Examples
     ///

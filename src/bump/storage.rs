@@ -1,4 +1,5 @@
-//! The memory of a bump. A storage holds the complete state: head, shards and bytes.
+//! The memory of a bump. A storage holds the complete state, which is the head, the shards and the
+//! bytes.
 
 #[cfg(feature = "alloc")]
 use alloc::alloc::{alloc, dealloc};
@@ -34,8 +35,8 @@ pub(super) use sealed::Sealed;
 ///
 /// - Both views refer to the same head, shards and bytes at every call, and no other code accesses
 ///   them.
-/// - Their addresses do not change while the storage is borrowed.
-/// - The head and the shards of a new storage are new.
+/// - The addresses of these do not change while the storage is borrowed.
+/// - The head and the shards of a new storage are in their initial state.
 pub unsafe trait BumpStorage: Sealed {
     #[doc(hidden)]
     fn view(&self) -> BumpRef<'_>;
@@ -71,15 +72,15 @@ impl BumpMut<'_> {
             unsafe { base.add(byte).write_volatile(0) };
         }
         for byte in (head..tail).step_by(word) {
-            // SAFETY: as above. The address is aligned, because `head` is the offset of the first
-            // aligned one.
+            // SAFETY: the word is below the capacity, and the view has exclusive access. The
+            // address is aligned, because the first address, `base + head`, is aligned.
             unsafe { base.add(byte).cast::<usize>().write_volatile(0) };
         }
         self.reset();
     }
 }
 
-/// Pointers to the bytes and shards of a storage.
+/// The head of a storage, and pointers to its bytes and shards.
 #[derive(Debug)]
 pub(super) struct Memory {
     head: Head,
@@ -88,38 +89,40 @@ pub(super) struct Memory {
     shards: Option<NonNull<Shards>>,
 }
 
-// SAFETY: the bytes and the shards belong to the memory as if they were fields. The shards are
+// SAFETY: the bytes and the shards belong to this value as if they were fields. The shards are
 // atomics, and each byte has one owner at a time.
 unsafe impl Send for Memory {}
-// SAFETY: as above.
+// SAFETY: as for `Send`.
 unsafe impl Sync for Memory {}
 
 impl Memory {
     /// # Safety
     ///
     /// `base` points to `capacity` bytes. `shards`, if any, points to memory that is aligned and
-    /// large enough for shards. As long as this value is used, both stay in place and no other code
-    /// accesses them.
+    /// large enough for shards. As long as this value is used, the bytes and the shards do not move
+    /// and no other code accesses them.
     pub(super) unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
         if let Some(shards) = shards {
             for index in 0..SHARDS {
-                // SAFETY: this is one of the shards, which no thread uses yet (the caller).
+                // SAFETY: `index` is below `SHARDS`, and the caller guarantees that the memory is
+                // aligned, large enough, and not yet in use.
                 unsafe { shards.cast::<Shard>().add(index).write(Shard::new()) };
             }
         }
         Memory { head: Head::new(), base, capacity, shards }
     }
 
-    /// Replaces the memory by other memory of the same capacity. The bump must be empty.
+    /// Replaces the bytes and the shards by other memory of the same capacity. The bump must be
+    /// empty.
     ///
     /// # Safety
     ///
     /// As for [`new`](Self::new).
     #[cfg(all(feature = "mapped", not(all(test, loom))))]
     pub(super) unsafe fn replace(&mut self, base: NonNull<u8>, shards: Option<NonNull<Shards>>) {
-        // SAFETY: as the caller guarantees.
+        // SAFETY: the caller gives the guarantees that `new` requires.
         let new = unsafe { Memory::new(base, self.capacity, shards) };
-        // The head stays, because it contains the high-water mark.
+        // The head is kept, because it contains the high-water mark.
         (self.base, self.shards) = (new.base, new.shards);
     }
 
@@ -132,14 +135,15 @@ impl Memory {
 
     #[inline]
     pub(super) fn view_mut(&mut self) -> BumpMut<'_> {
-        // SAFETY: as in `view`, and `&mut self` excludes every other view.
+        // SAFETY: the shards belong to this memory and stay in place (`new`). `&mut self` excludes
+        // every other view.
         let shards = self.shards.map(|mut shards| unsafe { shards.as_mut() });
         BumpMut { head: &mut self.head, shards, base: self.base, capacity: self.capacity }
     }
 }
 
-/// Returns the layout of a bump in one allocation, and the offset of its shards, which follow the
-/// bytes, if it has any.
+/// Returns the layout of the single allocation of a bump. If the bump has shards, they follow the
+/// bytes, and their offset is returned too.
 #[cfg(feature = "alloc")]
 fn layout(capacity: usize) -> Option<(Layout, Option<usize>)> {
     let bytes = Layout::from_size_align(capacity, LINE).ok()?;
@@ -165,9 +169,10 @@ impl HeapBytes {
         let refused = (CapacityError::OutOfMemory { bytes: layout.size() }, Some(layout));
         // SAFETY: the size is at least the capacity, which is not 0.
         let base = NonNull::new(unsafe { alloc(layout) }).ok_or(refused)?;
-        // SAFETY: the shards are within the allocation, as its layout says.
+        // SAFETY: the offset comes from the layout, so the shards are within the allocation.
         let shards = shards.map(|offset| unsafe { base.add(offset) }.cast());
-        // SAFETY: the memory was just allocated with this layout, and only `drop` frees it.
+        // SAFETY: the memory was just allocated with a layout for the bytes and the shards. Only
+        // `drop` frees it, and only this storage accesses it.
         Ok(HeapBytes(unsafe { Memory::new(base, capacity, shards) }))
     }
 }
@@ -185,8 +190,8 @@ impl Drop for HeapBytes {
 
 impl Sealed for HeapBytes {}
 
-// SAFETY: the bytes and the shards are in an allocation of their own. `Memory::new` initialises the
-// shards.
+// SAFETY: the bytes and the shards are in an allocation that only this storage accesses.
+// `Memory::new` initialises the shards.
 unsafe impl BumpStorage for HeapBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -276,11 +281,11 @@ impl<'m> BorrowedBytes<'m> {
         // The shards come first. They are aligned, and so are the lines that follow them.
         let skipped = base.align_offset(align_of::<Shards>()).saturating_add(size_of::<Shards>());
         let capacity = len.saturating_sub(skipped);
-        // In fewer bytes, the shards would take too large a share.
+        // If there were fewer bytes, the shards would take too large a part of them.
         let memory = if len >= MIN_BORROWED && fits_shards(capacity) {
             // SAFETY: `skipped` is less than the number of bytes.
             let first = unsafe { base.add(skipped) };
-            // SAFETY: the shards end where the first byte of the bump lies.
+            // SAFETY: the shards end where the bump's bytes start, so they are within `bytes`.
             let shards = unsafe { first.sub(size_of::<Shards>()) }.cast();
             // SAFETY: the shards are aligned. They and the bytes after them are borrowed
             // exclusively for `'m`.

@@ -1,4 +1,4 @@
-//! A handle with a run of slots of its own, from which one thread can allocate at little cost.
+//! A handle that owns a run of slots, from which one thread allocates without contention.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -21,11 +21,11 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a handle with its own run of slots, for a thread that stores many values.
     ///
-    /// A run is at most 64 KiB, and at most a sixteenth of the slots left when it is taken, but at
-    /// least one slot. So near the end of the arena many threads share the remaining slots: if `k`
-    /// handles take one run each, they take at most the fraction `1 - (15/16)^k` of these slots,
-    /// plus one slot per handle. An idle handle keeps its run, and other requests may be refused in
-    /// the meantime. An arena that is used through `Local`s therefore needs spare capacity.
+    /// A run takes at most 64 KiB and at most a sixteenth of the slots left at the cursor, but at
+    /// least one slot. So near the end of the arena, several handles can share the remaining slots:
+    /// if `k` handles take one run each, they take at most the fraction `1 - (15/16)^k` of these
+    /// slots, plus one slot per handle. An idle handle keeps its run, and requests of other threads
+    /// may be refused in the meantime. Therefore an arena with `Local`s needs spare capacity.
     ///
     /// Costs nothing, because the first run is taken when the first value is stored.
     ///
@@ -61,13 +61,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Local::new(self.view(), OwnRun::default_lengths::<T>())
     }
 
-    /// Returns a handle like that of [`local`](Self::local), except that no run has more than
-    /// `slots` slots.
+    /// Returns a handle like [`local`](Self::local), with runs of at most `slots` slots.
     ///
-    /// A run is still at most a sixteenth of the slots left, but at least one slot. A handle keeps
-    /// fewer than `slots` free slots from other threads. Suppose that all values are stored one by
-    /// one, through `handles` such handles. Then an arena with `(handles - 1) * slots + values`
-    /// slots refuses no request before `values` values are stored.
+    /// A run still has at most a sixteenth of the slots left at the cursor, but at least one slot.
+    /// Each handle withholds fewer than `slots` free slots from other threads. So if all values are
+    /// stored one by one through `handles` such handles, `(handles - 1) * slots + values` slots are
+    /// enough: no request is refused before the arena holds `values` values.
     ///
     /// # Examples
     ///
@@ -90,9 +89,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
 /// A handle that owns a run of slots, and takes a new run when this one is used up.
 ///
-/// Its methods are those of the arena. They take `&mut self`, but return references that live as
-/// long as the borrow of the arena, and thus outlive the handle. Storing a value costs an increment
-/// of an index and a store. Only taking a new run touches memory that other threads use.
+/// It has the same methods as the arena for storing values. They take `&mut self`, but the
+/// references they return borrow the arena, and so outlive the handle. Storing a value costs an
+/// increment of an index and a store. Only taking a new run accesses memory that other threads use.
 ///
 /// # Where the slots come from
 ///
@@ -109,20 +108,20 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Dropping and leaking
 ///
-/// When it is dropped, it returns its unused slots. That costs one atomic read-modify-write, or one
+/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write, or one
 /// byte written per slot if other threads have taken slots after them or if shards are active. It
-/// is wait-free, except that it is lock-free at the very end of the arena while other requests are
-/// refused.
+/// is wait-free, with one exception: at the very end of the arena, it is lock-free while other
+/// requests are refused.
 ///
-/// If it is leaked (`mem::forget`), the values in its current run are leaked, and the rest of that
-/// run stays lost until the next exclusive access to the arena. Nothing else is affected: neither
-/// values of earlier runs, nor published values, nor reservations.
+/// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
+/// stays lost until the next exclusive access to the arena. Values of earlier runs, published
+/// values and reservations are not affected.
 ///
 /// # Threads
 ///
-/// `Send` if `T: Send`, because the thread that receives the handle may store values that are
-/// dropped together with the arena, on another thread. Not `Sync`, because each thread uses its own
-/// handle. An [`OwnedLocal`] keeps the arena alive, and so fits in a struct or a task.
+/// `Send` if `T: Send`, because the receiving thread may store values, which the arena may drop on
+/// another thread. Not `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the
+/// arena alive, so it can be stored in a struct or moved into a task.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
 /// arenas that [`AtomicArena`](AtomicArena#threads) names.
@@ -151,15 +150,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,
-    /// Where the run is stored when this handle is dropped. If there is no home, the run is
-    /// returned to the arena.
+    /// Where dropping this handle stores the run. If it is `None`, dropping returns the run to the
+    /// arena.
     home: Option<&'a mut OwnRun>,
     /// `view` is covariant in `T`, but values are stored through this handle.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the handle sends unused slots. They hold no values, and any thread may store values in
-// them if `T: Send`.
+// SAFETY: sending the handle sends only unused slots, which hold no values. If `T: Send`, any
+// thread may store values in them.
 unsafe impl<T: Send> Send for Local<'_, T> {}
 
 impl<'a, T> Local<'a, T> {
@@ -168,8 +167,8 @@ impl<'a, T> Local<'a, T> {
         Local { view, run, home: None, marker: PhantomData }
     }
 
-    /// Returns a `Local` that continues with the run of an owned handle, and puts it back when it
-    /// is dropped.
+    /// Returns a `Local` that takes over the run of an owned handle from `home`. Dropping the
+    /// `Local` stores the run in `home` again.
     ///
     /// # Safety
     ///
@@ -181,7 +180,7 @@ impl<'a, T> Local<'a, T> {
         Local { view, run: core::mem::replace(home, none), home: Some(home), marker: PhantomData }
     }
 
-    /// Stores a value, which then belongs to the caller.
+    /// Stores a value and returns a mutable reference to it.
     ///
     /// Costs an increment of an index and a store. Taking a new run costs one atomic
     /// read-modify-write. Wait-free, except that taking a new run is lock-free, like
@@ -190,7 +189,7 @@ impl<'a, T> Local<'a, T> {
     /// # Errors
     ///
     /// Returns [`Full`], with the value, if neither this handle nor the arena has a free slot.
-    /// Other handles may have some.
+    /// Other handles may have free slots.
     ///
     /// # Examples
     ///
@@ -244,10 +243,10 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill(make()))
     }
 
-    /// Stores the result of `make`, which may fail. In that case the slot stays with this handle.
+    /// Stores the result of `make`, which may fail. If it fails, the slot stays with this handle.
     ///
-    /// The outer error is that of the arena, as everywhere in this crate. The inner error is that
-    /// of `make`, which is called only if there is a slot, and may use the arena.
+    /// The outer error is that of the arena, and the inner error is that of `make`. `make` is
+    /// called only if there is a free slot. It may use the arena.
     ///
     /// Has the cost and progress guarantee of [`alloc`](Self::alloc), except for `make`.
     ///
@@ -285,7 +284,7 @@ impl<'a, T> Local<'a, T> {
     /// Stores a value that every thread can read from then on. Returns its index and a shared
     /// reference.
     ///
-    /// Costs one store more than [`alloc`](Self::alloc) and has the same progress guarantee.
+    /// Costs one more store than [`alloc`](Self::alloc), and has the same progress guarantee.
     ///
     /// # Errors
     ///
@@ -351,8 +350,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
     ///
-    /// Costs two loads more than `publish`. The first key of an epoch also costs two atomic
-    /// read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
+    /// Costs one more load and one more comparison than `publish`. The first key of an epoch also
+    /// costs two atomic read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
@@ -446,8 +445,7 @@ impl<'a, T> Local<'a, T> {
         Ok(self.cloned(src)?.finish())
     }
 
-    /// Fills `len` contiguous slots with the results of `f` for 0, 1, 2 and so on. The values
-    /// belong to the caller.
+    /// Fills `len` contiguous slots with `f(0)`, `f(1)` and so on. The values belong to the caller.
     ///
     /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
     /// for `f`, which may use the arena.
@@ -566,8 +564,8 @@ impl<'a, T> Local<'a, T> {
     /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
     /// caller.
     ///
-    /// The returned slice is as long as the part that was cloned, and may be empty. The slots are
-    /// found as for [`reserve_up_to`](Self::reserve_up_to).
+    /// The returned slice has the length of that prefix, and may be empty. The slots are found as
+    /// in [`reserve_up_to`](Self::reserve_up_to).
     ///
     /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
     /// for `clone`, which may use the arena.
@@ -751,15 +749,15 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The reservation is a handle of its own. It may outlive this one, and each of the two may be
-    /// dropped, finished or leaked without affecting the values of the other. Slots that the
-    /// reservation returns do not rejoin the run of this handle.
+    /// The reservation is a handle of its own, and may outlive this one. Dropping, finishing or
+    /// leaking one of them does not affect the values of the other. Slots that the reservation
+    /// returns do not rejoin the run of this handle.
     ///
-    /// Costs an increment of an index, and two bytes written at the ends of each of the two runs.
-    /// The reservation may have to be counted as one more handle, at the cost that
-    /// [`AtomicArena::reserve`] describes. Taking a new run, or a request that the arena serves,
-    /// costs one atomic read-modify-write. Wait-free while the reservation fits in the rest of the
-    /// run, otherwise lock-free, like `AtomicArena::reserve`.
+    /// Costs an increment of an index, and one byte written at each end of the reservation and of
+    /// the remaining run. Unless the reservation takes the whole rest, it is counted as one more
+    /// handle. [`AtomicArena::reserve`] states the cost of counting. Taking a new run, or a request
+    /// that the arena serves, costs one atomic read-modify-write. Wait-free while the reservation
+    /// fits in the rest of the run, otherwise lock-free, like `AtomicArena::reserve`.
     ///
     /// # Errors
     ///
@@ -780,14 +778,15 @@ impl<'a, T> Local<'a, T> {
     /// let (first, slice) = run.publish();
     /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
     /// ```
-    // Always inlined. Otherwise the `Local` and the reservation live in memory, which doubles the
-    // cost.
+    // Always inlined, so that the `Local` and the reservation stay in registers. In memory, they
+    // would double the cost.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {
             match self.find_room(n, false) {
                 Room::Own(_) => {}
-                // SAFETY: the slots were taken from the arena, or there are none.
+                // SAFETY: the slots were just taken from the arena, so we own them, or there are
+                // none.
                 Room::Arena(slots) => return Ok(unsafe { Reservation::new_cold(self.view, slots.start, n) }),
                 Room::None(left) => return Err(Full::new((), n, left)),
             }
@@ -797,9 +796,10 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// If there are no `n` contiguous free slots, takes the slots left at the cursor, together with
-    /// the rest of the current run if it ends there. If none is left at the cursor, takes one slot
-    /// from elsewhere in the arena or, if there is none, the rest of the current run.
+    /// If there are no `n` contiguous free slots, takes all slots left at the cursor, together with
+    /// the rest of the current run if that ends at the cursor. If no slot is left at the cursor,
+    /// takes one slot from a shard, or one vacant slot. If there is none either, takes the rest of
+    /// the current run.
     ///
     /// Has the cost and progress guarantee of [`reserve`](Self::reserve).
     ///
@@ -821,52 +821,53 @@ impl<'a, T> Local<'a, T> {
     pub fn reserve_up_to(&mut self, n: usize) -> Reservation<'a, T> {
         match (&mut *self).take_slots_up_to(n) {
             (start, len) if self.run.is_next(start, len) => self.reserve_next(len),
-            // SAFETY: the slots were taken from the arena, or there are none.
+            // SAFETY: the slots were just taken from the arena, so we own them, or there are none.
             (start, len) => unsafe { Reservation::new_cold(self.view, start, len) },
         }
     }
 
-    /// Reserves the next `len` slots of the run, which has that many.
+    /// Reserves the next `len` slots of the run. The run must have room for them.
     #[inline(always)]
     fn reserve_next(&mut self, len: usize) -> Reservation<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);
-        // SAFETY: the slots were unused slots of our run, which no longer contains them. They are
-        // marked and counted. A closure may have panicked while it constructed a value in the first
-        // of them.
+        // SAFETY: the slots were unused slots of our run, so we owned them. `split_off` has removed
+        // them from the run, marked them as an open run, and counted them as a handle. Only the
+        // first slot may be partly written, by a closure that panicked.
         unsafe { Reservation::from_open(self.view, start, len, 1) }
     }
 
-    /// Returns whether there is a slot to fill, after taking a new run if necessary.
+    /// Takes a new run if the current one is used up. Returns whether the run has an unused slot.
     #[inline]
     fn has_slot(&mut self) -> bool {
         self.run.next != self.run.end || matches!(self.find_room(1, false), Room::Own(_))
     }
 
-    /// Fills the next slot. The run has one.
+    /// Fills the next slot. The run must not be used up.
     #[inline]
     fn fill(&mut self, value: T) -> &'a mut T {
-        // SAFETY: the slot is in our run and was not filled yet. Only the returned reference
-        // reaches it.
+        // SAFETY: we own the slots of our run, and those from `next` on hold no values. `next` is
+        // moved past this slot, so only the returned reference reaches it.
         let value = unsafe { self.view.fill(self.run.next, value) };
         self.run.next += 1;
         value
     }
 
-    /// Fills and publishes the next slot. The run has one.
+    /// Fills and publishes the next slot. The run must not be used up.
     #[inline]
     fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
         let index = self.run.advance_published(self.view.stamps(), 1);
-        // SAFETY: the slot is in our run and was not filled yet, and the run was opened.
+        // SAFETY: the slot was the next slot of our run, so we own it and it holds no value. We
+        // opened the run in this epoch.
         (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
     }
 
-    /// Finds room for a request that does not fit in the rest of the run (see
-    /// [`OwnRun::make_room`]).
+    /// Finds slots for a request that does not fit in the rest of the run (see
+    /// [`OwnRun::make_room`]). Not inlined.
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the parts of our view.
+        // SAFETY: the first three arguments are the parts of our view.
         let (run, room) = unsafe { find_room(header, stamps, slots, self.run, len, part) };
         self.run = run;
         room
@@ -896,7 +897,7 @@ impl<'a> Local<'a, u8> {
     /// ```
     #[inline]
     pub fn alloc_str(&mut self, src: &str) -> Result<&'a mut str, Full<()>> {
-        // SAFETY: the bytes are those of a `str`.
+        // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
         Ok(unsafe { core::str::from_utf8_unchecked_mut(self.alloc_slice_copy(src.as_bytes())?) })
     }
 
@@ -928,7 +929,7 @@ impl<'a> Local<'a, u8> {
     #[inline]
     pub fn publish_str(&mut self, src: &str) -> Result<(usize, &'a str), Full<()>> {
         let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
-        // SAFETY: the bytes are those of a `str`.
+        // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
         Ok((first, unsafe { core::str::from_utf8_unchecked(bytes) }))
     }
 }
@@ -984,8 +985,8 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
         if self.run.is_next(start, taken) {
-            // The slots stay in the run. They may have been written to, which is noted now, so that
-            // the handle needs no field for it.
+            // The slots stay in the run. They may have been written to. Noting this now saves a
+            // field in the handle.
             self.view.note_written(start + taken);
         } else {
             self.view.return_slots(start, taken);
@@ -997,13 +998,15 @@ impl<T> Drop for Local<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the parts of our view.
+        // SAFETY: the first three arguments are the parts of our view.
         unsafe { end(header, stamps, slots, self.run, self.home.take()) };
     }
 }
 
-/// Stores the run in `home`. If there is no home, ends the run: its unused slots are returned, and
-/// the handle is no longer counted. Not inlined, and takes the run by value, like `find_room`.
+/// Stores the run in `home`. If there is no home, returns the unused slots and subtracts the handle
+/// from the count.
+///
+/// Like `find_room`, it is not inlined and takes the run by value.
 ///
 /// # Safety
 ///
@@ -1021,7 +1024,7 @@ pub(super) unsafe fn end<T>(
         *home = run;
         return;
     }
-    // SAFETY: the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     run.end(view);
 }

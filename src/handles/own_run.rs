@@ -1,4 +1,4 @@
-//! The run of a `Local`, and how it is filled, extended, replaced, split and returned.
+//! The run of a `Local`: filling, extending, replacing, splitting and returning it.
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -7,38 +7,39 @@ use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::epoch::Mark;
 use crate::raw::stamps::{Stamp, Stamps};
 
-/// The maximum length of a run in bytes, if the caller sets none in slots. Where two runs adjoin, a
-/// core may prefetch cache lines that another core writes. With runs of 16 KiB this made two
-/// threads a third slower at 64 bytes per value.
+/// The default maximum length of a run, in bytes. At the boundary between two runs, a core may
+/// prefetch cache lines that another core writes. With runs of 16 KiB, this made two threads a
+/// third slower for values of 64 bytes.
 const RUN_BYTES: usize = 64 << 10;
 
-/// The length of the first run. Each run is twice as long as the one before, up to the maximum.
+/// The default length of the first run, in bytes. Each later run is twice as long as its
+/// predecessor, up to the maximum.
 const FIRST_RUN_BYTES: usize = 512;
 
 /// A run is at most this fraction of the slots left at the cursor, and at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Runs end at an address that is a multiple of this, so that no two threads write to the same
-/// cache line. If slots are not aligned to cache lines, a run ends at the last slot that begins
-/// before a boundary. Models must not depend on addresses, so under loom no cache line ends a run.
+/// Runs end at a multiple of this address, so that no two threads write to the same cache line. If
+/// slots are not aligned to cache lines, the last slot of a run is the last one that begins before
+/// the boundary. Models must not depend on addresses, so under loom every address is a boundary.
 const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
 /// The run of a `Local`, and the limits on the length of its next one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
-    /// The start of the open run. The slots from here to `next` hold owned values, which belong to
-    /// the caller.
+    /// The start of the open run. The slots from `start` to `next` hold values that belong to the
+    /// caller.
     pub(super) start: usize,
     /// The slot to fill next. Invariant: `start <= next <= end`.
     pub(super) next: usize,
-    /// The end of the run. Unless it is empty, the run belongs to this handle and is marked at both
+    /// The end of the run. A run that is not empty belongs to this handle and has run marks at both
     /// ends.
     ///
-    /// 0 before the first run, and after a reservation has taken the last slots. The handle is then
-    /// not counted.
+    /// `end` is 0 before the first run, and after a reservation has taken over the whole rest.
+    /// While it is 0, the handle is not counted.
     pub(super) end: usize,
-    /// Whether the start of the run is marked by the value that was published directly before it,
-    /// instead of by a mark at its first slot.
+    /// Whether the start of the run is marked by the stamp of the published value directly before
+    /// it. Otherwise the stamp of the first slot marks it.
     pub(super) behind_published: bool,
     /// The maximum length of the next run, in slots.
     pub(super) batch: usize,
@@ -46,13 +47,13 @@ pub(super) struct OwnRun {
     pub(super) ceiling: usize,
 }
 
-/// Where the slots are for a request that does not fit in the rest of the run.
+/// The outcome of a request that does not fit in the rest of the run.
 pub(super) enum Room {
-    /// At `next`, in the run. The number of slots, which is not 0.
+    /// The request gets this number of slots, from `next` on in the run. The number is not 0.
     Own(usize),
-    /// Outside the run. The slots belong to the call.
+    /// The request gets these slots, which are not in the run. They belong to the caller.
     Arena(Range<usize>),
-    /// Nowhere. The number of slots left at the cursor.
+    /// The request is refused. The cursor has this number of slots left.
     None(usize),
 }
 
@@ -76,25 +77,24 @@ impl OwnRun {
         self.end - self.next
     }
 
-    /// Returns whether `len` slots from `start` on, which belong to the caller, are the next ones
-    /// of the run. Returns `false` if `len` is 0.
+    /// Returns whether the `len` slots from `start` on are the next slots of the run. The caller
+    /// owns them. Returns `false` if `len` is 0.
     #[inline]
     pub(super) fn is_next(&self, start: usize, len: usize) -> bool {
-        // The second condition is false for slots at the cursor, directly after a run that is used
-        // up.
+        // Slots that were taken from the cursor may also start at `next`, directly after a used-up
+        // run. The second condition excludes them.
         start == self.next && self.has_room(len)
     }
 
-    /// Returns whether `len` slots fit in the rest of the run. Returns `false` if `len` is 0, so
-    /// that one comparison is enough.
+    /// Returns whether `len` slots fit in the rest of the run. Returns `false` if `len` is 0, which
+    /// the same comparison checks.
     #[inline]
     pub(super) fn has_room(&self, len: usize) -> bool {
         len.wrapping_sub(1) < self.rest()
     }
 
-    /// Publishes the values in the next `len` slots, which the caller has filled. The run is closed
-    /// up to there and opened again after them, so that leaking the handle does not leak earlier
-    /// values.
+    /// Publishes the values in the next `len` slots, which the caller has filled. Afterwards the
+    /// open run starts after them, so that leaking the handle does not leak published values.
     #[inline]
     pub(super) fn publish_next(&mut self, stamps: Stamps<'_>, len: usize) {
         let first = self.next;
@@ -103,14 +103,14 @@ impl OwnRun {
         stamps.publish(last, self.mark_before());
     }
 
-    /// Moves the start of the run past the next `len` slots, which are about to be published, and
-    /// returns the last of them. Publishing them overwrites the marks of the run's first and last
-    /// slot if these are among them.
+    /// Moves the start of the run past the next `len` slots, and returns the last of these. The
+    /// caller then publishes them. If they include the first or last slot of the run, their stamps
+    /// overwrite its run marks.
     #[inline]
     pub(super) fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
         if self.start != self.next {
-            // There are owned values in between. They belong to the caller, and leaking this handle
-            // must not leak them.
+            // The slots from `start` to `next` hold values that belong to the caller. Leaking this
+            // handle must not leak them.
             self.unmark_start(stamps);
         }
         self.next += len;
@@ -119,7 +119,7 @@ impl OwnRun {
         self.next - 1
     }
 
-    /// Returns the mark of a value that is published directly before the run.
+    /// Returns the mark for a value that is published directly before the run.
     #[inline]
     pub(super) fn mark_before(&self) -> Mark {
         if self.start == self.end { Mark::Published } else { Mark::PublishedBeforeRun }
@@ -129,14 +129,15 @@ impl OwnRun {
     #[inline]
     pub(super) fn unmark_start(&self, stamps: Stamps<'_>) {
         if self.behind_published {
-            // Published again, because a reader may see this stamp instead of the first.
+            // Published again with Release (E1), because a reader may see this stamp instead of the
+            // first one.
             stamps.publish(self.start - 1, Mark::Published);
         } else {
             stamps.clear(self.start);
         }
     }
 
-    /// Clears the marks of the run.
+    /// Clears the run marks, if there are any.
     pub(super) fn unmark(&self, stamps: Stamps<'_>) {
         if self.start != self.end {
             self.unmark_start(stamps);
@@ -144,7 +145,7 @@ impl OwnRun {
         }
     }
 
-    /// Opens a run that was just taken. The marks of the previous one are cleared.
+    /// Opens a run that was just taken. The caller has cleared the marks of the previous run.
     pub(super) fn open<T>(&mut self, view: ArenaRef<'_, T>, run: Range<usize>) {
         if self.end == 0 {
             view.handle_opened();
@@ -157,15 +158,16 @@ impl OwnRun {
     /// Clears the marks and returns the unused slots. Afterwards the run is empty.
     pub(super) fn retire<T>(&mut self, view: ArenaRef<'_, T>) {
         self.unmark(view.stamps());
-        // A closure may have panicked while it constructed a value in the first of these slots.
+        // The first unused slot may be partly written, because a closure may have panicked while it
+        // constructed a value there.
         view.return_run(self.next..self.end, self.end.min(self.next + 1));
         (self.start, self.next, self.behind_published) = (self.end, self.end, false);
     }
 
-    /// Returns the length of the next run if it starts at `start`, where `left` slots are left.
+    /// Returns the length of the next run if the cursor is at `start` and has `left` slots left.
     pub(super) fn refill_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize) -> usize {
         let len = self.batch.min(left / RUN_FRACTION).max(1);
-        // Shortened to the last cache line boundary, unless nothing would be left.
+        // The run is shortened to the last cache line boundary, unless it would then be empty.
         let past_line = past_line(view, start + len);
         if past_line < len { len - past_line } else { len }
     }
@@ -181,12 +183,12 @@ impl OwnRun {
         if len > longest / 2 {
             return 0;
         }
-        // Extended to the next cache line boundary, as far as the limit allows.
+        // The run is extended to the next cache line boundary, as far as `longest` allows.
         (2 * len + before_line(view, start + 2 * len)).min(longest)
     }
 
-    /// Finds slots for a request for `len` slots that does not fit in the rest of the run. If
-    /// `part`, fewer slots are enough.
+    /// Finds `len` slots for a request that does not fit in the rest of the run. If `part` is true,
+    /// fewer slots are acceptable.
     pub(super) fn make_room<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Room {
         if len == 0 {
             return Room::Arena(view.capacity()..view.capacity());
@@ -207,8 +209,8 @@ impl OwnRun {
         }
         let fresh = |run: &Self| view.take_fresh_run(|start, left| run.fresh_len(view, start, left, len));
         if len == 1 {
-            // The callers need a single slot in the run. The used-up run is retired, so that
-            // leaking the handle does not leak its values.
+            // A single slot must come from the run of the handle. The old run is used up. Retiring
+            // it clears its marks, so that leaking the handle does not leak its values.
             self.retire(view);
             let run = fresh(self).or_else(|| Some(view.take_up_to(1)).filter(|run| !run.is_empty()));
             return match run {
@@ -221,14 +223,14 @@ impl OwnRun {
         }
         let (bound, end) = (view.bound(), view.capacity());
         if bound < end && self.fresh_len(view, bound, end - bound, len) != 0 {
-            // Before the fresh run is taken, so that the handle never holds two runs.
+            // The old run is retired first, so that the handle never holds two runs.
             self.retire(view);
             if let Some(run) = fresh(self) {
                 self.open(view, run);
                 return Room::Own(len);
             }
-            // Another thread has moved the cursor in the meantime. Without a run the handle must
-            // not be counted, because handles must not outnumber slots.
+            // Another thread has moved the cursor in the meantime. The handle now has no run, so it
+            // must not be counted: the number of handles must not exceed the number of slots.
             self.end(view);
         }
         let run =
@@ -241,21 +243,22 @@ impl OwnRun {
         }
     }
 
-    /// Splits the next `len` slots off the run for a reservation, marks them as an open run, and
-    /// counts them as a handle.
+    /// Splits the next `len` slots off the run for a reservation. Afterwards they are marked as an
+    /// open run and counted as a handle.
     #[inline(always)]
     pub(super) fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
-            // The slots before it belong to the caller, and leaking this handle must not leak them.
-            // A value published there must no longer be marked as being before an open run, because
-            // the reservation may end before this handle does.
+            // The slots from `start` to `next` hold values that belong to the caller. Leaking this
+            // handle or the reservation must not leak them. A value published directly before the
+            // run must not mark its start any longer, because the reservation, which may end first,
+            // does not clear that mark.
             self.unmark_start(stamps);
             stamps.open(self.next..self.end);
             self.behind_published = false;
         }
         if len == self.rest() {
-            // The reservation takes over the marks and the count.
+            // The reservation takes over the run marks, and is counted in place of this handle.
             *self = OwnRun::new(self.batch, self.ceiling);
         } else {
             view.handle_split();
@@ -265,7 +268,7 @@ impl OwnRun {
         }
     }
 
-    /// Ends the run, and no longer counts the handle.
+    /// Retires the run, and subtracts the handle from the count.
     pub(super) fn end<T>(&mut self, view: ArenaRef<'_, T>) {
         self.retire(view);
         if self.end != 0 {
@@ -302,7 +305,7 @@ pub(super) unsafe fn find_room<T>(
     len: usize,
     part: bool,
 ) -> (OwnRun, Room) {
-    // SAFETY: the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     let room = run.make_room(view, len, part);
     (run, room)

@@ -9,8 +9,8 @@ use crate::arena::AtomicArena;
 use crate::storage::{Heap, Storage};
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Returns a handle like that of [`local`](Self::local), except that it keeps the arena alive.
-    /// It fits in a struct, a task, or a thread without a scope.
+    /// Returns a handle like [`local`](Self::local), except that it keeps the arena alive. It can
+    /// be stored in a struct, or moved into a task or a thread that is not scoped.
     ///
     /// Costs one atomic read-modify-write on the count of the `Arc`. The first run is taken when
     /// the first value is stored.
@@ -21,7 +21,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// use atomicarena::{AtomicArena, OwnedLocal};
     /// use std::sync::Arc;
     ///
-    /// /// Holds the arena and a run of its own. A `Local` cannot be stored beside what it borrows.
+    /// /// Owns its handle. A `Local` cannot be stored beside the arena that it borrows.
     /// struct Worker {
     ///     names: OwnedLocal<String>,
     /// }
@@ -45,11 +45,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// A [`Local`] without a lifetime, which keeps its arena alive. Created by
 /// [`AtomicArena::local_owned`].
 ///
-/// [`local`](Self::local) lends it as a `Local`, which has all the methods. The references that
-/// they return live as long as the borrow of this handle. Indices and keys outlive it.
+/// Values are stored through the [`Local`] that [`local`](Self::local) returns. References to them
+/// live as long as the borrow of this handle. Indices and keys remain valid after that.
 ///
-/// Dropping or leaking this handle has the same effects as for a `Local`, and also drops or leaks
-/// its reference to the arena. An arena with a leaked handle is therefore never dropped.
+/// Dropping or leaking this handle has the same effects as dropping or leaking a `Local`. It also
+/// drops or leaks a reference to the arena. Therefore an arena with a leaked `OwnedLocal` is never
+/// dropped.
 ///
 /// `Send` and `Sync` if `T: Send`.
 ///
@@ -73,17 +74,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// ```
 pub struct OwnedLocal<T, S: Storage<T> = Heap<T>> {
     arena: Arc<AtomicArena<T, S>>,
-    /// A run of this arena. Empty while it is lent to a `Local`.
+    /// A run of this arena. Empty while a `Local` borrows it.
     run: OwnRun,
 }
 
 impl<T, S: Storage<T>> OwnedLocal<T, S> {
-    /// Lends the handle as a [`Local`], which continues with its run.
+    /// Returns a [`Local`] that borrows this handle and continues with its run.
     ///
-    /// Costs a few moves, and as many when the `Local` is dropped. So borrow it once around a loop
-    /// rather than in each iteration. Wait-free.
+    /// Costs a few moves, and as many again when the `Local` is dropped. So call it once before a
+    /// loop rather than in each iteration. Wait-free.
     ///
-    /// If the `Local` is leaked, its current run is leaked, and the next loan starts without a run.
+    /// Leaking the `Local` leaks its current run. The next `Local` then starts without a run.
     ///
     /// # Examples
     ///
@@ -99,7 +100,8 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
     /// ```
     #[inline]
     pub fn local(&mut self) -> Local<'_, T> {
-        // SAFETY: the run belongs to this arena, because only `Local`s of this arena write to it.
+        // SAFETY: the run is empty or belongs to this arena, because only `Local`s of this arena
+        // write to the field.
         unsafe { Local::lent(self.arena.view(), &mut self.run) }
     }
 
@@ -125,7 +127,7 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
 impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
     fn drop(&mut self) {
         let (header, stamps, slots) = self.arena.view().into_raw_parts();
-        // SAFETY: the arguments are the parts of a view of this arena.
+        // SAFETY: the first three arguments are the parts of a view of this arena.
         unsafe { local::end(header, stamps, slots, self.run, None) };
     }
 }

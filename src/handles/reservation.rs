@@ -19,27 +19,26 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
     /// The slots come from the calling thread's shard, from the cursor, or from contiguous vacant
-    /// slots. If `n` is 1, the slot comes from wherever [`alloc`](AtomicArena::alloc) takes one. If
-    /// `n` is 0, the method always succeeds and returns an empty reservation at index `capacity`.
+    /// slots. If `n` is 1, the slot is found as in [`alloc`](AtomicArena::alloc). If `n` is 0, the
+    /// method always succeeds and returns an empty reservation at index `capacity`.
     ///
-    /// Costs one atomic read-modify-write, and two bytes at the ends of the run, each written
-    /// twice. The reservation is counted as a handle, by a load and a store. This becomes one more
-    /// atomic read-modify-write in an arena without shards, or if many threads are alive.
+    /// Costs one atomic read-modify-write, and one byte at each end of the run, which is written
+    /// twice. Counting the reservation as a handle costs a load and a store. In an arena without
+    /// shards, or if many threads are alive, it costs another atomic read-modify-write instead.
     /// Lock-free: the first read-modify-write is repeated if another thread has moved the cursor in
     /// the meantime.
     ///
-    /// When slots are returned unused, they retract the cursor if it is still at their end.
-    /// Otherwise they extend the calling thread's shard if they adjoin it, or become vacant, which
-    /// costs one byte written per slot. Vacant slots then serve any request. Once shards are active
-    /// (see [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If your program
-    /// returns a large part of what it reserves while many threads take single slots, call
-    /// `in_order`.
+    /// Returning unused slots retracts the cursor if it is still at their end. Otherwise the slots
+    /// extend the calling thread's shard if they adjoin it, or become vacant, which costs one byte
+    /// written per slot. Vacant slots can serve any later request. Once shards are active (see
+    /// [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If your program returns a
+    /// large part of what it reserves while many threads take single slots, call `in_order`.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if no `n` contiguous slots are found at the cursor, in the calling thread's
-    /// shard, or among the vacant slots. Nothing is changed in that case. If `n` is 1, the
-    /// conditions are those of `alloc`.
+    /// Returns [`Full`] if there are no `n` contiguous slots at the cursor, in the calling thread's
+    /// shard, or among the vacant slots. Nothing is changed in that case. A request for one slot is
+    /// refused only if `alloc` would be refused.
     ///
     /// # Examples
     ///
@@ -59,7 +58,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         let view = self.view();
         match view.take_run(n) {
-            // SAFETY: the run was just taken.
+            // SAFETY: we have just taken the run, so we own its slots.
             Ok(run) => Ok(unsafe { Reservation::new(view, run.start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
@@ -67,9 +66,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// The slots come from the same places as for [`reserve`](Self::reserve). If no `n` contiguous
-    /// slots are found there, takes the slots left at the cursor, which are fewer. If none is left
-    /// at the cursor, takes one slot from a shard, or a vacant one.
+    /// Looks for `n` contiguous slots in the same places as [`reserve`](Self::reserve). If there
+    /// are none, takes all slots left at the cursor. If no slot is left at the cursor, takes one
+    /// slot from a shard, or one vacant slot.
     ///
     /// `usize::MAX` takes all slots left at the cursor. While shards are active, dropping such a
     /// reservation unused writes one byte per slot.
@@ -93,29 +92,29 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
         let run = view.take_up_to(n);
-        // SAFETY: the run was just taken, or is empty.
+        // SAFETY: we have just taken the run, so we own its slots, or it is empty.
         unsafe { Reservation::new(view, run.start, run.len()) }
     }
 }
 
-/// A run of slots that belongs to the caller. It is filled step by step, and then
-/// [`finish`](Self::finish)ed or [`publish`](Self::publish)ed as one slice.
+/// A run of slots that belongs to the caller, to be filled step by step. [`finish`](Self::finish)
+/// or [`publish`](Self::publish) turns it into one slice.
 ///
 /// Dereferences to the slice of the values stored so far. Dropping a reservation drops its values
-/// and returns every slot. Leaking it (`mem::forget`) leaks its values, and its slots stay lost
+/// and returns all its slots. Leaking it (`mem::forget`) leaks its values. Its slots then stay lost
 /// until the next exclusive access to the arena.
 ///
 /// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`, [`io::Write`], so
 /// `write!` writes strings to it.
 ///
 /// The slots are taken when the reservation is created. Therefore every method is wait-free, except
-/// for user code that it calls. The only other exception is returning slots at the very end of the
-/// arena while other requests are refused, which is lock-free.
+/// for user code that it calls. There is one more exception: returning slots at the very end of the
+/// arena is lock-free while other requests are refused.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a reservation, except in
 /// the arenas that [`AtomicArena`](AtomicArena#threads) names.
 ///
-/// `Send` if `T: Send`, because its values go with it. Not `Sync`. To fill a run from several
+/// `Send` if `T: Send`, because sending it sends its values. Not `Sync`. To fill a run from several
 /// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
 /// thread reserve its own run.
 ///
@@ -138,43 +137,43 @@ pub struct Reservation<'a, T> {
     view: ArenaRef<'a, T>,
     /// The first slot.
     start: usize,
-    /// The number of slots. They are marked as an open run at both ends, unless there are none.
+    /// The number of slots. If it is not 0, the run has run marks at both ends.
     capacity: usize,
-    /// The number of slots, from the first on, that hold a value. Invariant: at most `capacity`.
+    /// The number of values, which fill the first slots. Invariant: `len <= capacity`.
     len: usize,
-    /// The number of slots, from the first on, that may have been written to. Invariant: at least
-    /// `len`.
+    /// The number of slots, counted from the first, that this reservation may have written to.
+    /// Invariant: `len <= written`.
     written: usize,
     /// `view` is covariant in `T`, but values are stored through the reservation.
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: the reservation owns its values and sends them. The arena, to which the slots are
-// returned, is `Sync` if `T: Send`.
+// SAFETY: sending the reservation sends its values, which is sound if `T: Send`. It also sends a
+// reference to the arena, which is `Sync` if `T: Send`.
 unsafe impl<T: Send> Send for Reservation<'_, T> {}
 
 impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
-    /// The caller has taken `capacity` slots from `start` on, and gives up its ownership of them.
+    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them.
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
         if capacity != 0 {
             view.handle_opened();
             view.stamps().open(start..start + capacity);
         }
-        // SAFETY: the caller has taken the slots. The run was marked and counted.
+        // SAFETY: the caller owns the slots. If there are any, the run was just marked and counted.
         unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
-    /// Like [`new`](Self::new), for a path that is rarely taken.
+    /// Like [`new`](Self::new), for slow paths.
     ///
     /// # Safety
     ///
     /// As for `new`.
     #[inline]
     pub(super) unsafe fn new_cold(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
-        /// Not inlined, so that the common path around it can be inlined.
+        /// Not inlined, so that the fast path of the caller is small enough to be inlined.
         #[cold]
         #[inline(never)]
         fn open(header: &Header, stamps: &[Stamp], run: Range<usize>) {
@@ -186,15 +185,15 @@ impl<'a, T> Reservation<'a, T> {
             let (header, stamps, _) = view.into_raw_parts();
             open(header, stamps, start..start + capacity);
         }
-        // SAFETY: the caller has taken the slots. The run was marked and counted.
+        // SAFETY: the caller owns the slots. If there are any, the run was just marked and counted.
         unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
     /// # Safety
     ///
-    /// As for [`new`](Self::new). If the run is not empty, it is marked as an open run and counted
-    /// as a handle. At most the first `written` slots, and not more than there are, may have been
-    /// written to.
+    /// The requirements are those of [`new`](Self::new). In addition, a run that is not empty is
+    /// marked as an open run and counted as a handle. Only the first `written` slots may have been
+    /// written to, and `written` is at most `capacity`.
     #[inline]
     pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize, written: usize) -> Self {
         Reservation { view, start, capacity, len: 0, written, marker: PhantomData }
@@ -330,9 +329,9 @@ impl<'a, T> Reservation<'a, T> {
         filled.len - before
     }
 
-    /// Appends clones of all values of a slice, or none.
+    /// Appends clones of all values of a slice. If there is no room for all of them, appends none.
     ///
-    /// For an iterator, which may stop early, use [`fill_from_iter`](Self::fill_from_iter).
+    /// To append as many values as fit, use [`fill_from_iter`](Self::fill_from_iter).
     ///
     /// # Errors
     ///
@@ -379,7 +378,8 @@ impl<'a, T> Reservation<'a, T> {
             return Err(Full::new((), src.len(), room));
         }
         let end = self.start + self.len;
-        // Noted before the first call of `clone`, which may write to its slot and then panic.
+        // Set before the first call of `clone`, because `clone` may write to the slot and then
+        // panic.
         self.written = self.written.max(self.len + src.len());
         let mut clones = Clones { view: self.view, made: end..end };
         for value in src {
@@ -427,7 +427,7 @@ impl<'a, T> Reservation<'a, T> {
         self.len == 0
     }
 
-    /// Returns the number of slots, which is the number of values that fit.
+    /// Returns the number of slots, including those that hold values.
     ///
     /// # Examples
     ///
@@ -461,8 +461,8 @@ impl<'a, T> Reservation<'a, T> {
         self.len == self.capacity
     }
 
-    /// Returns the index of the first slot, and so of the first value. For a reservation without
-    /// slots, it is the capacity of the arena.
+    /// Returns the index of the first slot, where the first value is stored. For a reservation
+    /// without slots, returns the capacity of the arena.
     ///
     /// # Examples
     ///
@@ -479,8 +479,8 @@ impl<'a, T> Reservation<'a, T> {
         self.start
     }
 
-    /// Returns the slots after the values, for writing to them directly. [`set_len`](Self::set_len)
-    /// turns them into values.
+    /// Returns the slots that hold no values yet. After writing to them, call
+    /// [`set_len`](Self::set_len).
     ///
     /// # Examples
     ///
@@ -505,7 +505,7 @@ impl<'a, T> Reservation<'a, T> {
         unsafe { core::slice::from_raw_parts_mut(first, spare) }
     }
 
-    /// Declares that the first `len` slots hold values. Drops nothing.
+    /// Sets the number of values to `len`, without storing or dropping any.
     ///
     /// # Safety
     ///
@@ -567,7 +567,7 @@ impl<'a, T> Reservation<'a, T> {
     }
 
     /// Publishes the values. From then on every thread can read them. Returns the index of the
-    /// first, and the slice. Slots that were not filled are returned to the arena.
+    /// first value, and the slice. Slots that were not filled are returned to the arena.
     ///
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
@@ -607,8 +607,8 @@ impl<'a, T> Reservation<'a, T> {
     /// Ends a reservation that is not full, and returns the slots that were not filled.
     #[inline]
     fn close_rest(&self) {
-        /// Not inlined. The parts are passed in registers, because passing the address of the
-        /// reservation would force it into memory even where it is always full when it ends.
+        /// Not inlined. It takes the parts of the reservation in registers. Passing a reference
+        /// would force the reservation into memory, even in code that always fills it.
         ///
         /// # Safety
         ///
@@ -622,7 +622,7 @@ impl<'a, T> Reservation<'a, T> {
             capacity: usize,
             (len, written): (usize, usize),
         ) {
-            // SAFETY: the arguments are the parts of a view (the caller).
+            // SAFETY: the caller passes the parts of a view.
             let view = unsafe { ArenaRef::new(header, stamps, slots) };
             ManuallyDrop::new(Reservation { view, start, capacity, len, written, marker: PhantomData }).close(len);
         }
@@ -632,14 +632,14 @@ impl<'a, T> Reservation<'a, T> {
         unsafe { close(header, stamps, slots, self.start, self.capacity, (self.len, self.written)) };
     }
 
-    /// Ends the reservation: clears the marks, and returns all slots except the first `len`.
+    /// Ends the reservation. Clears the run marks, and returns all slots except the first `len`.
     fn close(&self, len: usize) {
         self.unmark();
         self.uncount();
         self.view.return_run(self.start + len..self.start + self.capacity, self.start + self.written);
     }
 
-    /// Clears the marks.
+    /// Clears the run marks.
     #[inline]
     fn unmark(&self) {
         if self.capacity != 0 {
@@ -662,9 +662,9 @@ impl Reservation<'_, u8> {
     #[inline]
     fn push_prefix(&mut self, bytes: &[u8]) -> usize {
         let len = bytes.len().min(self.capacity - self.len);
-        // SAFETY: there are at least `len` bytes in both places. The slots belong to the
-        // reservation and hold no values, so no reference to them exists, and they do not overlap
-        // with `bytes`.
+        // SAFETY: `bytes` has at least `len` bytes, and so has the rest of the reservation. The
+        // slots from `self.len` on belong to the reservation and hold no values. No shared
+        // reference to them exists, so they do not overlap with `bytes`.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.view.slot(self.start + self.len), len) };
         self.len += len;
         self.written = self.written.max(self.len);
@@ -672,8 +672,8 @@ impl Reservation<'_, u8> {
     }
 }
 
-/// Appends text. If a string does not fit, none of it is appended, and an error is returned. If
-/// `write!` has appended other strings before, they are kept.
+/// Appends strings. A string that does not fit is not appended, and `write_str` returns an error.
+/// If `write!` fails, the strings that it has already appended are kept.
 ///
 /// # Examples
 ///
@@ -732,7 +732,8 @@ impl<T> Drop for Reservation<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the arguments are the parts of our view and our run, which is never used again.
+        // SAFETY: the arguments are the parts of our view and of this reservation, which is never
+        // used again.
         unsafe { abandon(header, stamps, slots, (self.start, self.capacity), self.len, self.written) };
     }
 }
@@ -753,12 +754,13 @@ unsafe fn abandon<T>(
     len: usize,
     written: usize,
 ) {
-    // SAFETY: the parts of a view (the caller).
+    // SAFETY: the caller passes the parts of a view.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     let run = Reservation { view, start, capacity, len, written, marker: PhantomData };
     // The slots are returned even if dropping a value panics.
     let run = OnDrop::new(ManuallyDrop::new(run), |run| run.close(0));
-    // SAFETY: the slots hold values of the reservation, which are never read again.
+    // SAFETY: the first `len` slots hold values that belong to the reservation. They are never read
+    // again.
     unsafe { ptr::drop_in_place(view.slice_mut(run.start..run.start + run.len)) };
 }
 
@@ -767,8 +769,8 @@ impl<T> Deref for Reservation<'_, T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the first `len` slots hold values of the reservation, and the slice borrows the
-        // reservation.
+        // SAFETY: the first `len` slots hold values that belong to the reservation. The slice
+        // borrows the reservation, so the values are not mutated while it lives.
         unsafe { self.view.slice(self.start..self.start + self.len) }
     }
 }
@@ -776,7 +778,8 @@ impl<T> Deref for Reservation<'_, T> {
 impl<T> DerefMut for Reservation<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`, and the slice borrows the reservation exclusively.
+        // SAFETY: the first `len` slots hold values that belong to the reservation. The slice
+        // borrows the reservation exclusively, so only the slice reaches them.
         unsafe { self.view.slice_mut(self.start..self.start + self.len) }
     }
 }

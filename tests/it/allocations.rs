@@ -1,5 +1,5 @@
-//! Allocator use: an existing arena never allocates, and a constructor reports when the allocator
-//! refuses.
+//! Use of the allocator. An existing arena never allocates. If the allocator refuses a request of a
+//! constructor, the constructor reports it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -100,7 +100,7 @@ unsafe impl GlobalAlloc for Metered {
     }
 }
 
-/// Runs `f`, and returns the allocator requests that this thread makes meanwhile.
+/// Runs `f`, and returns the allocator requests that this thread makes during the call.
 pub(crate) fn metered<R>(f: impl FnOnce() -> R) -> (R, Meter) {
     METER.set(Meter::default());
     let result = f();

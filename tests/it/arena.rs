@@ -80,7 +80,7 @@ fn a_capacity_beyond_isize_max_bytes_is_too_large() {
 fn a_capacity_whose_bytes_wrap_around_is_too_large() {
     assert_too_large::<u8>(usize::MAX);
     assert_too_large::<u64>(usize::MAX);
-    // 8 times this is 8 in wrapping arithmetic.
+    // In wrapping arithmetic, 8 times this capacity is 8.
     assert_too_large::<u64>(usize::MAX / 8 + 2);
     assert_too_large::<[u8; 1 << 16]>(usize::MAX - 1);
 }

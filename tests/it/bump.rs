@@ -12,7 +12,7 @@ use atomicarena::{AtomicBump, BorrowedBump, CapacityError, Full, LocalBump, Stat
 
 use crate::payload::{Ledger, SHARDS_FORCED, panic_of};
 
-/// A capacity with shards.
+/// A capacity at which a bump has shards.
 const LARGE: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
 
 /// Runs a block on a small and a large bump in every kind of memory.
@@ -214,7 +214,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
     everywhere!(|bump| {
         for _ in 0..if cfg!(miri) { 3 } else { 100 } {
             assert!(bump.alloc_try_with(|| Err::<u64, _>(())).unwrap().is_err());
-            // Longer than the run of any shard.
+            // This value is longer than the run of any shard.
             assert!(bump.alloc_try_with(|| Err::<[u8; 3_000], _>(())).unwrap().is_err());
             assert_eq!(panic_of(|| drop(bump.alloc_with(|| -> [u8; 300] { panic!("no value") }))), "no value");
             assert_eq!(panic_of(|| drop(bump.alloc_slice_with(10, |_| -> u8 { panic!("none") }))), "none");
@@ -227,7 +227,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
             assert_eq!(bump.used(), 0);
         }
         if bump.capacity() < 10_000 && !SHARDS_FORCED {
-            // All bytes in one block.
+            // All bytes are free, and contiguous.
             assert!(bump.alloc_uninit_slice::<u8>(bump.capacity()).is_ok());
         }
     });
@@ -243,7 +243,7 @@ fn what_a_failed_closure_had_taken_is_kept_where_it_cannot_be_taken_back() {
     let bump = AtomicBump::with_capacity(LARGE);
     for round in 1..=8 {
         let nested = bump.alloc_try_with(|| {
-            // Advances the cursor.
+            // This advances the cursor, so it cannot be retracted when the outer closure fails.
             bump.alloc_uninit_slice::<u8>(LARGE / 32).unwrap();
             Err::<[u8; LARGE / 4], _>(())
         });
@@ -321,7 +321,7 @@ fn an_iterator_may_lie_about_its_length() {
     });
 }
 
-/// Writes the first text the first time, and the second one later.
+/// Formats as the first text on the first call, and as the second text on later calls.
 struct Changing<'a>(Cell<usize>, [&'a str; 2]);
 
 impl fmt::Display for Changing<'_> {
@@ -420,7 +420,8 @@ fn a_text_without_one_of_its_parts_is_refused() {
 
 #[test]
 fn a_text_that_grows_spares_the_block_behind_it() {
-    /// Is longer the second time, and then allocates behind the text before it writes.
+    /// Formats as a longer text on the second call, and allocates directly after the block before
+    /// it writes.
     struct Growing<'a>(&'a AtomicBump, Cell<usize>, Cell<&'a [u8]>);
     impl fmt::Display for Growing<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -464,7 +465,7 @@ fn reset_takes_every_byte_back() {
             let mut count = 0;
             while bump.alloc(round as u64).is_ok() {
                 count += 1;
-                // Fewer in the second round.
+                // Odd rounds store fewer values.
                 if count > if cfg!(miri) { 20 } else { 600 } / (1 + round % 2) {
                     break;
                 }
@@ -493,7 +494,7 @@ fn reset_zeroed_leaves_nothing_readable() {
         bump.reset_zeroed();
         assert_eq!((bump.used(), bump.high_water()), (0, written));
         let bytes = bump.alloc_uninit_slice::<u8>(written).unwrap();
-        // SAFETY: every byte below the high-water mark was zeroed.
+        // SAFETY: `reset_zeroed` has zeroed every byte below the high-water mark.
         assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 0));
     });
 }
@@ -555,7 +556,7 @@ fn borrowed_bytes_may_begin_anywhere() {
     for start in (0..70).step_by(if cfg!(miri) { 23 } else { 1 }) {
         for len in [40, 4_000, if cfg!(miri) { 7_000 } else { 70_000 }] {
             let bump = AtomicBump::in_bytes(&mut bytes[start..start + len]).unwrap();
-            // First a large part at once.
+            // Takes a large part of the bytes at once.
             let first = bump.alloc_uninit_slice::<u32>(len / 5).unwrap();
             assert_eq!(first.as_ptr().addr() % 4, 0);
             let mut count = len / 5;
@@ -572,7 +573,7 @@ fn borrowed_bytes_may_begin_anywhere() {
 fn borrowed_bytes_are_the_callers_again() {
     let mut bytes = [MaybeUninit::new(0u8); 100];
     AtomicBump::in_bytes(&mut bytes).unwrap().alloc_slice_copy(&[7u8; 100]).unwrap();
-    // SAFETY: all bytes were written, by earlier owners or by the current ones.
+    // SAFETY: all bytes were initialised above, and the bump has only overwritten them.
     assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 7));
 }
 
@@ -583,9 +584,10 @@ fn traits_do_not_depend_on_what_is_stored() {
     everywhere!(|bump| {
         shared(bump);
         sent(&bump.local());
-        // Not `Send`. A pointer that owns nothing, because the bump does not drop it.
+        // This value is not `Send`. It is a pointer that owns nothing, because the bump does not
+        // drop it.
         bump.alloc(std::ptr::null::<u8>()).unwrap();
-        // Not `Sync`.
+        // This value is not `Sync`.
         bump.alloc(Cell::new(&0)).unwrap();
         assert!(format!("{bump:?}").starts_with("AtomicBump { capacity: "));
     });
@@ -616,7 +618,7 @@ fn threads_share_every_last_value() {
     for capacity in [100, 10_000, 64 << 10, LARGE] {
         for threads in [2, 5] {
             let bump = AtomicBump::with_capacity(capacity);
-            // Under Miri most bytes are taken in advance, because it is slow.
+            // Miri is slow, so most bytes are taken in advance.
             let before = if cfg!(miri) { capacity.saturating_sub(1_000) } else { 0 };
             bump.alloc_uninit_slice::<u8>(before).unwrap();
             let left = bump.remaining();
@@ -634,11 +636,12 @@ fn threads_share_every_last_value() {
                     });
                 }
             });
-            // No request was refused while there was room, so there is none now.
+            // Each thread has been refused once. No request is refused while there is room, so
+            // there is no room now.
             assert!(bump.alloc([0u64; SIZE / 8]).is_err());
             let count = count.into_inner();
             assert!(before + SIZE * count <= bump.used() && bump.used() <= capacity);
-            // The rest at the end of each run is too short for a value.
+            // At the end of each run, a rest that is too short for a value may remain.
             let room = left.saturating_sub(SIZE * threads);
             assert!(SIZE * count * 10 >= room * 6, "{count} of {room} bytes");
             assert_eq!(bump.used() + bump.remaining(), capacity);
@@ -712,7 +715,7 @@ mod mapped {
                 assert_eq!((bump.used(), bump.capacity().min(4_000)), (0, 4_000));
                 assert!(bump.high_water() >= 3_000);
                 let bytes = bump.alloc_uninit_slice::<u8>(3_000).unwrap();
-                // SAFETY: the pages are new.
+                // SAFETY: the operating system returned new pages, which are zeroed.
                 assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 0));
                 bump.reset();
             }

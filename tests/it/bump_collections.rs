@@ -26,7 +26,8 @@ macro_rules! collections {
                     vec.push(0u32);
                     let first = vec.as_ptr();
                     (1..100).for_each(|i| vec.push(i));
-                    // The request is shorter than an eighth of a refill.
+                    // The vector grows in place in the shard's run, because it is shorter than an
+                    // eighth of a refill.
                     if !crate::payload::SHARDS_FORCED {
                         assert_eq!(vec.as_ptr(), first);
                     }
@@ -49,8 +50,8 @@ macro_rules! collections {
                 for _ in 0..if cfg!(miri) { 100 } else { LARGE } {
                     assert_eq!(*Box::new_in([7u8; 100], &bump), [7; 100]);
                 }
-                // If shards are forced, there is only one kept gap, in which the box displaces the
-                // end of its own last line.
+                // If shards are forced, a shard has only one gap besides its run. The box then
+                // displaces the end of its own last line from this gap.
                 assert!(bump.used() == 0 || crate::payload::SHARDS_FORCED && bump.used() < 64);
                 let texts = [Box::new_in(String::from("a"), &bump), Box::new_in(String::from("b"), &bump)];
                 assert_eq!(*texts[0], "a"); // and dropped, unlike what `alloc` stores
@@ -110,8 +111,9 @@ macro_rules! collections {
                 let allocator = &bump;
                 let none = allocator.allocate(layout(0, 256)).unwrap().cast::<u8>();
                 assert_eq!((none.addr().get() % 256, bump.used()), (0, 0));
-                // SAFETY: these are blocks of this bump, which are no longer used when they have
-                // grown or shrunk. The bytes read were written.
+                // SAFETY: each block was allocated by this bump with the given layout. A block is
+                // not used after it was grown, shrunk or freed. Only bytes that were written are
+                // read.
                 unsafe {
                     let block = allocator.grow(none, layout(0, 256), layout(10, 2)).unwrap();
                     assert_eq!(block.len(), 10);

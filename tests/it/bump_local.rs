@@ -95,7 +95,7 @@ fn handles_and_the_bump_use_up_every_byte() {
             count += 1;
         }
         assert_eq!((bump.used(), bump.remaining()), (capacity, 0));
-        // No bytes were lost, unless more rests were returned than there is room to keep.
+        // Bytes are lost only if more rests are returned than the gaps can keep.
         assert!(count + 64 >= capacity, "{count} of {capacity}");
         assert!(bump.local().alloc(5u8).is_err());
     }
@@ -108,7 +108,7 @@ fn a_handle_may_move_to_another_thread() {
     let a = local.alloc(String::from("a")).unwrap();
     let b = thread::scope(|scope| scope.spawn(|| local.alloc(String::from("b")).unwrap()).join().unwrap());
     assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
-    // The bump does not drop them.
+    // The bump does not drop the strings, so the test drops them.
     for text in [a, b] {
         drop(mem::take(text));
     }

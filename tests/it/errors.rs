@@ -77,7 +77,7 @@ fn capacity_errors_show_their_numbers() {
     assert!(boxed.is::<CapacityError>());
 }
 
-/// One error serves arenas and pools, so each text must be true of both.
+/// Arenas and pools share one error type, so each text must be true for both.
 #[test]
 fn a_capacity_error_is_true_of_arenas_and_of_pools() {
     let text = |error: CapacityError| error.to_string();

@@ -170,7 +170,7 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
                 let _writer = one_by_one.begin();
                 let mut refused = 0;
                 for _ in 0..chunks {
-                    // Wait until the other thread has tried again.
+                    // Wait until the other thread has made another attempt.
                     let seen = attempts.load(Ordering::Relaxed);
                     in_bulk.wait_for(|| (attempts.load(Ordering::Relaxed) != seen).then_some(()));
                     refused += (0..chunk).filter(|&i| arena.alloc(i).is_err()).count();

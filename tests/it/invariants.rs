@@ -296,7 +296,7 @@ fn invariant_05_settling_retracts_the_cursor() {
     let mut arena = AtomicArena::with_capacity(10);
     let runs = [2, 1, 3, 2, 1].map(|n| arena.reserve(n).unwrap());
     for (place, run) in runs.into_iter().enumerate() {
-        // Vacant, leaked, vacant, leaked, and the last run is returned to the cursor.
+        // The runs are vacant and leaked in turn. Returning the last one retracts the cursor.
         if place % 2 == 0 { drop(run) } else { mem::forget(run) }
     }
     assert_eq!(arena.get_mut(0), None);
@@ -307,7 +307,7 @@ fn invariant_05_settling_retracts_the_cursor() {
 #[test]
 fn invariant_06_the_state_is_one_byte_per_slot() {
     const SLOTS: usize = 100_000;
-    // A constant amount in addition is allowed, for example for shards.
+    // A constant overhead is allowed, for example for shards.
     const ROUND: usize = 8 << 10;
     fn check<T>() {
         let (_arena, meter) = metered(|| AtomicArena::<T>::with_capacity(SLOTS));
@@ -351,7 +351,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
-            // The start of the current run, which is after a refill or after a published value.
+            // The start of the current open run. A refill and a published value move it.
             let mut run = 0;
             for place in 0..used {
                 let before = arena.count();

@@ -146,7 +146,8 @@ fn a_handle_that_has_ended_leaves_no_mark() {
         }
         drop(local);
         arena.alloc(value(used)).unwrap();
-        // A run of one slot has only a mark of its end. The start must not be one that is left.
+        // A run of one slot has only an end mark. A start mark that an earlier run has left below
+        // it would be taken for the start of this run.
         mem::forget(arena.reserve(1).unwrap());
         assert!(arena.iter_mut().map(|(_, value)| value[0]).eq(0..=used), "{publish} {used}");
     }

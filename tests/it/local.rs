@@ -18,12 +18,12 @@ fn slots(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
 
-/// Allocates from each handle in turn until one is refused, and then from each until it is refused.
-/// Returns the number of values of each handle, and the total at the first refusal.
+/// Allocates through the handles in turn until one is refused, and then through each handle until
+/// it is refused. Returns the number of values of each handle, and the total at the first refusal.
 fn take_turns(locals: &mut [Local<'_, usize>], capacity: usize) -> (Vec<usize>, usize) {
     let mut got = vec![0; locals.len()];
     let mut first_refusal = None;
-    // Enough turns for one handle to take everything.
+    // There are enough turns for one handle to take every slot.
     for _ in 0..=capacity {
         for (local, got) in locals.iter_mut().zip(&mut got) {
             match local.alloc(0) {
@@ -377,7 +377,7 @@ fn a_leaked_local_leaks_its_current_run_and_nothing_else() {
             }
             let mut live: Vec<_> = arena.iter_mut().map(|(_, v)| v.id).collect();
             if SHARDS_FORCED {
-                // The neighbour may be before it, in the shard.
+                // The slots of the other values may be in a shard, below the slots of the `Local`.
                 live.sort_unstable();
             }
             assert_eq!(live, expected, "{behind} behind");
@@ -513,7 +513,8 @@ fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
                     Err(_) => continue,
                 },
                 18 => {
-                    // Possibly fewer slots: the rest of the run and the slots left at the cursor.
+                    // The reservation may be shorter than `len`. It then has the rest of the run
+                    // and the slots left at the cursor.
                     let run = local.reserve_up_to(len);
                     assert_eq!(run.capacity(), len.min(left));
                     let place = (run.first_index(), run.capacity());
@@ -553,7 +554,7 @@ fn a_run_that_ends_at_the_cursor_is_extended() {
             let bound = arena.index_bound();
             let missing = len - (bound - 3);
             assert_eq!(store_by(method, &mut local, &arena, len), Some(3), "{len} by {method}");
-            // By the length of a refill, or by the missing slots.
+            // The run is extended by the length of a refill, or by the number of missing slots.
             let grown = arena.index_bound() - bound;
             assert!(grown == missing || (missing < grown && grown <= 8), "{grown}, and {missing} were missing");
             assert_eq!(arena.stats().vacant, 0);
@@ -594,7 +595,7 @@ fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_st
         let mut local = eight_of(&arena, 6, || 0);
         let bound = arena.index_bound();
         arena.alloc(100).unwrap();
-        // The batch limits a run, and 5 slots do not fit in half of 8.
+        // A run has at most 8 slots, and 5 slots do not fit in half of it.
         assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
         assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
         assert_eq!(local.publish(1).unwrap().0, 6, "the rest serves on");
@@ -611,7 +612,7 @@ fn a_first_run_may_be_twice_the_request() {
     local.alloc_str(&text).unwrap();
     assert!((600..600 + 64).contains(&arena.index_bound()), "{}", arena.index_bound());
     assert_eq!(arena.stats().handles, 1);
-    // Too large for any run, so no run is kept.
+    // The string is too long for any run, so the handle gets no run.
     let arena = AtomicArena::<u8>::with_capacity(1_000);
     let mut local = arena.local();
     local.alloc_str(&text).unwrap();
@@ -870,7 +871,8 @@ fn each_with_user_code<'l>(
 fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
     const CAPACITY: usize = scaled(1_000, 200);
     for method in 0..3 {
-        // In the rest of the run, in the extended run, in a fresh run, in the arena.
+        // The slots are in the rest of the run, in the extended run, in a fresh run, or outside the
+        // run.
         for (len, neighbour) in [(3, false), (40, false), (4, true), (40, true)] {
             for &panic_at in &[1, len, 0, len - 1][..scaled(4, 2)] {
                 let ledger = Ledger::new();
@@ -1022,7 +1024,8 @@ fn reset_zeroed_clears_what_a_panic_left() {
         panic_of(|| {
             let _ = local.alloc_slice_with(len, |place| if place + 1 == len { panic!() } else { SECRET });
         });
-        // The slots pass through other handles unwritten, and the cursor is retracted over them.
+        // Other handles take and return the slots without writing to them, and the cursor is
+        // retracted over them.
         let run = local.reserve(len - 1).unwrap();
         drop(local);
         drop(run);
@@ -1067,7 +1070,7 @@ fn a_reservation_and_its_local_are_counted() {
     drop((first, second));
     assert_eq!((handles(), arena.count()), (0, 0));
 
-    // The `Local` continues after a reservation took over its count.
+    // The `Local` is counted again after a reservation was counted in its place.
     let mut local = arena.local_with_batch(slots(1));
     let run = local.reserve(1).unwrap();
     assert_eq!(handles(), 1);
@@ -1078,7 +1081,7 @@ fn a_reservation_and_its_local_are_counted() {
     drop(local);
     assert_eq!(handles(), 0);
 
-    // From the arena, as if there were no handle.
+    // The slots come from the arena, and not from a run of the handle.
     let mut local = arena.local_with_batch(slots(8));
     let run = local.reserve(100).unwrap();
     assert_eq!(handles(), 1);
@@ -1202,7 +1205,8 @@ fn split_and_end(
             }
             _ => {}
         }
-        // Owned values of the `Local` in its run are leaked with it. Published ones are not.
+        // If the `Local` is leaked, owned values in its run are leaked too. Published values are
+        // not.
         match behind {
             None => {}
             Some(End::Published) => {

@@ -15,7 +15,7 @@ pub(crate) use crate::oracle::{FORCED_RUN, SHARDS_FORCED};
 pub(crate) struct Ledger {
     /// For each value that was created, the number of its drops.
     drops: Mutex<Vec<usize>>,
-    /// The number of clones that still succeed.
+    /// The number of further clones that succeed.
     clones_left: AtomicUsize,
 }
 
@@ -33,7 +33,7 @@ impl Ledger {
         self.make(false)
     }
 
-    /// Creates a value that panics when it is dropped, after the drop was counted.
+    /// Creates a value whose `drop` counts the drop and then panics.
     pub(crate) fn bomb(&self) -> Counted<'_> {
         self.make(true)
     }
@@ -105,8 +105,8 @@ pub(crate) fn panic_of(f: impl FnOnce()) -> String {
 }
 
 /// Returns the position of the cursor after one thread has taken `n` single slots of a new heap
-/// arena. The arena must have room for these slots and for the rest of a shard, because a refill
-/// takes several slots at once if shards are forced.
+/// arena. If shards are forced, a refill takes several slots at once, so the arena must have room
+/// for these too.
 pub(crate) fn cursor_after(n: usize) -> usize {
     if SHARDS_FORCED { n.next_multiple_of(FORCED_RUN) } else { n }
 }
@@ -117,11 +117,11 @@ pub(crate) const HAS_SHARDS: bool = cfg!(all(feature = "std", target_pointer_wid
 /// The capacity of the arenas in which threads contend for slots.
 pub(crate) const LARGE: usize = if SHARDS_FORCED { 2_000 } else { scaled(8_000, 2_100) };
 
-/// The number of values that threads store when they contend. If shards are forced, a shard has
-/// unused slots afterwards, because this is not a multiple of the length of a run.
+/// The number of values that threads store when they contend. It is not a multiple of the length of
+/// a forced run. So if shards are forced, a shard has unused slots afterwards.
 pub(crate) const TAKEN: usize = if SHARDS_FORCED { 513 } else { scaled(4_001, 513) };
 
-/// Lets two threads store the values at the same time.
+/// Stores the values, half of them on each of two threads at the same time.
 pub(crate) fn contend<T: Send, S: Storage<T>>(arena: &AtomicArena<T, S>, values: Vec<T>) -> Vec<&mut T>
 where
     AtomicArena<T, S>: Sync,
@@ -129,14 +129,15 @@ where
     at_once(values, |value| arena.alloc(value).expect("there is room"))
 }
 
-/// Calls `f` with each value, on two threads at the same time, with half of the values each.
+/// Calls `f` with each value, on two threads at the same time. Each thread gets half of the values.
 pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R + Sync) -> Vec<R> {
     let others = values.split_off(values.len() / 2);
     let ready = AtomicUsize::new(0);
     let call = |values: Vec<V>| {
         let mut results = Vec::with_capacity(values.len());
         ready.fetch_add(1, Ordering::Relaxed);
-        // Not a blocking barrier, because the first thread would end before the second is awake.
+        // Spins instead of blocking. At a blocking barrier, the first thread would finish before
+        // the second one wakes up.
         for turn in 0.. {
             match ready.load(Ordering::Relaxed) {
                 2 => break,
@@ -153,17 +154,17 @@ pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R +
     })
 }
 
-/// The number of unused slots in shards, if no slot is vacant.
+/// Returns the number of unused slots in shards. No slot may be vacant.
 pub(crate) fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
     arena.index_bound() - arena.count()
 }
 
-/// Repeats `attempt` until threads have contended in it, so that shards are active. `attempt`
-/// returns a value, and whether they have. This function returns the same.
+/// Repeats `attempt` until contention has activated shards. `attempt` returns a value, and whether
+/// shards are active. This function returns the result of the last attempt.
 ///
-/// On a machine with one core, or under a tool that runs one thread at a time, threads do not
-/// contend. The result is then that of the last attempt. Forced shards are active after the first
-/// attempt.
+/// On a machine with one core, or under a tool that runs one thread at a time, there is no
+/// contention. The number of attempts is therefore limited. Forced shards are active after the
+/// first attempt.
 pub(crate) fn until_contended<R>(mut attempt: impl FnMut() -> (R, bool)) -> (R, bool) {
     let attempts = if SHARDS_FORCED || !HAS_SHARDS { 1 } else { scaled(200, 1) };
     for _ in 1..attempts {
@@ -191,17 +192,18 @@ where
     })
 }
 
-/// The smallest capacity with a tail, which consists of shards and a summary.
+/// The minimum capacity of an arena with a *tail*, which is the memory for its shards and its
+/// summary.
 pub(crate) const SMALLEST_WITH_TAIL: usize = 2_048;
 
-/// The size of the tail of an arena on the heap or in a mapping, in bytes. If shards are forced,
-/// every such arena has a tail.
+/// Returns the size in bytes of the tail of an arena on the heap or in a mapping. If shards are
+/// forced, every such arena has a tail.
 pub(crate) fn tail_size(capacity: usize) -> usize {
     let smallest = if SHARDS_FORCED { 1 } else { SMALLEST_WITH_TAIL };
     if capacity < smallest { 0 } else { size_with_tail(capacity) }
 }
 
-/// The size of a tail for this capacity, whether or not the arena has one.
+/// Returns the size that a tail for this capacity has, even if the arena has none.
 pub(crate) fn size_with_tail(capacity: usize) -> usize {
     // The alignment of a shard, on the platforms that run the tests.
     const CACHE_LINE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 128 } else { 64 };
@@ -216,21 +218,22 @@ pub(crate) fn size_with_tail(capacity: usize) -> usize {
     CACHE_LINE - 1 + shards * CACHE_LINE + capacity.div_ceil(SLOTS_PER_WORD) * size_of::<usize>()
 }
 
-/// Returns the first index of a run of `len` slots that one thread takes of a new heap arena after
-/// `n` single slots.
+/// Returns the first index of a run of `len` slots, which one thread takes from a new heap arena
+/// after it has taken `n` single slots.
 pub(crate) fn run_after(n: usize, len: usize) -> usize {
-    // A shard serves it too if it is short.
+    // If the run is short, the shard that has served the single slots serves it too.
     if FORCED_RUN / len > 1 { n } else { cursor_after(n) }
 }
 
-/// Returns the arena with the cursor serving all runs, for tests of the position of the cursor.
+/// Returns the arena, without shards if they are forced and could serve runs. This is for tests of
+/// the position of the cursor.
 pub(crate) fn runs_from_cursor<T, S: Storage<T>>(arena: AtomicArena<T, S>) -> AtomicArena<T, S> {
     if (4..).contains(&FORCED_RUN) { arena.in_order() } else { arena }
 }
 
 /// Allocates single slots until one is refused, and returns their number.
 pub(crate) fn fill_up<T, S: Storage<T>>(arena: &AtomicArena<T, S>, mut make: impl FnMut() -> T) -> usize {
-    // One more than the capacity, so that the test does not hang if an arena never refuses.
+    // The number of attempts is bounded, so that the test does not hang if the arena never refuses.
     let bound = arena.capacity() + 1;
     (0..bound).take_while(|_| arena.alloc_with(&mut make).is_ok()).count()
 }
@@ -284,7 +287,7 @@ pub(crate) fn mined(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     arena
 }
 
-/// Returns `n`, or `miri` under Miri, which is a thousand times slower or more.
+/// Returns `n`, or `miri` under Miri, which slows programs down by a factor of a thousand or more.
 pub(crate) const fn scaled(n: usize, miri: usize) -> usize {
     if cfg!(miri) { miri } else { n }
 }
@@ -307,11 +310,11 @@ impl Dice {
     }
 }
 
-/// The number of threads that still write. A thread that panics counts as ended, so that threads
-/// that wait for it fail instead of hanging.
+/// Counts the threads that still write. A thread that panics is no longer counted, so threads that
+/// wait for it fail instead of hanging.
 pub(crate) struct Writers(AtomicUsize);
 
-/// Counts one writing thread until it is dropped.
+/// Represents one writing thread. Dropping it subtracts the thread from the count.
 pub(crate) struct Writer<'a>(&'a AtomicUsize);
 
 impl Writers {
@@ -331,7 +334,7 @@ impl Writers {
     /// ended.
     pub(crate) fn wait_for<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
         loop {
-            // This is read before the call of `look`, so that the last call sees everything.
+            // Read before the call of `look`, so that the last call sees all writes.
             let last = self.have_ended();
             if let Some(seen) = look() {
                 return seen;
@@ -359,7 +362,7 @@ pub(crate) fn aborts(test: &str, f: impl FnOnce()) -> String {
     use std::process::Command;
     if std::env::var_os(CHILD).is_some_and(|child| child == test) {
         f();
-        // It did not abort. An exit code instead of a signal tells this to the parent.
+        // `f` did not abort. The exit code, in place of a signal, reports this to the parent.
         std::process::exit(1);
     }
     let output = Command::new(std::env::current_exe().unwrap())

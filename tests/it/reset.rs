@@ -254,8 +254,9 @@ fn near_first_wrap(resets: usize) -> bool {
     matches!(resets, 1 | 49..=52)
 }
 
-/// Returns the numbers of resets before the marks are made and between them and the check: all
-/// numbers near a wrap of any width.
+/// Returns pairs of numbers of resets. The first number is for the resets before the marks are
+/// made. The second is for the resets between the marks and the check, and takes all values near a
+/// wrap of an epoch of up to 16 bits.
 fn resets() -> impl Iterator<Item = (usize, usize)> {
     let after = (1..=300).chain([65_535, 65_536, 65_537]).filter(|&after| !cfg!(miri) || near_first_wrap(after));
     after.flat_map(|after| [(0, after), (1, after), (17, after)])

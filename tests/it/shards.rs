@@ -189,7 +189,8 @@ fn shards_are_activated_when_threads_contend() {
         let (arena, active) = contended(|| 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
         assert_eq!(unused_in_shards(&arena) > 0, active);
-        // The run is longer than the rest at the cursor, which single requests get.
+        // A run that is longer than the rest at the cursor is refused, although single requests get
+        // more slots.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);
@@ -206,7 +207,7 @@ fn shards_are_activated_when_threads_contend_for_runs() {
         let arena = AtomicArena::with_capacity(LARGE);
         let run = |()| arena.index_of(&arena.alloc_slice_copy(&[7_usize; RUN]).unwrap()[0]).unwrap();
         let firsts = at_once(vec![(); RUNS], run);
-        // If shards are forced, they serve runs of three only if their runs are long enough.
+        // Forced shards may have runs that are too short to serve runs of three.
         let active = SHARDS_FORCED || unused_in_shards(&arena) > 0;
         ((arena, firsts), active)
     });
@@ -258,8 +259,8 @@ fn exclusive_access_deactivates_shards() {
     let (mut arena, _) = contended(|| 7);
     assert_eq!(arena.get_mut(0), Some(&mut 7));
     let bound = arena.index_bound();
-    // Shards stay inactive until a request that they serve, if they are forced. Until then a run is
-    // returned to the cursor.
+    // Forced shards stay inactive until the first request that they can serve. Until then,
+    // returning a run retracts the cursor.
     for len in [2, 5, LARGE - bound].into_iter().filter(|&len| len > FORCED_RUN / 2) {
         let run = arena.reserve(len).unwrap();
         assert_eq!((run.first_index(), arena.index_bound()), (bound, bound + len));
@@ -463,7 +464,7 @@ impl<'l> Used<'l> {
     fn attempt(ledger: &'l Ledger) -> (Self, bool) {
         let mut arena = AtomicArena::with_capacity(LARGE);
         contend(&arena, ledger.values(TAKEN));
-        // Published values, and vacant slots.
+        // This adds published values and vacant slots.
         let hole = arena.reserve(3).unwrap();
         for _ in 0..10 {
             arena.publish(ledger.value()).unwrap();
@@ -477,7 +478,7 @@ impl<'l> Used<'l> {
         let mut values: Vec<_> = arena.iter_mut().map(|(index, value)| (index, value.id)).collect();
         assert_eq!((values.len(), arena.count()), (TAKEN + 13, TAKEN + 13));
         assert!(published.iter().all(|value| values.contains(value)));
-        // The shards are inactive now.
+        // The exclusive access above has deactivated the shards.
         let (bound, vacant) = (arena.index_bound(), unused_in_shards(&arena));
         let stored = contend(&arena, ledger.values(TAKEN / 16 * 8 + 1));
         values.extend(stored.into_iter().map(|value| (arena.index_of(value).unwrap(), value.id)));
@@ -499,7 +500,7 @@ impl<'l> Used<'l> {
 fn with_active_shards_exclusive_methods_see_exactly_the_values() {
     let ledger = Ledger::new();
     let Used { mut arena, values } = Used::new(&ledger);
-    // These belong to other attempts.
+    // These values belong to earlier attempts.
     let dropped = ledger.dropped();
     assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
     assert!(arena.iter_mut().rev().map(|(index, value)| (index, value.id)).eq(values.iter().rev().copied()));
@@ -627,7 +628,7 @@ fn with_active_shards_leaked_handles_are_settled() {
     let made = || ledger.made();
 
     let mut local = arena.local();
-    // A leaked `Local` keeps its values up to the last published one.
+    // Leaking a `Local` leaks only the values after the last published one.
     kept.extend(made()..made() + 4);
     (0..3).for_each(|_| _ = local.alloc(ledger.value()).unwrap());
     local.publish(ledger.value()).unwrap();

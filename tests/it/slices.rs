@@ -267,7 +267,7 @@ fn vacant_slots_side_by_side_serve_every_method() {
         let mut got: Vec<_> = (0..3).map(|_| store(&arena)).collect();
         got.sort_unstable();
         assert_eq!(got, [Some(5), Some(12), Some(15)]);
-        // A shorter slice may still be returned.
+        // The remaining slots are free, but at most two of them are contiguous.
         assert_eq!(arena.remaining(), 3);
         assert_eq!(arena.reserve(3).unwrap_err().remaining(), 0);
         assert_eq!(arena.reserve(2).unwrap().first_index(), 1);
@@ -325,7 +325,8 @@ fn published_values_of_no_size_have_indices() {
 
 #[test]
 fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {
-    // If user code allocates a neighbour, every returned slot becomes vacant.
+    // If user code allocates a slot above the run, returned slots cannot retract the cursor and
+    // become vacant.
     for (neighbour, panic_at) in [(false, 9), (true, 9), (false, 0), (false, 3), (true, 0), (true, 3)] {
         let ledger = Ledger::new();
         let arena = runs_from_cursor(AtomicArena::with_capacity(8));
@@ -410,7 +411,8 @@ fn methods_that_fill_a_run_before_they_return_are_no_handles() {
     assert_eq!(arena.alloc_slice_with(3, |_| handles()).unwrap(), [0; 3]);
     assert_eq!(arena.alloc_from_iter((0..3).map(|_| handles())).unwrap(), [0; 3]);
     assert_eq!(arena.publish_from_iter((0..3).map(|_| handles())).unwrap().1, [0; 3]);
-    // Slots that user code leaks inside are settled separately.
+    // User code leaks a reservation during the call. Its slots are counted and reclaimed
+    // independently of the call.
     arena
         .alloc_slice_with(2, |place| {
             std::mem::forget(arena.reserve(2).unwrap());

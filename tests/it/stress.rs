@@ -79,7 +79,7 @@ struct Worker<'a, 't> {
     arena: &'a AtomicArena<Load<'t>>,
     tally: &'t Tally,
     dice: Dice,
-    /// The number of the next value, and the end of the block of numbers.
+    /// The number of the next value. `end` is the end of this thread's block of numbers.
     next: usize,
     end: usize,
     owned: Vec<&'a mut Load<'t>>,
@@ -360,7 +360,7 @@ fn everything_at_once(rounds: usize, capacities: &[usize], steps: usize) {
     }
 }
 
-/// From capacities that refuse most requests to one that refuses none.
+/// Capacities at which most requests are refused, up to one at which none is refused.
 const CAPACITIES: [usize; 6] = [1, 3, 16, 65, 257, 4_096];
 
 #[test]
@@ -617,7 +617,7 @@ fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: 
             assert!(!owners[slot].swap(true, Ordering::Relaxed), "slot {slot} has two owners");
         }
     };
-    // Keeps the first values of a reservation, and returns the other slots.
+    // This keeps the first values of the reservation, and returns its other slots.
     let keep = |kept: &mut Vec<usize>, mut run: Reservation<'_, usize>, len: usize| {
         let slots = run.first_index()..run.first_index() + run.capacity();
         take(slots.clone());
@@ -710,8 +710,9 @@ fn mixed_requests_leave_each_slot_one_owner_for_long() {
 /// The longest run that forced shards serve.
 const LONGEST_SHARED: usize = if SHARDS_FORCED { FORCED_RUN / 2 } else { 1 };
 
-/// Lets threads take runs of `len` slots and return none. If shards are forced, a rest that fits
-/// must never be retired, so that at the end unused slots are only in the two shards.
+/// Lets threads take runs of `len` slots and return none. If shards are forced, a rest that is long
+/// enough for a request must never be retired. So at the end, all unused slots are in the two
+/// shards.
 fn what_fits_is_never_retired(rounds: usize, len: usize) {
     let capacity = scaled(100_000, 200);
     let mut arena = AtomicArena::with_capacity(capacity);

@@ -135,7 +135,7 @@ fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     }
 }
 
-/// Takes some values from both ends, compares them with `want`, and returns the rest of it.
+/// Takes some values from both ends, compares them with `want`, and returns the rest of `want`.
 fn both_ends<I: DoubleEndedIterator + ExactSizeIterator>(
     iter: &mut I,
     mut want: Vec<(usize, u32)>,
@@ -270,7 +270,7 @@ fn reset<T: Value, S: Storage<T>>(
 fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut Oracle, publish: bool) {
     oracle.compact();
     let all = &mut *arena;
-    // Drops nothing, because the first drop would panic.
+    // `compact` must drop no value. The fuse makes the first drop panic.
     let slice = with_drop_fuse(Some(0), move || all.compact()).expect("a value was dropped");
     assert_eq!(slice.len(), oracle.bound);
     for (index, value) in slice.iter_mut().enumerate() {
@@ -288,7 +288,7 @@ fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut 
     }
 }
 
-/// Checks that no byte that was ever written is left. The arena is empty.
+/// Checks that every byte that was ever written is zero. The arena must be empty.
 fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle) {
     let mut all = arena.reserve_up_to(usize::MAX);
     let first = all.as_mut_ptr();
@@ -325,7 +325,7 @@ pub(crate) fn end<T: Value, S: Storage<T>>(
             (left, fuse, with_drop_fuse(fuse, || drop(iter)))
         }
         End::IntoVec { boxed, fuse } => {
-            // Drops nothing.
+            // `into_vec` must drop no value. The fuse makes the first drop panic.
             let vec = with_drop_fuse(Some(0), || into_vec(arena, boxed)).expect("a value was dropped");
             assert_eq!(vec.len(), held);
             assert!(vec.iter().zip(values).all(|(value, (_, tag))| value.shows(tag)));

@@ -10,13 +10,13 @@ use super::op::{Bulk, Method};
 use super::source::{Source, Stored};
 use super::value::{Store, Value, catch, with_clone_fuse};
 
-/// No vector is longer than this.
+/// The maximum length of a vector.
 const LONGEST: usize = 300;
 
 /// The `Local` that serves a request, or the arena if it is `None`.
 pub(super) type Via<'v, 'a, T> = Option<&'v mut OpenLocal<'a, T>>;
 
-/// Separates a `Local` from the oracle's knowledge of it.
+/// Returns the source of the slots and, for a `Local`, the oracle's knowledge of it.
 pub(super) fn source<'v, 'a, T: Value, S: Storage<T>>(
     arena: &'a AtomicArena<T, S>,
     via: Via<'v, 'a, T>,
@@ -225,12 +225,14 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Called when user code is called for the first of `len` values, after the slots were taken.
+    /// Called when user code is about to make the first of `len` values. The arena has taken the
+    /// slots by then.
     pub(super) fn begin_fill(&mut self, known: Option<&mut Known>, len: usize) -> Slots {
         self.take(known, len, Answer::Served(true)).expect("user code was called, and there was no room")
     }
 
-    /// Checks the answer to a request for `len` slots that the oracle does not know yet.
+    /// Predicts the answer to a request for `len` slots, compares it with `got`, and records the
+    /// values.
     fn answered(
         &mut self,
         mut known: Option<&mut Known>,
@@ -246,7 +248,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Checks that a panic has left nothing of a request for which `made` values were created.
+    /// Checks that a panic has undone a request for which `made` values were created.
     fn gave_up(&mut self, known: Option<&mut Known>, slots: Slots, made: usize) {
         match (slots, known) {
             (Slots::Arena(place), _) => {

@@ -12,7 +12,7 @@ pub(crate) enum Slot {
     Vacant,
     /// Below the cursor, in a shard, and unused.
     InShard,
-    /// In a handle or a call, without a value outside it.
+    /// Held by a handle or a call. If it holds a value, only this handle or call can reach it.
     Held,
     Owned(u32),
     Published(u32),
@@ -22,7 +22,7 @@ pub(crate) enum Slot {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Run(Range<usize>),
-    /// A number of contiguous vacant slots. The contract does not specify which.
+    /// This number of contiguous vacant slots. The contract does not specify which ones.
     SomeVacant(usize),
 }
 
@@ -162,7 +162,7 @@ impl Oracle {
         self.take_sharded(1).map(Place::Run).ok().or_else(|| self.take_below_cursor())
     }
 
-    /// Takes one slot if the cursor has none, or without asking the cursor.
+    /// Takes one slot from a shard or a vacant slot, without the cursor.
     pub(crate) fn take_below_cursor(&mut self) -> Option<Place> {
         if let Some(run) = self.take_from_shard(1) {
             return Some(Place::Run(run));

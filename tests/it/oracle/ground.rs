@@ -1,5 +1,5 @@
 //! A shared arena and its oracle, and the operations that need no open handle. User code that the
-//! arena calls operates here too, in the middle of the operation that called it.
+//! arena calls performs operations here too, in the middle of the operation that called it.
 
 use atomicarena::{AtomicArena, Full, Iter, Key, Reservation, Storage};
 
@@ -97,8 +97,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         }
     }
 
-    /// Passes a closure that returns a value, fails with one, or panics. On a full arena the
-    /// closure is returned without being called.
+    /// Passes a closure that returns a value, fails with one, or panics. A full arena returns the
+    /// closure without calling it.
     fn alloc_try_with(&mut self, fails: bool, act: Act) {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut calls = 0;
@@ -198,7 +198,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         };
         match (got, place) {
             (Ok(value), Some(place)) => {
-                // The slots beyond the first are returned at once.
+                // All slots except the first are returned immediately.
                 drop(local);
                 self.keep(None, Slots::Arena(place), Stored::Owned(std::slice::from_mut(value)), &[tag]);
             }

@@ -23,19 +23,19 @@ pub(super) struct Known {
     /// The current run. Its values are below `next`.
     run: Range<usize>,
     next: usize,
-    /// Whether it counts as a handle, which is from its first run until a reservation takes the
-    /// last of its slots. Only then may the run be extended.
+    /// Whether it counts as a handle. It does from its first run until a reservation takes the last
+    /// of its slots. Only while it counts may the run be extended.
     counted: bool,
-    /// Whether the run is one vacant slot, which was not shown yet.
+    /// Whether the run is one vacant slot, whose index the oracle does not know yet.
     hidden: bool,
 }
 
-/// Where the slots of a request are.
+/// The place of the slots of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Slots {
     /// The next slots of the run of a `Local`. Slots without a value stay in it.
     Own(usize),
-    /// Outside the run. Slots without a value are returned.
+    /// Outside the run of the `Local`. Slots without a value are returned.
     Arena(Place),
 }
 
@@ -200,7 +200,7 @@ impl Known {
         self.next..self.run.end
     }
 
-    /// Returns the slot that is filled next, if it was shown.
+    /// Returns the slot that is filled next, if the oracle knows it.
     pub(super) fn first_unused(&self) -> Option<usize> {
         (!self.hidden).then_some(self.next)
     }
@@ -298,7 +298,7 @@ impl Known {
         self.run = run;
     }
 
-    /// Like `take`, for one slot. Returns whether there is one.
+    /// Like `take`, for a request for one slot. Returns whether it is served.
     fn take_one<T: Value, S: Storage<T>>(&mut self, ground: &mut Ground<'_, '_, T, S>) -> bool {
         match self.take(ground, 1, Answer::Served(true)) {
             Ok(_) => true,
@@ -333,7 +333,7 @@ impl Known {
     pub(super) fn split_off(&mut self, oracle: &mut Oracle, first: usize, len: usize) -> Range<usize> {
         self.next_is(oracle, first);
         if len == self.rest() {
-            // The reservation takes over the count.
+            // The reservation is counted in place of the `Local`.
             *self = Known::new(self.ceiling);
         } else {
             oracle.handles += 1;

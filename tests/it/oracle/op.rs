@@ -4,7 +4,7 @@
 //! mutations of a fuzzer affect whole operations. Removing a word removes an operation, and every
 //! word encodes one.
 
-/// The number of open handles of each kind, at most.
+/// The maximum number of open handles of each kind.
 pub(crate) const HANDLES: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
@@ -255,8 +255,8 @@ impl Program {
             1 => End::Drop { fuse },
             _ => End::IntoVec { boxed: end % 4 == 3, fuse },
         };
-        // Either small, so that many operations happen near the end, or large enough for a `Local`
-        // with runs of several slots.
+        // The capacity is either small, so that many operations happen near the end, or large
+        // enough for a `Local` with runs of several slots.
         let capacity = match capacity {
             0..168 => 1 + usize::from(capacity % 24),
             168..244 => 64,
@@ -319,7 +319,8 @@ fn act(byte: u8) -> Act {
     }
 }
 
-/// Mostly small, sometimes too large to fit, and sometimes so large that a sum would wrap.
+/// Decodes a length. Most lengths are small. Some are too large to fit, and some are so large that
+/// a sum would wrap.
 fn len(byte: u8) -> usize {
     match byte % 32 {
         few @ 0..24 => usize::from(few % 8),
@@ -381,7 +382,7 @@ fn probe(byte: u8) -> Probe {
 
 fn alone(kind: u8, b: u8, c: u8) -> Alone {
     let (front, back) = (usize::from(b % 8), usize::from(b / 8 % 8));
-    // Near one and several wraps of the epoch.
+    // Some of these numbers of resets are near one or several wraps of the epoch.
     const TIMES: [usize; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 48, 49, 50, 51, 52, 101, 255, 256];
     match (kind, b % 4) {
         (2 | 7, 0..2) => Alone::Compact { publish: c % 2 == 1 },

@@ -12,7 +12,7 @@ pub(crate) enum Source<'s, 'a, T, S: Storage<T>> {
 #[derive(Debug)]
 pub(crate) enum Stored<'a, T> {
     Owned(&'a mut [T]),
-    /// With the index of the first.
+    /// Published values, with the index of the first one.
     Published(usize, &'a [T]),
 }
 
