@@ -129,7 +129,8 @@ impl Gap {
     /// Takes `taken` bytes from the gap if its word is `word`. Returns whether they were taken.
     #[inline]
     fn take_exactly(&self, word: usize, taken: usize) -> bool {
-        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: read anew.
+        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: the value
+        // is not used.
         let rest = word + moved_up(taken);
         self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
