@@ -290,7 +290,8 @@ impl<'a> Budget<'a> {
                 // Acquire: B1, pairs with the Release in `retract`. The bytes of the refill may
                 // have had an owner before. Not Release, unlike in the arena: a thread that helps
                 // this refill need not see the shard as this thread has seen it, because the
-                // exchange of the helper confirms what it displaces. Relaxed on failure: read anew.
+                // exchange of the helper confirms what it displaces. Relaxed on failure: the value
+                // is not used.
                 let next = &self.head.0.next;
                 if next.compare_exchange(word.raw(), moved.raw(), Ordering::Acquire, Ordering::Relaxed).is_ok() {
                     self.help_refill(moved);
@@ -333,7 +334,7 @@ impl<'a> Budget<'a> {
     fn advance(self, word: Word, bytes: usize) -> Option<usize> {
         let advanced = word.with_next(self.above(bytes));
         // Acquire: B1, pairs with the Release in `retract`. The bytes may have had an owner before.
-        // Relaxed on failure: read anew.
+        // Relaxed on failure: the value is not used.
         let next = &self.head.0.next;
         let exchanged = next.compare_exchange(word.raw(), advanced.raw(), Ordering::Acquire, Ordering::Relaxed);
         exchanged.is_ok().then(|| self.offset(advanced))

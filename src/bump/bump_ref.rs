@@ -81,8 +81,8 @@ impl<'a> BumpRef<'a> {
 
 /// The slow path of [`BumpRef::take`].
 ///
-/// Not inlined. The parts of the view and of the layout are separate arguments, because these are
-/// passed in registers. A reference to the view would force it into memory.
+/// Not inlined. The parts of the view and of the layout are passed as separate arguments, in
+/// registers. A reference to the view would force it into memory.
 ///
 /// # Safety
 ///
@@ -236,7 +236,8 @@ impl Block<'_> {
         let extended = missing == more && size != 0 && budget.extend(self.piece.taken.end, size, more);
         if extended {
             self.piece.taken.end = end;
-            // A short block may now contain bytes of a shard.
+            // If there are shards, a block of at most `SHARD_LIMIT` bytes now contains bytes of a
+            // shard.
             self.piece.from_cursor = budget.is_from_cursor(size + more);
         }
         extended

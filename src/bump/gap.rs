@@ -129,7 +129,8 @@ impl Gap {
     /// Takes `taken` bytes from the gap if its word is `word`. Returns whether they were taken.
     #[inline]
     fn take_exactly(&self, word: usize, taken: usize) -> bool {
-        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: read anew.
+        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: the value
+        // is not used.
         let rest = word + moved_up(taken);
         self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -160,7 +161,8 @@ impl Gap {
     /// installed. A compare-exchange that expects an older word then fails.
     pub(super) fn install(&self, run: Range<usize>, limit: usize) -> Range<usize> {
         // Relaxed, also on failure: a guess that the exchange confirms. If it shows that the run
-        // was installed, coherence is enough: the next Release of the caller passes that on (B2).
+        // was installed, the caller next clears the refill with Release. So by coherence, a thread
+        // that reads the cleared cursor sees this word or a later one (B2).
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let rest = unpack(word);

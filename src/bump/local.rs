@@ -541,7 +541,7 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
         self.bump
     }
 
-    // Not inlined, because the handle is in memory in any case.
+    // Not inlined. The call does not force the handle into memory, because it is in memory anyway.
     #[cold]
     #[inline(never)]
     fn left(&self) -> usize {

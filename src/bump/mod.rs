@@ -60,10 +60,10 @@
 //! # When a request is refused
 //!
 //! A thread refuses a request after two steps. It has read a cursor with too few bytes left and no
-//! pending refill. It has then looked at each gap once and found none with enough bytes. Bytes that
-//! had left the cursor before were then in a gap (B2), had an owner, or were held by a call that
-//! was about to put them into a gap. A request may miss bytes that such a call holds. A retry finds
-//! them.
+//! pending refill. It has then looked at each gap once and found none with enough bytes. At that
+//! time, each byte below this cursor was in a gap (B2), had an owner, was lost, or was held by a
+//! call that was about to put it into a gap. A request may miss bytes that such a call holds. A
+//! retry finds them.
 //!
 //! # Orderings
 //!

@@ -22,11 +22,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// slots. If `n` is 1, the slot is found as in [`alloc`](AtomicArena::alloc). If `n` is 0, the
     /// method always succeeds and returns an empty reservation at index `capacity`.
     ///
-    /// Costs one atomic read-modify-write, and one byte at each end of the run, which is written
-    /// twice. Counting the reservation as a handle costs a load and a store. In an arena without
-    /// shards, or if many threads are alive, it costs another atomic read-modify-write instead.
-    /// Lock-free: the first read-modify-write is repeated if another thread has moved the cursor in
-    /// the meantime.
+    /// Costs one atomic read-modify-write, and writes one byte at each end of the run twice.
+    /// Counting the reservation as a handle costs a load and a store. In an arena without shards,
+    /// or if many threads are alive, it costs another atomic read-modify-write instead. Lock-free:
+    /// the first read-modify-write is repeated if another thread has moved the cursor in the
+    /// meantime.
     ///
     /// Returning unused slots retracts the cursor if it is still at their end. Otherwise the slots
     /// extend the calling thread's shard if they adjoin it, or become vacant, which costs one byte

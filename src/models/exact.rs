@@ -41,8 +41,8 @@ fn a_refused_single_beside_a_return() {
 fn a_late_refusal_beside_a_return() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
-        // This request may read a cursor past the end, while the run is returned and the first
-        // thread takes slots of the run.
+        // This request may find the cursor at the end, and then be delayed until the run is
+        // returned and this thread has taken slots of it.
         let other = spawn(&ground, Ground::alloc);
         let going = held.return_slots();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();

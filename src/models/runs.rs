@@ -220,7 +220,7 @@ fn shards_a_returned_run_extends_a_shard_beside_its_refill() {
 #[test]
 fn shards_slots_of_a_shard_do_not_retract_the_cursor() {
     explore_shards(4, |ground| {
-        // The slots end at the cursor, and at the end of the shard's run.
+        // These two slots are the whole run of the shard. The upper one ends at the cursor.
         let (low, high) = (Held::new(&ground, 1), Held::new(&ground, 1));
         let other = spawn_on(&ground, 0, Ground::alloc);
         high.return_slots_here();
@@ -238,7 +238,8 @@ fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
     explore_shards(6, |ground| {
         ground.alloc().unwrap();
         let held = Held::new(&ground, 1);
-        // The shard is used up, and its last run does not end at the cursor.
+        // The shard is used up. This run moves the cursor, so that the end of the shard's last run
+        // is below it.
         assert_eq!(ground.alloc_run(2), Some(2));
         let going = held.return_slots();
         // This request refills the shard.
@@ -257,8 +258,8 @@ fn shards_a_retired_rest_was_returned_before() {
         // Slot 7 is left in the shard.
         assert_eq!(ground.alloc_run(5), Some(8));
         let going = held.return_slots_on(3);
-        // If slot 6 was returned to the shard, the slots 6 and 7 are retired, and serve the last
-        // request.
+        // If slot 6 was returned to the shard, the slots 6 and 7 are retired. One of them then
+        // serves the request for one slot.
         assert_eq!((ground.alloc_run(3), ground.alloc_run(3)), (Some(13), Some(16)));
         let got = ground.alloc_times(1);
         going.join().unwrap();

@@ -75,7 +75,8 @@ impl<'a> Summary<'a> {
     #[inline]
     fn add_if(self, block: usize, n: usize, allow: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let tag = self.epoch.tag() << COUNT_BITS;
-        // Relaxed, also on failure: a guess that the exchange confirms.
+        // Relaxed, also on failure: a guess that the exchange confirms. If `allow` refuses a guess,
+        // the caller uses `add`, which is correct for any count.
         let mut word = self.words[block].load(Ordering::Relaxed);
         loop {
             let before = self.count_in(word);

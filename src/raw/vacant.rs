@@ -116,8 +116,9 @@ impl VacantSlots {
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`, so the caller sees the marks of the
         // slots that became vacant. It also keeps the loads of the search after the first read. The
-        // second read may be reordered before loads that precede it. This is harmless, because any
-        // slot that those loads miss was held by a call in progress.
+        // second read may be reordered before the last loads of the search, and then misses a
+        // change that is made during those loads. This is harmless, because the call that makes the
+        // change is in progress at that time, and holds the slots that the search misses.
         self.changes.load(Ordering::Acquire)
     }
 

@@ -69,7 +69,7 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Replaces the header by that of a new arena, after all memory of the arena has become zero.
+    /// Replaces the header with that of a new arena. All memory of the arena has been zeroed.
     fn renew(&mut self) {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;

@@ -325,8 +325,8 @@ fn published_values_of_no_size_have_indices() {
 
 #[test]
 fn nothing_is_visible_before_the_last_value_is_made_or_after_a_panic() {
-    // If user code allocates a slot above the run, returned slots cannot retract the cursor and
-    // become vacant.
+    // If user code allocates a slot above the run, returning the run cannot retract the cursor. The
+    // slots become vacant instead.
     for (neighbour, panic_at) in [(false, 9), (true, 9), (false, 0), (false, 3), (true, 0), (true, 3)] {
         let ledger = Ledger::new();
         let arena = runs_from_cursor(AtomicArena::with_capacity(8));
