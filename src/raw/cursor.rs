@@ -43,7 +43,7 @@ use core::ops::Range;
 use super::handle_count::HandleCount;
 use super::metadata::Metadata;
 use super::shards::{self, Shard, ShardMode};
-use super::sync::{AtomicUsize, CachePadded, Ordering, const_fn};
+use super::sync::{AtomicGuess, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::vacant::VacantSlots;
 use super::word::Word;
 
@@ -62,13 +62,16 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
 /// for contention. Must be a power of two.
 const SAMPLE_INTERVAL: usize = 64;
 
+/// The number of samples per interval. One under loom, so that models have fewer interleavings.
+const SAMPLES: usize = if cfg!(all(test, loom)) { 1 } else { 2 };
+
 /// Returns whether a thread that advanced the cursor from this value checks for contention.
 ///
 /// Two adjacent slots are samples, because two threads may take slots strictly in turn. If only
 /// every 64th slot were a sample, all samples would go to the same thread.
 #[inline]
 fn is_sample(raw: usize) -> bool {
-    raw % SAMPLE_INTERVAL < 2
+    raw % SAMPLE_INTERVAL < SAMPLES
 }
 
 /// The shared state of an arena, except its stamps, summary and shards.
@@ -93,7 +96,7 @@ pub(super) struct RunState {
     /// slots were last zeroed.
     pub(super) written: AtomicUsize,
     /// The latest observations of contention (see `refill.rs`).
-    pub(super) last_sample: AtomicUsize,
+    pub(super) last_sample: AtomicGuess,
 }
 
 /// The result of [`Cursor::take_fast`].
@@ -125,7 +128,7 @@ impl Cursor {
                     vacant: VacantSlots::new(),
                     handles: HandleCount::new(),
                     written: AtomicUsize::new(0),
-                    last_sample: AtomicUsize::new(0),
+                    last_sample: AtomicGuess::new(0),
                 }),
             }
         }
@@ -272,7 +275,7 @@ impl Cursor {
             if let Some(index) = stolen.or_else(|| vacant.claim(meta)) {
                 return Some(index);
             }
-            let seen = core::mem::replace(&mut changes, vacant.changes());
+            let seen = core::mem::replace(&mut changes, vacant.changes_after_search());
             if seen == changes {
                 return None;
             }

@@ -4,24 +4,24 @@
 #![forbid(unsafe_code)]
 
 use super::summary::BLOCK;
-use super::sync::{AtomicUsize, Ordering, const_fn};
+use super::sync::{AtomicGuess, Ordering, const_fn};
 
 /// The start of the next search, and the result of the last one. Zeroed memory is a valid new
 /// `Search`.
 #[derive(Debug)]
 pub(super) struct Search {
     /// One more than the slot at which the next search starts, or 0 before the first search.
-    start: AtomicUsize,
+    start: AtomicGuess,
     /// The slot that [`is_shared`](Self::is_shared) noted last, and the number of other vacant
     /// slots that its block had then.
-    last: AtomicUsize,
-    left: AtomicUsize,
+    last: AtomicGuess,
+    left: AtomicGuess,
 }
 
 impl Search {
     const_fn! {
         pub(super) fn new() -> Self {
-            Search { start: AtomicUsize::new(0), last: AtomicUsize::new(0), left: AtomicUsize::new(0) }
+            Search { start: AtomicGuess::new(0), last: AtomicGuess::new(0), left: AtomicGuess::new(0) }
         }
     }
 

@@ -9,16 +9,25 @@ pub(crate) use core::sync::atomic::Ordering;
 
 #[cfg(all(target_has_atomic = "64", not(any(all(test, loom), feature = "portable-atomic"))))]
 pub(crate) use core::sync::atomic::AtomicU64;
+#[cfg(not(all(test, loom)))]
+pub(crate) use core::sync::atomic::fence;
 #[cfg(not(any(all(test, loom), feature = "portable-atomic")))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, fence};
 // Exported only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them
 // with a lock, and an interrupt handler could wait for that lock forever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
+
+/// An atomic that contains a guess, of which any value is correct. Loom does not track it, because
+/// that would multiply the interleavings of a model.
+#[cfg(not(all(test, loom)))]
+pub(crate) use self::AtomicUsize as AtomicGuess;
+#[cfg(all(test, loom))]
+pub(crate) use core::sync::atomic::AtomicUsize as AtomicGuess;
 
 use core::ops::{Deref, DerefMut};
 
@@ -88,6 +97,17 @@ exclusive!(AtomicBool => bool);
 exclusive!(AtomicU8 => u8, AtomicUsize => usize);
 #[cfg(target_has_atomic = "64")]
 exclusive!(AtomicU64 => u64);
+
+#[cfg(all(test, loom))]
+impl AtomicMut for AtomicGuess {
+    type Value = usize;
+    fn read_mut(&mut self) -> usize {
+        *self.get_mut()
+    }
+    fn write_mut(&mut self, value: usize) {
+        *self.get_mut() = value;
+    }
+}
 
 /// Loom's `AtomicBool` has no `with_mut`, so this implementation uses Relaxed operations.
 #[cfg(all(test, loom))]

@@ -38,7 +38,7 @@
 //!   number is never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
-//!   marks.
+//!   marks. A fence separates the search from the second read.
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +48,7 @@ use super::metadata::Metadata;
 use super::search::Search;
 use super::shards::{SHARDS, Shard, own_index};
 use super::summary::{BLOCK, Summary};
-use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
+use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn, fence};
 
 /// The counts of vacant slots, and where to search for them.
 #[derive(Debug)]
@@ -110,16 +110,20 @@ impl VacantSlots {
         meta.shards.own().map_or(&self.search, Shard::search)
     }
 
-    /// Reads the counter of changes. A request for one slot reads it before it looks at shards and
-    /// stamps, and again after it has found nothing.
+    /// Reads the counter of changes before a request for one slot looks at shards and stamps.
     #[inline]
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`, so the caller sees the marks of the
-        // slots that became vacant. It also keeps the loads of the search after the first read. The
-        // second read may be reordered before the last loads of the search, and then misses a
-        // change that is made during those loads. This is harmless, because the call that makes the
-        // change is in progress at that time, and holds the slots that the search misses.
+        // slots that became vacant. It also keeps the loads of the search after this one.
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// Reads the counter of changes after a request for one slot has found nothing.
+    pub(crate) fn changes_after_search(&self) -> usize {
+        // Acquire: keeps the loads of the search before the next one. So if a change was made
+        // completely while the search looked at shards and stamps, the next load reads it.
+        fence(Ordering::Acquire);
+        self.changes()
     }
 
     fn note_change(&self) {

@@ -1161,11 +1161,11 @@ fn split_and_end(
     local_first: bool,
 ) {
     let ledger = Ledger::new();
-    let mut arena = AtomicArena::with_capacity(16 * 8);
+    let mut arena = AtomicArena::with_capacity(16 * 16);
     let mut live = Vec::new();
     let mut visible = Vec::new();
     {
-        let mut local = arena.local_with_batch(slots(8));
+        let mut local = arena.local_with_batch(slots(16));
         assert!(local.alloc_try_with(|| Err(())).unwrap().is_err()); // takes the run
         let publish = |visible: &mut Vec<usize>, local: &mut Local<'_, _>| {
             visible.push(ledger.made());
@@ -1252,7 +1252,7 @@ fn split_and_end(
     assert_eq!(held, live, "{case:?}");
     assert_eq!((ids(&arena), arena.stats().handles), (visible, 0), "{case:?}");
     let made = ledger.made();
-    assert_room(&arena, 16 * 8 - live.len(), || ledger.value());
+    assert_room(&arena, 16 * 16 - live.len(), || ledger.value());
     drop(arena);
     let dropped_run = if end == End::Dropped { filled } else { 0 };
     let leaked = made - live.len() - dropped_run;
