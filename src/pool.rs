@@ -325,8 +325,9 @@ pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     /// Invariant: the guard owns this seat, and thereby the arena with the same number.
     seat: usize,
     /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. A
-    /// `&mut` to the arena cannot replace the marker. It would assert exclusive access until `drop`
-    /// has returned, when the next holder may already have the arena.
+    /// `&mut` to the arena cannot replace the marker: it would assert exclusive access until `drop`
+    /// returns. But `drop` gives the seat back before that, and then the next holder may already
+    /// use the arena.
     marker: PhantomData<AtomicArena<T, S>>,
 }
 

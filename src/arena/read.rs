@@ -145,8 +145,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns the index of the slot that contains `value`, or `None` if no slot of this arena
     /// does.
     ///
-    /// Also returns `None` for a reference that spans two slots, and if `T` is zero-sized, because
-    /// such values have no location.
+    /// Also returns `None` for a reference that does not start at a slot. (If `T` is an array, the
+    /// slots can be viewed as one flat slice.) Returns `None` if `T` is zero-sized, because such
+    /// values have no location.
     ///
     /// O(1) and wait-free.
     ///
@@ -214,7 +215,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// No slot at or above it is in use. Slots below it may be vacant.
     ///
-    /// The result is exact if no other thread uses the arena during the call. Otherwise it may be
+    /// The bound is current if no other thread uses the arena during the call. Otherwise it may be
     /// out of date when the method returns. Wait-free.
     ///
     /// # Examples

@@ -22,17 +22,17 @@ macro_rules! allocator {
             ///
             /// Any thread may grow, shrink and free a block. The last block that the calling
             /// thread's shard has handed out grows in place. If it is shrunk or freed, the next
-            /// requests use its bytes. Most other blocks move when they grow. Of the bytes that
-            /// such blocks give up, the bump keeps only a few runs. The others are lost until the
-            /// next reset.
+            /// requests use its bytes. Most other blocks move when they grow. When such
+            /// a block moves, shrinks or is freed, the bump may keep its bytes for reuse. It keeps
+            /// only a few runs in all. The other bytes are lost until the next reset.
             ///
             /// If the bump is full, `push` calls `handle_alloc_error`, which aborts the process. To
             /// get an error instead, call `try_reserve` first. A collection borrows the bump, so
             /// the bump cannot be reset while the collection exists.
             // SAFETY: a block is valid, and no other block overlaps with it, until it is freed or
             // the bump is reset or dropped. Resetting or dropping the bump requires that no
-            // reference to it is left, and so no allocator. A copy of the reference refers to the
-            // same bump, so it accepts the same blocks.
+            // reference to it is left. Each allocator is such a reference. A copy of the reference
+            // refers to the same bump, so it accepts the same blocks.
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {

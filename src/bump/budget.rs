@@ -154,8 +154,7 @@ pub(super) struct Piece {
     pub(super) start: usize,
     /// All bytes that were taken, including padding for the alignment and the end of the last line.
     pub(super) taken: Range<usize>,
-    /// Whether the cursor may be retracted over these bytes, because they were never in a shard's
-    /// run.
+    /// If true, these bytes were never in a shard's run, so the cursor may be retracted over them.
     pub(super) from_cursor: bool,
 }
 
@@ -456,7 +455,7 @@ impl<'a> Budget<'a> {
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
-        // A gap that ends above `below` has received bytes after the cursor was read.
+        // A gap that ends above `below` received bytes after the cursor was read. It is skipped.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);

@@ -21,11 +21,11 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a handle with its own run of slots, for a thread that stores many values.
     ///
-    /// A run takes at most 64 KiB and at most a sixteenth of the slots left at the cursor, but at
-    /// least one slot. So near the end of the arena, several handles can share the remaining slots:
-    /// if `k` handles take one run each, they take at most the fraction `1 - (15/16)^k` of these
-    /// slots, plus one slot per handle. An idle handle keeps its run, and requests of other threads
-    /// may be refused in the meantime. Therefore an arena with `Local`s needs spare capacity.
+    /// A run has at least one slot. It takes at most 64 KiB, and at most a sixteenth of the slots
+    /// that were not handed out yet. So one handle cannot take all remaining slots: `k` handles
+    /// that take one run each leave about `(15/16)^k` of them to others. An idle handle keeps its
+    /// run, and requests of other threads may be refused in the meantime. Therefore an arena with
+    /// `Local`s needs spare capacity.
     ///
     /// Costs nothing, because the first run is taken when the first value is stored.
     ///
@@ -64,9 +64,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a handle like [`local`](Self::local), with runs of at most `slots` slots.
     ///
     /// A run still has at most a sixteenth of the slots left at the cursor, but at least one slot.
-    /// Each handle withholds fewer than `slots` free slots from other threads. So if all values are
-    /// stored one by one through `handles` such handles, `(handles - 1) * slots + values` slots are
-    /// enough: no request is refused before the arena holds `values` values.
+    /// Each handle withholds fewer than `slots` free slots from other threads. So if
+    /// `handles` such handles store `values` values one by one, a capacity of
+    /// `values + (handles - 1) * slots` is enough for all of them.
     ///
     /// # Examples
     ///
@@ -108,10 +108,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Dropping and leaking
 ///
-/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write, or one
-/// byte written per slot if other threads have taken slots after them or if shards are active. It
-/// is wait-free, with one exception: at the very end of the arena, it is lock-free while other
-/// requests are refused.
+/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If
+/// the slots directly above them are taken, or shards are active, it may cost one byte written per
+/// slot instead. It is wait-free, with one exception: if the run ends at the last slot of the
+/// arena, it is lock-free while requests of other threads are refused.
 ///
 /// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
 /// stays lost until the next exclusive access to the arena. Values of earlier runs, published
@@ -119,8 +119,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Threads
 ///
-/// `Send` if `T: Send`, because the receiving thread may store values, which the arena may drop on
-/// another thread. Not `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the
+/// `Send` if `T: Send`: the receiving thread may store values in the arena, and another thread may
+/// drop them. Not `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the
 /// arena alive, so it can be stored in a struct or moved into a task.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
@@ -863,7 +863,7 @@ impl<'a, T> Local<'a, T> {
     }
 
     /// Finds slots for a request that does not fit in the rest of the run (see
-    /// [`OwnRun::make_room`]). Not inlined.
+    /// [`OwnRun::make_room`]). The function that does so is not inlined.
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
         let (header, stamps, slots) = self.view.into_raw_parts();
@@ -985,8 +985,8 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
         if self.run.is_next(start, taken) {
-            // The slots stay in the run. They may have been written to. Noting this now saves a
-            // field in the handle.
+            // The slots stay in the run, but may have been written to. This is noted in the arena
+            // now, so that the handle needs no field for it.
             self.view.note_written(start + taken);
         } else {
             self.view.return_slots(start, taken);

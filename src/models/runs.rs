@@ -102,7 +102,7 @@ fn shards_an_extended_rest_keeps_what_it_had() {
     });
 }
 
-// A rest that is too short and ends elsewhere is retired.
+// A rest that is too short and does not end at the cursor is retired.
 
 /// Leaves slot 3 as the rest of shard 1, and the cursor at slot 7. All other slots below the cursor
 /// are held.

@@ -30,7 +30,7 @@ fn shards_a_pending_refill_is_in_sight_of_the_cursor() {
             ground.arena.view().activate_shards();
             ground.alloc()
         });
-        // It is possible that this thread does not see yet that shards are active.
+        // This thread may not see yet that shards are active.
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);
         ground.assert_exact(2);
@@ -63,9 +63,9 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
 }
 
 /// Explores `request` beside refills of shard 1, which had a rest when the request began. A refill
-/// begins only if the rest is used up or ends at the cursor. A thread that finds a refill pending
-/// must see the shard in that state. (`Shard::install` asserts this, because the error would have
-/// no other visible effect.)
+/// begins only if the rest is used up or ends at the cursor. So a thread that finds a refill
+/// pending must see that the rest is used up or ends at the cursor. (`Shard::install` asserts this,
+/// because the error would have no other visible effect.)
 fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
     explore_shards(11, move |ground| {
         assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));
@@ -293,7 +293,7 @@ fn shards_leave_their_rests_to_an_arena_in_order() {
     });
 }
 
-/// Like `explore_shards`, but `held` values were allocated and the arena was settled before. Shards
+/// Like `explore_shards`, but first allocates `held` values and settles the arena. Then shards
 /// are no longer active, and the cursor is at the first free slot.
 fn explore_settled_shards(capacity: usize, held: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore_shards(capacity, move |mut ground| {

@@ -36,8 +36,8 @@ impl Cursor {
         }
         let extended = word.with_next(end + growth).raw();
         // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
-        // Relaxed on failure: the value is not used. The exchange is strong, because a spurious
-        // failure would break the index order of a single thread.
+        // Relaxed on failure: the value is not used. The exchange is strong: after a spurious
+        // failure the handle would take other slots, and break the index order of a single thread.
         self.next.compare_exchange(word.raw(), extended, Ordering::Acquire, Ordering::Relaxed).ok()?;
         Some(end + growth)
     }

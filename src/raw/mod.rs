@@ -38,7 +38,7 @@
 //! The counter of changes in `vacant.rs` and the set of thread numbers in `thread_id.rs` have edges
 //! of their own. Every other operation is Relaxed.
 
-// Bottom-up: a file may use only files above it.
+// In order of dependency: a file may use only the files listed before it.
 pub(crate) mod sync;
 pub(crate) mod epoch;
 #[cfg_attr(not(target_has_atomic = "64"), path = "no_generation.rs")]

@@ -85,8 +85,9 @@ impl<'a> Summary<'a> {
             }
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
-            // decrement that undoes it. Acquire: E5, if the count was not 0, the increment for this
-            // block happens before a decrement that the caller performs next.
+            // decrement that undoes it. Acquire: E5, if the count was not 0, another thread has
+            // incremented the number of blocks for this block. That increment happens before the
+            // decrement with which the caller undoes its own.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(before),
                 Err(now) => word = now,

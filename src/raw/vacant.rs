@@ -120,8 +120,8 @@ impl VacantSlots {
 
     /// Reads the counter of changes after a request for one slot has found nothing.
     pub(crate) fn changes_after_search(&self) -> usize {
-        // Acquire: keeps the loads of the search before the next one. So if a change was made
-        // completely while the search looked at shards and stamps, the next load reads it.
+        // Acquire: keeps the loads of the search before the load of the counter. So if a change
+        // began and ended while the search looked at shards and stamps, that load sees it.
         fence(Ordering::Acquire);
         self.changes()
     }

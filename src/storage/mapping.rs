@@ -43,8 +43,8 @@ pub enum HugePages {
     ///
     /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
     /// The request is refused if there are not enough. Older kernels do not reserve the pages again
-    /// after [`reset_decommit`](crate::AtomicArena::reset_decommit). If other processes use the
-    /// same pages, build a new arena instead.
+    /// after [`reset_decommit`](crate::AtomicArena::reset_decommit), so other processes may take
+    /// them. If other processes use reserved huge pages, build a new arena instead of calling it.
     Explicit,
 }
 
