@@ -147,28 +147,24 @@ fn e2_at_the_cursor_through_the_addition_of_another() {
     });
 }
 
+/// Allocates beside the return of a slot that becomes vacant, in an arena of two slots.
+fn alloc_beside_a_vacant_slot<S: Storage<u32> + 'static>(ground: Arc<Ground<u32, S>>) {
+    let held = Held::new(&ground, 1);
+    ground.alloc().unwrap();
+    let going = held.return_slots();
+    let got = ground.alloc();
+    going.join().unwrap();
+    ground.assert_exact(1 + usize::from(got.is_some()));
+}
+
 #[test]
 fn e2_at_a_vacant_slot() {
-    explore(2, |ground| {
-        let held = Held::new(&ground, 1);
-        ground.alloc().unwrap();
-        let going = held.return_slots();
-        let got = ground.alloc();
-        going.join().unwrap();
-        ground.assert_exact(1 + usize::from(got.is_some()));
-    });
+    explore(2, alloc_beside_a_vacant_slot);
 }
 
 #[test]
 fn e2_at_a_vacant_slot_without_a_summary() {
-    explore_bare(2, |ground| {
-        let held = Held::new(&ground, 1);
-        ground.alloc().unwrap();
-        let going = held.return_slots();
-        let got = ground.alloc();
-        going.join().unwrap();
-        ground.assert_exact(1 + usize::from(got.is_some()));
-    });
+    explore_bare(2, alloc_beside_a_vacant_slot);
 }
 
 #[test]
