@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use super::budget::{Budget, Head, Piece, Shards};
-use super::gap::LINE;
+use crate::raw::budget::{Budget, Head, Piece, Shards};
+use crate::raw::gap::LINE;
 
 /// A shared bump. Equivalent to `&AtomicBump<S>` for any `S`.
 #[derive(Clone, Copy, Debug)]

@@ -5,12 +5,12 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use super::AtomicBump;
-use super::budget::{Shards, has_shards};
 use super::bump_ref::BumpRef;
-use super::gap::LINE;
 use super::storage::{BumpMut, BumpStorage, Memory, Sealed};
 use crate::arena::{AtomicArena, MapBuilder};
 use crate::error::{CapacityError, MapError};
+use crate::raw::budget::{Shards, has_shards};
+use crate::raw::gap::LINE;
 use crate::storage::HugePages;
 use crate::storage::mapping::Mapping;
 

@@ -1,84 +1,8 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
-//! A bump hands out bytes instead of slots, and does not know the values in them. So it has no
-//! stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
-//!
-//! # The protocol
-//!
-//! A *gap* is a run of free bytes. One atomic word holds the offset of its first byte and its
-//! length (`gap.rs`). Any thread can take bytes from the start of a gap by a compare-exchange. If
-//! they need padding for their alignment, the thread takes the padding with them. A *shard* serves
-//! one or a few threads, and consists of several gaps. The first gap is the shard's *run*, from
-//! which these threads take bytes first. The others keep returned runs, and rests that a refill has
-//! displaced. The *cursor* counts lines of 64 bytes (`budget.rs`).
-//!
-//! 1. A request is served by this thread's shard, from its run or from one of its other gaps.
-//! 2. If these gaps have too few bytes, and the request is at most an eighth of a refill, the shard
-//!    is refilled. The cursor is advanced over a new run, and its word then names the shard and the
-//!    *pending refill* (`raw/word.rs`). Each thread that reads this word installs the run in that
-//!    shard, and clears the refill from the word, before it continues. If the shard's rest ends
-//!    where the new run starts, the run extends it. Otherwise the run displaces the rest, which the
-//!    installing thread keeps in its own shard. The rest is short, because a request of at most an
-//!    eighth of a refill did not fit.
-//! 3. A longer request takes whole lines from the cursor. The unused end of its last line is
-//!    returned.
-//! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
-//!    every shard.
-//!
-//! Bytes are returned when a block is freed or shrunk, when a `LocalBump` ends, and when a closure
-//! fails. If they came from the cursor and end at the cursor, it is retracted. Otherwise, if they
-//! end where the run of this thread's shard starts, they extend that run downwards. Otherwise they
-//! are kept in an empty gap, or in place of a shorter run, which is then lost. If there is no such
-//! gap, they are lost themselves. A reset makes lost bytes available again.
-//!
-//! A small bump has no shards, and neither has any bump without `std` or on a 32-bit target. Its
-//! cursor counts bytes and serves every request.
-//!
-//! # Why no byte has two owners
-//!
-//! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
-//! gap, it is in the pending refill, it belongs to one call or caller, or it is lost. No byte at or
-//! above the cursor has an owner. Each step is one compare-exchange, which moves bytes from one of
-//! these states to another. The word of a gap is the complete state of the gap. If no refill is
-//! pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if a
-//! word has changed and returned to its old value (ABA). Two steps rely on more than the words:
-//!
-//! - *Installing a refill* must happen exactly once. The end of a shard's run only increases:
-//!   taking bytes and extending the run downwards do not change it, and each refill ends above all
-//!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
-//!   above it, the refill has already been installed. A compare-exchange that expects a run with a
-//!   lower end then fails.
-//! - *Clearing a refill from the cursor* requires that the word of the cursor never recurs. It
-//!   could recur only if the cursor were retracted below the end of a refill. But the cursor is
-//!   retracted only over bytes that were never part of a refill. These are runs of a `LocalBump`,
-//!   blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has taken from the
-//!   cursor, still owns, and has not extended by bytes of a shard. Such bytes end at the cursor.
-//!   Each refill lies below the cursor and does not overlap with them, so it lies below them. If
-//!   the cursor were retracted over a refill, the next refill of that shard would also seem to be
-//!   installed already, and its bytes would be lost.
-//!
-//! # When a request is refused
-//!
-//! A thread refuses a request after two steps. It has read a cursor with too few bytes left and no
-//! pending refill. It has then looked at each gap once and found none with enough bytes. At that
-//! time, each byte below this cursor was in a gap (B2), had an owner, was lost, or was held by a
-//! call that was about to put it into a gap. A request may miss bytes that such a call holds. A
-//! retry finds them.
-//!
-//! # Orderings
-//!
-//! - B1, return → take: all accesses of an owner happen before those of the next owner. Each
-//!   operation that puts bytes into a gap or retracts the cursor is Release. Each operation that
-//!   takes bytes out of a gap or advances the cursor is Acquire. Both words are changed only by
-//!   read-modify-writes, so the release sequences are not broken.
-//! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
-//!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
-//!   or has read the shard's word after another thread installed it.
-//!
-//! All other accesses are Relaxed. They are estimates, or guesses that a compare-exchange confirms.
+//! `raw/budget.rs` decides which bytes each request gets, and contains the protocol. The files here
+//! turn offsets into memory (`bump_ref.rs`), and offer it to the user.
 
-mod gap;
-mod budget;
 mod bump_ref;
 mod storage;
 mod grid;

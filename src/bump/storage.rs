@@ -13,13 +13,13 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-#[cfg(not(all(test, loom)))]
-use super::budget::fits_shards;
-use super::budget::{Head, Shard, Shards, has_shards};
 use super::bump_ref::BumpRef;
-#[cfg(feature = "alloc")]
-use super::gap::LINE;
 use crate::error::CapacityError;
+#[cfg(not(all(test, loom)))]
+use crate::raw::budget::fits_shards;
+use crate::raw::budget::{Head, Shard, Shards, has_shards};
+#[cfg(feature = "alloc")]
+use crate::raw::gap::LINE;
 use crate::raw::shards::SHARDS;
 
 mod sealed {

@@ -1,5 +1,6 @@
-//! The algorithm, in terms of atomics and slot indices. Only `arena_ref.rs` and `arena_mut.rs`
-//! depend on the type of the values.
+//! The algorithms, in terms of atomics, slot indices and byte offsets. Only `arena_ref.rs` and
+//! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump.
+//! `budget.rs` introduces its terms and orderings. Those of the arena follow.
 //!
 //! # Terms
 //!
@@ -51,6 +52,8 @@ mod stripe;
 pub(crate) mod thread_id;
 pub(crate) mod word;
 pub(crate) mod shards;
+pub(crate) mod gap;
+pub(crate) mod budget;
 pub(crate) mod metadata;
 mod handle_count;
 mod vacant;

@@ -12,7 +12,7 @@
 use core::alloc::Layout;
 use core::ops::Range;
 
-use crate::raw::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
+use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
 /// The low `LEN_BITS` bits of a gap's word are the number of its bytes, and the other bits are the
 /// offset of its first byte. In an empty gap, the offset is the end of the byte that was taken
@@ -26,7 +26,7 @@ pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 pub(super) const MAX_END: usize = usize::MAX >> LEN_BITS;
 
 /// The unit of the cursor of a bump with shards, in bytes.
-pub(super) const LINE: usize = 1 << LINE_BITS;
+pub(crate) const LINE: usize = 1 << LINE_BITS;
 pub(super) const LINE_BITS: u32 = 6;
 
 /// A run of free bytes.

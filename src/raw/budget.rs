@@ -1,5 +1,82 @@
 //! Decides which bytes of a bump each request gets. Bytes are given as offsets. This file does not
 //! access them, and knows only the address of byte 0.
+//!
+//! A bump hands out bytes instead of slots, and does not know the values in them. So it has no
+//! stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
+//!
+//! # The protocol
+//!
+//! A *gap* is a run of free bytes. One atomic word holds the offset of its first byte and its
+//! length (`gap.rs`). Any thread can take bytes from the start of a gap by a compare-exchange. If
+//! they need padding for their alignment, the thread takes the padding with them. A *shard* serves
+//! one or a few threads, and consists of several gaps. The first gap is the shard's *run*, from
+//! which these threads take bytes first. The others keep returned runs, and rests that a refill has
+//! displaced. The *cursor* counts lines of 64 bytes (`Head`).
+//!
+//! 1. A request is served by this thread's shard, from its run or from one of its other gaps.
+//! 2. If these gaps have too few bytes, and the request is at most an eighth of a refill, the shard
+//!    is refilled. The cursor is advanced over a new run, and its word then names the shard and the
+//!    *pending refill* (`raw/word.rs`). Each thread that reads this word installs the run in that
+//!    shard, and clears the refill from the word, before it continues. If the shard's rest ends
+//!    where the new run starts, the run extends it. Otherwise the run displaces the rest, which the
+//!    installing thread keeps in its own shard. The rest is short, because a request of at most an
+//!    eighth of a refill did not fit.
+//! 3. A longer request takes whole lines from the cursor. The unused end of its last line is
+//!    returned.
+//! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
+//!    every shard.
+//!
+//! Bytes are returned when a block is freed or shrunk, when a `LocalBump` ends, and when a closure
+//! fails. If they came from the cursor and end at the cursor, it is retracted. Otherwise, if they
+//! end where the run of this thread's shard starts, they extend that run downwards. Otherwise they
+//! are kept in an empty gap, or in place of a shorter run, which is then lost. If there is no such
+//! gap, they are lost themselves. A reset makes lost bytes available again.
+//!
+//! A small bump has no shards, and neither has any bump without `std` or on a 32-bit target. Its
+//! cursor counts bytes and serves every request.
+//!
+//! # Why no byte has two owners
+//!
+//! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
+//! gap, it is in the pending refill, it belongs to one call or caller, or it is lost. No byte at or
+//! above the cursor has an owner. Each step is one compare-exchange, which moves bytes from one of
+//! these states to another. The word of a gap is the complete state of the gap. If no refill is
+//! pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if a
+//! word has changed and returned to its old value (ABA). Two steps rely on more than the words:
+//!
+//! - *Installing a refill* must happen exactly once. The end of a shard's run only increases:
+//!   taking bytes and extending the run downwards do not change it, and each refill ends above all
+//!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
+//!   above it, the refill has already been installed. A compare-exchange that expects a run with a
+//!   lower end then fails.
+//! - *Clearing a refill from the cursor* requires that the word of the cursor never recurs. It
+//!   could recur only if the cursor were retracted below the end of a refill. But the cursor is
+//!   retracted only over bytes that were never part of a refill. These are runs of a `LocalBump`,
+//!   blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has taken from the
+//!   cursor, still owns, and has not extended by bytes of a shard. Such bytes end at the cursor.
+//!   Each refill lies below the cursor and does not overlap with them, so it lies below them. If
+//!   the cursor were retracted over a refill, the next refill of that shard would also seem to be
+//!   installed already, and its bytes would be lost.
+//!
+//! # When a request is refused
+//!
+//! A thread refuses a request after two steps. It has read a cursor with too few bytes left and no
+//! pending refill. It has then looked at each gap once and found none with enough bytes. At that
+//! time, each byte below this cursor was in a gap (B2), had an owner, was lost, or was held by a
+//! call that was about to put it into a gap. A request may miss bytes that such a call holds. A
+//! retry finds them.
+//!
+//! # Orderings
+//!
+//! - B1, return → take: all accesses of an owner happen before those of the next owner. Each
+//!   operation that puts bytes into a gap or retracts the cursor is Release. Each operation that
+//!   takes bytes out of a gap or advances the cursor is Acquire. Both words are changed only by
+//!   read-modify-writes, so the release sequences are not broken.
+//! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
+//!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
+//!   or has read the shard's word after another thread installed it.
+//!
+//! All other accesses are Relaxed. They are estimates, or guesses that a compare-exchange confirms.
 
 #![forbid(unsafe_code)]
 
@@ -7,10 +84,10 @@ use core::alloc::Layout;
 use core::ops::Range;
 
 use super::gap::{Gap, LINE, LINE_BITS, MAX_END, MAX_LEN, size_with_padding};
-use crate::raw::shards::{SHARDS, own_index};
-use crate::raw::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
-use crate::raw::thread_id::{TINY, thread_id_or_any};
-use crate::raw::word::{MAX_PACKED_CAPACITY, Word};
+use super::shards::{SHARDS, own_index};
+use super::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
+use super::thread_id::{TINY, thread_id_or_any};
+use super::word::{MAX_PACKED_CAPACITY, Word};
 
 /// The minimum capacity of a bump with shards. Shards take 4 KiB. In a smaller bump, a refill would
 /// be only a few lines.
@@ -39,19 +116,19 @@ const KEPT: usize = if TINY { 1 } else { 3 };
 
 /// Returns whether a bump of this capacity has shards. Shards require that threads have numbers,
 /// and that the word of a gap and the word of the cursor have room for every offset.
-pub(super) const fn has_shards(capacity: usize) -> bool {
+pub(crate) const fn has_shards(capacity: usize) -> bool {
     cfg!(feature = "std") && fits_shards(capacity)
 }
 
 /// Returns whether a bump of this capacity has shards if threads have numbers.
-pub(super) const fn fits_shards(capacity: usize) -> bool {
+pub(crate) const fn fits_shards(capacity: usize) -> bool {
     // The second limit is 0 if a word has too few bits for a pending refill.
     MIN_CAPACITY <= capacity && capacity <= MAX_END && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
 }
 
 /// The cursor of a bump.
 #[derive(Debug)]
-pub(super) struct Head(CachePadded<Cursor>);
+pub(crate) struct Head(CachePadded<Cursor>);
 
 #[derive(Debug)]
 struct Cursor {
@@ -67,7 +144,7 @@ struct Cursor {
 /// The gaps from which one or a few threads take bytes first, and in which they keep returned
 /// bytes.
 #[derive(Debug)]
-pub(super) struct Shard(CachePadded<Gaps>);
+pub(crate) struct Shard(CachePadded<Gaps>);
 
 #[derive(Debug)]
 struct Gaps {
@@ -76,11 +153,11 @@ struct Gaps {
     kept: [Gap; KEPT],
 }
 
-pub(super) type Shards = [Shard; SHARDS];
+pub(crate) type Shards = [Shard; SHARDS];
 
 impl Head {
     const_fn! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Head(CachePadded(Cursor { next: AtomicUsize::new(0), past: AtomicUsize::new(0) }))
         }
     }
@@ -106,7 +183,7 @@ impl Head {
     }
 
     /// Sets the cursor to byte 0, and empties the shards.
-    pub(super) fn restart(&mut self, shards: Option<&mut Shards>, capacity: usize) {
+    pub(crate) fn restart(&mut self, shards: Option<&mut Shards>, capacity: usize) {
         let past = self.high_water_mut(shards.is_some(), capacity);
         self.0.past.write_mut(past);
         self.0.next.write_mut(0);
@@ -117,7 +194,7 @@ impl Head {
     }
 
     /// Returns the end of the bytes that were ever handed out.
-    pub(super) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
+    pub(crate) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
         let next = Word::new(self.0.next.read_mut(), has_shards).next();
         let next = if has_shards { next * LINE } else { next };
         self.0.past.read_mut().max(next.min(capacity))
@@ -126,7 +203,7 @@ impl Head {
 
 impl Shard {
     const_fn! {
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Shard(CachePadded(Gaps {
                 run: Gap::new(),
                 #[cfg(not(all(test, loom)))]
@@ -149,13 +226,13 @@ impl Shard {
 
 /// Bytes that a call has taken for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// The offset of the first byte for the request.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// All bytes that were taken, including padding for the alignment and the end of the last line.
-    pub(super) taken: Range<usize>,
+    pub(crate) taken: Range<usize>,
     /// If true, these bytes were never in a shard's run, so the cursor may be retracted over them.
-    pub(super) from_cursor: bool,
+    pub(crate) from_cursor: bool,
 }
 
 impl Piece {
@@ -170,7 +247,7 @@ impl Piece {
 
 /// A shared bump, without its memory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Budget<'a> {
+pub(crate) struct Budget<'a> {
     head: &'a Head,
     /// `None` if the cursor counts bytes.
     shards: Option<&'a Shards>,
@@ -181,18 +258,18 @@ pub(super) struct Budget<'a> {
 
 impl<'a> Budget<'a> {
     #[inline]
-    pub(super) fn new(head: &'a Head, shards: Option<&'a Shards>, base: usize, capacity: usize) -> Self {
+    pub(crate) fn new(head: &'a Head, shards: Option<&'a Shards>, base: usize, capacity: usize) -> Self {
         Budget { head, shards, base, capacity }
     }
 
     /// Returns the arguments of [`new`](Self::new), except the base.
     #[inline]
-    pub(super) fn into_parts(self) -> (&'a Head, Option<&'a Shards>, usize) {
+    pub(crate) fn into_parts(self) -> (&'a Head, Option<&'a Shards>, usize) {
         (self.head, self.shards, self.capacity)
     }
 
     #[inline]
-    pub(super) fn capacity(self) -> usize {
+    pub(crate) fn capacity(self) -> usize {
         self.capacity
     }
 
@@ -237,7 +314,7 @@ impl<'a> Budget<'a> {
     /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard. Returns
     /// their start, or `None` if the request needs the slow path.
     #[inline]
-    pub(super) fn take_next(self, layout: Layout) -> Option<usize> {
+    pub(crate) fn take_next(self, layout: Layout) -> Option<usize> {
         // A thread without a number of its own takes the slow path.
         self.shards?.get(thread_id_or_any())?.0.run.take_once(layout)
     }
@@ -245,7 +322,7 @@ impl<'a> Budget<'a> {
     /// Takes bytes for `layout`, whose size is not 0, from this thread's shard or, if there are no
     /// shards, from the cursor. Returns their start.
     #[inline]
-    pub(super) fn take_near(self, layout: Layout) -> Option<usize> {
+    pub(crate) fn take_near(self, layout: Layout) -> Option<usize> {
         let end = match self.shards {
             Some(shards) => shards[thread_id_or_any() % SHARDS].0.run.take(self.base, layout)?.end,
             None => self.head.take_bytes(self.base, self.capacity, layout)?,
@@ -256,7 +333,7 @@ impl<'a> Budget<'a> {
     /// Takes bytes for `layout`, whose size is not 0. The error is the number of bytes left at the
     /// cursor.
     #[inline]
-    pub(super) fn take_piece(self, layout: Layout) -> Result<Piece, usize> {
+    pub(crate) fn take_piece(self, layout: Layout) -> Result<Piece, usize> {
         match self.shards {
             Some(shards) => match shards[own_index()].0.run.take(self.base, layout) {
                 Some(taken) => Ok(Piece::from_gap(taken, layout)),
@@ -369,7 +446,7 @@ impl<'a> Budget<'a> {
     /// may keep them.
     #[cold]
     #[inline(never)]
-    pub(super) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
+    pub(crate) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
         let returned = run.is_empty() || (from_cursor && self.retract(run.clone()));
         if !returned && !self.extend_shard_down(run.clone()) {
             self.keep(run, everywhere);
@@ -425,7 +502,7 @@ impl<'a> Budget<'a> {
     /// Takes a run from the cursor for a handle. When the handle returns the run, the cursor may be
     /// retracted over it. `len` is called, possibly several times, with the number of bytes left at
     /// the cursor. It returns how many of them to take, or 0 to take none.
-    pub(super) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
+    pub(crate) fn take_run(self, len: impl Fn(usize) -> usize) -> Option<Range<usize>> {
         loop {
             let word = self.cursor();
             let start = self.offset(word);
@@ -442,7 +519,7 @@ impl<'a> Budget<'a> {
     /// Extends a run of a handle that ends at the offset `end`, if the cursor is at `end`. `len` is
     /// called with the number of bytes left, and returns how many of them to take, or 0 to take
     /// none. Returns the new end.
-    pub(super) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
+    pub(crate) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
         let word = self.cursor();
         let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
         if more == 0 { None } else { self.advance(word, end + more) }
@@ -450,7 +527,7 @@ impl<'a> Budget<'a> {
 
     /// Returns the number of bytes that were handed out and not returned. Exact if no other call is
     /// in progress.
-    pub(super) fn used(self) -> usize {
+    pub(crate) fn used(self) -> usize {
         // Acquire: the loads below return values that are at least as recent as the cursor.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
@@ -465,13 +542,13 @@ impl<'a> Budget<'a> {
 
     /// Returns the number of bytes left at the cursor.
     #[inline]
-    pub(super) fn left(self) -> usize {
+    pub(crate) fn left(self) -> usize {
         // Relaxed: an estimate.
         self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))
     }
 
     /// Returns the end of the bytes that were ever handed out.
-    pub(super) fn high_water(self) -> usize {
+    pub(crate) fn high_water(self) -> usize {
         // Acquire: pairs with the Release in `retract`, which has raised `past` before.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         // Relaxed: the Acquire above ensures that `past` is at least as recent as the cursor.
@@ -481,7 +558,7 @@ impl<'a> Budget<'a> {
     /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in this
     /// thread's shard or at the cursor. Returns whether the block was extended.
     #[inline]
-    pub(super) fn extend(self, end: usize, len: usize, more: usize) -> bool {
+    pub(crate) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
             // A longer block counts as one from the cursor (`is_from_cursor`), so a block of a
             // shard must not grow beyond the limit.
@@ -494,7 +571,7 @@ impl<'a> Budget<'a> {
     /// Returns whether a block of `len` bytes is too long to contain bytes that were ever in a
     /// shard's run. Always true if there are no shards.
     #[inline]
-    pub(super) fn is_from_cursor(self, len: usize) -> bool {
+    pub(crate) fn is_from_cursor(self, len: usize) -> bool {
         self.shards.is_none() || len > SHARD_LIMIT
     }
 
@@ -516,7 +593,7 @@ impl<'a> Budget<'a> {
 impl Budget<'_> {
     /// Frees a block of `len` bytes, or the end of such a block.
     #[inline]
-    pub(super) fn free(self, freed: Range<usize>, len: usize) {
+    pub(crate) fn free(self, freed: Range<usize>, len: usize) {
         let from_cursor = self.is_from_cursor(len);
         if from_cursor || !self.extend_shard_down(freed.clone()) {
             self.return_run(freed, from_cursor, false);
