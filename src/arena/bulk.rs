@@ -78,10 +78,10 @@ pub(crate) trait Source<'a, T>: Sized {
 
     /// Stores `make(0)`, `make(1)` and so on.
     #[inline]
-    fn made_with(self, len: usize, mut make: impl FnMut(usize) -> T) -> Result<RunGuard<'a, T, Self>, Full<()>> {
+    fn made_with(self, len: usize, make: impl FnMut(usize) -> T) -> Result<RunGuard<'a, T, Self>, Full<()>> {
         match self.guard(len) {
             Ok(mut run) => {
-                run.fill(|place| Some(make(place)));
+                run.fill(make);
                 Ok(run)
             }
             Err(left) => Err(Full::new((), len, left)),
@@ -90,14 +90,11 @@ pub(crate) trait Source<'a, T>: Sized {
 
     /// Stores the first `iter.len()` items of an iterator.
     #[inline]
-    fn collected<I: ExactSizeIterator<Item = T>>(self, mut iter: I) -> Result<RunGuard<'a, T, Self>, Full<I>> {
+    fn collected<I: ExactSizeIterator<Item = T>>(self, iter: I) -> Result<RunGuard<'a, T, Self>, Full<I>> {
         let len = iter.len();
         match self.guard(len) {
             Ok(mut run) => {
-                run.fill(|_| iter.next());
-                // Dropped while the guard still owns the values, because dropping the iterator is
-                // user code, which may panic.
-                drop(iter);
+                run.collect(iter);
                 Ok(run)
             }
             Err(left) => Err(Full::new(iter, len, left)),
@@ -142,7 +139,7 @@ pub(crate) trait Source<'a, T>: Sized {
     {
         let (start, taken) = self.take_slots_up_to(src.len());
         let mut run = RunGuard { source: self, start, taken, len: 0, marker: PhantomData };
-        run.fill(|place| Some(src[place].clone()));
+        run.fill(|place| src[place].clone());
         run
     }
 }
@@ -218,18 +215,33 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         self
     }
 
-    /// Stores the results of `next(0)`, `next(1)` and so on, until every slot is filled or `next`
-    /// returns `None`.
+    /// Stores the results of `make(0)`, `make(1)` and so on in all slots.
     #[inline]
-    fn fill(&mut self, mut next: impl FnMut(usize) -> Option<T>) {
+    fn fill(&mut self, mut make: impl FnMut(usize) -> T) {
         let first = self.source.view().slot(self.start);
         while self.len < self.taken {
-            let Some(value) = next(self.len) else { break };
+            let value = make(self.len);
             self.track_writes(self.len..self.len + 1);
             // SAFETY: the guard owns the slot, which holds no value yet.
             unsafe { first.add(self.len).write(value) };
             self.len += 1;
         }
+    }
+
+    /// Stores the items of an iterator until every slot is filled or the iterator ends, and drops
+    /// the iterator. Dropping it is user code, which may panic. The guard still owns the values
+    /// then.
+    #[inline]
+    fn collect(&mut self, iter: impl Iterator<Item = T>) {
+        let first = self.source.view().slot(self.start);
+        // The range comes first in the `zip`, so no item is taken for which there is no slot. If
+        // the iterator is one of a slice, `zip` compares the two lengths only once.
+        (0..self.taken).zip(iter).for_each(|(place, value)| {
+            self.track_writes(place..place + 1);
+            // SAFETY: the guard owns the slot, which holds no value yet.
+            unsafe { first.add(place).write(value) };
+            self.len = place + 1;
+        });
     }
 
     /// Ends the guard and returns the values, which then belong to the caller. Returns the other
