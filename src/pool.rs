@@ -277,7 +277,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
         let seats = self.seats.view();
         // Returned arenas come first, because their memory was already touched.
         let back = seats.cursor().claim_vacant(&seats.metadata());
-        back.or_else(|| Some(seats.take_run(1).ok()?.start))
+        back.or_else(|| seats.take_run(1).ok())
     }
 
     /// Resets the arena and returns its seat.

@@ -152,7 +152,7 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 
     #[inline]
     fn take_slots(&mut self, len: usize) -> Result<usize, usize> {
-        self.take_run(len).map(|run| run.start)
+        self.take_run(len)
     }
 
     #[inline]

@@ -233,14 +233,11 @@ impl OwnRun {
             // must not be counted: the number of handles must not exceed the number of slots.
             self.end(view);
         }
-        let run =
-            if part { Some(view.take_up_to(len)).filter(|run| !run.is_empty()).ok_or(0) } else { view.take_run(len) };
-        match run {
-            Ok(run) => Room::Arena(run),
-            Err(_) if part && self.rest() != 0 => Room::Own(self.rest()),
-            Err(_) if part => Room::Arena(view.capacity()..view.capacity()),
-            Err(left) => Room::None(left),
+        if part {
+            let run = view.take_up_to(len);
+            return if run.is_empty() && self.rest() != 0 { Room::Own(self.rest()) } else { Room::Arena(run) };
         }
+        view.take_run(len).map_or_else(Room::None, |start| Room::Arena(start..start + len))
     }
 
     /// Splits the next `len` slots off the run for a reservation. Afterwards they are marked as an

@@ -59,7 +59,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let view = self.view();
         match view.take_run(n) {
             // SAFETY: we have just taken the run, so we own its slots.
-            Ok(run) => Ok(unsafe { Reservation::new(view, run.start, n) }),
+            Ok(start) => Ok(unsafe { Reservation::new(view, start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
     }

@@ -285,9 +285,10 @@ impl<'a, T> ArenaRef<'a, T> {
         Some(SlotGuard { view: self, index })
     }
 
-    /// Takes a run of `len` slots. The error is the number of slots left at the cursor.
+    /// Takes a run of `len` slots and returns the first slot. The error is the number of slots left
+    /// at the cursor.
     #[inline]
-    pub(crate) fn take_run(self, len: usize) -> Result<Range<usize>, usize> {
+    pub(crate) fn take_run(self, len: usize) -> Result<usize, usize> {
         /// Not inlined, as in `take_one`.
         #[cold]
         #[inline(never)]
@@ -297,20 +298,18 @@ impl<'a, T> ArenaRef<'a, T> {
             slot_size: usize,
             len: usize,
             contended: bool,
-        ) -> Result<Range<usize>, usize> {
+        ) -> Result<usize, usize> {
             header.cursor.take_run_slow(&header.metadata(stamps, slot_size), len, contended)
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
         match len {
-            0 => return Ok(stamps.len()..stamps.len()),
-            1 => return self.take_one().map(|slot| slot.into_run()).ok_or(0),
+            0 => return Ok(stamps.len()),
+            1 => return self.take_one().map(|slot| slot.into_index()).ok_or(0),
             _ => {}
         }
-        match header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len) {
-            Ok(start) => Ok(start..start + len),
-            Err(contended) => take_slow(header, stamps, size_of::<T>(), len, contended),
-        }
+        let fast = header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len);
+        fast.or_else(|contended| take_slow(header, stamps, size_of::<T>(), len, contended))
     }
 
     /// Takes a run of `len` slots, or of fewer if no such run is free (see [`Cursor::take_up_to`]).
@@ -475,10 +474,10 @@ impl<'a, T> SlotGuard<'a, T> {
     }
 
     #[inline]
-    fn into_run(self) -> Range<usize> {
+    fn into_index(self) -> usize {
         let index = self.index;
         mem::forget(self);
-        index..index + 1
+        index
     }
 
     /// Stores the value and returns a mutable reference to it.

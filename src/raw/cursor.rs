@@ -349,20 +349,16 @@ impl Cursor {
         taken.map_err(|now| now != start)
     }
 
-    /// Takes a run on the slow path. The error is the number of slots left at the cursor.
-    pub(crate) fn take_run_slow(
-        &self,
-        meta: &Metadata<'_>,
-        len: usize,
-        contended: bool,
-    ) -> Result<Range<usize>, usize> {
+    /// Takes a run on the slow path and returns the first slot. The error is the number of slots
+    /// left at the cursor.
+    pub(crate) fn take_run_slow(&self, meta: &Metadata<'_>, len: usize, contended: bool) -> Result<usize, usize> {
         if contended {
             self.note_failed_exchange(meta.shards.mode, meta.shards.is_empty());
         }
-        match self.take_sharded(meta, len) {
-            Ok(start) => Ok(start..start + len),
-            Err(refused) => self.runs.vacant.claim_run(meta, len, self.bound(meta)).ok_or(refused.left),
-        }
+        self.take_sharded(meta, len).or_else(|refused| {
+            let claimed = self.runs.vacant.claim_run(meta, len, self.bound(meta));
+            claimed.map(|run| run.start).ok_or(refused.left)
+        })
     }
 
     /// Takes a run of `len` slots. If there is no such run, takes all slots that are left at the
@@ -480,9 +476,9 @@ mod tests {
         }
     }
 
-    fn take_run(cursor: &Cursor, meta: &Metadata<'_>, len: usize) -> Result<Range<usize>, usize> {
+    fn take_run(cursor: &Cursor, meta: &Metadata<'_>, len: usize) -> Result<usize, usize> {
         let fast = cursor.take_run_fast(meta.capacity(), &MODE, || &[], len);
-        fast.map_or_else(|contended| cursor.take_run_slow(meta, len, contended), |start| Ok(start..start + len))
+        fast.or_else(|contended| cursor.take_run_slow(meta, len, contended))
     }
 
     fn return_run(cursor: &Cursor, meta: &Metadata<'_>, run: Range<usize>, written: usize) {
@@ -544,7 +540,7 @@ mod tests {
             return_run(&cursor, meta, index..index + 1, index);
         }
         assert_eq!(take_run(&cursor, meta, 4), Err(0));
-        assert_eq!(take_run(&cursor, meta, 3), Ok(4..7));
+        assert_eq!(take_run(&cursor, meta, 3), Ok(4));
         assert_eq!(cursor.take_up_to(meta, 3), Some(1..2));
         assert_eq!(take_run(&cursor, meta, 2), Err(0));
         assert_eq!(cursor.take_up_to(meta, 1), Some(2..3));
