@@ -31,8 +31,8 @@ impl Drop for Bytes<'_> {
 }
 
 impl<T> Borrowed<'_, T> {
-    /// Returns a number of bytes in which [`new`](Self::new) finds room for `capacity` slots at
-    /// every address, or `None` if no slice can have this length.
+    /// Returns a number of bytes in which [`new`](Self::new) finds room for `capacity` slots,
+    /// whatever the address of the bytes. Returns `None` if no slice can have this length.
     pub(crate) const fn bytes_for(capacity: usize) -> Option<usize> {
         // Zero-sized slots have no location, so nothing needs alignment. Otherwise aligning the
         // slots takes at most `align_of::<T>() - 1` bytes.
@@ -41,8 +41,8 @@ impl<T> Borrowed<'_, T> {
         let Some(packed) = slots.checked_add(capacity) else { return None };
         let Some(untailed) = packed.checked_add(padding) else { return None };
         // `new` sizes the tail for the capacity that it would reach without a tail. That capacity
-        // is larger by at most one slot per byte of the tail, which has fewer than
-        // twice `tail_size(capacity)` bytes.
+        // exceeds `capacity` by at most one slot per byte of the tail, and the tail has fewer than
+        // `2 * tail_size(capacity)` bytes.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -58,12 +58,14 @@ impl<T> Borrowed<'_, T> {
 impl<'m, T> Borrowed<'m, T> {
     pub(crate) fn new(bytes: &'m mut [MaybeUninit<u8>]) -> Result<Self, CapacityError> {
         let (size, all) = (size_of::<T>(), bytes.len());
-        // From here on only this pointer is used. Even `len` would read through the slice, which
-        // under Tree Borrows forbids further writes through a pointer that has written.
+        // From here on the slice is reached only through this pointer. Even `bytes.len()` would
+        // count as a read of the slice. Under Tree Borrows, such a read forbids further writes
+        // through the pointer, once the pointer has been used for a write.
         let base = bytes.as_mut_ptr();
         // The offset of the slots if at least `skip` bytes precede them.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
-        // The offsets of the stamps and of the slots in the first `len` bytes.
+        // The offsets of the stamps and of the slots, if `capacity` stamps and slots fit in the
+        // first `len` bytes. The slots come first only if the other order does not fit.
         let fits = |capacity: usize, len: usize| {
             let (stamps_first, slots_first) = (slots_after(capacity), slots_after(0));
             if size == 0 {
@@ -76,15 +78,18 @@ impl<'m, T> Borrowed<'m, T> {
                 None
             }
         };
-        // The capacity of the first `len` bytes. `most` slots and their stamps leave fewer than
-        // `size + 1` bytes unused. Aligning the slots takes fewer than `align_of::<T>()` bytes,
-        // which is at most `size` unless `size` is 0. So if `most` slots do not fit, `most - 1` do.
+        // The number of slots that fit in the first `len` bytes, together with their stamps. It is
+        // `most`, unless too few bytes are left to align the slots. Then it is `most - 1`: leaving
+        // out one slot and its stamp frees `size + 1` bytes, and aligning the slots needs fewer
+        // than that, because the alignment is at most `size`. (If `size` is 0, nothing needs
+        // alignment.)
         let capacity_of = |len: usize| {
             let most = len / (size + 1);
             let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
             fitting.unwrap_or(0)
         };
-        // The tail, if the arena has one, starts after the slots and the stamps.
+        // The tail, if the arena has one, starts after the slots and the stamps. An arena without a
+        // tail has fewer than `MIN_CAPACITY` slots.
         let largest = capacity_of(all);
         let tail = all.saturating_sub(tail_size(largest));
         let (capacity, len) = if capacity_of(tail) >= MIN_CAPACITY {

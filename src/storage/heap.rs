@@ -134,8 +134,9 @@ unsafe fn destroy<T>(memory: &mut RawMemory) {
     // The memory is freed even if dropping a value panics.
     let mut memory = OnDrop::new(memory, |memory| {
         let capacity = memory.capacity;
-        // SAFETY: `Heap::<T>::new` has allocated the slots with this layout, which it has found
-        // valid, unless they are zero-sized. It has allocated the stamps for this capacity.
+        // SAFETY: `Heap::<T>::new` has allocated the stamps for this capacity. Unless the slots are
+        // zero-sized, it has found this layout valid and has allocated the slots with it. The
+        // caller guarantees that the memory is not used afterwards.
         unsafe {
             let slots = capacity * size_of::<T>();
             if slots != 0 {

@@ -35,8 +35,8 @@ impl<T> Mapped<T> {
         let mut mapping = Mapping::new(slots, metadata, options, too_large, progress)?;
         let (slots, stamps) = mapping.parts();
         let stamps: NonNull<Stamp> = stamps.cast();
-        // SAFETY: the metadata lies within the mapping, which is all zeros. Only this header uses
-        // its shards while the memory is mapped.
+        // SAFETY: the metadata lies within the mapping, which is new and all zeros. Only this
+        // header uses the tail of the metadata while the memory is mapped.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: RawMemory::drop_values::<T> };
         // SAFETY: the slots have the layout of `T`, and `drop_values::<T>` drops values of `T`.
@@ -55,7 +55,7 @@ impl<T> Mapped<T> {
     /// Returns every page to the operating system. The arena is then in the state of a new one, but
     /// neither prefaulted nor locked.
     ///
-    /// The arena must be empty, because its values would be leaked.
+    /// The arena must be empty, because values in it would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
         self.mapping.decommit()?;
         self.renew();
@@ -78,8 +78,8 @@ impl<T> Mapped<T> {
         // written. The bounds in the old header are therefore obsolete.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
         // SAFETY: the metadata lies within the mapping. It is all zeros, because the pages were
-        // decommitted or are new. The old header has not accessed its shards since then. This
-        // assignment drops the old header, so only the new one uses the shards.
+        // decommitted or are new. The old header has not accessed the tail since then. This
+        // assignment drops the old header, so only the new one uses the tail.
         raw.header = unsafe { header(raw.stamps, raw.capacity) };
         raw.header.clock.history = history;
         if in_order {

@@ -19,7 +19,7 @@ use crate::error::MapError;
 /// Every mapping is aligned to this size. One write per `SMALLEST_PAGE` bytes touches every page.
 const SMALLEST_PAGE: usize = 4 << 10;
 
-/// The size of a huge page. The system calls take its logarithm.
+/// The size of a huge page, which `memmap2` expects as a logarithm.
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
 const HUGE_PAGE_BITS: u8 = 21;
 
@@ -44,7 +44,8 @@ pub enum HugePages {
     /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
     /// The request is refused if there are not enough. Older kernels do not reserve the pages again
     /// after [`reset_decommit`](crate::AtomicArena::reset_decommit), so other processes may take
-    /// them. If other processes use reserved huge pages, build a new arena instead of calling it.
+    /// them, and touching a missing page kills the process. If other processes use reserved huge
+    /// pages, build a new arena instead of calling `reset_decommit`.
     Explicit,
 }
 
@@ -106,8 +107,8 @@ impl Extent {
             if !cfg!(target_os = "linux") {
                 return Err(MapError::ExplicitHugePages { bytes, os_error: None });
             }
-            // The pages are reserved now, because touching a page that is missing would kill the
-            // process.
+            // The pages are reserved now, because `no_reserve_swap` is not set. If they were not
+            // reserved, touching a page that is missing would kill the process.
             let refused = |os_error| MapError::ExplicitHugePages { bytes, os_error };
             return options.huge(Some(HUGE_PAGE_BITS)).map_anon().map_err(|error| refused(error.raw_os_error()));
         }
@@ -123,7 +124,8 @@ impl Extent {
     fn parts(&self, map: &mut MmapMut) -> (NonNull<u8>, NonNull<u8>) {
         let base = map.as_mut_ptr();
         let values = base.wrapping_add(base.align_offset(self.align));
-        // SAFETY: both lie in the mapping, which is not empty and therefore not at address zero.
+        // SAFETY: both lie in the mapping or at its end. The mapping is not empty and therefore not
+        // at address zero.
         unsafe { (NonNull::new_unchecked(values), NonNull::new_unchecked(values.wrapping_add(self.values))) }
     }
 

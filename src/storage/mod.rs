@@ -1,7 +1,8 @@
 //! The memory of an arena. A storage holds the complete state: header, stamps and slots. The arena
 //! adds the methods.
 
-// Loom's atomics cannot be created in a constant, and are larger than one byte.
+// These storages do not exist under loom, whose atomics cannot be created in a constant and are
+// larger than one byte.
 #[cfg(not(all(test, loom)))]
 mod borrowed;
 mod heap;
@@ -54,8 +55,8 @@ pub(crate) mod sealed {
 //
 // - Both views refer to the same header, stamps and slots at every call, and no other code accesses
 //   them.
-// - Their addresses do not change while a view of the storage exists. They may change when the
-//   storage itself is moved, which is impossible while it is borrowed.
+// - The addresses of these parts do not change while a view of the storage exists. They may change
+//   when the storage itself is moved, which is impossible while it is borrowed.
 // - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
 // - Dropping the storage drops each value that is still in a slot exactly once.
 //
@@ -155,8 +156,8 @@ impl RawMemory {
 /// Returns whether an arena of this capacity on the heap or in a mapping has a tail (see
 /// [`tail_size`]). In tests of shards and in models, every arena has one.
 ///
-/// A capacity that exceeds every address space has none, because the size of its stamps is refused
-/// anyway.
+/// The upper limit rules out an overflow in [`tail_size`]. A larger arena would also work without a
+/// tail, but the memory for its stamps is refused in practice.
 fn has_tail(capacity: usize) -> bool {
     let smallest = if TINY { 1 } else { MIN_CAPACITY };
     (smallest..usize::MAX / 4).contains(&capacity)
@@ -166,8 +167,8 @@ fn has_tail(capacity: usize) -> bool {
 /// padding for their alignment.
 ///
 /// For a given capacity the size depends only on the target, so that `in_bytes` yields the same
-/// capacity with any set of features. It never decreases as the capacity grows, so that a tail for
-/// a larger capacity is large enough.
+/// capacity with any set of features. It never decreases as the capacity grows, so that the tail of
+/// a larger capacity is large enough for a smaller one.
 const fn tail_size(capacity: usize) -> usize {
     let shards = RESERVED_SHARDS * size_of::<Shard>();
     align_of::<Shard>() - 1 + shards + capacity.div_ceil(BLOCK) * size_of::<AtomicUsize>()
@@ -176,8 +177,9 @@ const fn tail_size(capacity: usize) -> usize {
 /// Returns the layout of the metadata: the stamps, and then the tail if there is one. Zeroed memory
 /// of this layout is the metadata of a new arena.
 ///
-/// The alignment is that of the stamps, and the tail contains padding to align itself. If the
-/// layout had a larger alignment, an allocator would have to zero the memory explicitly.
+/// The alignment is that of the stamps, and the tail contains padding to align itself. With a
+/// larger alignment, the system allocator on Unix would zero the memory explicitly instead of
+/// requesting zeroed pages from the operating system.
 fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
     let stamps = Layout::array::<Stamp>(capacity)?;
     if !has_tail(capacity) {
@@ -190,8 +192,8 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
 ///
 /// # Safety
 ///
-/// `stamps` points to new zeroed memory with the layout for this capacity. Its tail belongs to the
-/// header alone while the header is used.
+/// `stamps` points to new zeroed memory with the layout that [`metadata_layout`] returns for this
+/// capacity. Its tail belongs to the header alone while the header is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_tail(capacity) {
@@ -210,18 +212,18 @@ unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
 /// header is used.
 #[cfg(any(feature = "alloc", not(all(test, loom))))]
 unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
-    // SAFETY: the offset is less than the alignment, for which `tail_size` has room.
+    // SAFETY: the offset is less than the alignment, and `tail_size` has room for it.
     let shards = unsafe { tail.add(tail.align_offset(align_of::<Shard>())) }.cast::<Shard>();
     // SAFETY: the summary follows the shards, and `tail_size` has room for it.
     let summary = unsafe { shards.add(RESERVED_SHARDS) }.cast::<AtomicUsize>();
-    // Without loom, zeroed memory is already a shard and an atomic.
+    // Without loom, zeroed memory already consists of valid shards and atomics.
     #[cfg(all(test, loom))]
     // SAFETY: the shards and the summary are within the tail, as computed above.
     unsafe {
         (0..RESERVED_SHARDS).for_each(|index| shards.add(index).write(Shard::new()));
         (0..capacity.div_ceil(BLOCK)).for_each(|index| summary.add(index).write(AtomicUsize::new(0)));
     }
-    // Threads have numbers, which shards require, only with `std`.
+    // Shards require thread numbers, which exist only with `std`.
     let shards = (can_have_shards(capacity) && cfg!(feature = "std")).then_some(shards);
     // SAFETY: the shards and the summary are aligned and within the tail. The caller guarantees
     // that the tail is zeroed, and that it belongs to the header alone.
@@ -239,8 +241,8 @@ impl Drop for RawMemory {
 fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
-        // SAFETY: `take` passes the values in these slots on to its caller. No new value is stored
-        // before they are dropped.
+        // SAFETY: `take` passes the ownership of the values to its caller, which is this function.
+        // No new value is stored before they are dropped.
         unsafe { live.drop_rest(&mut view) };
     }
 }
