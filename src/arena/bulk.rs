@@ -20,7 +20,7 @@ use crate::storage::Storage;
 /// The arena or a `Local`, as a source of slots for methods that fill the slots before they return.
 ///
 /// `take_slots` and `take_slots_up_to` take contiguous slots, which then belong to the calling
-/// method. The method ends its ownership of all of them by one call of `keep_slots`,
+/// method. The method ends its ownership of all of them with one call of `keep_slots`,
 /// `publish_slots` or `return_slots`. In this call, `start` is the first slot, and `taken` is the
 /// number of slots.
 pub(crate) trait Source<'a, T>: Sized {
@@ -131,7 +131,7 @@ pub(crate) trait Source<'a, T>: Sized {
         }
     }
 
-    /// Clones the longest prefix of the slice for which it finds slots.
+    /// Clones as many values from the start of the slice as it finds slots for.
     #[inline]
     fn prefix_cloned(mut self, src: &[T]) -> RunGuard<'a, T, Self>
     where
@@ -185,8 +185,8 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 /// Owns slots that a call has taken and fills before it returns.
 ///
 /// The guard is dropped only if user code panics. It then drops the values made so far and returns
-/// every slot. It needs no run marks, and is not counted as a handle. It never leaves the call that
-/// took the slots, so exclusive access is not possible while it exists.
+/// every slot. It needs no run marks, and is not counted as a handle, because exclusive access is
+/// not possible while it exists: it never leaves the call that took the slots.
 pub(crate) struct RunGuard<'a, T, S: Source<'a, T>> {
     source: S,
     /// The first slot.

@@ -210,11 +210,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Disables shards: the arena hands out slots in index order, regardless of the number of
     /// threads.
     ///
-    /// An arena of 2,048 slots or more detects contention for its cursor. Until the next exclusive
-    /// access to the arena, it then serves each thread from a shard, which is a run of slots kept
-    /// in the arena. With two threads, single allocations from shards are about ten times as fast
-    /// as from the shared cursor. A request that is long compared with the runs in shards is still
-    /// served at the cursor.
+    /// An arena of 2,048 slots or more detects when threads contend for its cursor. From then on,
+    /// until the next exclusive access, it serves each thread from a shard, which is a run of slots
+    /// kept in the arena. With two threads, single allocations from shards are about ten times as
+    /// fast as from the shared cursor. A request that is long compared with the runs in shards is
+    /// still served at the cursor.
     ///
     /// Shards do not change the capacity, because the rest of every shard is handed out before the
     /// arena is full. However, the next index then depends on the thread, and a request for a run

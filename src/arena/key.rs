@@ -18,9 +18,9 @@ use crate::storage::Storage;
 /// the process. Therefore [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from
 /// before a reset, and for a key of another arena.
 ///
-/// References do not need this check, because the borrow checker enforces it. Keys are for
-/// relations that the borrow checker cannot follow: values that outlive a reset, tables, messages,
-/// and files.
+/// References do not need this check, because the borrow checker ensures that they are valid. Keys
+/// are for relations that the borrow checker cannot follow: values that outlive a reset, tables,
+/// messages, and files.
 ///
 /// Every method that empties the arena or moves its values ends the epoch, and with it the validity
 /// of every key: [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
@@ -235,7 +235,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let view = self.view();
         // The second condition holds for every key that was not forged.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);
-        // Called in any case, because it reclaims the slots of leaked handles.
+        // `get_mut` is called even for a stale key, because it reclaims the slots of leaked
+        // handles.
         self.get_mut(key.index).filter(|_| leads)
     }
 
@@ -332,8 +333,8 @@ impl serde_core::de::Visitor<'_> for Text {
     }
 
     fn visit_str<E: serde_core::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        // `from_str` alone would accept a plus sign and leading zeros, and so several texts for the
-        // same key.
+        // `from_str` alone would accept a plus sign and leading zeros, so that several texts would
+        // give the same key.
         fn number<N: core::str::FromStr>(digits: &str) -> Option<N> {
             let canonical = digits == "0" || digits.starts_with(|c| matches!(c, '1'..='9'));
             if canonical { digits.parse().ok() } else { None }

@@ -54,13 +54,13 @@ impl<T> AtomicArena<T, Mapped<T>> {
     ///
     /// # Errors
     ///
-    /// Returns [`MapError::Decommit`] if the operating system did not take the pages. The arena is
-    /// then still empty and usable.
+    /// Returns [`MapError::Decommit`] if the operating system did not take back the pages. The
+    /// arena is then still empty and usable.
     ///
     /// # Panics
     ///
     /// Panics if dropping a value panics, like [`reset`](Self::reset). The pages are still returned
-    /// if the system takes them.
+    /// if the system takes them back.
     ///
     /// # Examples
     ///
@@ -113,7 +113,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 /// | | Linux | macOS | Windows |
 /// |---|---|---|---|
 /// | tested | yes | compiled only | compiled only |
-/// | untouched slots use no memory | yes | yes | not RAM, but the system counts them |
+/// | untouched slots use no memory | yes | yes | no RAM, but the system counts them as used |
 /// | `huge_pages` | yes | refused | refused |
 /// | `prefault` | yes | yes | yes |
 /// | `lock_in_ram` | yes | yes | refused |

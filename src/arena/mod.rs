@@ -62,9 +62,9 @@ pub use stats::Stats;
 ///
 /// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
 /// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
-/// inline arena, in an arena of less than 2,048 slots, or without the feature `std`. With `std`,
-/// the first call on a thread that needs a thread number registers a destructor, for which the C
-/// library may allocate memory.
+/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. With `std`, a
+/// thread gets its thread number in the first call that needs one. This call registers a
+/// destructor, for which the C library may allocate memory.
 ///
 /// # Memory ordering
 ///
@@ -79,8 +79,9 @@ pub use stats::Stats;
 /// [`alloc_from_iter`](Self::alloc_from_iter) or
 /// [`Reservation::fill_from_iter`](crate::Reservation::fill_from_iter), which can.
 ///
-/// `From<Vec<T>>` cannot fail, but a vector without capacity has no room for one slot. To store the
-/// values of a vector, use `alloc_vec`. The reverse conversion, from an arena on the heap, exists.
+/// `From<Vec<T>>` must not fail, but a vector may have no capacity, and an arena needs at least one
+/// slot. To store the values of a vector, use `alloc_vec`. The reverse conversion, from an arena on
+/// the heap to a vector, exists.
 ///
 /// `Index` finds published values only, whereas [`get_mut`](Self::get_mut) also finds owned values.
 /// An `IndexMut` could be consistent with only one of them.
@@ -128,10 +129,11 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 ///
 /// # Methods available in a `static`
 ///
-/// Every method that takes `&self` is available in a `static`, which includes all methods that fill
-/// the arena or read from it. Methods that take `&mut self` or `self` are not, such as
-/// [`get_mut`](Self::get_mut), [`iter_mut`](Self::iter_mut), [`fill_with`](Self::fill_with),
-/// [`compact`](Self::compact), [`drain`](Self::drain), and [`reset`](Self::reset).
+/// Every method that takes `&self` is available in a `static`: the `alloc`, `publish` and `reserve`
+/// methods, [`local`](Self::local), and the methods that read published values or counts. Methods
+/// that take `&mut self` or `self` are not, such as [`get_mut`](Self::get_mut),
+/// [`iter_mut`](Self::iter_mut), [`fill_with`](Self::fill_with), [`compact`](Self::compact),
+/// [`drain`](Self::drain), and [`reset`](Self::reset).
 ///
 /// A `static` arena is thus filled once, and the slots of a leaked handle stay lost. For an arena
 /// that is emptied repeatedly, use a local variable in `main`, a lock, or borrowed memory with
@@ -205,8 +207,8 @@ pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
 // A panic does not make the arena unusable: the slot that was being filled is returned, and every
 // invariant of the arena holds while user code runs. (A panic may leave a value half changed
-// through its `&mut T`. Only `&mut` of the arena reaches that value again, as in a `Mutex` that
-// ignores poisoning.)
+// through its `&mut T`. Code that later accesses the arena through `&mut` finds it in that state,
+// as with a `Mutex` that ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 
@@ -239,8 +241,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         &mut self.storage
     }
 
-    /// Settles the arena and returns it. It then has no open run, and the slot directly below the
-    /// cursor is not vacant.
+    /// Settles the arena and returns a view of it. Then every slot below the cursor holds a value
+    /// or is vacant, and the slot directly below the cursor holds a value.
     #[inline]
     fn settled(&mut self) -> ArenaMut<'_, T> {
         let mut view = self.storage.view_mut();

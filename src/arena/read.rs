@@ -145,9 +145,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns the index of the slot that contains `value`, or `None` if no slot of this arena
     /// does.
     ///
-    /// Also returns `None` for a reference that does not start at a slot. (If `T` is an array, the
-    /// slots can be viewed as one flat slice.) Returns `None` if `T` is zero-sized, because such
-    /// values have no location.
+    /// Also returns `None` for a reference that does not start at a slot. (There are such
+    /// references if `T` is an array, because the slots can be viewed as one flat slice.) Returns
+    /// `None` if `T` is zero-sized, because such values have no location.
     ///
     /// O(1) and wait-free.
     ///
@@ -192,10 +192,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// estimate, which may never have been the true value. Do not conclude from it that the arena
     /// is empty or full.
     ///
-    /// Costs two loads if shards are not active and no slot is vacant. If shards are active, it
-    /// also reads a cache line for each of 32 shards, which other threads write to. If slots are
-    /// vacant, it also reads a word for each 1,024 slots below [`index_bound`](Self::index_bound).
-    /// Wait-free.
+    /// Costs two loads if shards are not active and no slot is vacant. If shards are active, the
+    /// method also reads a cache line for each of 32 shards, which other threads write to. If slots
+    /// are vacant, it also reads a word for each 1,024 slots below
+    /// [`index_bound`](Self::index_bound). Wait-free.
     ///
     /// # Examples
     ///

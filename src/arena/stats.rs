@@ -23,8 +23,9 @@ pub struct Stats {
     pub vacant: usize,
     /// The number of handles that hold slots.
     ///
-    /// Counts each [`Local`](crate::Local) and each [`Reservation`](crate::Reservation) that is not
-    /// empty. A leaked handle counts until the next exclusive access to the arena.
+    /// Counts each [`Local`](crate::Local) that has taken a run, and each
+    /// [`Reservation`](crate::Reservation) that has slots. A leaked handle counts until the next
+    /// exclusive access to the arena.
     pub handles: usize,
     /// The high-water mark over all resets.
     ///
@@ -41,7 +42,7 @@ pub struct Stats {
     /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`.
     pub resets: u64,
     /// The size of the arena in bytes: the slots, their state, the shards, and the counters. For a
-    /// mapped arena, the size of the whole mapping.
+    /// mapped arena, this includes the whole mapping.
     ///
     /// Includes pages that were not touched, because they are address space. Excludes the overhead
     /// of the allocator.
@@ -54,8 +55,9 @@ pub struct Stats {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns statistics on the arena.
     ///
-    /// Costs a few more loads than [`count`](Self::count), and one more for each of 32 shards if
-    /// the arena has shards. Collecting these numbers adds no cost to allocation. Wait-free.
+    /// Costs a few more loads than [`count`](Self::count) and, if the arena has shards, also reads
+    /// a cache line for each of 32 shards. Collecting these numbers adds no cost to allocation.
+    /// Wait-free.
     ///
     /// # Examples
     ///
