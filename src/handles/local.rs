@@ -87,7 +87,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// A handle that owns a run of slots, and takes a new run when this one is used up.
+/// A handle that owns a run of slots, and takes a new run when the current one is used up.
 ///
 /// It has the same methods as the arena for storing values. They take `&mut self`, but the
 /// references they return borrow the arena, and so outlive the handle. Storing a value costs an
@@ -108,10 +108,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Dropping and leaking
 ///
-/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If
-/// the slots directly above them are taken, or shards are active, it may cost one byte written per
-/// slot instead. It is wait-free, with one exception: if the run ends at the last slot of the
-/// arena, it is lock-free while requests of other threads are refused.
+/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If the
+/// slots directly above them are taken, or shards are active, it may instead cost one byte written
+/// per slot and one read-modify-write per 1,024 slots. It is lock-free, because other threads can
+/// make the read-modify-writes fail.
 ///
 /// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
 /// stays lost until the next exclusive access to the arena. Values of earlier runs, published
@@ -153,7 +153,8 @@ pub struct Local<'a, T> {
     /// Where dropping this handle stores the run. If it is `None`, dropping returns the run to the
     /// arena.
     home: Option<&'a mut OwnRun>,
-    /// `view` is covariant in `T`, but values are stored through this handle.
+    /// Makes the handle invariant in `T`, because values are stored through it. (`view` is
+    /// covariant.)
     marker: PhantomData<&'a mut T>,
 }
 
@@ -778,8 +779,8 @@ impl<'a, T> Local<'a, T> {
     /// let (first, slice) = run.publish();
     /// assert_eq!((first, slice), (0, &[1, 2, 3][..]));
     /// ```
-    // Always inlined, so that the `Local` and the reservation stay in registers. In memory, they
-    // would double the cost.
+    // Always inlined, so that the `Local` and the reservation stay in registers. Keeping them in
+    // memory would double the cost.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {

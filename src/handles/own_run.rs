@@ -7,21 +7,22 @@ use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::epoch::Mark;
 use crate::raw::stamps::{Stamp, Stamps};
 
-/// The default maximum length of a run, in bytes. At the boundary between two runs, a core may
-/// prefetch cache lines that another core writes. With runs of 16 KiB, this made two threads a
-/// third slower for values of 64 bytes.
+/// The default maximum length of a run, in bytes. Runs are long because, at the boundary between
+/// two runs, a core may prefetch cache lines that another core writes. With runs of 16 KiB, this
+/// made two threads a third slower for values of 64 bytes.
 const RUN_BYTES: usize = 64 << 10;
 
 /// The default length of the first run, in bytes. Each later run is twice as long as its
 /// predecessor, up to the maximum.
 const FIRST_RUN_BYTES: usize = 512;
 
-/// A run is at most this fraction of the slots left at the cursor, and at least one slot.
+/// A run has at most `1 / RUN_FRACTION` of the slots left at the cursor, but at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
-/// Runs end at a multiple of this address, so that no two threads write to the same cache line. If
-/// slots are not aligned to cache lines, the last slot of a run is the last one that begins before
-/// the boundary. Models must not depend on addresses, so under loom every address is a boundary.
+/// If possible, a run ends at an address that is a multiple of this number, so that no two threads
+/// write to the same cache line. If slots are not aligned to cache lines, the last slot of a run is
+/// the last one that begins before the boundary. Models must not depend on addresses, so under loom
+/// every address is a boundary.
 const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
 /// The run of a `Local`, and the limits on the length of its next one.
@@ -77,8 +78,8 @@ impl OwnRun {
         self.end - self.next
     }
 
-    /// Returns whether the `len` slots from `start` on are the next slots of the run. The caller
-    /// owns them. Returns `false` if `len` is 0.
+    /// Returns whether the `len` slots from `start` on, which the caller owns, are the next slots
+    /// of the run. Returns `false` if `len` is 0.
     #[inline]
     pub(super) fn is_next(&self, start: usize, len: usize) -> bool {
         // Slots that were taken from the cursor may also start at `next`, directly after a used-up
@@ -86,8 +87,8 @@ impl OwnRun {
         start == self.next && self.has_room(len)
     }
 
-    /// Returns whether `len` slots fit in the rest of the run. Returns `false` if `len` is 0, which
-    /// the same comparison checks.
+    /// Returns whether `len` slots fit in the rest of the run. Returns `false` if `len` is 0,
+    /// because `len - 1` then wraps to the largest number.
     #[inline]
     pub(super) fn has_room(&self, len: usize) -> bool {
         len.wrapping_sub(1) < self.rest()
@@ -145,7 +146,8 @@ impl OwnRun {
         }
     }
 
-    /// Opens a run that was just taken. The caller has cleared the marks of the previous run.
+    /// Opens a run that was just taken or extended. The caller has cleared the marks of the
+    /// previous run.
     pub(super) fn open<T>(&mut self, view: ArenaRef<'_, T>, run: Range<usize>) {
         if self.end == 0 {
             view.handle_opened();

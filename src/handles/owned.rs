@@ -67,7 +67,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// let (a, b) = (local.alloc(3).unwrap(), local.alloc(4).unwrap());
 /// std::mem::swap(a, b);
 /// drop(local);
-/// // The next loan continues where this one ended.
+/// // The next `Local` continues where this one ended.
 /// assert_eq!(owned.local().publish(5).unwrap().0, 4);
 /// drop(owned);
 /// assert_eq!((arena.get(first), arena.count()), (Some(&1), 5));
@@ -81,8 +81,8 @@ pub struct OwnedLocal<T, S: Storage<T> = Heap<T>> {
 impl<T, S: Storage<T>> OwnedLocal<T, S> {
     /// Returns a [`Local`] that borrows this handle and continues with its run.
     ///
-    /// Costs a few moves, and as many again when the `Local` is dropped. So call it once before a
-    /// loop rather than in each iteration. Wait-free.
+    /// Costs a few moves, and as many again when the `Local` is dropped. So call this method once
+    /// before a loop rather than in each iteration. Wait-free.
     ///
     /// Leaking the `Local` leaks its current run. The next `Local` then starts without a run.
     ///

@@ -107,9 +107,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`, [`io::Write`], so
 /// `write!` writes strings to it.
 ///
-/// The slots are taken when the reservation is created. Therefore every method is wait-free, except
-/// for user code that it calls. There is one more exception: returning slots at the very end of the
-/// arena is lock-free while other requests are refused.
+/// The slots are taken when the reservation is created. Therefore filling and reading it is
+/// wait-free, except for user code. Returning the unused slots, when the reservation is finished,
+/// published, or dropped, is lock-free.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a reservation, except in
 /// the arenas that [`AtomicArena`](AtomicArena#threads) names.
@@ -144,7 +144,8 @@ pub struct Reservation<'a, T> {
     /// The number of slots, counted from the first, that this reservation may have written to.
     /// Invariant: `len <= written`.
     written: usize,
-    /// `view` is covariant in `T`, but values are stored through the reservation.
+    /// Makes the reservation invariant in `T`, because values are stored through it. (`view` is
+    /// covariant.)
     marker: PhantomData<&'a mut T>,
 }
 
@@ -607,8 +608,8 @@ impl<'a, T> Reservation<'a, T> {
     /// Ends a reservation that is not full, and returns the slots that were not filled.
     #[inline]
     fn close_rest(&self) {
-        /// Not inlined. It takes the parts of the reservation in registers. Passing a reference
-        /// would force the reservation into memory, even in code that always fills it.
+        /// Not inlined. The parts of the reservation are passed in registers, because passing a
+        /// reference would force the reservation into memory, even in code that always fills it.
         ///
         /// # Safety
         ///
