@@ -17,7 +17,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// slice.
     ///
     /// The length of the iterator is read once, and determines the number of slots reserved. Then
-    /// all workers write to the run, each to its own part. Items beyond that number are dropped or
+    /// all workers write to the run, each to its own part. Items beyond this length are dropped or
     /// never produced.
     ///
     /// If the iterator does not know its length, or if the results need not be contiguous, give
@@ -71,10 +71,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             Err(full) => return Err(Full::new(iter, full.requested(), full.remaining())),
         };
         let slots = run.as_mut_ptr();
-        // `run` owns the slots exclusively. No consumer and no result outlives this call, because
-        // the iterator knows them only as type parameters of this call. For the same reason the
-        // iterator cannot return a result of another call, which comparing `slots` could not detect
-        // for zero-sized values.
+        // `run` owns the slots exclusively. The iterator is generic over the consumer and its
+        // result. So it cannot keep one of them beyond this call, and it cannot return a result of
+        // another call. (For zero-sized values, the comparison of `slots` below could not detect
+        // such a result.)
         let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of length {len} produced {} items", all.places.len());
