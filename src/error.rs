@@ -7,7 +7,8 @@ use core::fmt;
 #[cfg(feature = "mapped")]
 use std::io;
 
-/// The error of a request for more slots than an arena has left.
+/// The error of a request for more slots than an arena has left, or for more bytes than an
+/// [`AtomicBump`](crate::AtomicBump) has left.
 ///
 /// It contains the value that could not be stored, which [`into_inner`](Full::into_inner) returns.
 ///
@@ -26,12 +27,13 @@ use std::io;
 pub struct Full<V> {
     value: V,
     requested: usize,
-    /// The number of remaining slots or bytes, and the bit `IN_BYTES`. (No arena has more than
-    /// `isize::MAX` of either.)
+    /// The number of remaining slots or bytes, and the bit `IN_BYTES`. (The number never uses that
+    /// bit, because it is at most `isize::MAX`.)
     remaining: usize,
 }
 
-/// The bit of `Full::remaining` that is set if both numbers count bytes.
+/// The bit of `Full::remaining` that is set if `requested` and `remaining` count bytes instead of
+/// slots.
 const IN_BYTES: usize = 1 << (usize::BITS - 1);
 
 impl<V> Full<V> {
@@ -45,14 +47,14 @@ impl<V> Full<V> {
         Full { value, requested, remaining: remaining | IN_BYTES }
     }
 
-    /// Returns the argument that was passed in: the value, the closure, the iterator, or the
-    /// vector.
+    /// Returns the argument of the refused call: the value, the closure, the iterator, the array,
+    /// or the vector.
     #[inline]
     pub fn into_inner(self) -> V {
         self.value
     }
 
-    /// Returns the number of slots that were requested.
+    /// Returns the number of slots that were requested. For a bump, this is a number of bytes.
     #[inline]
     pub fn requested(&self) -> usize {
         self.requested
@@ -61,13 +63,17 @@ impl<V> Full<V> {
     /// Returns the number of slots that could have served this request when it was refused.
     ///
     /// This is 0 for a single value and for [`Reservation::push`](crate::Reservation::push). For a
-    /// run it is the number of slots left at the cursor.
+    /// run it is the number of slots left at the cursor. For
+    /// [`Reservation::extend_from_slice`](crate::Reservation::extend_from_slice) it is the number
+    /// of slots that the reservation has left. For a bump it is the number of bytes left at the
+    /// cursor.
     #[inline]
     pub fn remaining(&self) -> usize {
         self.remaining & !IN_BYTES
     }
 
-    /// Drops the argument that was passed in and keeps the numbers.
+    /// Drops the argument of the refused call, and keeps the numbers of requested and remaining
+    /// slots.
     ///
     /// Use this method with the operator `?` if the argument contains a reference, or if the error
     /// type requires `Send` and `Sync` and the argument does not implement both.
@@ -80,7 +86,7 @@ impl<V> Full<V> {
     /// type Error = Box<dyn std::error::Error>;
     ///
     /// fn total(arena: &AtomicArena<u32>, numbers: &[u32]) -> Result<u32, Error> {
-    ///     // The iterator borrows `numbers`, which a boxed error may not.
+    ///     // The iterator borrows `numbers`, but a boxed error must not borrow.
     ///     let stored = arena.alloc_from_iter(numbers.iter().copied()).map_err(Full::discard)?;
     ///     Ok(stored.iter().sum())
     /// }
@@ -181,8 +187,8 @@ pub enum IndexError {
     },
     /// The slot holds no value.
     ///
-    /// Nothing was stored in it since the arena was emptied, or the slot was returned without a
-    /// value.
+    /// Nothing has been stored in it since the arena was created or emptied, or the slot was
+    /// returned without a value.
     NoValue {
         /// The index.
         index: usize,
@@ -212,8 +218,9 @@ impl Error for IndexError {}
 /// The error of an arena that cannot be mapped as requested, or whose pages cannot be returned.
 ///
 /// Its text says what was requested, how the operating system answered, and what can be changed.
-/// The field `os_error` is the error number of the operating system. It is `None` if the operating
-/// system does not have the requested feature.
+/// The field `os_error` is the error number of the operating system. It is `None` if the request
+/// was refused without one, because the system does not have the requested feature or its
+/// administrator has disabled it.
 #[cfg(feature = "mapped")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -234,7 +241,7 @@ pub enum MapError {
         /// The error number of the system.
         os_error: Option<i32>,
     },
-    /// The system has not set aside enough huge pages.
+    /// The system has not set aside enough huge pages, or does not support them.
     ExplicitHugePages {
         /// The number of bytes that were requested, which is a multiple of 2 MiB.
         bytes: usize,

@@ -1,7 +1,7 @@
 //! Iterators over the values of an arena, all in index order.
 //!
-//! An iterator reads the stamp of every slot up to its end. It cannot find its end by counting
-//! values instead, because vacant slots may lie between them.
+//! An iterator visits every slot below a fixed bound. It reads the stamp of each slot, because
+//! vacant slots may lie between the values.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -29,7 +29,8 @@ impl<'a, T> Iter<'a, T> {
     #[inline]
     pub(crate) fn new(view: ArenaRef<'a, T>) -> Self {
         let bound = view.bound();
-        // The view ends at `bound`, so a loop over all its slots needs no second bounds check.
+        // The view ends where the range ends, so a loop over the range needs no bounds check for
+        // the stamps.
         Iter { view: view.up_to(bound), slots: 0..bound }
     }
 }

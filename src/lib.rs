@@ -1,6 +1,7 @@
-// Each page refers to pictures and to other pages by labels. At its end it defines these labels as
-// files in the same folder. rustdoc does not copy such files, so the two files below define the
-// labels for rustdoc: a picture as its content (see `checks/pictures`), and a page as a path that
+// The README and the pages in `docs` refer to pictures and to other pages by link labels. At its
+// end, each of them defines its labels as paths of files, which rustdoc does not copy. Therefore
+// two files that define the labels for rustdoc are included before it. `pictures.md` defines a
+// picture by its content (see `checks/pictures`), and `links.md` defines a page by a path that
 // rustdoc resolves. If a label has two definitions, Markdown uses the first. The two files are left
 // out when examples are run, because examples are named after the first included file.
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]
@@ -82,7 +83,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `std` (default) | shards, for which each thread needs a number. Implies `alloc`. |
+//! | `std` (default) | shards, which need a number for each thread. Implies `alloc`. |
 //! | `alloc` | arenas on the heap and in a box, `alloc_vec`, `into_vec` |
 //! | `mapped` | [`MappedArena`], with the crate `memmap2`. Implies `std`. |
 //! | `pool` | [`ArenaPool`]. Implies `alloc`. |
@@ -140,8 +141,8 @@
 #![cfg_attr(feature = "pool", doc = "[`ArenaPool`]: crate::ArenaPool")]
 #![cfg_attr(not(feature = "pool"), doc = "[`ArenaPool`]: #features")]
 #![no_std]
-// With this feature raw/sync.rs takes no atomic from `core`. Any use of such an atomic therefore
-// bypasses that file (see clippy.toml).
+// With this feature, `raw/sync.rs` imports no atomic type of `core`. Code that uses such a type
+// bypasses that file, so clippy reports it (see `clippy.toml`).
 #![cfg_attr(feature = "portable-atomic", warn(clippy::disallowed_types))]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(loom))))]

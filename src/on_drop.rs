@@ -4,7 +4,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-/// Runs a function on a state when it is dropped, including during unwinding.
+/// A guard that runs a function on its state when the guard is dropped, including during unwinding.
 pub(crate) struct OnDrop<S, F: FnMut(&mut S)> {
     state: S,
     run: F,

@@ -4,8 +4,8 @@
 //! the pool contains an arena of zero-sized slots, the *seats*, with one seat per pooled arena. The
 //! owner of a seat has exclusive access to the arena with the same index. `raw/cursor.rs` and
 //! `raw/stamps.rs` argue, and the models check, that no seat has two owners, that no seat is lost,
-//! and that the actions of one owner happen before those of the next (E2). The pooled arenas never
-//! move.
+//! and that the actions of one owner happen before those of the next (E2). The pool never moves its
+//! arenas.
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -31,15 +31,17 @@ use crate::storage::{Heap, Storage};
 ///
 /// An arena that was never used is lent only if every used arena is checked out or is being
 /// returned. So the pool touches the memory of about as many arenas as are checked out at once.
+/// (Under contention, a pool of 2,048 arenas or more may touch more.)
 ///
 /// # Threads
 ///
-/// The pool is `Send` and `Sync` if `T: Send`, because an arena passes from one holder to the next
-/// with its values. A holder may share its arena with other threads, like any arena.
+/// The pool is `Send` and `Sync` if `T: Send`, because different threads use the same arena, one
+/// after another. A holder may share its arena with other threads, like any arena.
 ///
-/// Neither checkout nor return blocks. They have the progress guarantees of [`AtomicArena::alloc`]
-/// and of dropping a [`Reservation`](crate::Reservation). The actions of one holder on an arena
-/// happen before those of the next holder.
+/// Neither checkout nor return blocks. Checkout has the progress guarantee of
+/// [`AtomicArena::alloc`], and return has that of dropping a [`Reservation`](crate::Reservation),
+/// except for dropping the values. The actions of one holder on an arena happen before those of the
+/// next holder.
 ///
 /// # Leaks
 ///
@@ -90,8 +92,8 @@ impl<T> ArenaPool<T> {
     /// Creates a pool of `arenas` heap arenas with `capacity` slots each.
     ///
     /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
-    /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots, and 4 KiB
-    /// more if it has 2,048 slots or more.
+    /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots and one
+    /// byte per slot, and 4 KiB more if it has 2,048 slots or more.
     ///
     /// # Panics
     ///
@@ -190,10 +192,10 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     /// Returns `None` if every arena that was in the pool when the call began was taken by other
     /// calls.
     ///
-    /// Costs one atomic read-modify-write. If arenas were not returned in the reverse order in
-    /// which they were taken, the call instead searches for a returned arena. The search reads at
-    /// most one byte per arena and costs two read-modify-writes. Never allocates. Has the progress
-    /// guarantee of [`AtomicArena::alloc`].
+    /// Costs one atomic read-modify-write. If arenas were not returned in the reverse of the order
+    /// in which they were taken, the call instead searches for a returned arena. The search reads
+    /// at most one byte per arena and costs two read-modify-writes. Never allocates. Has the
+    /// progress guarantee of [`AtomicArena::alloc`].
     ///
     /// # Examples
     ///
@@ -216,8 +218,8 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Takes an arena like [`checkout`](Self::checkout), with a guard that keeps the pool alive.
     ///
-    /// The guard can move into a task or into a thread without a scope. In addition to the cost of
-    /// `checkout`, the call increments the reference count of the `Arc`.
+    /// The guard can be moved into a task or into a thread without a scope. In addition to the cost
+    /// of `checkout`, the call increments the reference count of the `Arc`.
     ///
     /// # Examples
     ///
@@ -324,10 +326,10 @@ pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     pool: &'p ArenaPool<T, S>,
     /// Invariant: the guard owns this seat, and thereby the arena with the same number.
     seat: usize,
-    /// Makes the guard `Send` and `Sync` only if the arena is. The pool alone requires less. A
-    /// `&mut` to the arena cannot replace the marker: it would assert exclusive access until `drop`
-    /// returns. But `drop` gives the seat back before that, and then the next holder may already
-    /// use the arena.
+    /// Makes the guard `Send` and `Sync` only if the arena is. (Without the marker, an arena that
+    /// is only `Send` would be enough, because the pool is then `Sync`.) A `&mut` to the arena
+    /// cannot replace the marker, because it would assert exclusive access until `drop` returns.
+    /// But `drop` returns the seat before that, and then the next holder may already use the arena.
     marker: PhantomData<AtomicArena<T, S>>,
 }
 
