@@ -36,7 +36,7 @@
 //!
 //! - [`alloc_slice_copy`], [`alloc_slice_clone`], [`alloc_slice_with`], [`alloc_from_iter`],
 //!   [`alloc_array`], and [`alloc_str`] store all values contiguously, or none. So do
-//!   [`publish_slice_copy`] and the other methods whose names start with `publish`.
+//!   [`publish_slice_copy`] and the other `publish` methods for many values.
 //! - [`reserve`] and [`reserve_up_to`] return a [`Reservation`], which you fill step by step.
 //! - [`fill_with`] and [`fill_default`] fill the whole arena.
 //!
@@ -51,8 +51,8 @@
 //!
 //! - [`reset`] drops all values and makes every slot free. [`reset_zeroed`] also overwrites the
 //!   memory.
-//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` keep them
-//!   where they are and take over their memory.
+//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` take over the
+//!   memory of the values.
 //! - [`compact`] closes the gaps between values.
 //!
 //! ### How full is the arena?

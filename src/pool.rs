@@ -324,7 +324,7 @@ impl<T, S: Storage<T>> fmt::Debug for ArenaPool<T, S> {
 #[must_use = "dropping the guard returns the arena to the pool"]
 pub struct Checkout<'p, T, S: Storage<T> = Heap<T>> {
     pool: &'p ArenaPool<T, S>,
-    /// Invariant: the guard owns this seat, and thereby the arena with the same number.
+    /// Invariant: the guard owns this seat, and thereby the arena with the same index.
     seat: usize,
     /// Makes the guard `Send` and `Sync` only if the arena is. (Without the marker, an arena that
     /// is only `Send` would be enough, because the pool is then `Sync`.) A `&mut` to the arena

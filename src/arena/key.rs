@@ -1,4 +1,4 @@
-//! Keys: an index together with the epoch in which it is valid.
+//! Keys. A key is an index together with the epoch in which it is valid.
 
 use core::cmp;
 use core::fmt;

@@ -35,8 +35,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().get(index)
     }
 
-    /// Returns the values of a range of slots as one slice, or `None` unless all of them are
-    /// published.
+    /// Returns the values of a range of slots as one slice, or `None` if a slot of the range holds
+    /// no published value or does not exist.
     ///
     /// An empty range within the capacity gives an empty slice.
     ///
@@ -211,7 +211,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         self.view().count()
     }
 
-    /// Returns an upper bound of the indices in use.
+    /// Returns an upper bound on the indices in use.
     ///
     /// No slot at or above it is in use. Slots below it may be vacant.
     ///

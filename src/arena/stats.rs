@@ -30,7 +30,7 @@ pub struct Stats {
     /// The high-water mark over all resets.
     ///
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
-    /// exceed it. It is an upper bound of the indices used so far, and not a number of values. It
+    /// exceed it. It is an upper bound on the indices used so far, and not a number of values. It
     /// includes vacant slots below a value, slots that a handle holds now, vacant slots over which
     /// the cursor was retracted, and one slot of each `Local` that returned the rest of its run.
     /// After contention, it also includes slots that were ready in shards (see

@@ -110,8 +110,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If the
 /// slots directly above them are taken, or shards are active, it may instead cost one byte written
-/// per slot and one read-modify-write per 1,024 slots. It is lock-free, because other threads can
-/// make the read-modify-writes fail.
+/// per slot and one read-modify-write per 1,024 slots. Dropping is lock-free, because other threads
+/// can make the read-modify-writes fail.
 ///
 /// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
 /// stays lost until the next exclusive access to the arena. Values of earlier runs, published

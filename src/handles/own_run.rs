@@ -28,8 +28,7 @@ const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 /// The run of a `Local`, and the limits on the length of its next one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
-    /// The start of the open run. The slots from `start` to `next` hold values that belong to the
-    /// caller.
+    /// The start of the open run. The slots from `start` to `next` hold owned values.
     pub(super) start: usize,
     /// The slot to fill next. Invariant: `start <= next <= end`.
     pub(super) next: usize,
@@ -110,8 +109,9 @@ impl OwnRun {
     #[inline]
     pub(super) fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
         if self.start != self.next {
-            // The slots from `start` to `next` hold values that belong to the caller. Leaking this
-            // handle must not leak them.
+            // The slots from `start` to `next`, which hold owned values, leave the open run. The
+            // mark at its start is cleared, so that leaking this handle no longer leaks these
+            // values.
             self.unmark_start(stamps);
         }
         self.next += len;
@@ -211,8 +211,9 @@ impl OwnRun {
         }
         let fresh = |run: &Self| view.take_fresh_run(|start, left| run.fresh_len(view, start, left, len));
         if len == 1 {
-            // A single slot must come from the run of the handle. The old run is used up. Retiring
-            // it clears its marks, so that leaking the handle does not leak its values.
+            // A single slot must come from the run of the handle, so a new run replaces the used-up
+            // one. Retiring the old run clears its marks, so that leaking the handle no longer
+            // leaks the values in it.
             self.retire(view);
             let run = fresh(self).or_else(|| Some(view.take_up_to(1)).filter(|run| !run.is_empty()));
             return match run {
@@ -248,10 +249,10 @@ impl OwnRun {
     pub(super) fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
-            // The slots from `start` to `next` hold values that belong to the caller. Leaking this
-            // handle or the reservation must not leak them. A value published directly before the
-            // run must not mark its start any longer, because the reservation, which may end first,
-            // does not clear that mark.
+            // From now on the open run starts at `next`, so that leaking this handle or the
+            // reservation does not leak the owned values in the slots from `start` to `next`. A
+            // value published directly before the run must no longer mark its start, because the
+            // reservation, which may end first, does not clear such a mark.
             self.unmark_start(stamps);
             stamps.open(self.next..self.end);
             self.behind_published = false;

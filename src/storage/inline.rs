@@ -66,8 +66,8 @@ unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     fn view(&self) -> ArenaRef<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
         // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`. Only views access them. In a
-        // new arena no slot is below the cursor, so the invariants hold at first, and views
-        // preserve them.
+        // new arena no slot is below the cursor, so what `ArenaRef::new` requires of the slots
+        // holds at first, and views preserve it.
         unsafe { ArenaRef::new(&self.header, &self.stamps, slots) }
     }
 

@@ -74,8 +74,8 @@ impl<T> Mapped<T> {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;
         (raw.slots, raw.stamps) = (slots, stamps.cast());
-        // All stamps are zero, which means no mark in any epoch. No slot contains a byte that was
-        // written. The bounds in the old header are therefore obsolete.
+        // All stamps are zero, which means no mark in any epoch, and no slot contains a byte that
+        // was written. So the new header needs none of the bounds in the old one.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
         // SAFETY: the metadata lies within the mapping. It is all zeros, because the pages were
         // decommitted or are new. The old header has not accessed the tail since then. This

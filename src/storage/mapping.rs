@@ -1,8 +1,8 @@
-//! A mapping from the operating system, for any contents. Only this file makes system calls, by
-//! means of `memmap2`.
+//! A mapping from the operating system, for an arena or a bump. Only this file makes system calls,
+//! by means of `memmap2`.
 //!
-//! The tests run on Linux. On macOS and Windows this file only maps and unmaps memory, and on macOS
-//! it also locks memory. The file compiles for both systems, but was never run there.
+//! The tests run on Linux. On Windows this file only maps and unmaps memory, and on macOS it also
+//! locks memory. The file compiles for both systems, but was never run there.
 
 use core::ptr::NonNull;
 use std::alloc::Layout;

@@ -102,8 +102,8 @@ impl<T> Memory<T> {
         // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots for `T`.
         // This memory owns both until it is dropped. They are reached through pointers, so their
         // addresses do not change when the `Memory` is moved. In a new arena no slot is below the
-        // cursor, so the invariants hold at first. Only views write to the stamps and slots, and
-        // views preserve the invariants.
+        // cursor, so what `ArenaRef::new` requires of the slots holds at first. Only views write to
+        // the stamps and slots, and they preserve this.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.raw.stamps.as_ptr(), self.raw.capacity);
             ArenaRef::new(&self.raw.header, stamps, self.raw.slots.cast())
