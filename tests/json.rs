@@ -1,5 +1,5 @@
 //! Keys in JSON. A test binary of its own, because `serde_json` implements `PartialEq<Value>` for
-//! numbers and strings, and the tests in `it` then no longer compile: their types become ambiguous.
+//! numbers and strings. In the same binary, some types in the tests of `it` would become ambiguous.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ fn a_key_may_be_the_key_of_an_object() {
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn an_invalid_key_is_refused() {
     for text in ["1-0", "10-20", "9007199254740993-0"] {
         assert!(read(&format!("\"{text}\"")).is_ok(), "{text}");
     }

@@ -1,6 +1,6 @@
-//! Scenarios for ThreadSanitizer, which detects a missing ordering on any machine, although x86
-//! never shows its effect (`checks/thread-sanitizer`). Without the sanitizer this is a quick test
-//! that all values arrive whole.
+//! Scenarios for ThreadSanitizer (`checks/thread-sanitizer`), which detects a missing ordering on
+//! any machine, even on x86, where it usually has no visible effect. Without the sanitizer this is
+//! a quick test that all values arrive whole.
 //!
 //! The standard library is not instrumented. The sanitizer therefore does not see the edges of its
 //! locks, channels and scoped threads, and would report correct code. For this reason there is no
@@ -197,7 +197,7 @@ fn return_to_others() {
     }
 }
 
-/// No slot has two owners, which would write to it in two threads. The written values are visible
+/// No slot has two owners. Otherwise two threads would write to it. The written values are visible
 /// after the join.
 fn alloc_then_join() {
     const EACH: usize = 8;
@@ -267,7 +267,7 @@ mod bump {
     type Block = Vec<u8, &'static AtomicBump>;
 
     /// A new bump with shards, in which `left` bytes are free. Once a few blocks were freed, every
-    /// further one takes bytes that another block had.
+    /// further block gets bytes that another block had.
     fn with_shards(left: usize) -> &'static AtomicBump {
         let bump: &'static AtomicBump = Box::leak(Box::new(AtomicBump::with_capacity(64 << 10)));
         bump.alloc_uninit_slice::<u8>(bump.capacity() - left).unwrap();
@@ -322,8 +322,8 @@ mod bump {
         }
     }
 
-    /// B1 between threads of which each frees the blocks of another one. A block is written by one
-    /// thread, then read, grown, and freed by the next one.
+    /// B1 between threads that free each other's blocks. One thread writes to a block, and then the
+    /// next thread reads, grows and frees it.
     pub(super) fn free_elsewhere() {
         for _ in 0..ROUNDS {
             let bump = with_shards(2 << 10);
@@ -343,7 +343,7 @@ mod bump {
                             continue;
                         };
                         received += 1;
-                        // A text stays, so it is seldom.
+                        // A text is never freed, so only few are stored.
                         let text = if turn % 16 == 0 { bump.alloc_str("text").ok() } else { None };
                         let from = block[0];
                         assert!(block.iter().all(|&byte| byte == from) && usize::from(from) == (id + 2) % 3);

@@ -15,8 +15,8 @@ use crate::error::Full;
 /// A request of 0 bytes (for a zero-sized type or an empty slice) accesses no shared memory and
 /// always succeeds. Any other request costs one atomic read-modify-write, on a cache line that
 /// belongs to this thread or, in a bump without shards, on the shared cursor. When the thread's run
-/// is used up, a refill costs three more on shared cache lines. At the end of the budget, a request
-/// also reads all shards, which are about 130 words.
+/// is used up, a refill costs at least three more, two of them on the shared cursor. At the end of
+/// the budget, a request also reads all shards, which are about 130 words.
 impl<S: BumpStorage> AtomicBump<S> {
     /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///
@@ -315,8 +315,8 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_fmt(self.view(), args)
     }
 
-    /// Returns uninitialised memory with this layout. It belongs to the caller as long as the bump
-    /// is borrowed.
+    /// Returns uninitialised memory with this layout. It belongs to the caller until the bump is
+    /// reset, moved or dropped.
     ///
     /// Lock-free.
     ///

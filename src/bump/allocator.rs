@@ -21,10 +21,11 @@ macro_rules! allocator {
             /// Allocates for collections in the bump, such as a `Vec<T, &AtomicBump>` or a map.
             ///
             /// Any thread may grow, shrink and free a block. The last block that the calling
-            /// thread's shard has handed out grows in place. If it is shrunk or freed, the next
-            /// requests use its bytes. Most other blocks move when they grow. When such
-            /// a block moves, shrinks or is freed, the bump may keep its bytes for reuse. It keeps
-            /// only a few runs in all. The other bytes are lost until the next reset.
+            /// thread's shard has handed out grows in place while the shard has room. If it is
+            /// shrunk or freed, the next requests use its bytes. Most other blocks move when they
+            /// grow. When such a block moves, shrinks or is freed, the bump may keep its bytes for
+            /// reuse. It keeps only a few runs per shard, and loses all other bytes until the next
+            /// reset.
             ///
             /// If the bump is full, `push` calls `handle_alloc_error`, which aborts the process. To
             /// get an error instead, call `try_reserve` first. A collection borrows the bump, so

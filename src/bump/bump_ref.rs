@@ -250,8 +250,8 @@ impl Block<'_> {
         let Range { start, end } = self.piece.taken;
         let used = self.piece.start + size;
         let (budget, from_cursor) = (self.bump.budget, self.piece.from_cursor);
-        // Once the block is handed out, the start of its padding is no longer known. So freeing the
-        // block cannot return the padding. Padding of at least a line is returned now.
+        // Once the block is handed out, the start of its padding is no longer known, so freeing the
+        // block cannot return the padding. Padding of at least a line is therefore returned now.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {

@@ -16,9 +16,9 @@ use crate::error::CapacityError;
 impl AtomicBump {
     /// Creates an empty bump of `bytes` bytes on the heap.
     ///
-    /// Makes one allocation, aligned to 64 bytes. The allocation contains the bytes, which the
-    /// constructor does not access. From 64 KiB on, it also contains 4 KiB for shards. Takes
-    /// constant time if the allocator returns fresh memory.
+    /// Makes one allocation, aligned to at least 64 bytes. The allocation contains the bytes, which
+    /// the constructor does not access. From 64 KiB on, it also contains 4 KiB for shards. Takes
+    /// constant time, apart from the allocation itself.
     ///
     /// # Panics
     ///
@@ -90,7 +90,7 @@ impl<'m> AtomicBump<BorrowedBytes<'m>> {
     ///
     /// The memory may come from a linker section, a pool, or an area for DMA. The bump borrows it
     /// exclusively. On a 64-bit target, if the memory has about 68 KiB or more, about 4 KiB of it
-    /// are used for shards. Otherwise all of it can be allocated. Takes constant time.
+    /// are set aside for shards. Otherwise all of it can be allocated. Takes constant time.
     ///
     /// # Errors
     ///

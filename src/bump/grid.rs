@@ -3,8 +3,8 @@
 //! # User code
 //!
 //! Closures, iterators and `Clone` may panic, and may allocate in the same bump. A block never
-//! leaves the call that took it. So after a panic, dropping the block returns its bytes. The values
-//! made before the panic are dropped first.
+//! leaves the call that took it, so after a panic its drop returns the bytes. The values made
+//! before the panic are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -279,7 +279,8 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
     let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
     let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
     match fmt::write(&mut text, args) {
-        // A `Display` may ignore an error. Then a part of the text is missing.
+        // A `Display` may ignore the error of a write that found no room. `full` is then set, and a
+        // part of the text is missing.
         Ok(()) if text.full.is_none() => {
             let pointer = match text.moved {
                 Some(moved) => moved.hand_out(text.len),

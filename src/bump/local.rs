@@ -12,20 +12,20 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The length of the first run in bytes. Each later run is twice as long as its predecessor, up to
-/// `MAX_RUN`.
+/// The length of the first run in bytes. The length doubles with each later run, up to `MAX_RUN`. A
+/// run may be longer if a request needs it, and is shorter if few bytes are left.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
-/// A fresh run is at most this fraction of the bytes left at the cursor.
+/// A fresh run is at most `1 / RUN_FRACTION` of the bytes left at the cursor.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 impl<S: BumpStorage> AtomicBump<S> {
     /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
-    /// A run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor. An idle
-    /// handle keeps its run. Costs nothing, because the first run is taken when the first value is
-    /// stored.
+    /// A fresh run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor. An
+    /// idle handle keeps its run. Creating a handle costs nothing, because the first run is taken
+    /// when the first value is stored.
     ///
     /// # Examples
     ///
@@ -54,9 +54,10 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// A handle that owns a run of bytes, and takes a new run when this one is used up. Created by
 /// [`AtomicBump::local`].
 ///
-/// Its methods take `&mut self`, but the references they return borrow the bump, and so outlive the
-/// handle. An allocation costs an addition and a comparison. Only taking a new run accesses memory
-/// that other threads use. The bytes that the handle holds count as [used](AtomicBump::used).
+/// Its methods take `&mut self`, but the references they return borrow the bump, so they may
+/// outlive the handle. An allocation costs an addition and a comparison. Only a request that does
+/// not fit in the run accesses memory that other threads use. The bytes that the handle holds count
+/// as [used](AtomicBump::used).
 ///
 /// A request is served by the first of these that has room:
 ///
@@ -89,7 +90,7 @@ pub struct LocalBump<'a> {
     /// between them belong to the handle.
     next: NonNull<u8>,
     end: usize,
-    /// The maximum length of the next run.
+    /// The length of the next run, unless a request needs a longer one or few bytes are left.
     length: usize,
     /// The handle acts like an exclusive borrow of the bytes of its run.
     marker: PhantomData<&'a mut u8>,
@@ -478,8 +479,8 @@ impl<'a> LocalBump<'a> {
         grid::alloc_fmt(self, args)
     }
 
-    /// Returns uninitialised memory with this layout. It belongs to the caller as long as the bump
-    /// is borrowed.
+    /// Returns uninitialised memory with this layout. It belongs to the caller until the bump is
+    /// reset, moved or dropped.
     ///
     /// Wait-free within the run, otherwise lock-free.
     ///

@@ -1,7 +1,7 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
-//! `raw/budget.rs` decides which bytes each request gets, and contains the protocol. The files here
-//! turn offsets into memory (`bump_ref.rs`), and offer it to the user.
+//! `raw/budget.rs` decides which bytes each request gets, and describes the protocol. The files
+//! here turn its offsets into memory (`bump_ref.rs`), and contain the public methods.
 
 mod bump_ref;
 mod storage;

@@ -1,7 +1,7 @@
 //! Bumps: refills, steals, blocks that grow, and bytes that are returned.
 //!
-//! Under loom a bump has two shards, each with one run and one kept run. A refill takes up to two
-//! lines. The cursor serves requests for more than a line.
+//! Under loom a bump has two shards, each with one run and one gap for returned bytes. A refill
+//! takes up to two lines. The cursor serves requests for more than a line.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -110,7 +110,8 @@ impl Ground {
     pub(super) fn fail<const SIZE: usize>(&self) {
         let mut block = None;
         let _ = self.bump.alloc_try_with(|| {
-            // The bytes are not known here. Their earlier and later owners access their cells.
+            // The closure does not know which bytes it was given, so it accesses no cell. The
+            // earlier and later owners of the bytes do.
             block = Some(());
             Err::<[u8; SIZE], _>(())
         });
@@ -125,7 +126,7 @@ impl Ground {
     pub(super) fn assert_exact(&self, held: usize) {
         let capacity = self.bump.capacity();
         assert_eq!((self.bump.used(), self.bump.remaining()), (held, capacity - held));
-        assert!((held..capacity).step_by(GRAIN).all(|_| self.alloc(GRAIN).is_some()), "free bytes cannot be had");
+        assert!((held..capacity).step_by(GRAIN).all(|_| self.alloc(GRAIN).is_some()), "free bytes are refused");
         assert_eq!(self.alloc(1), None);
         assert_eq!(self.bump.high_water(), capacity);
     }
@@ -318,7 +319,7 @@ fn bump_a_shrunk_block_is_taken_by_another() {
 #[test]
 fn bump_blocks_of_a_shard_do_not_retract_the_cursor() {
     explore(4, |ground| {
-        // The blocks end at the cursor, and at the end of the shard's run.
+        // The upper block ends at the cursor, which is also the end of the shard's run.
         let [low, high] = [ground.alloc(LINE), ground.alloc(LINE)].map(Option::unwrap);
         let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
         ground.free(high);
@@ -363,7 +364,7 @@ fn bump_a_shard_is_not_extended_beyond_the_limit() {
     explore(8, |ground| {
         let block = block_before_a_rest(&ground);
         ground.free(block);
-        // The shard must not have a rest of this length. Freeing a block that was taken from it
+        // The shard must not have a rest of this length, because freeing a block of this length
         // would retract the cursor, as in the previous model.
         if let Some(long) = ground.alloc(288) {
             ground.free(long);

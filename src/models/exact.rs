@@ -61,7 +61,7 @@ fn a_returned_run_retracts_the_cursor_beside_refused_singles() {
         going.join().unwrap();
         // The cursor is retracted from any value past the end.
         assert!(got > 0 || ground.arena.index_bound() == 0);
-        assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "what came back serves no run");
+        assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "the returned slots serve no run");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Stores a value in a `Local`, and returns its index.
+/// Publishes a value in a `Local`, and returns its index.
 fn publish_in(local: &mut Local<'_, u32>, ground: &Ground) -> usize {
     local.publish_with(|index| ground.write_value(index)).unwrap().0
 }
@@ -196,7 +196,8 @@ fn e2_through_a_rest_that_was_retired() {
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).is_err());
         ground.alloc().unwrap();
         let other = spawn(&ground, |ground| (0..5).filter(|_| ground.alloc().is_some()).count());
-        // The slice does not fit in the rest, and the slot after the rest is taken.
+        // The slice does not fit in the rest, and the slot after the rest is taken. So the `Local`
+        // returns the rest and takes a fresh run.
         let first = slice_in(&mut local, &ground, 2);
         drop(local);
         let theirs = other.join().unwrap();
@@ -394,7 +395,7 @@ fn a_panic_in_a_slice_returns_it_beside_a_single() {
             let give_up = || {
                 // The arena itself tracks which slot is written to.
                 let value = |place| {
-                    assert_eq!(place, 0, "one is enough");
+                    assert_eq!(place, 0, "the second value panics");
                     0
                 };
                 ground.arena.publish_from_iter((0..2).map(value)).map(|_| ()).is_err()

@@ -7,7 +7,7 @@ fn two_first_keys_are_of_one_epoch() {
     explore(2, |ground| {
         fn keyed(ground: &Ground) -> Key<u32> {
             let key = ground.arena.key_at(ground.publish().unwrap()).unwrap();
-            assert!(ground.arena.get_keyed(key).is_some(), "a key that leads nowhere from the beginning");
+            assert!(ground.arena.get_keyed(key).is_some(), "a new key finds nothing");
             key
         }
         let other = spawn(&ground, keyed);

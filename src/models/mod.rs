@@ -45,9 +45,9 @@ use crate::storage::sealed::Sealed;
 use crate::storage::{Heap, Storage};
 use crate::{AtomicArena, Key, Local, Reservation};
 
-/// A value that contains the index of its slot. The size of the type determines the length of a
-/// refill's run: two slots for `u32`, four for `u16` and eight for `u8`. A shard serves requests
-/// for up to half of that length.
+/// A type of values that can contain the index of a slot. Its size determines the length of a
+/// refill's run: two slots for `u32`, four for `u16` and eight for `u8`. A shard is refilled for
+/// requests of up to half of that length.
 trait Value: Copy + Send + Sync + TryFrom<usize> + TryInto<usize> + 'static {
     fn at(index: usize) -> Self {
         Self::try_from(index).ok().unwrap()
@@ -176,8 +176,7 @@ fn spawn<T: Value, S: Storage<T> + 'static, R: 'static>(
     thread::spawn(move || run(&ground))
 }
 
-/// Calls `run` in the calling thread, which has this id during the call. Used before the other
-/// threads of a model start.
+/// Calls `run` in the first thread of a model, which has this id during the call.
 fn with_id<R>(id: usize, run: impl FnOnce() -> R) -> R {
     set_thread_id(id);
     let result = run();
@@ -245,7 +244,7 @@ impl<T: Value, S: Storage<T>> Ground<T, S> {
     fn assert_exact(&self, held: usize) {
         let capacity = self.arena.capacity();
         assert_eq!((self.arena.count(), self.arena.remaining()), (held, capacity - held));
-        assert!((held..capacity).all(|_| self.alloc().is_some()), "a free slot cannot be had");
+        assert!((held..capacity).all(|_| self.alloc().is_some()), "a free slot is refused");
         assert_eq!(self.alloc(), None);
         assert_eq!(self.arena.count(), capacity);
     }

@@ -23,9 +23,9 @@ fn shards_serve_two_runs_from_one_refill() {
 fn shards_a_pending_refill_serves_a_run_and_a_single() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
-        // This thread may help the refill and then steal from the shard. Or it begins the only
-        // refill itself, which the other thread helps. In that case the other thread gets no run,
-        // because runs are not stolen.
+        // This thread may help the refill and then steal from the shard. Or this thread begins the
+        // only refill itself, and the other thread helps it. In that case the other thread gets no
+        // run, because runs are not stolen.
         assert!(ground.alloc().is_some());
         let held = if other.join().unwrap().is_some() { 3 } else { 1 };
         ground.assert_exact(held);
@@ -67,7 +67,7 @@ fn shards_a_rest_is_extended_beside_a_take() {
 #[test]
 fn shards_a_rest_is_extended_beside_a_steal() {
     explore_extended_rest(|ground| {
-        // The first thread helps the refill if it is pending, and steals if it is complete.
+        // This thread helps the refill if it is pending, and steals if it is complete.
         assert!(ground.alloc().is_some());
         assert!(ground.alloc().is_some());
         2

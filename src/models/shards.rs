@@ -349,7 +349,7 @@ fn shards_that_were_settled_are_activated_beside_a_return() {
     });
 }
 
-// One thread activates shards, and another thread does not see that at once.
+// One thread activates shards, and another thread may not see that at once.
 
 fn activate_and_alloc(ground: &Ground, times: usize) -> usize {
     ground.arena.view().activate_shards();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Explores `model` on an arena without a slot at the cursor. The slots below `vacant` are vacant,
+/// Explores `model` on an arena whose cursor is at the end. The slots below `vacant` are vacant,
 /// and the others hold a value.
 fn explore_vacant(capacity: usize, vacant: usize, model: impl Fn(Arc<Ground>) + Send + Sync + 'static) {
     explore(capacity, move |ground| {

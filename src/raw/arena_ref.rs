@@ -332,8 +332,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().advance(&self.metadata(), want).ok()
     }
 
-    /// Records that slots below `bound` may have been written to, although they hold no value and
-    /// were not returned.
+    /// Records that slots below `bound` may have been written to. Called for slots that stay in the
+    /// run of a handle after user code has failed to fill them.
     #[inline]
     pub(crate) fn note_written(self, bound: usize) {
         self.cursor().note_written(0, bound);

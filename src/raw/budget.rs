@@ -1,5 +1,5 @@
-//! Decides which bytes of a bump each request gets. Bytes are given as offsets. This file does not
-//! access them, and knows only the address of byte 0.
+//! Decides which bytes of a bump each request gets. Bytes are identified by their offsets. This
+//! file never accesses them, and uses the address of byte 0 only to align requests.
 //!
 //! A bump hands out bytes instead of slots, and does not know the values in them. So it has no
 //! stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
@@ -49,29 +49,29 @@
 //!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
 //!   above it, the refill has already been installed. A compare-exchange that expects a run with a
 //!   lower end then fails.
-//! - *Clearing a refill from the cursor* requires that the word of the cursor never recurs. It
-//!   could recur only if the cursor were retracted below the end of a refill. But the cursor is
-//!   retracted only over bytes that were never part of a refill. These are runs of a `LocalBump`,
-//!   blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has taken from the
-//!   cursor, still owns, and has not extended by bytes of a shard. Such bytes end at the cursor.
-//!   Each refill lies below the cursor and does not overlap with them, so it lies below them. If
-//!   the cursor were retracted over a refill, the next refill of that shard would also seem to be
-//!   installed already, and its bytes would be lost.
+//! - *Clearing a refill from the cursor* requires that a word with a pending refill never recurs.
+//!   It could recur only if the cursor were retracted below the end of that refill. But the cursor
+//!   is retracted only over bytes that were never part of a refill. These are runs of a
+//!   `LocalBump`, blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has
+//!   taken from the cursor, still owns, and has not extended by bytes of a shard. Such bytes end at
+//!   the cursor. Each refill lies below the cursor and does not overlap with them, so it lies below
+//!   them. (Retracting the cursor over a refill would do a second harm: the next refill of that
+//!   shard would seem to be installed already, and its bytes would be lost.)
 //!
 //! # When a request is refused
 //!
-//! A thread refuses a request after two steps. It has read a cursor with too few bytes left and no
-//! pending refill. It has then looked at each gap once and found none with enough bytes. At that
-//! time, each byte below this cursor was in a gap (B2), had an owner, was lost, or was held by a
-//! call that was about to put it into a gap. A request may miss bytes that such a call holds. A
-//! retry finds them.
+//! A thread refuses a request only after two steps: it has read a cursor with too few bytes left
+//! and no pending refill, and then it has looked at each gap once and found none with enough bytes.
+//! When it read the cursor, each byte below the cursor was in a gap (B2), had an owner, was lost,
+//! or was held by a call that was about to put it into a gap. A request may miss bytes that such a
+//! call holds. A retry finds them.
 //!
 //! # Orderings
 //!
 //! - B1, return → take: all accesses of an owner happen before those of the next owner. Each
 //!   operation that puts bytes into a gap or retracts the cursor is Release. Each operation that
-//!   takes bytes out of a gap or advances the cursor is Acquire. Both words are changed only by
-//!   read-modify-writes, so the release sequences are not broken.
+//!   takes bytes out of a gap or advances the cursor is Acquire. The words of gaps and of the
+//!   cursor are changed only by read-modify-writes, so the release sequences are not broken.
 //! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
 //!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
 //!   or has read the shard's word after another thread installed it.
@@ -99,12 +99,12 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     64 << 10
 };
 
-/// The maximum length of a refill in lines. A refill is also at most the fraction `REFILL_FRACTION`
-/// of the lines left at the cursor, but at least one line.
+/// A refill takes `1 / REFILL_FRACTION` of the lines left at the cursor, but at least one line and
+/// at most `MAX_REFILL` lines.
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
 
-/// A request that is longer than this fraction of a refill is served at the cursor.
+/// A request longer than `1 / REQUEST_FRACTION` of a refill is served at the cursor.
 const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
 
 /// The maximum length of a shard's run, in bytes. It has room for the longest refill and a rest
@@ -122,7 +122,7 @@ pub(crate) const fn has_shards(capacity: usize) -> bool {
 
 /// Returns whether a bump of this capacity has shards if threads have numbers.
 pub(crate) const fn fits_shards(capacity: usize) -> bool {
-    // The second limit is 0 if a word has too few bits for a pending refill.
+    // `MAX_PACKED_CAPACITY` is 0 if a word has too few bits for a pending refill.
     MIN_CAPACITY <= capacity && capacity <= MAX_END && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
 }
 
@@ -135,7 +135,8 @@ struct Cursor {
     /// The index of the next line, packed in a [`Word`]. Without shards, the offset of the next
     /// byte.
     ///
-    /// Invariant: no byte at or above it has an owner. It never passes the end.
+    /// Invariants: no byte at or above the cursor has an owner, and the cursor never passes the
+    /// end.
     next: AtomicUsize,
     /// No byte at or above the larger of this offset and the cursor was ever handed out.
     past: AtomicUsize,
@@ -319,8 +320,9 @@ impl<'a> Budget<'a> {
         self.shards?.get(thread_id_or_any())?.0.run.take_once(layout)
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, from this thread's shard or, if there are no
-    /// shards, from the cursor. Returns their start.
+    /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard or, if
+    /// there are no shards, from the cursor. Returns their start. A thread that has no id yet uses
+    /// the last shard.
     #[inline]
     pub(crate) fn take_near(self, layout: Layout) -> Option<usize> {
         let end = match self.shards {

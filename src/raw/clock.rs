@@ -6,7 +6,7 @@ use super::epoch::Epoch;
 use super::generation::Generation;
 use super::sync::{AtomicBool, const_fn};
 
-/// The current epoch, and a bound on the slots that were stamped so far.
+/// The current epoch of an arena, and what the arena records about stamps, keys and earlier epochs.
 #[derive(Debug)]
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,

@@ -1,10 +1,10 @@
 //! The cursor, and the order in which a request looks for slots.
 //!
-//! The slots below the cursor were handed out in this epoch, and the other slots were not. An
-//! addition takes one slot. A compare-and-swap takes a run, and advances the cursor only if the run
-//! fits. When a run that ends at the cursor is returned, the cursor is retracted. Other returned
-//! slots become vacant, and serve requests that the cursor cannot serve (`vacant.rs`). Under
-//! contention, shards serve requests (`shards.rs`, `refill.rs`).
+//! Every slot that has an owner or a value is below the cursor. An addition takes one slot. A
+//! compare-and-swap takes a run, and advances the cursor only if the run fits. When a run that ends
+//! at the cursor is returned, the cursor is retracted. Other returned slots become vacant, and
+//! serve requests that the cursor cannot serve (`vacant.rs`). Under contention, shards serve
+//! requests (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
@@ -74,12 +74,12 @@ fn is_sample(raw: usize) -> bool {
     raw % SAMPLE_INTERVAL < SAMPLES
 }
 
-/// The shared state of an arena, except its stamps, summary and shards.
+/// The cursor of an arena, and what the arena records about its runs.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     /// The index of the next slot. If it is at or past the end, no slot is left at the cursor. In
-    /// an arena with shards, the word also contains whether shards are active, and a pending refill
-    /// (see `word.rs`).
+    /// an arena with shards, the word also contains whether shards are active, and the pending
+    /// refill, if there is one (see `word.rs`).
     ///
     /// Invariant: no slot at or above this index has an owner or a stamp of this epoch.
     pub(super) next: CachePadded<AtomicUsize>,
@@ -238,7 +238,8 @@ impl Cursor {
             self.clamp_to_end(meta);
         }
         if is_sample(next) && !meta.shards.is_empty() {
-            // Once shards are active, threads that claim vacant slots do not add to the cursor.
+            // Contention matters at the end too, because each thread adds to the cursor before it
+            // claims a vacant slot. Once shards are active, it does not.
             self.detect_contention(meta.shards.mode);
         }
         self.steal_or_claim(meta, word)
@@ -267,7 +268,7 @@ impl Cursor {
     /// that were free before.
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
-        debug_assert!(word.next() >= meta.capacity(), "shards would be taken for drained");
+        debug_assert!(word.next() >= meta.capacity(), "only a cursor at the end shows that shards are drained");
         let vacant = &self.runs.vacant;
         let mut changes = vacant.changes();
         loop {
@@ -339,7 +340,8 @@ impl Cursor {
         }
         // Relaxed: a guess that the exchange confirms.
         let start = self.next.load(Ordering::Relaxed);
-        // If shards are active or a refill is pending, the word is far larger than the end.
+        // If shards are active or a refill is pending, the word is far larger than the end, so the
+        // request takes the slow path.
         if start > end || len > end - start {
             return Err(false);
         }
@@ -396,8 +398,8 @@ impl Cursor {
         self.runs.vacant.claim(meta)
     }
 
-    /// Notes that slots below `written` may have been written to. Called before a run that starts
-    /// at `start` is returned.
+    /// Notes that the slots from `start` up to `written`, if any, may have been written to. Usually
+    /// called before a run that starts at `start` is returned.
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
         // Relaxed, both: the bound matters only under exclusive access. The load avoids a

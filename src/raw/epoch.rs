@@ -9,8 +9,8 @@ pub(crate) enum Mark {
     /// The slot holds a value that every thread may read until the epoch ends.
     Published,
     /// Like `Published`. In addition, an open run starts at the next slot, unless that slot is
-    /// published too. With this mark, a handle that publishes one value after another writes only
-    /// one stamp per value.
+    /// published too. This mark replaces a `RunStart` at the next slot, so a handle that publishes
+    /// one value after another writes only one stamp per value.
     PublishedBeforeRun,
     /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,

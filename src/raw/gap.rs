@@ -15,7 +15,7 @@ use core::ops::Range;
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
 /// The low `LEN_BITS` bits of a gap's word are the number of its bytes, and the other bits are the
-/// offset of its first byte. In an empty gap, the offset is the end of the byte that was taken
+/// offset of its first byte. In an empty gap, the offset is the end of the bytes that were taken
 /// last, or 0 in a new gap.
 const LEN_BITS: u32 = 25;
 
@@ -198,9 +198,9 @@ impl Gap {
         false
     }
 
-    /// Replaces the rest of the gap by a run, if the rest has fewer than `bound` bytes. These are
-    /// then lost. Returns whether the rest was replaced. Must not be called for a gap that receives
-    /// refills, because the end of the gap may decrease.
+    /// Replaces the rest of the gap by a run, if the rest has fewer than `bound` bytes. The bytes
+    /// of the rest are then lost. Returns whether the rest was replaced. Must not be called for a
+    /// gap that receives refills, because the end of the gap may decrease.
     pub(super) fn put(&self, run: Range<usize>, bound: usize) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.0.load(Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl Generation {
     #[inline]
     pub(crate) fn get_or_draw(&self) -> NonZeroU64 {
         // Relaxed: a nonzero number does not change during the epoch. If the load returns 0, the
-        // exchange in `draw` decides.
+        // exchange in `draw` decides which number the epoch gets.
         NonZeroU64::new(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| self.draw(draw_from(&NEXT)))
     }
 

@@ -1,4 +1,4 @@
-//! The metadata of a shared arena: everything except its values and its cursor.
+//! The metadata of a shared arena: its stamps, its summary and its shards.
 
 #![forbid(unsafe_code)]
 

@@ -1,13 +1,13 @@
 //! The algorithms, in terms of atomics, slot indices and byte offsets. Only `arena_ref.rs` and
-//! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump.
-//! `budget.rs` introduces its terms and orderings. Those of the arena follow.
+//! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump,
+//! and `budget.rs` introduces the bump's terms and orderings. Those of the arena follow.
 //!
 //! # Terms
 //!
 //! - A **slot** has room for one value. A **run** is a contiguous range of slots.
-//! - The **cursor** is the boundary between the slots that were handed out in this epoch, which are
-//!   below it, and all other slots. Taking slots *advances* the cursor. Returning the slots
-//!   directly below it may *retract* it.
+//! - The **cursor** is the index of the next slot to hand out. No slot at or above it has an owner
+//!   or a value. Taking slots *advances* the cursor. Returning the slots directly below it may
+//!   *retract* it.
 //! - The **owner** of a slot is the single call, handle or `&mut T` that may access it.
 //! - A slot is **vacant** if it is below the cursor, is not in a shard, and has neither a value nor
 //!   an owner.
@@ -16,8 +16,8 @@
 //!   other threads *help* to complete it. A rest that is too short for a request is *retired*: it
 //!   becomes vacant. A thread *steals* when it takes a slot from another thread's shard.
 //! - The **stamp** of a slot is its state byte. A stamp of the current epoch encodes a **mark**.
-//! - A **handle** is a `Local` or a `Reservation`. Its run is **open**: *run marks* in the stamps
-//!   delimit it.
+//! - A **handle** is a `Local` or a `Reservation`. Its run is **open**, which means that *run
+//!   marks* in the stamps delimit it.
 //! - An **epoch** is the time between two resets. **Exclusive access** means a `&mut` borrow of the
 //!   arena.
 //!

@@ -132,8 +132,9 @@ impl Cursor {
                 continue;
             };
             if !word.is_active() {
-                // Either another thread is about to set the bit, or shards are forced and this is
-                // the first request on the slow path.
+                // The mode is active, but the bit in the cursor's word is not set. Either another
+                // thread is about to set it, or shards are forced and this is the first request on
+                // the slow path.
                 self.activate(shards.mode);
                 continue;
             }

@@ -33,7 +33,7 @@ impl Search {
     }
 
     /// Makes the next search start at `index`. The caller has just returned a run that starts
-    /// there, or found the slot before it.
+    /// there, found the slot before it, or chosen another block that starts there.
     #[inline]
     pub(super) fn start_at(&self, index: usize) {
         // Relaxed: a hint.

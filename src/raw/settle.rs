@@ -113,7 +113,7 @@ impl MetadataMut<'_> {
     /// a value or is vacant, and the slot directly below the cursor holds a value.
     ///
     /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
-    /// Linear in the total length of the rests if shards are active. Otherwise O(1) amortised,
+    /// Linear in the total length of the rests if shards are active. Otherwise O(1) amortized,
     /// because the cursor is retracted only over slots that were returned.
     #[inline]
     pub(crate) fn settle(&mut self) {

@@ -49,7 +49,8 @@ impl<'a> Summary<'a> {
     #[inline]
     pub(crate) fn count(self, block: usize) -> usize {
         // Relaxed: if a return happens before this load, then so does its increment, and by
-        // coherence the load sees the increment. The stamp of a slot provides E2.
+        // coherence the load sees the increment. The count need not provide E2, because the stamp
+        // of each slot does.
         self.count_in(self.words[block].load(Ordering::Relaxed))
     }
 

@@ -1,9 +1,9 @@
 //! Selects the atomics of `core`, of `portable-atomic` or of loom.
 //!
-//! No other file names any of the three, except the models. Loom registers each atomic with the
-//! model when the atomic is created. Therefore `new` is not a `const fn` under loom, which this
-//! file hides. Zeroed memory is not a valid atomic under loom either, so code that relies on zeroed
-//! memory has a second branch.
+//! All other files, except the models, import their atomics from here. Loom registers each atomic
+//! with the model when the atomic is created. Hence `new` is not a `const fn` under loom (see
+//! `const_fn`), and zeroed memory is not a valid atomic. Code that otherwise relies on zeroed
+//! memory has a second branch for loom.
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -22,8 +22,8 @@ pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
-/// An atomic that contains a guess, of which any value is correct. Loom does not track it, because
-/// that would multiply the interleavings of a model.
+/// An atomic that contains a guess. The algorithm is correct for any value of it. Loom does not
+/// track it, because that would multiply the interleavings of a model.
 #[cfg(not(all(test, loom)))]
 pub(crate) use self::AtomicUsize as AtomicGuess;
 #[cfg(all(test, loom))]
@@ -44,7 +44,7 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Declares a `static` that all arenas of the process share. Under loom, all arenas of one
+/// Declares a `static` that all arenas of the process share. Under loom, only the arenas of one
 /// execution of a model share it.
 #[cfg(target_has_atomic = "64")]
 macro_rules! process_wide {

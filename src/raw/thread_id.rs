@@ -1,15 +1,15 @@
 //! Assigns numbers to threads. While there are enough numbers, each running thread has an exclusive
 //! one.
 //!
-//! A thread with an exclusive number writes its stripe of a counter by a load and a store, because
-//! no other thread writes that stripe. The number is returned when the thread ends. A later thread
-//! inherits the number, and with it the shard and the stripe.
+//! A thread with an exclusive number updates its stripe of the count of handles (`handle_count.rs`)
+//! by a load and a store, because no other thread writes that stripe. The number is returned when
+//! the thread ends. A later thread inherits the number, and with it the shard and the stripe.
 //!
 //! # Orderings
 //!
 //! Returning a number (Release) happens before taking it again (Acquire). Every write of the set is
 //! a read-modify-write, so the release sequence is not broken. The later thread therefore sees what
-//! the earlier thread stored in its stripes.
+//! the earlier thread stored in the stripe of this number in each arena.
 
 #![forbid(unsafe_code)]
 
@@ -17,8 +17,9 @@
 use super::sync::{AtomicUsize, Ordering, const_fn};
 
 /// Whether shards are active from the first slot on, in every arena that has room for them. Set
-/// only in tests. With `forced`, a refill takes at most two slots, so shards serve only single
-/// slots. With `runs`, a refill takes at most eight slots, so shards also serve runs.
+/// only in tests, by `--cfg shards="forced"` or `--cfg shards="runs"`. With `forced`, a refill
+/// takes at most two slots, so shards serve only single slots. With `runs`, a refill takes at most
+/// eight slots, so shards also serve runs.
 pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
 
 /// Whether there are few shards and short runs, so that tests and models reach every case.
@@ -85,7 +86,7 @@ mod current {
     static SHARED: AtomicUsize = AtomicUsize::new(0);
 
     std::thread_local! {
-        /// The id has no destructor. So reading it costs one load, and other destructors of the
+        /// The id has no destructor, so reading it costs one load, and other destructors of the
         /// thread may still read it.
         static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
@@ -203,7 +204,7 @@ mod current {
     }
 }
 
-/// Returns an id that is not exclusive. Without std, threads cannot be told apart.
+/// Returns an id that is not exclusive. Without std, threads cannot be distinguished.
 #[cfg(all(not(feature = "std"), not(all(test, loom))))]
 #[inline]
 pub(crate) fn thread_id() -> usize {

@@ -24,8 +24,8 @@
 //! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
 //! that slot, and never returns to lower slots. So a search holds only slots below the one that it
 //! claims next. If another search holds that slot, the other search is ahead, and the slots that
-//! this search puts back do not hold it up. Hence if two competing searches are both refused and
-//! both retry, one of them succeeds.
+//! this search holds do not delay it. Hence if two competing searches are both refused and both
+//! retry, one of them succeeds.
 //!
 //! # Orderings
 //!
@@ -86,7 +86,8 @@ impl VacantSlots {
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
         // Relaxed: if a return happens before this load, then so does its increment, and by
-        // coherence the load sees the increment. The stamp of a slot provides E2.
+        // coherence the load sees the increment. The count need not provide E2, because the stamp
+        // of each slot does.
         self.blocks.load(Ordering::Relaxed) == 0
     }
 

@@ -65,11 +65,11 @@ impl Word {
 
     /// Returns the shard of the pending refill, and the start of its run.
     ///
-    /// The low bits of the start identify it. Between the start and the next slot lie only the run
-    /// itself and one slot for each addition since the refill began. A thread that adds to the
-    /// cursor sees the pending refill, and adds again only after the refill is complete. So the
-    /// number of additions is at most the number of threads, which is far less than the 8 million
-    /// starts that the low bits distinguish.
+    /// The word contains only the low bits of the start, which are enough: between the start and
+    /// the next slot lie only the run itself and one slot for each addition since the refill began.
+    /// A thread that adds to the cursor sees the pending refill, and adds again only after the
+    /// refill is complete. So the number of additions is at most the number of threads, which is
+    /// far less than the 8 million starts that the low bits distinguish.
     #[inline]
     pub(crate) fn pending(self) -> Option<(usize, usize)> {
         if !self.has_pending() {

@@ -279,7 +279,7 @@ fn reset_requests_no_memory_and_frees_none() {
         boxes.alloc(Box::new(value)).unwrap();
     }
     let (_, meter) = metered(|| boxes.reset());
-    assert_eq!((meter.requests, meter.returns), (0, 5), "what the values own goes with them");
+    assert_eq!((meter.requests, meter.returns), (0, 5), "the memory that the values own is freed");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn assert_out_of_memory<T>(capacity: usize) {
             Err(other) => panic!("not OutOfMemory but {other}"),
         }
     }
-    panic!("an arena needs no ten requests");
+    panic!("an arena needs fewer than ten requests");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn assert_too_large<T>(asked: usize) {
             assert_eq!((capacity, slot_size), (asked, size_of::<T>()));
         }
         Err(other) => panic!("not TooLarge but {other}"),
-        Ok(_) => panic!("an arena of {asked} slots cannot be"),
+        Ok(_) => panic!("an arena of {asked} slots was created"),
     }
 }
 
@@ -384,7 +384,7 @@ fn a_panic_in_publish_with_returns_the_slot_and_publishes_nothing() {
     panic_of(|| _ = arena.publish_with(|_| panic!()));
     assert_eq!((arena.get(0), arena.iter().count()), (None, 0));
     arena.alloc(1).unwrap();
-    assert_eq!(arena.get(0), None, "the next owner of the slot is not published");
+    assert_eq!(arena.get(0), None, "the value of the slot's next owner is not published");
     assert_room(&arena, 1, || 0);
 }
 

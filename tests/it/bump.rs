@@ -115,7 +115,7 @@ fn a_fresh_bump_packs_values_and_counts_bytes() {
 }
 
 #[test]
-fn full_gives_the_value_back_and_counts_bytes() {
+fn full_returns_the_value_and_counts_bytes() {
     let bump = AtomicBump::with_capacity(20);
     bump.alloc(0u64).unwrap();
     let full = bump.alloc([1u64; 2]).unwrap_err();
@@ -236,7 +236,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
 // Returned bytes are kept in gaps, which need std and a 64-bit target.
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
 #[test]
-fn what_a_failed_closure_had_taken_is_kept_where_it_cannot_be_taken_back() {
+fn bytes_of_a_failed_closure_are_kept_if_the_cursor_cannot_be_retracted() {
     if SHARDS_FORCED {
         return;
     }
@@ -332,7 +332,7 @@ impl fmt::Display for Changing<'_> {
 }
 
 #[test]
-fn a_text_may_be_another_the_second_time() {
+fn a_text_may_differ_the_second_time() {
     let long = "longer by far than it was the first time".repeat(10);
     everywhere!(|bump| {
         let mut used = 0;
@@ -359,7 +359,7 @@ fn a_text_that_turns_out_too_long_is_refused() {
 }
 
 #[test]
-fn a_text_may_allocate_while_it_is_made() {
+fn a_text_may_allocate_while_it_is_formatted() {
     struct Nested<'a>(&'a AtomicBump);
     impl fmt::Display for Nested<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -379,7 +379,7 @@ impl fmt::Display for Grown<'_> {
         if !self.1.replace(true) {
             return Ok(());
         }
-        // A refill, if there are shards. Afterwards the run of the shard begins behind the text.
+        // If there are shards, this refills the shard. Its run then begins directly after the text.
         assert!(self.0.alloc_try_with(|| Err::<u8, _>(())).unwrap().is_err());
         f.write_str(&"x".repeat(self.0.high_water() - 512))?;
         Err(fmt::Error)
@@ -420,8 +420,8 @@ fn a_text_without_one_of_its_parts_is_refused() {
 
 #[test]
 fn a_text_that_grows_spares_the_block_behind_it() {
-    /// Formats as a longer text on the second call, and allocates directly after the block before
-    /// it writes.
+    /// Formats as a longer text on the second call. Before it writes that text, it allocates the
+    /// bytes directly after the block of the first text.
     struct Growing<'a>(&'a AtomicBump, Cell<usize>, Cell<&'a [u8]>);
     impl fmt::Display for Growing<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -500,7 +500,7 @@ fn reset_zeroed_leaves_nothing_readable() {
 }
 
 #[test]
-fn every_byte_of_a_small_bump_can_be_had() {
+fn every_byte_of_a_small_bump_can_be_allocated() {
     for capacity in (1..200).step_by(if cfg!(miri) { 17 } else { 1 }) {
         let bump = AtomicBump::with_capacity(capacity);
         assert!((0..capacity).all(|_| bump.alloc(1u8).is_ok()));
@@ -584,8 +584,8 @@ fn traits_do_not_depend_on_what_is_stored() {
     everywhere!(|bump| {
         shared(bump);
         sent(&bump.local());
-        // This value is not `Send`. It is a pointer that owns nothing, because the bump does not
-        // drop it.
+        // This value is not `Send`. The bump does not drop it, so the test uses a pointer that owns
+        // nothing.
         bump.alloc(std::ptr::null::<u8>()).unwrap();
         // This value is not `Sync`.
         bump.alloc(Cell::new(&0)).unwrap();
@@ -675,7 +675,7 @@ fn threads_mix_sizes_and_alignments() {
 }
 
 #[test]
-fn what_is_refused_leaves_the_budget_as_it_was() {
+fn a_refused_request_leaves_the_budget_unchanged() {
     everywhere!(|bump| {
         bump.alloc(1u64).unwrap();
         let before = (bump.used(), bump.high_water());

@@ -50,11 +50,12 @@ macro_rules! collections {
                 for _ in 0..if cfg!(miri) { 100 } else { LARGE } {
                     assert_eq!(*Box::new_in([7u8; 100], &bump), [7; 100]);
                 }
-                // If shards are forced, a shard has only one gap besides its run. The box then
-                // displaces the end of its own last line from this gap.
+                // If shards are forced, a shard has only one gap besides its run. That gap holds
+                // the unused end of the box's last line. When the box is freed, it takes the place
+                // of this end, which is lost.
                 assert!(bump.used() == 0 || crate::payload::SHARDS_FORCED && bump.used() < 64);
                 let texts = [Box::new_in(String::from("a"), &bump), Box::new_in(String::from("b"), &bump)];
-                assert_eq!(*texts[0], "a"); // and dropped, unlike what `alloc` stores
+                assert_eq!(*texts[0], "a"); // and dropped, unlike a value that `alloc` stores
                 drop(Box::new_in((), &bump));
             }
 
@@ -193,7 +194,7 @@ mod maps {
         });
         let mut maps = maps.into_iter();
         let (mut even, odd) = (maps.next().unwrap(), maps.next().unwrap());
-        // A thread other than its creator grows the vector.
+        // A thread other than its creator grows the map.
         thread::scope(|scope| drop(scope.spawn(|| even.extend(odd))));
         assert_eq!(even.len(), keys as usize);
         even.retain(|&key, _| key < 10);

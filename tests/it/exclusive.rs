@@ -258,7 +258,7 @@ fn publish_all_shows_every_value_and_no_vacant_slot() {
     assert!(arena.get(2).is_none() && arena.get(5).is_none());
     assert_eq!(arena.get_slice(3..5).unwrap().len(), 2);
     assert_room(&arena, 4, || ledger.value());
-    assert_eq!(arena.iter().count(), 4, "what comes later is owned as before");
+    assert_eq!(arena.iter().count(), 4, "later values are owned, as before");
     drop(arena);
     assert_eq!(ledger.dropped(), 8);
 }

@@ -217,7 +217,8 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
         let mut handed_out = Vec::new();
         for (round, arena) in arenas.iter().enumerate() {
             in_bulk.wait_for(|| (begun.load(Ordering::Acquire) > round).then_some(()));
-            // The loop continues after a refusal, because a slot may then be handed out twice.
+            // The loop continues after a refusal, because with this fault a slot would then be
+            // handed out twice.
             let slots = (0..4 * SLOTS).filter_map(|i| arena.index_of(arena.alloc(i).ok()?));
             handed_out.push(slots.collect::<Vec<_>>());
             ended.store(round + 1, Ordering::Release);
@@ -260,13 +261,14 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
         assert_eq!(arena.index_of(arena.alloc(expected).unwrap()), Some(expected));
         assert_eq!((arena.count(), arena.index_bound()), (expected + 1, cursor_after(expected + 1)));
     }
-    // An attempt that succeeded would have taken one run up to the end.
+    // If one of the attempts had succeeded, it would have taken a run up to the end.
     assert_eq!(arena.reserve_up_to(usize::MAX).capacity(), 0);
 }
 
 #[test]
 fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
-    // Arenas of one size tend to be adjacent in memory. A memory checker detects the other cases.
+    // Arenas of one size tend to be adjacent in memory, so a write beyond one of them changes the
+    // next. A memory checker detects the other cases.
     let mut arenas = [(); 3].map(|()| AtomicArena::with_capacity(32));
     for arena in &arenas {
         assert_eq!(fill_up(arena, || 0xAB_u8), 32);
@@ -285,8 +287,8 @@ fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
 
 #[test]
 fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
-    // `&mut self` excludes a race with the reset. Failed requests must not leave anything behind
-    // either.
+    // A race with the reset is impossible, because `reset` takes `&mut self`. Requests that failed
+    // before it must have no effect after it.
     let mut arena = AtomicArena::with_capacity(16);
     for round in 0..scaled(200, 5) {
         let refused: usize = thread::scope(|scope| {
@@ -327,7 +329,7 @@ fn fault_6_what_was_kept_over_a_reset_reads_the_new_values() {
     arena.reset();
     assert_eq!(arena.get(index), None);
     let owned = arena.alloc(8).unwrap();
-    assert_eq!(arena.get(index), None, "the new owner of the slot is alone with it");
+    assert_eq!(arena.get(index), None, "only the new owner can reach the slot");
     *owned = 9;
     assert_eq!(arena.iter().count(), 0);
 }

@@ -79,7 +79,7 @@ fn invariant_02_vacant_slots_serve_requests_for_one() {
     punch_holes(&arena);
     let full = arena.alloc_slice_copy(&[1, 2]).unwrap_err();
     assert_eq!(full.requested(), 2);
-    assert_eq!(arena.remaining(), 5, "what remains may be larger");
+    assert_eq!(arena.remaining(), 5, "more slots remain than the error reports");
     arena.alloc(1).unwrap();
     arena.publish(2).unwrap();
     let mut run = arena.reserve(1).unwrap();
@@ -201,8 +201,8 @@ fn invariant_04_e1_writes_before_publish_are_visible_after_get() {
 #[test]
 fn invariant_04_e2_a_returned_slot_belongs_to_its_next_owner_alone() {
     // Two threads own one slot in turn, and write to it with no synchronization except that of the
-    // arena. A tool that checks the memory model detects a missing edge. Here, a lost write would
-    // fail.
+    // arena. A tool that checks the memory model detects a missing edge. Without such a tool, the
+    // test fails only if a write is lost.
     let arena = AtomicArena::<[usize; 8]>::with_capacity(1);
     thread::scope(|scope| {
         for name in 1..=2 {

@@ -145,7 +145,7 @@ fn check_end<T: Sync + PartialEq>(make: impl Fn(usize) -> T, end: impl Fn(&mut A
         end(&mut arena);
         assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none() && arena.get_keyed_mut(key).is_none()));
         arena.publish_all();
-        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()), "publish_all brought a key back");
+        assert!(stale.iter().all(|&key| arena.get_keyed(key).is_none()), "publish_all made a stale key valid");
         arena.reset();
     }
 }

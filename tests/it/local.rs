@@ -439,7 +439,7 @@ fn runs_double_from_half_a_kib_up_to_64_kib() {
 // ---- the grid: where the slots come from
 
 /// Returns a `Local` with runs of at most 8 slots that has used `used` slots of its first run. The
-/// arena is large enough.
+/// arena must have room for several runs.
 fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T) -> Local<'_, T> {
     assert!(arena.remaining() >= 16 * 8);
     let mut local = arena.local_with_batch(slots(8));
@@ -535,7 +535,7 @@ fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
 }
 
 #[test]
-fn what_fits_in_the_rest_of_the_run_moves_nothing() {
+fn a_request_that_fits_in_the_rest_of_the_run_does_not_move_the_cursor() {
     for method in 0..METHODS {
         let arena = AtomicArena::with_capacity(1_000);
         let mut local = eight_of(&arena, 1, || 0);
@@ -574,7 +574,7 @@ fn a_run_is_extended_up_to_the_end_of_the_arena() {
 }
 
 #[test]
-fn a_run_behind_which_others_took_slots_is_retired_for_a_fresh_one() {
+fn a_run_that_cannot_be_extended_is_returned_for_a_fresh_one() {
     for method in 0..METHODS {
         let arena = AtomicArena::with_capacity(1_000).in_order();
         let mut local = eight_of(&arena, 6, || 0);
@@ -589,7 +589,7 @@ fn a_run_behind_which_others_took_slots_is_retired_for_a_fresh_one() {
 }
 
 #[test]
-fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_stays() {
+fn a_request_too_long_for_a_fresh_run_is_served_by_the_arena_and_the_rest_stays() {
     for method in 0..METHODS {
         let arena = AtomicArena::with_capacity(1_000).in_order();
         let mut local = eight_of(&arena, 6, || 0);
@@ -598,7 +598,7 @@ fn what_does_not_fit_in_half_of_a_fresh_run_comes_from_the_arena_and_the_rest_st
         // A run has at most 8 slots, and 5 slots do not fit in half of it.
         assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
         assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
-        assert_eq!(local.publish(1).unwrap().0, 6, "the rest serves on");
+        assert_eq!(local.publish(1).unwrap().0, 6, "the rest still serves requests");
         assert_eq!(arena.stats().handles, 1);
     }
 }
@@ -631,7 +631,7 @@ fn runs_of_slices_end_at_cache_lines() {
 }
 
 #[test]
-fn refused_runs_say_what_is_left_at_the_cursor() {
+fn refused_runs_report_what_is_left_at_the_cursor() {
     let arena = AtomicArena::with_capacity(150);
     let mut local = eight_of(&arena, 2, || 0);
     let run = arena.reserve(150 - arena.index_bound() - 3).unwrap();
@@ -658,7 +658,7 @@ fn refused_runs_say_what_is_left_at_the_cursor() {
 }
 
 #[test]
-fn what_is_refused_comes_back() {
+fn refused_values_are_returned() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(String::new()).unwrap();
     let mut local = arena.local();
@@ -703,7 +703,7 @@ fn up_to_takes_what_is_left_at_the_cursor_then_the_rest_of_the_run() {
     let others = arena.reserve(200 - arena.index_bound() - 2).unwrap();
     let run = local.reserve_up_to(50);
     assert_eq!((run.first_index(), run.capacity()), (198, 2));
-    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), rest, "the arena has nothing");
+    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), rest, "only the rest of the run is left");
     assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), 0);
     drop(others);
     drop(run);
@@ -724,7 +724,7 @@ fn up_to_takes_a_single_slot_from_elsewhere() {
 }
 
 #[test]
-fn nothing_always_fits_in_a_local() {
+fn an_empty_request_always_fits_in_a_local() {
     let arena = AtomicArena::with_capacity(130);
     let mut fresh = arena.local();
     let mut local = eight_of(&arena, 1, || 0_u8);
@@ -775,7 +775,7 @@ fn values_of_no_size_have_indices_in_a_local() {
 // ---- the grid: what it returns
 
 #[test]
-fn what_the_grid_returns_lives_side_by_side_and_outlives_the_local() {
+fn values_of_every_method_are_usable_together_and_outlive_the_local() {
     let arena = AtomicArena::with_capacity(1_000);
     let words = || ["a", "b"].map(String::from);
     let (owned, array, (index, published), run, keyed) = {
@@ -1005,7 +1005,7 @@ fn a_local_believes_no_length() {
             assert_eq!(local.publish_from_iter(liar(said, 0..1)).unwrap().1, [0]);
             assert_eq!(local.publish_from_iter(liar(said, 0..0)).unwrap(), (1_000, &[][..]));
             let full = local.publish_from_iter(liar(usize::MAX, 0..2)).unwrap_err();
-            assert_eq!(full.into_inner().values, 0..2, "it comes back untouched");
+            assert_eq!(full.into_inner().values, 0..2, "the iterator is returned unused");
             drop(local);
             assert_eq!((arena.count(), arena.iter().count()), (held + 5, 1));
             assert_room(&arena, 1_000 - held - 5, || 0);
@@ -1014,7 +1014,7 @@ fn a_local_believes_no_length() {
 }
 
 #[test]
-fn reset_zeroed_clears_what_a_panic_left() {
+fn reset_zeroed_clears_values_written_before_a_panic() {
     const SECRET: [u8; 4] = [0xa5; 4];
     for len in [3, 40] {
         let mut arena = AtomicArena::<[u8; 4]>::with_capacity(200);
@@ -1064,7 +1064,7 @@ fn a_reservation_and_its_local_are_counted() {
     let rest = arena.index_bound() - 2;
     assert_eq!(handles(), 2);
     let second = local.reserve(rest).unwrap();
-    assert_eq!(handles(), 2, "the second took the last slots, and took over the count");
+    assert_eq!(handles(), 2, "the second took the last slots, and is counted in place of the `Local`");
     drop(local);
     assert_eq!(handles(), 2);
     drop((first, second));

@@ -525,7 +525,7 @@ mod mapped {
             let arena = built.unwrap();
             assert_eq!(arena.huge_pages(), Some(HugePages::Transparent));
             let first = &raw const *arena.alloc(1).unwrap();
-            assert_eq!(first.addr() % (2 * MIB), 0, "a huge page is used from its border on");
+            assert_eq!(first.addr() % (2 * MIB), 0, "the slots begin at the border of a huge page");
             // The mapping of the arena carries the advice.
             let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
             let mut inside = false;

@@ -398,7 +398,7 @@ fn no_two_threads_hold_one_arena() {
                 });
             }
         });
-        assert!(arenas < THREADS || refused.into_inner() == 0, "there was one for each");
+        assert!(arenas < THREADS || refused.into_inner() == 0, "there was an arena for each thread");
         assert_eq!(Arc::strong_count(&pool), 1);
         assert_whole(&pool, 8);
     }

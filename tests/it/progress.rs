@@ -8,9 +8,9 @@ use atomicarena::AtomicArena;
 
 const CAPACITY: usize = 64;
 
-/// Runs `stop` on a thread. `stop` calls the function that it receives in the middle of an
-/// operation. That function returns only after all other operations were performed on the arena. In
-/// this time the thread may hold `held` slots.
+/// Runs `stop` on a thread. In the middle of an operation, `stop` calls the function that it
+/// receives. That function returns only after another thread has performed every operation on the
+/// arena. In this time the stopped thread may hold `held` slots.
 fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) + Send) {
     let arena = AtomicArena::with_capacity(CAPACITY);
     let (stopped, go_on) = (Barrier::new(2), Barrier::new(2));

@@ -232,7 +232,7 @@ fn a_run_is_filled_in_order() {
     let run = among_workers(|| arena.alloc_from_par_iter(squares)).unwrap();
     assert!(run.iter().copied().eq((0..n).map(|place| place.wrapping_mul(place))));
     run[0] = 5;
-    assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "by the workers alone");
+    assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "only workers made the values");
     assert!(arena.is_full());
     assert_eq!(arena.as_mut_slice().unwrap()[..4], [7, 8, 5, 1]);
 }
@@ -565,7 +565,7 @@ fn references_from_the_locals_of_workers_outlive_them_and_no_slot_is_lost() {
         let workers = (0..n).into_par_iter().with_max_len(64);
         workers.map_init(|| arena.local(), |local, _| local.alloc(ledger.value()).unwrap()).collect()
     });
-    assert_eq!((values.len(), arena.count()), (n, n), "each `Local` has given its rest back");
+    assert_eq!((values.len(), arena.count()), (n, n), "each `Local` has returned its rest");
     values.sort_by_key(|value| value.id);
     assert!(values.iter().map(|value| value.id).eq(0..n));
     assert_room(&arena, n, || ledger.value());

@@ -169,7 +169,7 @@ fn fill_from_iter_takes_only_what_fits() {
     let mut numbers = 0..10;
     run.push(100).unwrap();
     assert_eq!(run.fill_from_iter(numbers.by_ref()), 2);
-    assert_eq!(numbers.next(), Some(2), "nothing was taken and thrown away");
+    assert_eq!(numbers.next(), Some(2), "no item was taken and discarded");
     assert_eq!(run.fill_from_iter(numbers.by_ref()), 0);
     assert_eq!(numbers.next(), Some(3));
     assert_eq!(*run, [100, 0, 1]);
@@ -345,9 +345,9 @@ fn text_is_written_piece_by_piece() {
     let arena = AtomicArena::with_capacity(20);
     let mut text = arena.reserve(9).unwrap();
     write!(text, "ä-{:02}", 1007).unwrap();
-    let pieces = ["1", "23"].map(std::hint::black_box); // otherwise the compiler makes one of them
+    let pieces = ["1", "23"].map(std::hint::black_box); // otherwise the compiler joins them
     assert!(write!(text, "{}{}", pieces[0], pieces[1]).is_err());
-    assert_eq!(text.len(), 8, "the piece that fits is there, the other is not, not even in part");
+    assert_eq!(text.len(), 8, "the piece that fits is written, and no part of the other");
     text.write_char('!').unwrap();
     assert!(text.is_full() && text.write_str("").is_ok() && text.write_char('!').is_err());
     let (first, bytes) = text.publish();

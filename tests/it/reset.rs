@@ -249,14 +249,14 @@ where
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), Some(12), "after {resets} resets");
 }
 
-/// Returns whether the epoch wraps after about this number of resets, or has just begun.
+/// Returns whether this number of resets is 1 or near the first wrap of the epoch.
 fn near_first_wrap(resets: usize) -> bool {
     matches!(resets, 1 | 49..=52)
 }
 
 /// Returns pairs of numbers of resets. The first number is for the resets before the marks are
 /// made. The second is for the resets between the marks and the check, and takes all values near a
-/// wrap of an epoch of up to 16 bits.
+/// wrap, even if the epoch had 16 bits.
 fn resets() -> impl Iterator<Item = (usize, usize)> {
     let after = (1..=300).chain([65_535, 65_536, 65_537]).filter(|&after| !cfg!(miri) || near_first_wrap(after));
     after.flat_map(|after| [(0, after), (1, after), (17, after)])
@@ -321,7 +321,7 @@ fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
             arena.publish(make()).unwrap();
             arena.alloc(make()).unwrap();
             assert_eq!(arena.iter().map(|(i, _)| i).collect::<Vec<_>>(), [0]);
-            // Sometimes its slot is handed out again, and is owned.
+            // In some epochs the slot is handed out again, and is owned.
             if resets % 7 == 0 {
                 assert_eq!(arena.alloc_slice_with(60, |_| make()).unwrap().len(), 60);
                 assert!(arena.get(stale).is_none(), "after {resets} resets");

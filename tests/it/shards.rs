@@ -116,8 +116,8 @@ fn by_all_means<'t>(arena: &AtomicArena<Tallied<'t>>, value: Tallied<'t>, thread
     }
 }
 
-/// In every other run each thread stores one value. In the other runs each thread stores values
-/// until it is refused. Afterwards every request is refused.
+/// In even runs each thread stores one value. In odd runs each thread stores values until it is
+/// refused. After either, one more request of each thread is refused.
 fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
     // In one run a thread creates at most `n + 2` values: `n` that fit, one that does not, and one
     // more.
@@ -134,10 +134,10 @@ fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
         Some(index)
     };
     let fill = |thread: usize, run: usize| match run % 2 {
-        0 => assert!(store(thread).is_some(), "refused, and there was a slot for each"),
+        0 => assert!(store(thread).is_some(), "refused although there was a slot for each thread"),
         _ => assert!((0..=n).any(|_| store(thread).is_none()), "never refused"),
     };
-    let ask_again = |thread: usize, _: usize| assert_eq!(store(thread), None, "there is one slot more");
+    let ask_again = |thread: usize, _: usize| assert_eq!(store(thread), None, "more values than slots were stored");
     in_step(n, runs, &[&fill, &ask_again], |run| {
         let mut arena = arena.write().unwrap();
         let stored: Vec<_> = mem::take(&mut *stored.lock().unwrap()).into_iter().collect();

@@ -440,8 +440,8 @@ fn refused_bulk_requests_take_no_slot_from_others_for_long() {
     refused_bulk_takes_nothing(100 * long());
 }
 
-/// Refuses many requests at once, so that the cursor is past the end as often as possible, and then
-/// empties the arena.
+/// Makes many requests at once that are refused, so that the cursor is past the end as often as
+/// possible, and then empties the arena.
 fn hammered_then_reset(rounds: usize) {
     const GUARD: usize = 64;
     let mut memory = [MaybeUninit::new(0xa5_u8); GUARD + 300 + GUARD];
@@ -572,7 +572,7 @@ fn take_and_return(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut
     }
 }
 
-fn all_comes_back(rounds: usize) {
+fn all_slots_are_returned(rounds: usize) {
     for capacity in [1, 2, 7, 24] {
         let mut arena = AtomicArena::with_capacity(capacity);
         let owners: Vec<_> = (0..capacity).map(|_| AtomicBool::new(false)).collect();
@@ -592,13 +592,13 @@ fn all_comes_back(rounds: usize) {
 
 #[test]
 fn slots_returned_under_load_are_all_free_again() {
-    all_comes_back(scaled(25, 1));
+    all_slots_are_returned(scaled(25, 1));
 }
 
 #[test]
 #[ignore = "long: ATOMICARENA_STRESS rounds"]
 fn slots_returned_under_load_are_all_free_again_for_long() {
-    all_comes_back(long());
+    all_slots_are_returned(long());
 }
 
 // ---- shards
@@ -645,7 +645,7 @@ fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: 
                     kept.extend(first..first + slice.len());
                 }
             }
-            // Returned in a different order.
+            // These reservations are returned in a different order.
             4 => open.extend(arena.reserve(1 + dice.roll(4))),
             5 if !open.is_empty() => {
                 let run = open.swap_remove(dice.roll(open.len()));

@@ -503,7 +503,7 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn:
             }
         }
     };
-    // Each thread lives until all have ended, so that each has a number of its own.
+    // All threads take turns until the end, so that each has a number of its own.
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..TAKERS).map(|_| mpsc::channel()).unzip();
     senders[0].send(()).unwrap();
     thread::scope(|scope| {
@@ -513,7 +513,7 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn:
                 for _ in 0..turns {
                     receiver.recv().unwrap();
                     publish(turn);
-                    // After the last turn, the first thread has ended.
+                    // After the last turn the first thread has ended, so this send fails.
                     let _ = next.send(());
                 }
             });

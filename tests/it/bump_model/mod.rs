@@ -117,7 +117,8 @@ impl<'a> Model<'a> {
             }
             Err(full) => {
                 assert_eq!(full.requested(), layout.size());
-                // The block would have fitted otherwise, with any padding.
+                // If the remaining bytes were enough for the block with any padding, the request
+                // would not have been refused.
                 assert!(layout.size() + layout.align() > full.remaining());
             }
         }

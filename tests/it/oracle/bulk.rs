@@ -195,8 +195,9 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         let done = with_clone_fuse(fuse, || source.prefix_clone(&src));
         let got = match &done {
             Some(values) => values.len(),
-            // The slots were returned, so the length is not known. If the oracle does not know it
-            // either, the position of the cursor tells whether the cursor has served the request.
+            // A clone panicked and the slots were returned, so their number is not known. If the
+            // oracle cannot predict it, the position of the cursor shows whether the cursor has
+            // served the request.
             None if self.arena.index_bound() == before => src.len(),
             None => self.arena.index_bound() - before,
         };
@@ -228,7 +229,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
     /// Called when user code is about to make the first of `len` values. The arena has taken the
     /// slots by then.
     pub(super) fn begin_fill(&mut self, known: Option<&mut Known>, len: usize) -> Slots {
-        self.take(known, len, Answer::Served(true)).expect("user code was called, and there was no room")
+        self.take(known, len, Answer::Served(true)).expect("user code was called although there was no room")
     }
 
     /// Predicts the answer to a request for `len` slots, compares it with `got`, and records the

@@ -162,7 +162,7 @@ impl Oracle {
         self.take_sharded(1).map(Place::Run).ok().or_else(|| self.take_below_cursor())
     }
 
-    /// Takes one slot from a shard or a vacant slot, without the cursor.
+    /// Takes one slot below the cursor: a slot of the shard, or a vacant slot.
     pub(crate) fn take_below_cursor(&mut self) -> Option<Place> {
         if let Some(run) = self.take_from_shard(1) {
             return Some(Place::Run(run));
@@ -278,7 +278,7 @@ impl Oracle {
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
-                assert_eq!(first, run.start, "a run begins where the cursor was, or the shard");
+                assert_eq!(first, run.start, "a run begins at the cursor or at the rest of the shard");
                 run
             }
             Place::SomeVacant(len) => {

@@ -126,7 +126,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         let (arena, tag, place) = (self.arena, self.oracle.tag(), self.oracle.take_one());
         let mut run = None;
         let make = |index| {
-            let place = place.clone().expect("called, and no slot was free");
+            let place = place.clone().expect("called although no slot was free");
             run = Some(self.oracle.resolve(place, index));
             self.act(act);
             T::new(tag)

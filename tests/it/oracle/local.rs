@@ -111,7 +111,7 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         let tag = ground.oracle.tag();
         let OpenLocal { local, known } = self;
         let make = || {
-            assert!(known.take_one(ground), "called, and no slot was free");
+            assert!(known.take_one(ground), "called although no slot was free");
             ground.act(act);
             T::new(tag)
         };
@@ -130,7 +130,7 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         let tag = ground.oracle.tag();
         let OpenLocal { local, known } = self;
         let make = || {
-            assert!(known.take_one(ground), "called, and no slot was free");
+            assert!(known.take_one(ground), "called although no slot was free");
             ground.act(act);
             if fails { Err(T::new(tag)) } else { Ok(T::new(tag)) }
         };
@@ -155,7 +155,7 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         let tag = ground.oracle.tag();
         let OpenLocal { local, known } = self;
         let make = |index| {
-            assert!(known.take_one(ground), "called, and no slot was free");
+            assert!(known.take_one(ground), "called although no slot was free");
             known.next_is(ground.oracle, index);
             ground.act(act);
             T::new(tag)
@@ -187,7 +187,7 @@ impl<'a, T: Value> OpenLocal<'a, T> {
 }
 
 fn came_back<T: Value>(given: bool, full: Full<T>, tag: u32) {
-    assert!(!given, "full, and a slot was free");
+    assert!(!given, "refused although a slot was free");
     one_came_back(full, tag);
 }
 

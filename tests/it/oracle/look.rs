@@ -84,7 +84,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         let capacity = self.oracle.capacity();
         for index in 0..capacity + 2 {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
-            assert_eq!(got.is_some(), want.is_some(), "slot {index} is visible, or is not");
+            assert_eq!(got.is_some(), want.is_some(), "whether slot {index} is visible");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
             // Only at some steps, so that some epochs have no key.
             if self.looks % 4 == 0 {

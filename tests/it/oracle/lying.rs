@@ -13,7 +13,8 @@ use super::value::Value;
 /// The calls that the iterator received, and the values that it yielded.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The number of slots that are taken before the first call, if they are taken for the values.
+    /// The number of slots that the arena takes before the first call, if it takes slots for the
+    /// values.
     pub(crate) fills: Option<usize>,
     pub(super) slots: Option<Slots>,
     pub(crate) calls: usize,

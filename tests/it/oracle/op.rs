@@ -145,7 +145,7 @@ pub(crate) enum Step {
     },
     Spare(usize),
     Write(usize),
-    /// Adds clones, of which one panics.
+    /// Adds clones. The clone with number `fuse` panics.
     Extend {
         len: usize,
         fuse: Option<usize>,
