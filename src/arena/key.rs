@@ -161,8 +161,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// for a reference, pass it to [`index_of`](Self::index_of) first.
     ///
     /// Costs two loads and two comparisons. The first key of an epoch costs more, as for
-    /// [`publish_keyed`](Self::publish_keyed). Wait-free if the target has a 64-bit atomic addition
-    /// and exchange, otherwise lock-free.
+    /// [`publish_keyed`](Self::publish_keyed). Wait-free on targets where a 64-bit `fetch_add` and
+    /// a 64-bit `compare_exchange` are single instructions, otherwise lock-free.
     ///
     /// # Examples
     ///

@@ -44,8 +44,8 @@ pub struct Stats {
     /// The size of the arena in bytes: the slots, their state, the shards, and the counters. For a
     /// mapped arena, this includes the whole mapping.
     ///
-    /// Includes pages that were not touched, because they are address space. Excludes the overhead
-    /// of the allocator.
+    /// This is address space, so it includes pages that were never touched. It excludes the
+    /// overhead of the allocator.
     pub bytes: usize,
     /// The part of `bytes` that is not slots.
     pub overhead: usize,

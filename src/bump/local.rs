@@ -181,7 +181,7 @@ impl<'a> LocalBump<'a> {
         self.end - self.bump.pointer(0).addr().get()
     }
 
-    /// Returns the rest of the run.
+    /// Returns the rest of the run to the bump. Afterwards the run is empty.
     fn close(&mut self) {
         let rest = self.bump.offset(self.next)..self.run_end();
         self.end = self.next.addr().get();

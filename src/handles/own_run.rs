@@ -20,9 +20,8 @@ const FIRST_RUN_BYTES: usize = 512;
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 /// If possible, a run ends at an address that is a multiple of this number, so that no two threads
-/// write to the same cache line. If slots are not aligned to cache lines, the last slot of a run is
-/// the last one that begins before the boundary. Models must not depend on addresses, so under loom
-/// every address is a boundary.
+/// write to the same cache line. (If a slot crosses such an address, the run ends before or after
+/// this slot.) Models must not depend on addresses, so under loom every address is a multiple.
 const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
 /// The run of a `Local`, and the limits on the length of its next one.

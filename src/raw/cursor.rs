@@ -219,8 +219,9 @@ impl Cursor {
     /// [`take_slow`](Self::take_slow).
     #[inline(always)]
     pub(crate) fn take_vacant(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
-        // A cursor slightly past the end shows that shards are not active. The slow path handles
-        // the samples.
+        // A word slightly past the end shows that shards are not active: the bit for active shards
+        // would make it far larger. The slow path handles samples, because it checks for
+        // contention.
         let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && !is_sample(*raw);
         raw.filter(is_at_end).and_then(|_| self.runs.vacant.claim_next(meta))
     }

@@ -25,7 +25,7 @@ pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 /// The maximum end of a gap.
 pub(super) const MAX_END: usize = usize::MAX >> LEN_BITS;
 
-/// The unit of the cursor of a bump with shards, in bytes.
+/// The number of bytes per step of the cursor, in a bump with shards.
 pub(crate) const LINE: usize = 1 << LINE_BITS;
 pub(super) const LINE_BITS: u32 = 6;
 

@@ -107,8 +107,8 @@ impl Extent {
             if !cfg!(target_os = "linux") {
                 return Err(MapError::ExplicitHugePages { bytes, os_error: None });
             }
-            // The pages are reserved now, because `no_reserve_swap` is not set. If they were not
-            // reserved, touching a page that is missing would kill the process.
+            // The system reserves the huge pages now, because `no_reserve_swap` is not set. If they
+            // were not reserved, touching a page when no huge page is free would kill the process.
             let refused = |os_error| MapError::ExplicitHugePages { bytes, os_error };
             return options.huge(Some(HUGE_PAGE_BITS)).map_anon().map_err(|error| refused(error.raw_os_error()));
         }

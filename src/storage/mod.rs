@@ -156,8 +156,7 @@ impl RawMemory {
 /// Returns whether an arena of this capacity on the heap or in a mapping has a tail (see
 /// [`tail_size`]). In tests of shards and in models, every arena has one.
 ///
-/// The upper limit rules out an overflow in [`tail_size`]. A larger arena would also work without a
-/// tail, but the memory for its stamps is refused in practice.
+/// The upper limit rules out an overflow in [`tail_size`]. A larger arena works without a tail.
 fn has_tail(capacity: usize) -> bool {
     let smallest = if TINY { 1 } else { MIN_CAPACITY };
     (smallest..usize::MAX / 4).contains(&capacity)

@@ -215,8 +215,8 @@ fn remaining_counts_vacant_slots() {
     assert_eq!((arena.remaining(), arena.count(), arena.index_bound()), (4, 4, 8));
     assert!(!arena.is_full());
     let full = arena.alloc_slice_copy(&[1, 2]).unwrap_err();
-    // Only slots at the cursor could have served the request, and there are none. The remaining
-    // slots serve other requests.
+    // No two vacant slots are adjacent, so only slots at the cursor could have served the request,
+    // and none is left there. The vacant slots still serve requests for one slot.
     assert_eq!((full.requested(), full.remaining(), arena.remaining()), (2, 0, 4));
     assert_room(&arena, 4, || 0);
 }

@@ -425,7 +425,7 @@ fn contending_threads_fill_the_arena_to_the_last_slot() {
         arena.reset();
         assert_eq!((arena.count(), arena.remaining(), arena.iter().count()), (0, MANY, 0));
     }
-    // Repeat this with shards that are active from the start.
+    // The same with shards that are already active, if the threads contend.
     let (arena, _) = contended(|| 7);
     let rest: usize = thread::scope(|scope| {
         let fill = || iter::repeat_with(|| arena.alloc(8).is_ok()).take_while(|given| *given).count();

@@ -320,7 +320,8 @@ fn an_arena_in_a_static_serves_every_thread() {
 
 // ---- returning slots
 
-/// Records the owner of each slot. Panics if a slot has two owners.
+/// Records which slots have an owner. Panics if a slot is taken twice, or returned without having
+/// been taken.
 struct Owners(Vec<AtomicBool>);
 
 impl Owners {

@@ -26,7 +26,8 @@ pub(crate) enum Op {
         size: usize,
         align: u32,
     },
-    /// A closure that fails after it has allocated this number of bytes.
+    /// A closure that should return a value of about `size` bytes, but allocates `nested` bytes and
+    /// then fails.
     Fail {
         size: usize,
         nested: usize,

@@ -183,7 +183,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
         look_at_numbers(self.arena, self.oracle);
     }
 
-    /// Creates and drops a `Local` between two steps of another operation.
+    /// Allocates through a short-lived `Local` between two steps of another operation.
     fn brief_local(&mut self) {
         let mut local = self.arena.local();
         let tag = self.oracle.tag();

@@ -7,7 +7,7 @@ use super::expected::{Oracle, Slot};
 use super::ground::Ground;
 use super::value::{Value, live, message_of};
 
-/// The numbers that the arena reports.
+/// Checks the numbers that the arena reports.
 pub(super) fn numbers<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &Oracle) {
     assert_eq!(arena.capacity(), oracle.capacity());
     assert_eq!(arena.index_bound(), oracle.bound, "the cursor");

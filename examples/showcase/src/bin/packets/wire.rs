@@ -53,8 +53,7 @@ impl Wire {
     }
 }
 
-/// Sends datagrams as fast as possible, and returns how many were sent. Their numbers are
-/// consecutive from 0.
+/// Sends datagrams, numbered from 0, as fast as possible. Returns how many were sent.
 pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Result<u64> {
     /// This is set even if sending fails.
     struct Done<'d>(&'d AtomicBool);
