@@ -14,6 +14,9 @@ use crate::payload::{
     Counted, Dice, Ledger, SHARDS_FORCED, assert_room, fill_up, panic_of, punch_holes, runs_from_cursor, scaled,
 };
 
+/// The capacity of arenas that a test fills again and again.
+const ROOM: usize = scaled(1_000, 200);
+
 fn slots(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
@@ -576,7 +579,7 @@ fn a_run_is_extended_up_to_the_end_of_the_arena() {
 #[test]
 fn a_run_that_cannot_be_extended_is_returned_for_a_fresh_one() {
     for method in 0..METHODS {
-        let arena = AtomicArena::with_capacity(1_000).in_order();
+        let arena = AtomicArena::with_capacity(ROOM).in_order();
         let mut local = eight_of(&arena, 6, || 0);
         let bound = arena.index_bound();
         arena.alloc(100).unwrap();
@@ -584,7 +587,7 @@ fn a_run_that_cannot_be_extended_is_returned_for_a_fresh_one() {
         assert_eq!((first, arena.stats().vacant), (bound + 1, bound - 6), "by {method}");
         assert_eq!(local.publish(1).unwrap().0, bound + 5, "the fresh run is longer");
         drop(local);
-        assert_room(&arena, 1_000 - 12, || 0);
+        assert_room(&arena, ROOM - 12, || 0);
     }
 }
 
@@ -869,14 +872,13 @@ fn each_with_user_code<'l>(
 
 #[test]
 fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
-    const CAPACITY: usize = scaled(1_000, 200);
     for method in 0..3 {
         // The slots are in the rest of the run, in the extended run, in a fresh run, or outside the
         // run.
         for (len, neighbour) in [(3, false), (40, false), (4, true), (40, true)] {
             for &panic_at in &[1, len, 0, len - 1][..scaled(4, 2)] {
                 let ledger = Ledger::new();
-                let arena = AtomicArena::with_capacity(CAPACITY);
+                let arena = AtomicArena::with_capacity(ROOM);
                 let mut local = eight_of(&arena, 5, || ledger.value());
                 if neighbour {
                     arena.alloc(ledger.value()).unwrap();
@@ -899,7 +901,7 @@ fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
                 drop(local);
                 assert_eq!(arena.count(), before + stored + 1);
                 assert!(arena.stats().high_water >= if panicked { 5 + len.min(8) } else { 5 + len });
-                assert_room(&arena, CAPACITY - before - stored - 1, || ledger.value());
+                assert_room(&arena, ROOM - before - stored - 1, || ledger.value());
                 drop(arena);
                 assert_eq!(ledger.dropped(), ledger.made());
             }
@@ -913,7 +915,7 @@ fn clones_that_panic_are_dropped() {
         for publish in [false, true] {
             let ledger = Ledger::with_clones(len - 1);
             let source = ledger.values(len);
-            let arena = AtomicArena::with_capacity(1_000);
+            let arena = AtomicArena::with_capacity(ROOM);
             let mut local = eight_of(&arena, 5, || ledger.value());
             if neighbour {
                 arena.alloc(ledger.value()).unwrap();
@@ -925,7 +927,7 @@ fn clones_that_panic_are_dropped() {
             assert_eq!((message.as_str(), ledger.dropped(), arena.iter().count()), ("clone refused", len - 1, 0));
             assert_eq!(panic_of(|| _ = local.alloc_prefix_clone(&source)), "clone refused");
             drop(local);
-            assert_room(&arena, 995 - usize::from(neighbour), || ledger.value());
+            assert_room(&arena, ROOM - 5 - usize::from(neighbour), || ledger.value());
             assert_eq!(arena.iter().count(), 0);
         }
     }
@@ -994,7 +996,7 @@ fn liar<I: IntoIterator>(said: usize, values: I) -> Liar<I::IntoIter> {
 fn a_local_believes_no_length() {
     for neighbour in [false, true] {
         for said in [3, 4, 40] {
-            let arena = AtomicArena::with_capacity(1_000).in_order();
+            let arena = AtomicArena::with_capacity(ROOM).in_order();
             let mut local = eight_of(&arena, 5, || 0);
             if neighbour {
                 arena.alloc(0).unwrap();
@@ -1003,12 +1005,12 @@ fn a_local_believes_no_length() {
             assert_eq!(local.alloc_from_iter(liar(said, 0..2)).unwrap(), [0, 1]);
             assert_eq!(local.alloc_from_iter(liar(2, 0..)).unwrap(), [0, 1]);
             assert_eq!(local.publish_from_iter(liar(said, 0..1)).unwrap().1, [0]);
-            assert_eq!(local.publish_from_iter(liar(said, 0..0)).unwrap(), (1_000, &[][..]));
+            assert_eq!(local.publish_from_iter(liar(said, 0..0)).unwrap(), (ROOM, &[][..]));
             let full = local.publish_from_iter(liar(usize::MAX, 0..2)).unwrap_err();
             assert_eq!(full.into_inner().values, 0..2, "the iterator is returned unused");
             drop(local);
             assert_eq!((arena.count(), arena.iter().count()), (held + 5, 1));
-            assert_room(&arena, 1_000 - held - 5, || 0);
+            assert_room(&arena, ROOM - held - 5, || 0);
         }
     }
 }
@@ -1262,23 +1264,21 @@ fn split_and_end(
 
 #[test]
 fn a_leaked_local_leaks_one_run_after_an_extension() {
-    const CAPACITY: usize = scaled(1_000, 200);
     let ledger = Ledger::new();
-    let mut arena = AtomicArena::with_capacity(CAPACITY);
+    let mut arena = AtomicArena::with_capacity(ROOM);
     let mut local = eight_of(&arena, 5, || ledger.value());
     local.alloc_from_iter(ledger.values(20)).unwrap();
     mem::forget(local);
     assert_eq!(arena.iter_mut().map(|(_, value)| value.id).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-    assert_room(&arena, CAPACITY - 5, || ledger.value());
+    assert_room(&arena, ROOM - 5, || ledger.value());
     drop(arena);
     assert_eq!(ledger.alive(), (5..25).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_leaked_local_leaks_nothing_that_it_published_or_took_from_the_arena() {
-    const CAPACITY: usize = scaled(1_000, 200);
     let ledger = Ledger::new();
-    let mut arena = AtomicArena::with_capacity(CAPACITY);
+    let mut arena = AtomicArena::with_capacity(ROOM);
     let mut local = eight_of(&arena, 3, || ledger.value());
     arena.alloc(ledger.value()).unwrap();
     local.alloc_from_iter(ledger.values(20)).unwrap();
@@ -1286,7 +1286,7 @@ fn a_leaked_local_leaks_nothing_that_it_published_or_took_from_the_arena() {
     local.alloc(ledger.value()).unwrap(); // in the run that is leaked
     mem::forget(local);
     assert_eq!((arena.iter().count(), arena.iter_mut().count()), (2, 26));
-    assert_room(&arena, CAPACITY - 26, || ledger.value());
+    assert_room(&arena, ROOM - 26, || ledger.value());
     drop(arena);
     assert_eq!(ledger.alive(), [26]);
 }
