@@ -56,10 +56,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// ```
     #[inline]
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
-        let view = self.view();
-        match view.take_run(n) {
+        match self.view().take_run(n) {
+            // The view is created again, so that its parts need not be kept during the request.
             // SAFETY: we have just taken the run, so we own its slots.
-            Ok(start) => Ok(unsafe { Reservation::new(view, start, n) }),
+            Ok(start) => Ok(unsafe { Reservation::new(self.view(), start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
     }
