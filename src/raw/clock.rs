@@ -11,8 +11,9 @@ use super::sync::{AtomicBool, const_fn};
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
     /// Whether a stamp was written in this epoch. The first thread that writes a stamp sets this
-    /// flag. In an arena that only hands out owned values the flag stays `false`, and the stamps
-    /// are never touched, not even when the epoch wraps.
+    /// flag. An arena that hands out only owned values, without handles, and has no vacant slots
+    /// writes no stamps. Then the flag stays `false`, and the stamps are not touched when the epoch
+    /// wraps.
     pub(super) stamped: AtomicBool,
     /// No slot at or above this index has a stamp of an earlier epoch.
     pub(super) stamped_bound: usize,

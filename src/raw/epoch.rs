@@ -14,7 +14,7 @@ pub(crate) enum Mark {
     PublishedBeforeRun,
     /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,
-    /// The first slot of an open run of two or more.
+    /// The first slot of an open run of two or more slots.
     RunStart,
     /// The last slot of an open run. An open run of one slot has no `RunStart`.
     RunEnd,

@@ -1,6 +1,7 @@
 //! A generation is a number that identifies one epoch among all epochs of all arenas in the
-//! process. Each key contains the generation of its epoch. An arena draws the number when the first
-//! key of an epoch is created, so an arena without keys draws none.
+//! process. Each key contains the generation of its epoch. An arena draws the number from a
+//! process-wide counter when the first key of an epoch is created, so an arena without keys draws
+//! none.
 //!
 //! # Orderings
 //!
@@ -62,7 +63,8 @@ impl Generation {
         // number.
         match self.0.compare_exchange(0, drawn.get(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => drawn,
-            Err(first) => NonZeroU64::new(first).unwrap_or(drawn), // never 0: the exchange failed
+            // `first` is not 0, because the exchange expected 0 and failed.
+            Err(first) => NonZeroU64::new(first).unwrap_or(drawn),
         }
     }
 
@@ -83,12 +85,13 @@ fn draw_from(next: &AtomicU64) -> NonZeroU64 {
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
     // At least 2^63 numbers follow any starting number. At one per nanosecond they last for 292
-    // years. (After that, 0 is drawn or numbers recur.)
-    NonZeroU64::new(number).expect("fewer than 2^63 epochs were given a key")
+    // years. (After that, drawing one panics, or returns a number that was drawn before.)
+    NonZeroU64::new(number).expect("the process has run out of numbers for epochs")
 }
 
-/// Returns the first number of this process. If keys can be serialized, the number is random, so
-/// that this process does not accept the keys of another process.
+/// Returns the first number of this process. With the features `serde` and `std` the number is
+/// random, so that this process almost certainly rejects the serialized keys of other processes.
+/// Without `std` there is no source of random numbers.
 fn beginning() -> u64 {
     #[cfg(all(feature = "serde", feature = "std", not(all(test, loom))))]
     {

@@ -1,6 +1,7 @@
 //! The algorithms, in terms of atomics, slot indices and byte offsets. Only `arena_ref.rs` and
-//! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump,
-//! and `budget.rs` introduces the bump's terms and orderings. Those of the arena follow.
+//! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump
+//! allocator (`src/bump`), whose terms and orderings `budget.rs` introduces. The terms and
+//! orderings of the arena follow.
 //!
 //! # Terms
 //!
@@ -9,12 +10,13 @@
 //!   or a value. Taking slots *advances* the cursor. Returning the slots directly below it may
 //!   *retract* it.
 //! - The **owner** of a slot is the single call, handle or `&mut T` that may access it.
-//! - A slot is **vacant** if it is below the cursor, is not in a shard, and has neither a value nor
-//!   an owner.
+//! - A slot is **vacant** if it is below the cursor, is in neither a shard nor a pending refill,
+//!   and has neither a value nor an owner.
 //! - A **shard** holds a run from which one thread, or a few, take slots. Its unused slots are its
-//!   *rest*. A **refill** moves a run from the cursor to a shard. While the refill is *pending*,
-//!   other threads *help* to complete it. A rest that is too short for a request is *retired*: it
-//!   becomes vacant. A thread *steals* when it takes a slot from another thread's shard.
+//!   *rest*. A **refill** moves a run from the cursor to a shard. Until the run has arrived there,
+//!   the refill is *pending*, and other threads *help* to complete it. A rest that is too short for
+//!   a request may be *retired*, which makes it vacant. A thread *steals* when it takes a slot from
+//!   another thread's shard.
 //! - The **stamp** of a slot is its state byte. A stamp of the current epoch encodes a **mark**.
 //! - A **handle** is a `Local` or a `Reservation`. Its run is **open**, which means that *run
 //!   marks* in the stamps delimit it.
@@ -23,7 +25,8 @@
 //!
 //! # Orderings
 //!
-//! There are five edges. For each edge, the files in parentheses list the operations that form it.
+//! There are five happens-before edges. For each edge, the files in parentheses list the operations
+//! that form it.
 //!
 //! - **E1 publish → get**: writing a value happens before every read of it (`stamps.rs`).
 //! - **E2 return → reuse**: the old owner's accesses to a slot happen before the new owner's
@@ -39,7 +42,7 @@
 //! The counter of changes in `vacant.rs` and the set of thread numbers in `thread_id.rs` have edges
 //! of their own. Every other operation is Relaxed.
 
-// In order of dependency: a file may use only the files listed before it.
+// In order of dependency: a file imports only from the files listed before it.
 pub(crate) mod sync;
 pub(crate) mod epoch;
 #[cfg_attr(not(target_has_atomic = "64"), path = "no_generation.rs")]

@@ -12,9 +12,9 @@ use super::sync::{AtomicGuess, Ordering, const_fn};
 pub(super) struct Search {
     /// One more than the slot at which the next search starts, or 0 before the first search.
     start: AtomicGuess,
-    /// The slot that [`is_shared`](Self::is_shared) noted last, and the number of other vacant
-    /// slots that its block had then.
+    /// The slot that [`is_shared`](Self::is_shared) noted last.
     last: AtomicGuess,
+    /// The number of other vacant slots that the block of `last` had then.
     left: AtomicGuess,
 }
 
@@ -41,15 +41,16 @@ impl Search {
     }
 
     /// Notes that a search from `start` found `index`, and that its block has `left` other vacant
-    /// slots. Returns whether other threads have claimed slots of that block since the last call.
+    /// slots. Returns whether other threads seem to have claimed slots of that block since the last
+    /// call.
     pub(super) fn is_shared(&self, start: usize, index: usize, left: usize) -> bool {
         // Relaxed, all: hints.
         let last = self.last.load(Ordering::Relaxed);
         let expected = self.left.load(Ordering::Relaxed);
         self.last.store(index, Ordering::Relaxed);
         self.left.store(left, Ordering::Relaxed);
-        // Since the last call, this thread has claimed the slots between `last` and `start`, and
-        // then `index`.
+        // If no slot was returned in the meantime, this thread has claimed the slots between `last`
+        // and `start` since the last call, and then `index`.
         let claimed = start.wrapping_sub(last);
         last / BLOCK == index / BLOCK && claimed < BLOCK && left + claimed < expected
     }
@@ -69,8 +70,8 @@ mod tests {
         assert!(!search.is_shared(15, 20, 95));
         // Another thread has claimed a slot.
         assert!(search.is_shared(21, 30, 93));
-        // Slots were returned to the block, or the search found another block, or it started below
-        // the slot that was found last.
+        // In order: slots were returned to the block, the search found a slot in another block, and
+        // the search started below the slot that was found last.
         assert!(!search.is_shared(31, 40, 500));
         assert!(!search.is_shared(41, BLOCK, 7));
         assert!(!search.is_shared(0, BLOCK + 1, 6));

@@ -1,8 +1,9 @@
 //! Shards reduce contention for the cursor. Each holds a run from which any thread can take slots.
 //!
 //! The unused slots of a shard are its *rest*. While there are enough shards, each thread has its
-//! own shard. A thread advances the cursor only when its shard cannot serve the request. The slots
-//! in a shard have no owner, so a thread that finds the cursor at the end may steal from any shard.
+//! own shard. While shards are active, a request without a handle is served by the thread's own
+//! shard if possible, and by the cursor otherwise. The slots in a shard have no owner, so a thread
+//! that finds the cursor at the end may steal from any shard.
 //!
 //! # Why every free slot can be found
 //!
@@ -44,8 +45,8 @@
 //!
 //! - `E2 return → reuse`, through a shard. If slots are returned to the shard,
 //!   [`Shard::extend_down`] is Release, and [`Shard::take`] and [`Shard::retire`] are Acquire. If
-//!   slots are returned at the cursor, `retract` is Release, and the thread that begins or helps
-//!   the refill has loaded the cursor with Acquire. E3 continues this edge.
+//!   slots are returned at the cursor, `retract` and `return_fast` are Release, and the thread that
+//!   begins or helps the refill has read the cursor with Acquire. E3 continues this edge.
 //! - `E3 install → take`: [`Shard::install`] (Release) after the load of the cursor, and
 //!   [`Shard::take`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
 //!   write in between is a read-modify-write of the shard's word, so the release sequence is not
@@ -69,7 +70,7 @@ use super::word::{MAX_PACKED_CAPACITY, MAX_SHARDS, Word};
 /// The number of shards of an arena that has shards: one for each exclusive thread number.
 pub(crate) const SHARDS: usize = EXCLUSIVE_IDS;
 
-/// The limits on the run of a refill, in bytes and in slots.
+/// The limits on the length of a refill's run, in bytes (rounded up to whole slots) and in slots.
 const RUN_BYTES: usize = if cfg!(all(test, loom)) { 8 } else { 64 << 10 };
 const MAX_RUN: usize = if cfg!(shards = "forced") {
     2
@@ -79,9 +80,10 @@ const MAX_RUN: usize = if cfg!(shards = "forced") {
     8 << 10
 };
 
-/// A refill takes `1 / RUN_FRACTION` of the slots left at the cursor, but at least `MIN_RUN` slots
-/// if there are that many. A small arena uses `SMALL_RUN_FRACTION`, because many refills with short
-/// runs would contend for the cursor.
+/// A refill takes `1 / RUN_FRACTION` of the slots left at the cursor, or `MIN_RUN` slots if that is
+/// more. It never exceeds the limits above or the number of slots left. A small arena uses
+/// `SMALL_RUN_FRACTION` instead, because shorter runs would need more refills, which contend for
+/// the cursor.
 const RUN_FRACTION: usize = if TINY { 1 } else { SHARDS };
 const SMALL_RUN_FRACTION: usize = if TINY { 1 } else { 4 };
 const MIN_RUN: usize = 16;
@@ -89,12 +91,13 @@ const MIN_RUN: usize = 16;
 /// An arena with a smaller capacity uses `SMALL_RUN_FRACTION`.
 pub(crate) const SMALL_CAPACITY: usize = 16 << 10;
 
-/// The smallest capacity of an arena with shards and a summary. The shards take 4 KiB, and in a
-/// smaller arena their runs would be short.
+/// The smallest capacity of an arena with shards and a summary. The shards take up to 4 KiB, and in
+/// a smaller arena their runs would be short.
 pub(crate) const MIN_CAPACITY: usize = 2 << 10;
 
 /// The word of a shard contains, from the lowest bit up, the length of its rest and the first slot
-/// of its rest. If the rest is empty, the first slot of the rest is the end of the last run.
+/// of its rest. If the rest is empty, the end of the last installed run takes the place of the
+/// first slot.
 const LEN_BITS: u32 = 16;
 const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 
@@ -120,7 +123,7 @@ pub(crate) struct Shard(CachePadded<ShardState>);
 
 #[derive(Debug)]
 struct ShardState {
-    /// The rest of the last installed run.
+    /// The rest, packed into a word (see `LEN_BITS`).
     rest: AtomicUsize,
     /// A stripe of the count of open handles. Only the thread whose exclusive number is the index
     /// of this shard writes it.
@@ -146,7 +149,9 @@ impl Shard {
     #[inline]
     pub(crate) fn take(&self, n: usize) -> Option<usize> {
         // Relaxed, also on failure: a guess that the exchange confirms. If the value shows too few
-        // slots, E4 ensures that it is recent enough to refuse the request.
+        // slots, a caller on the fast path continues on the slow path. Any other caller has read
+        // the cursor with Acquire, so E4 ensures that the value is recent enough to refuse the
+        // request.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
             // The start moves up by `n`, and the length falls by `n`.
@@ -181,7 +186,7 @@ impl Shard {
         Self::unpack(self.0.rest.load(Ordering::Relaxed))
     }
 
-    /// Takes all slots of the shard if they still equal `rest`. Returns whether it took them.
+    /// Takes all slots of the shard if its rest still equals `rest`. Returns whether it took them.
     pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
         let used_up = rest.end..rest.end;
         // Acquire: E3 and E2, as in `take`. Relaxed on failure: the value is not used.
@@ -202,7 +207,7 @@ impl Shard {
             } else if rest.is_empty() {
                 run.start
             } else {
-                debug_assert_eq!(rest.end, run.start, "a refill is begun for a rest only if that ends at the cursor");
+                debug_assert_eq!(rest.end, run.start, "the run of a refill must start where the rest ends");
                 rest.start
             };
             let installed = Self::pack(&(start..run.end));
@@ -215,7 +220,8 @@ impl Shard {
     }
 
     /// Adds a run that the caller owns to the start of the rest, if the run ends where the rest
-    /// starts and the shard is not used up. Returns whether the run was added.
+    /// starts, the shard is not used up, and the new rest has at most `MAX_EXTENDED` slots. Returns
+    /// whether the run was added.
     #[inline]
     pub(crate) fn extend_down(&self, run: &Range<usize>) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
@@ -264,8 +270,8 @@ impl Shard {
 #[derive(Debug)]
 pub(crate) struct ShardMode {
     /// This flag is set when contention is detected, and cleared under exclusive access. While the
-    /// arena is shared the flag is only a hint, because slots may be taken from the cursor and from
-    /// shards at any time. If it is not set under exclusive access, every shard is used up.
+    /// arena is shared the flag is only a hint, because it is always correct to take slots from the
+    /// cursor or from a shard. If it is not set under exclusive access, every shard is used up.
     active: AtomicBool,
     /// Nonzero if shards were active recently, in which case contention is detected sooner. Set to
     /// 2 when shards are deactivated, and decremented at the end of each epoch.
@@ -296,7 +302,7 @@ impl ShardMode {
         self.active.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether shards were active recently, before the last exclusive access.
+    /// Returns whether shards were deactivated recently (see `recently_active`).
     pub(crate) fn was_active(&self) -> bool {
         self.recently_active != 0
     }
@@ -377,8 +383,8 @@ pub(crate) struct Shards<'a> {
     pub(crate) mode: &'a ShardMode,
     /// The number of slots of the arena.
     capacity: usize,
-    /// The longest run of a refill, in slots. All threads use the same value, because each computes
-    /// the end of a pending run from it.
+    /// The longest run of a refill, in slots. All threads must use the same value, because each
+    /// computes the end of a pending run from it.
     longest: usize,
 }
 
@@ -425,7 +431,7 @@ impl<'a> Shards<'a> {
     #[inline]
     pub(crate) fn steal_at_end(&self) -> Option<usize> {
         // Relaxed, here and in the store below: once set, the flag stays set while the arena is
-        // shared, and it implies nothing about other memory.
+        // shared, and a thread that finds it set does not look at any shard.
         if self.mode.drained.load(Ordering::Relaxed) {
             return None;
         }

@@ -1,21 +1,22 @@
 //! Stamps contain the state of each slot, in one byte per slot.
 //!
-//! Below the cursor, a slot without a stamp of the current epoch is owned or in a shard. A stamp
-//! marks a slot as published, as vacant, or as one of the two ends of a handle's open run. No mark
-//! is encoded as zero, so zeroed memory is a valid empty arena. A stamp of an earlier epoch is
-//! stale and has no meaning.
+//! Below the cursor, a slot without a stamp of the current epoch has an owner, holds a value that
+//! was not published, or is in a shard or a pending refill. A stamp marks a slot as published, as
+//! vacant, or as one of the two ends of a handle's open run. No mark is encoded as zero, so zeroed
+//! stamps are those of an empty arena. A stamp of an earlier epoch is *stale*: its slot has no mark
+//! in the current epoch.
 //!
 //! # Orderings
 //!
-//! - `E1 publish → get`: [`Stamps::publish`] (Release) after the value is written, and
-//!   [`Stamps::is_published`] (Acquire) before it is read.
+//! - `E1 publish → get`: [`Stamps::publish`] or [`Stamps::publish_run`] (Release) after the value
+//!   is written, and [`Stamps::is_published`] (Acquire) before it is read.
 //! - `E2 return → reuse`, for a slot below the cursor: [`Stamps::mark_vacant`] (Release) after the
 //!   old owner's last access, and [`Stamps::claim_vacant`] (Acquire) before the new owner's first
 //!   access. (The other parts of E2 are in `cursor.rs` and `shards.rs`.)
 //!
 //! All other operations are Relaxed. Run marks are interpreted only under exclusive access, which
-//! is ordered after every write of a run mark. To other threads a run mark only means "neither
-//! published nor vacant".
+//! is ordered after every write of a run mark. While the arena is shared, a run mark only means
+//! "neither published nor vacant".
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +26,7 @@ use super::clock::Clock;
 use super::epoch::{Epoch, Mark};
 use super::sync::{AccessTracker, AtomicBool, AtomicMut, AtomicU8, Ordering, const_fn};
 
-/// The stamp of one slot, which is one byte. Under loom it also contains the slot's tracker.
+/// The stamp of one slot, in one byte. Under loom it also contains the slot's [`AccessTracker`].
 #[cfg_attr(not(all(test, loom)), repr(transparent))]
 #[derive(Debug)]
 pub(crate) struct Stamp(AtomicU8, AccessTracker);
@@ -56,7 +57,7 @@ impl<'a> Stamps<'a> {
         Stamps { stamps, epoch: clock.epoch, stamped: &clock.stamped }
     }
 
-    /// Returns the slice that was passed to [`new`](Self::new).
+    /// Returns the stamps as a slice.
     #[inline]
     pub(crate) fn as_slice(self) -> &'a [Stamp] {
         self.stamps
@@ -80,8 +81,8 @@ impl<'a> Stamps<'a> {
         // `Published` and `PublishedBeforeRun` are the two lowest marks, so one comparison tests
         // for both.
         let (published, marks) = (self.epoch.stamp(Mark::Published), Mark::Vacant as u8);
-        // Acquire: E1, pairs with the Release in `publish`. A thread that sees the stamp sees the
-        // value.
+        // Acquire: E1, pairs with the Release in `publish` and `publish_run`. A thread that sees
+        // the stamp sees the value.
         self.stamps.get(index).is_some_and(|stamp| stamp.0.load(Ordering::Acquire).wrapping_sub(published) < marks)
     }
 
@@ -93,9 +94,10 @@ impl<'a> Stamps<'a> {
         }
     }
 
-    /// Publishes the value of this slot, which the caller owns and has written. `mark` is
-    /// `Published` or `PublishedBeforeRun`. The caller must have opened a run in this epoch, or
-    /// have called [`note_stamped`](Self::note_stamped).
+    /// Publishes the value that the caller has written to this slot, which it owns. `mark` is
+    /// `Published` or `PublishedBeforeRun`. Before this call the caller must have opened a run in
+    /// this epoch or called [`note_stamped`](Self::note_stamped), either of which records that
+    /// stamps are written.
     #[inline]
     pub(crate) fn publish(self, index: usize, mark: Mark) {
         debug_assert!(matches!(mark, Mark::Published | Mark::PublishedBeforeRun));
@@ -168,7 +170,8 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn split(self, run: Range<usize>, middle: usize) {
         debug_assert!(run.start < middle && middle < run.end);
-        // The outer two marks already exist. A run of one slot has only a `RunEnd`.
+        // The marks at `run.start` and at `run.end - 1` already exist. A run of one slot has only a
+        // `RunEnd`. If the first run has one slot, its `RunEnd` overwrites the `RunStart`.
         if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
             // Relaxed: as in `mark`.
             last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
@@ -187,8 +190,8 @@ impl<'a> Stamps<'a> {
     }
 
     /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
-    /// Used by threads that share the stamps while the code that started them has exclusive access
-    /// to the arena.
+    /// Used by threads that share the stamps while the thread that started them has exclusive
+    /// access to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
@@ -201,7 +204,7 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn clear(self, index: usize) {
         // Relaxed: to other threads the stamp means "neither published nor vacant" before and after
-        // this store. E2 orders the store before the stamps of the next owner.
+        // this store. E2 orders this store before the next owner's stores to the stamp.
         self.set(index, 0, Ordering::Relaxed);
     }
 
@@ -300,16 +303,18 @@ impl<'a> StampsMut<'a> {
     /// Ends the epoch and returns it. Every stamp and every key becomes stale. The caller ensures
     /// that no slot at or above `bound` has a stamp of the ending epoch.
     ///
-    /// O(1), except in one of `EPOCHS - 1` calls, in which the epoch wraps. That call is linear in
-    /// the index of the highest slot that was stamped since the previous wrap. A caller that drops
-    /// the values can still read the marks of the ended epoch with [`mark_in`](Self::mark_in).
+    /// O(1), except in one of every `EPOCHS - 1` calls, in which the epoch wraps. That call is
+    /// linear in the number that [`stamped_bound`](Self::stamped_bound) returns. A caller that
+    /// drops the values can still read the marks of the ended epoch with
+    /// [`mark_in`](Self::mark_in).
     pub(crate) fn end_epoch(&mut self, bound: usize) -> Epoch {
         let stamped = self.clock.stamped.read_mut();
         if self.clock.epoch == Epoch::LAST {
             let bound = if stamped { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound };
             for stamp in &mut self.stamps[..bound] {
                 let byte = stamp.0.read_mut();
-                // Only nonzero stamps are overwritten, so untouched pages still use no memory.
+                // Only nonzero stamps are overwritten, so pages that were never written to still
+                // use no memory.
                 if byte != 0 {
                     stamp.0.write_mut(Epoch::LAST.mark_of(byte).map_or(0, |mark| Epoch::FIRST.stamp(mark)));
                 }
@@ -371,8 +376,8 @@ mod tests {
     #[test]
     fn a_wrap_leaves_unwritten_stamps_alone() {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; 2], Clock::new());
-        // A sentinel that represents a page that must not be touched. No epoch of this test writes
-        // it.
+        // A sentinel in place of zero, which shows whether a wrap writes to this stamp. No stamp is
+        // written in any epoch of this test, so no wrap may write to it.
         bytes[1].0.write_mut(7);
         let mut stamps = StampsMut::new(&mut bytes, &mut clock);
         for _ in 0..=EPOCHS {

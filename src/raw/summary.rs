@@ -2,7 +2,8 @@
 //! slots.
 //!
 //! The word of a block contains its count and a tag for the epoch to which the count belongs. A
-//! count of another epoch means 0, so ending an epoch need not touch the summary.
+//! count of another epoch means 0, so ending an epoch need not touch the summary unless the epoch
+//! wraps.
 //!
 //! **A count is never too low.** Slots are counted before they are marked vacant, and claimed
 //! before they are uncounted. So a search never skips a block with a vacant slot.
@@ -76,8 +77,9 @@ impl<'a> Summary<'a> {
     #[inline]
     fn add_if(self, block: usize, n: usize, allow: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let tag = self.epoch.tag() << COUNT_BITS;
-        // Relaxed, also on failure: a guess that the exchange confirms. If `allow` refuses a guess,
-        // the caller uses `add`, which is correct for any count.
+        // Relaxed, also on failure: a guess that the exchange confirms. If `allow` refuses a wrong
+        // guess, no harm is done: the caller of `add_to_counted` then calls `add`, which is correct
+        // for any count.
         let mut word = self.words[block].load(Ordering::Relaxed);
         loop {
             let before = self.count_in(word);
@@ -105,10 +107,11 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Clears every count. Called at the end of the last epoch, after which tags recur.
+/// Clears the counts in these words. Called when the epoch wraps, because tags then recur.
 pub(crate) fn clear(words: &mut [AtomicUsize]) {
     for word in words {
-        // Only nonzero words are overwritten, so untouched pages still use no memory.
+        // Only nonzero words are overwritten, so pages that were never written to still use no
+        // memory.
         if word.read_mut() != 0 {
             word.write_mut(0);
         }

@@ -1,9 +1,9 @@
 //! Selects the atomics of `core`, of `portable-atomic` or of loom.
 //!
 //! All other files, except the models, import their atomics from here. Loom registers each atomic
-//! with the model when the atomic is created. Hence `new` is not a `const fn` under loom (see
-//! `const_fn`), and zeroed memory is not a valid atomic. Code that otherwise relies on zeroed
-//! memory has a second branch for loom.
+//! with the model when the atomic is created. Hence a function that creates one is not a `const fn`
+//! under loom (see `const_fn`), and zeroed memory is not a valid atomic. Code that otherwise relies
+//! on zeroed memory has a second branch for loom.
 
 pub(crate) use core::sync::atomic::Ordering;
 
@@ -16,7 +16,7 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, fence};
 // Exported only if the target has 64-bit atomics. Otherwise `portable-atomic` would emulate them
-// with a lock, and an interrupt handler could wait for that lock forever.
+// with a lock, and an interrupt handler that interrupts the holder of the lock would wait forever.
 #[cfg(all(target_has_atomic = "64", feature = "portable-atomic", not(all(test, loom))))]
 pub(crate) use portable_atomic::AtomicU64;
 #[cfg(all(feature = "portable-atomic", not(all(test, loom))))]
@@ -155,8 +155,8 @@ impl AccessTracker {
 /// Keeps a value on cache lines of its own, so that writing the value does not slow down threads
 /// that access neighbouring memory.
 ///
-/// The alignment is 128 bytes on x86-64, AArch64 and POWER, where cache lines are that long or the
-/// prefetcher fetches them in pairs. It is 32 bytes on small ARM and MIPS cores, and 64 bytes
+/// The alignment is 128 bytes on x86-64, AArch64 and 64-bit POWER, where cache lines are that long
+/// or the prefetcher fetches them in pairs. It is 32 bytes on 32-bit ARM and MIPS, and 64 bytes
 /// elsewhere. (This is a shorter form of the table in `crossbeam-utils`.)
 #[derive(Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "powerpc64"), repr(align(128)))]

@@ -1,8 +1,8 @@
-//! Assigns numbers to threads. While there are enough numbers, each running thread has an exclusive
-//! one.
+//! Assigns numbers to threads. While there are enough numbers, each thread that needs a number has
+//! an exclusive one.
 //!
 //! A thread with an exclusive number updates its stripe of the count of handles (`handle_count.rs`)
-//! by a load and a store, because no other thread writes that stripe. The number is returned when
+//! with a load and a store, because no other thread writes that stripe. The number is returned when
 //! the thread ends. A later thread inherits the number, and with it the shard and the stripe.
 //!
 //! # Orderings
@@ -62,7 +62,7 @@ impl IdSet {
         }
     }
 
-    /// Returns a number. The caller never uses it again.
+    /// Makes a taken number free again. The caller never uses it afterwards.
     pub(crate) fn put_back(&self, id: usize) {
         // Release: pairs with the Acquire in `take`.
         self.0.fetch_and(!(1 << id), Ordering::Release);
@@ -92,14 +92,14 @@ mod current {
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
     }
 
-    /// Returns the thread's number when the thread ends.
+    /// Puts back the thread's exclusive number, if it has one, when the thread ends.
     struct ReturnAtExit(Cell<Option<usize>>);
 
     impl Drop for ReturnAtExit {
         fn drop(&mut self) {
             if let Some(id) = self.0.get() {
-                // The id is cleared before the number is returned. A later destructor of this
-                // thread may still allocate, and must not use the number.
+                // A later destructor of this thread may still allocate, but must not use the number
+                // that is put back. So the id becomes one that is not exclusive.
                 let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS));
                 IDS.put_back(id);
             }
@@ -148,8 +148,8 @@ mod current {
         use std::sync::Barrier;
         use std::thread;
 
-        /// Threads that run at the same time never have the same exclusive number. Later threads
-        /// reuse the numbers of threads that have ended.
+        /// Threads that run at the same time never have the same exclusive number, even if they
+        /// reuse numbers of threads that have ended.
         #[test]
         fn living_threads_have_different_numbers() {
             for _ in 0..3 {
@@ -175,14 +175,14 @@ mod current {
             }
         }
 
-        /// A destructor that runs after the number was returned sees that the thread has no number.
+        /// A destructor that runs after the number was put back does not see an exclusive number.
         #[test]
         fn a_late_destructor_has_no_number() {
             struct Late(Cell<bool>);
             impl Drop for Late {
                 fn drop(&mut self) {
-                    // Destructors run in an unspecified order, so either case is correct. The
-                    // thread must not use an exclusive number that it has returned.
+                    // Destructors run in an unspecified order, so the number may or may not have
+                    // been put back already. If it has, the thread must not use it.
                     let returned = RETURNED.try_with(|returned| returned.0.get()).is_err();
                     assert!(!returned || thread_id() >= EXCLUSIVE_IDS);
                 }

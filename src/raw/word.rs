@@ -1,12 +1,14 @@
-//! The encoding of the cursor's word as pure functions.
+//! The encoding of the cursor's word as pure functions. (The cursor of the bump allocator uses the
+//! same encoding, with lines or bytes in place of slots.)
 //!
 //! In an arena without shards, the whole word is the index of the next slot. In an arena with
 //! shards, the word is packed. From the lowest bit up it contains:
 //!
-//! - the next slot (34 bits);
+//! - the index of the next slot (34 bits);
 //! - whether shards are active (1 bit);
-//! - the shard of the pending refill plus one, or 0 if no refill is pending (6 bits);
-//! - the low bits of the start of the pending run (23 bits).
+//! - the index of the shard that a pending refill fills, plus one, or 0 if no refill is pending (6
+//!   bits);
+//! - the low bits of the start of the pending refill's run (23 bits).
 
 #![forbid(unsafe_code)]
 
