@@ -8,12 +8,14 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Stores a value and returns a mutable reference to it.
     ///
-    /// Costs one atomic read-modify-write: on the shared cursor or, under contention, on a cache
-    /// line that belongs to this thread (see [`in_order`](Self::in_order)). If the cursor has
-    /// reached the end, the method takes a slot from any shard, or searches for a vacant slot,
-    /// which is a free slot below the cursor. The search reads one word per block of 1,024 slots.
-    /// In each block that may have a vacant slot, it also reads the state of the slots. In arenas
-    /// of fewer than 2,048 slots and in inline arenas, it reads the state of every slot.
+    /// Costs one atomic read-modify-write on the *cursor*, the boundary between used and unused
+    /// slots, which all threads share. Under contention, the operation is on the *shard* of this
+    /// thread instead, which is a run of slots whose state is on a cache line of its own (see
+    /// [`in_order`](Self::in_order)). If the cursor has reached the end, the method takes a slot
+    /// from any shard, or searches for a *vacant* slot, which is a free slot below the cursor and
+    /// in no shard. The search reads one word per block of 1,024 slots. In each block that may have
+    /// a vacant slot, it also reads the state of the slots. In arenas of fewer than 2,048 slots and
+    /// in inline arenas, it reads the state of every slot.
     ///
     /// Wait-free if the cursor serves the request without contention and the target has an atomic
     /// addition, as x86-64 and AArch64 with LSE do. Otherwise lock-free.
@@ -36,9 +38,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!((name.as_str(), back.as_str()), ("Ada Lovelace", "Grace"));
     /// ```
     ///
-    /// The error contains the value. If the value borrows, or is not `Send` and `Sync`, error types
-    /// such as `Box<dyn Error>` and `anyhow::Error` cannot hold it. [`Full::discard`] drops the
-    /// value first:
+    /// The error contains the value. If the value borrows, error types such as `Box<dyn Error>`
+    /// cannot hold the error. Some of them, such as `anyhow::Error`, also require that it is `Send`
+    /// and `Sync`. [`Full::discard`] drops the value first:
     ///
     /// ```
     /// use atomicarena::{AtomicArena, Full};

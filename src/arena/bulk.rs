@@ -30,7 +30,7 @@ pub(crate) trait Source<'a, T>: Sized {
     /// cursor.
     fn take_slots(&mut self, len: usize) -> Result<usize, usize>;
 
-    /// Takes at most `len` slots, possibly none. Returns the first, and their number.
+    /// Takes at most `len` slots, possibly none. Returns the first slot and the number of slots.
     fn take_slots_up_to(&mut self, len: usize) -> (usize, usize);
 
     /// Ends the ownership of the slots. The first `filled` slots hold owned values, and the others
@@ -163,7 +163,7 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 
     #[inline]
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
-        // Only the filled slots were written to.
+        // None of the returned slots was written to.
         self.return_run(start + filled..start + taken, start + filled);
     }
 
@@ -176,8 +176,9 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
 
     #[inline]
     fn return_slots(&mut self, start: usize, taken: usize) {
-        // Any slot may be partly written, because a closure may have panicked while it constructed
-        // a value there.
+        // The filled slots were written to. The next slot may be partly written, because a closure
+        // may have panicked while it constructed a value there. The end of the run is a bound on
+        // all of these.
         self.return_run(start..start + taken, start + taken);
     }
 }
@@ -265,8 +266,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         unsafe { &mut *self.finish().as_mut_ptr().cast() }
     }
 
-    /// Publishes the values. Returns the index of the first value, or the capacity if there is no
-    /// value.
+    /// Publishes the values and returns them, after the index of the first value. If there is no
+    /// value, the index is the capacity.
     #[inline]
     pub(crate) fn publish(self) -> (usize, &'a [T]) {
         let mut this = ManuallyDrop::new(self);
@@ -317,8 +318,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -347,8 +348,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -379,8 +380,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. `f` is not called in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). `f` is not called in that case.
     ///
     /// # Panics
     ///
@@ -402,17 +403,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The `len` of the iterator is called once and determines the number of slots. Further items
-    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
-    /// the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Items beyond
+    /// this number stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter and the other slots are returned.
     ///
     /// Costs one atomic read-modify-write and the calls of `next`, which may use this arena.
     /// Lock-free, like [`reserve`](Self::reserve), except for the iterator.
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
-    /// length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena finds no run of the required
+    /// length (see [`reserve`](Self::reserve)).
     ///
     /// # Panics
     ///
@@ -443,7 +444,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of the required length.
+    /// Returns [`Full`], with the array, if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)).
     ///
     /// # Examples
     ///
@@ -468,7 +470,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the vector unchanged, if the arena has no run of the required length.
+    /// Returns [`Full`], with the vector unchanged, if the arena finds no run of the required
+    /// length (see [`reserve`](Self::reserve)).
     ///
     /// # Examples
     ///
@@ -487,10 +490,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Ok(self.view().moved(values)?.finish())
     }
 
-    /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
-    /// caller.
+    /// Clones a slice, or the prefix of it for which [`reserve_up_to`](Self::reserve_up_to) finds
+    /// slots, into contiguous slots. The clones belong to the caller.
     ///
-    /// The returned slice has the length of that prefix, and may be empty.
+    /// The returned slice is as long as the cloned prefix, and may be empty.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
     /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
@@ -532,8 +535,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -568,8 +571,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is cloned in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -601,9 +604,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
     /// capacity, even if the iterator promised values and yielded none.
     ///
-    /// The `len` of the iterator is called once and determines the number of slots. Further items
-    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter and
-    /// the other slots are returned.
+    /// The `len` of the iterator is called once and determines the number of slots. Items beyond
+    /// this number stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter and the other slots are returned.
     ///
     /// No value is visible before the last has been stored and the iterator has been dropped. After
     /// that, other threads may see the values appear one by one. [`get_slice`](Self::get_slice)
@@ -615,8 +618,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the iterator unchanged, if the arena has no run of the required
-    /// length.
+    /// Returns [`Full`], with the iterator unchanged, if the arena finds no run of the required
+    /// length (see [`reserve`](Self::reserve)).
     ///
     /// # Panics
     ///
@@ -657,7 +660,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`], with the array, if the arena has no run of the required length.
+    /// Returns [`Full`], with the array, if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)).
     ///
     /// # Examples
     ///
@@ -678,7 +682,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     }
 }
 
-/// Strings.
+/// Methods that store strings.
 impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// Copies a string into contiguous bytes. The copy belongs to the caller.
     ///
@@ -687,8 +691,8 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is changed in that case.
     ///
     /// # Examples
     ///
@@ -715,13 +719,13 @@ impl<S: Storage<u8>> AtomicArena<u8, S> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one stamp per byte.
+    /// Costs one atomic read-modify-write, a `memcpy`, and a store of one byte of state per byte.
     /// Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if the arena has no run of the required length. Nothing is changed in that
-    /// case.
+    /// Returns [`Full`] if the arena finds no run of the required length (see
+    /// [`reserve`](Self::reserve)). Nothing is changed in that case.
     ///
     /// # Examples
     ///

@@ -22,12 +22,12 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// A gap consists of slots that were returned below a value: unused slots of a
     /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), and slots whose value was
-    /// not created because of a panic. After contention, the rests of shards are gaps too (see
-    /// [`in_order`](Self::in_order)).
+    /// not created, for example because of a panic. After contention, the unused slots of shards
+    /// are gaps too (see [`in_order`](Self::in_order)).
     ///
-    /// Without gaps this operation is O(1), except in one of 50 calls (see [`reset`](Self::reset)).
-    /// With gaps it is linear in [`index_bound`](Self::index_bound). It drops no value and cannot
-    /// panic.
+    /// Without gaps this operation is O(1), except as stated for [`get_mut`](Self::get_mut), and
+    /// except in one of 50 calls (see [`reset`](Self::reset)). With gaps it is linear in
+    /// [`index_bound`](Self::index_bound). It drops no value and cannot panic.
     ///
     /// # Examples
     ///
@@ -86,7 +86,8 @@ impl<T> AtomicArena<T> {
     /// ```
     pub fn into_vec(mut self) -> Vec<T> {
         let len = self.compact().len();
-        // SAFETY: after `compact`, the first `len` slots hold the values.
+        // SAFETY: after `compact`, the first `len` slots hold the values, and no other slot holds
+        // one.
         unsafe { self.into_storage().into_vec(len) }
     }
 

@@ -26,7 +26,8 @@ impl<T> AtomicArena<T> {
     /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which it does not
     /// access, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second
     /// allocation also contains up to 4 KiB for shards and one word per 1,024 slots. Takes constant
-    /// time if the allocator returns fresh memory.
+    /// time if the allocator gets this memory as zeroed pages from the operating system, and need
+    /// not zero it.
     ///
     /// # Panics
     ///
@@ -207,19 +208,20 @@ impl<'m, T> AtomicArena<T, Borrowed<'m, T>> {
 }
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
-    /// Disables shards: the arena hands out slots in index order, regardless of the number of
-    /// threads.
+    /// Disables shards: the arena hands out unused slots in index order, regardless of the number
+    /// of threads.
     ///
-    /// An arena of 2,048 slots or more detects when threads contend for its cursor. From then on,
-    /// until the next exclusive access, it serves each thread from a shard, which is a run of slots
-    /// kept in the arena. With two threads, single allocations from shards are about ten times as
-    /// fast as from the shared cursor. A request that is long compared with the runs in shards is
-    /// still served at the cursor.
+    /// An arena of 2,048 slots or more detects when threads contend for its cursor, the boundary
+    /// between used and unused slots. From then on, until the next exclusive access, it serves each
+    /// thread from a shard, which is a run of slots kept in the arena. With two threads, single
+    /// allocations from shards are about ten times as fast as from the shared cursor. A request
+    /// that is long compared with the runs in shards is still served at the cursor.
     ///
-    /// Shards do not change the capacity, because the rest of every shard is handed out before the
-    /// arena is full. However, the next index then depends on the thread, and a request for a run
-    /// does not find slots in other threads' shards. Call this method if indices must have no gaps
-    /// while threads allocate, or if a long run must be found as long as enough slots are left.
+    /// Shards do not change the capacity, because the unused slots of every shard are handed out
+    /// before the arena is full. However, with shards the next index depends on the thread, and a
+    /// request for a run does not find slots in other threads' shards. Call this method if indices
+    /// must have no gaps while threads allocate, or if a long run must be found as long as enough
+    /// slots are left.
     ///
     /// Inline arenas never have shards. Neither do arenas of more than 2^33 slots, arenas on
     /// targets of less than 64 bits, and arenas without the feature `std`.

@@ -12,15 +12,15 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a mutable reference to the value at `index`, owned or published, or `None` if there
     /// is none.
     ///
-    /// O(1), with two exceptions:
+    /// O(1) amortized, with two exceptions:
     ///
     /// - If a handle was leaked, its slots are reclaimed, which takes time linear in
     ///   [`index_bound`](Self::index_bound).
-    /// - If shards have been in use, their rests become vacant, which costs one byte written per
-    ///   slot.
+    /// - If shards have been in use, the state of each unused slot in them is written, which costs
+    ///   one byte per slot.
     ///
-    /// Each cost arises once, in the next method that takes `&mut self`. A [`reset`](Self::reset)
-    /// of values that need no drop avoids both.
+    /// Each cost arises once, in the next call of a method that takes `&mut self`. A
+    /// [`reset`](Self::reset) of values that need no drop avoids both.
     ///
     /// # Examples
     ///
@@ -116,8 +116,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The arena is empty as soon as this method returns. If the `Drain` is dropped, it drops the
     /// remaining values. If it is leaked, it leaks them.
     ///
-    /// Takes as long as a [`reset`](Self::reset) of values that need no drop. Each value then costs
-    /// one load and one move.
+    /// Costs as much as a [`reset`](Self::reset) of values that need no drop, and additionally what
+    /// [`get_mut`](Self::get_mut) states. If slots were returned below a value, also reads one word
+    /// per 1,024 slots. Iterating then costs one load for each slot below the
+    /// [`index_bound`](Self::index_bound) before the call, and one move per value.
     ///
     /// # Panics
     ///
@@ -143,8 +145,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns all values as one slice, or `None` if a slot below
     /// [`index_bound`](Self::index_bound) holds no value.
     ///
-    /// There is such a slot if slots were returned below a value, or if shards had a rest (see
-    /// [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
+    /// There may be such slots if slots were returned below a value, or if shards had unused slots
+    /// (see [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
     ///
     /// O(1), except as stated for [`get_mut`](Self::get_mut).
     ///
@@ -169,8 +171,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Publishes all values.
     ///
-    /// Use this method to fill the arena with owned values on many threads, join the threads, and
-    /// then share the values.
+    /// Use this method to share values that many threads have stored as owned values, once these
+    /// threads no longer use the arena.
     ///
     /// Linear in [`index_bound`](Self::index_bound): one byte is written per value.
     ///
@@ -201,7 +203,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// The new values are owned. [`publish_all`](Self::publish_all) publishes them.
     ///
-    /// Linear in the number of free slots or, if any of them is vacant, in the capacity.
+    /// Linear in the number of free slots or, if any of them is below
+    /// [`index_bound`](Self::index_bound), in the capacity.
     ///
     /// # Panics
     ///
@@ -253,11 +256,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// If `T` needs drop, the cost is linear in [`index_bound`](Self::index_bound).
     ///
-    /// If `T` needs no drop, this method is O(1), except for one call in 50, in which the epoch
-    /// wraps. That call clears the state of every slot that was published, held by a handle, or
-    /// returned since the previous wrap. It takes about 1 ns per slot up to the highest of these: 9
-    /// ms in an arena of 10 million published `u64`, where the other 49 calls take less than 1 µs.
-    /// Owned values that were allocated without a handle leave no state to clear.
+    /// If `T` needs no drop, this method is O(1), except for one call in 50. That call clears the
+    /// state of every slot that was published, held by a handle, or returned since the previous
+    /// such call. It takes about 1 ns per slot below the highest [`index_bound`](Self::index_bound)
+    /// in that time: 9 ms in an arena of 10 million published `u64`, where the other 49 calls take
+    /// less than 1 µs. Owned values that were allocated without a handle leave no state to clear.
     ///
     /// # Panics
     ///

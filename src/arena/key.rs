@@ -1,4 +1,4 @@
-//! Keys. A key is an index together with the epoch in which it is valid.
+//! Keys. A key consists of an index and of the number of the epoch in which the index is valid.
 
 use core::cmp;
 use core::fmt;
@@ -13,35 +13,38 @@ use crate::storage::Storage;
 
 /// The index of a published value, valid for one arena and one epoch.
 ///
-/// A plain index leads to whatever value is in the slot at that time, in any arena. A key also
-/// contains the number of the epoch in which it was created, which is unique among all arenas of
-/// the process. Therefore [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from
-/// before a reset, and for a key of another arena.
+/// A plain index leads to whatever value is in the slot when the index is used, in any arena. A key
+/// also contains the number of the *epoch* in which it was created, that is, of the time between
+/// two resets of its arena. No two epochs in the process have the same number. Therefore
+/// [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from before a reset, and for a
+/// key of another arena.
 ///
 /// References do not need this check, because the borrow checker ensures that they are valid. Keys
-/// are for relations that the borrow checker cannot follow: values that outlive a reset, tables,
-/// messages, and files.
+/// are for relations that the borrow checker cannot follow: in data that outlives a reset, in
+/// tables, in messages, and in files.
 ///
 /// Every method that empties the arena or moves its values ends the epoch, and with it the validity
 /// of every key: [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
-/// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`. Keys
-/// stay valid if the arena itself is moved or swapped with another. A key names a slot: if values
-/// are moved through `&mut` references, for example by sorting
+/// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), `reset_decommit`, and
+/// `par_drain`. Keys stay valid if the arena itself is moved or swapped with another. A key names a
+/// slot: if values are moved through `&mut` references, for example by sorting
 /// [`as_mut_slice`](AtomicArena::as_mut_slice), the key leads to the value that is now in the slot.
 ///
 /// A key takes 16 bytes, or 12 or 16 bytes on 32-bit targets. An `Option` of a key is no larger. A
 /// key is `Copy`, `Send`, and `Sync` for every `T`, because it holds no value. Keys are ordered by
 /// epoch and then by index. Epochs are ordered by the creation of their first keys.
 ///
-/// Keys exist on targets with 64-bit atomics. The feature `portable-atomic` does not add them.
+/// Keys exist on targets with 64-bit atomics. The feature `portable-atomic` does not add them on
+/// other targets.
 ///
 /// # Serialization
 ///
 /// With the feature `serde`, a key is serialized as the number of its epoch and its index. In a
 /// compact format this is a pair of numbers. In a human-readable format, such as JSON, it is a
 /// string of both numbers in decimal, joined by a hyphen: `"<epoch>-<index>"`. The number of an
-/// epoch can exceed 2<sup>53</sup>, so a reader of JSON that stores numbers as `f64`, as JavaScript
-/// does, would round it. As a string, a key can also be the key of a JSON object.
+/// epoch can exceed 2<sup>53</sup>, and a reader that stores the numbers of JSON as `f64`, as
+/// JavaScript does, would round it. A string is not rounded, and can also be the key of a JSON
+/// object.
 ///
 /// - A key that returns to the process that created it is as valid as if it had never left.
 /// - In another process a key is meaningless, and `get_keyed` returns `None` with overwhelming
@@ -76,10 +79,9 @@ use crate::storage::Storage;
 /// assert!(frame.get_keyed(root).is_none()); // not the other sprite in its slot
 /// ```
 pub struct Key<T> {
-    /// The number of the epoch. It comes first, because keys are ordered by epoch and then by
-    /// index.
+    /// The number of the epoch.
     generation: NonZeroU64,
-    /// The slot was published in that epoch, unless the key was forged with `serde`.
+    /// A slot that was published in that epoch, unless the key was forged with `serde`.
     index: usize,
     /// A key neither contains nor consumes a `T`.
     marker: PhantomData<fn() -> T>,
@@ -119,7 +121,8 @@ impl<T> Key<T> {
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Publishes a value and returns its key and a shared reference.
     ///
-    /// Unlike an index, a key is valid only until the epoch ends.
+    /// After the arena is emptied, the key leads to no value, whereas an index may lead to a new
+    /// one.
     ///
     /// Costs one more load and one more comparison than [`publish`](Self::publish). The first key
     /// of an epoch also draws the number of the epoch. This costs two atomic read-modify-writes,
@@ -233,7 +236,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_keyed_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let view = self.view();
-        // The second condition holds for every key that was not forged.
+        // If the epoch is that of the key, only a forged key leads to a slot that is not published.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);
         // `get_mut` is called even for a stale key, because it reclaims the slots of leaked
         // handles.

@@ -60,7 +60,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
     /// # Panics
     ///
     /// Panics if dropping a value panics, like [`reset`](Self::reset). The pages are still returned
-    /// if the system takes them back.
+    /// to the system. If that fails, the error is lost.
     ///
     /// # Examples
     ///
@@ -160,7 +160,8 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     /// fault.
     ///
     /// Takes about one second per GiB, or less with explicit huge pages. If the arena is larger
-    /// than the available memory, the system reacts as to any program that uses too much memory.
+    /// than the available memory, the system reacts as it does to any program that uses too much
+    /// memory.
     pub fn prefault(mut self, prefault: bool) -> Self {
         self.options.prefault = prefault;
         self
@@ -204,7 +205,8 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     /// # Errors
     ///
     /// Returns [`MapError`] if no arena can have this capacity, or if the system refuses address
-    /// space or a requested option. The error says what can be changed.
+    /// space or, without [`allow_fallback`](Self::allow_fallback), a requested option. The error
+    /// says what can be changed.
     pub fn build(self) -> Result<MappedArena<T>, MapError> {
         Mapped::new(self.capacity, self.options, self.progress).map(AtomicArena::from_storage)
     }

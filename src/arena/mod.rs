@@ -1,7 +1,7 @@
 //! The public type `AtomicArena`.
 //!
-//! The methods are thin wrappers of [`ArenaRef`] and [`ArenaMut`]. Each file answers one question
-//! of a user: how an arena is created, filled, read, or emptied.
+//! Most methods are thin wrappers around those of [`ArenaRef`] and [`ArenaMut`]. Each file answers
+//! one question of a user: how an arena is created, filled, read, or emptied.
 
 mod alloc;
 mod bulk;
@@ -43,35 +43,38 @@ pub use stats::Stats;
 ///   on every thread can read the value with [`get`](Self::get), and finds it in
 ///   [`iter`](Self::iter).
 ///
-/// If the arena is full, these methods return the value in an error. All values are removed at the
-/// same time, by a method that takes `&mut self`, such as [`reset`](Self::reset).
+/// If the arena is full, these methods return an error, which contains the value if one was passed.
+/// All values are removed at the same time, by a method that takes `&mut self`, such as
+/// [`reset`](Self::reset).
 ///
 /// Values never move, except when [`compact`](Self::compact) or a method that takes all values out
-/// of the arena moves them. No method allocates memory, except the constructors, the methods of the
-/// feature `rayon`, and `into_boxed_slice`, which shrinks an allocation. Each slot takes one byte
-/// in addition to its value.
+/// of the arena moves them, or an arena with inline storage is itself moved. No method allocates
+/// memory, except the constructors, the methods of the feature `rayon`, `into_boxed_slice`, which
+/// shrinks an allocation, and the call in which a thread gets its number (see [Threads](#threads)).
+/// Each slot takes one byte in addition to its value.
 ///
 /// # Threads
 ///
 /// The arena is `Send` and `Sync` if `T: Send`, because values are moved into it through `&self`
-/// and out of it through `&mut self`. Methods that return `&T` to other threads also require that
-/// `T` is `Sync`.
+/// and out of it through `&mut self`. Methods that let several threads read a value also require
+/// that `T` is `Sync`.
 ///
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
 /// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
 /// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
-/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. With `std`, a
-/// thread gets its thread number in the first call that needs one. This call registers a
-/// destructor, for which the C library may allocate memory.
+/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. In all other
+/// arenas, a thread gets a number in its first call that needs one. That call registers a
+/// destructor, for which the standard library or the C library may allocate memory. It can also be
+/// a call that stores a single value.
 ///
 /// # Memory ordering
 ///
-/// Publishing a value happens before every read through a reference that `get`, `get_slice`,
-/// `get_wrapping`, or `iter` returned for it. Returning a slot to the arena happens before
-/// everything that the next owner of the slot does with it. The counts, such as
-/// [`count`](Self::count) and [`remaining`](Self::remaining), establish no ordering.
+/// Publishing a value happens before every read of it through a reference that a method such as
+/// `get` or `iter` has returned. Returning a slot to the arena happens before everything that the
+/// next owner of the slot does with it. The counts, such as [`count`](Self::count) and
+/// [`remaining`](Self::remaining), establish no ordering.
 ///
 /// # Traits that are not implemented
 ///
@@ -88,8 +91,9 @@ pub use stats::Stats;
 ///
 /// # Values that refer to each other
 ///
-/// An arena on the heap or in a `static` may hold references into itself. `T` must not have a
-/// `Drop` implementation that could read a neighbour after the neighbour has been dropped.
+/// An arena may hold references into itself. (An inline arena may do so only if it is never
+/// dropped, as in a `static`.) The compiler rejects this if `T` has a `Drop` implementation that
+/// could read a neighbour after the neighbour has been dropped.
 ///
 /// ```
 /// use atomicarena::AtomicArena;
@@ -135,9 +139,9 @@ pub struct AtomicArena<T, S: Storage<T> = Heap<T>> {
 /// [`iter_mut`](Self::iter_mut), [`fill_with`](Self::fill_with), [`compact`](Self::compact),
 /// [`drain`](Self::drain), and [`reset`](Self::reset).
 ///
-/// A `static` arena is thus filled once, and the slots of a leaked handle stay lost. For an arena
-/// that is emptied repeatedly, use a local variable in `main`, a lock, or borrowed memory with
-/// [`in_bytes`](AtomicArena::in_bytes).
+/// A `static` arena is thus filled once, and the slots of a leaked handle stay lost. If an arena is
+/// to be emptied repeatedly, put it in a local variable of `main` or in a lock, or create it in
+/// borrowed memory with [`in_bytes`](AtomicArena::in_bytes).
 ///
 /// # Examples
 ///
@@ -206,9 +210,9 @@ pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
 pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
 // A panic does not make the arena unusable: the slot that was being filled is returned, and every
-// invariant of the arena holds while user code runs. (A panic may leave a value half changed
-// through its `&mut T`. Code that later accesses the arena through `&mut` finds it in that state,
-// as with a `Mutex` that ignores poisoning.)
+// invariant of the arena holds while user code runs. (Code that panics while it changes a value
+// through its `&mut T` may leave that value half changed. Later code that accesses the arena
+// through `&mut` then finds the value in this state, as with a `Mutex` that ignores poisoning.)
 impl<T, S: Storage<T>> UnwindSafe for AtomicArena<T, S> {}
 impl<T, S: Storage<T>> RefUnwindSafe for AtomicArena<T, S> {}
 
@@ -241,8 +245,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         &mut self.storage
     }
 
-    /// Settles the arena and returns a view of it. Then every slot below the cursor holds a value
-    /// or is vacant, and the slot directly below the cursor holds a value.
+    /// Settles the arena and returns a view of it. Afterwards every slot below the cursor holds a
+    /// value or is vacant, and the slot directly below the cursor, if there is one, holds a value.
     #[inline]
     fn settled(&mut self) -> ArenaMut<'_, T> {
         let mut view = self.storage.view_mut();

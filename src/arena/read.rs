@@ -192,9 +192,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// estimate, which may never have been the true value. Do not conclude from it that the arena
     /// is empty or full.
     ///
-    /// Costs two loads if shards are not active and no slot is vacant. If shards are active, the
-    /// method also reads a cache line for each of 32 shards, which other threads write to. If slots
-    /// are vacant, it also reads a word for each 1,024 slots below
+    /// Costs two loads if shards are not active and no slot is vacant (see [`alloc`](Self::alloc)).
+    /// If shards are active, the method also reads a cache line for each of 32 shards, which other
+    /// threads write to. If slots are vacant, it also reads a word for each 1,024 slots below
     /// [`index_bound`](Self::index_bound). Wait-free.
     ///
     /// # Examples
@@ -213,7 +213,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns an upper bound on the indices in use.
     ///
-    /// No slot at or above it is in use. Slots below it may be vacant.
+    /// No slot at or above it is in use. Slots below it may be free.
     ///
     /// The bound is current if no other thread uses the arena during the call. Otherwise it may be
     /// out of date when the method returns. Wait-free.
@@ -235,9 +235,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns the number of free slots, which is `capacity() - count()`.
     ///
     /// All of them can be allocated one by one. A request for a run is served if it fits in the
-    /// slots left at the cursor, in the shard of this thread, or in contiguous vacant slots. It
-    /// does not find slots in other threads' shards, and it does not combine slots from two of
-    /// these places.
+    /// slots left at the cursor, in the shard of this thread, or in contiguous vacant slots (see
+    /// [`alloc`](Self::alloc)). It does not find slots in other threads' shards, and it does not
+    /// combine slots from two of these places.
     ///
     /// Exact under the same conditions as [`count`](Self::count), and has the same cost. Wait-free.
     ///

@@ -18,8 +18,8 @@ pub struct Stats {
     pub capacity: usize,
     /// The number of slots that hold a value, or are held by a handle or by a call in progress.
     pub count: usize,
-    /// The number of free slots below [`index_bound`](AtomicArena::index_bound), either vacant or
-    /// in shards.
+    /// The number of free slots below [`index_bound`](AtomicArena::index_bound): vacant slots, and
+    /// slots in shards (see [`alloc`](AtomicArena::alloc)).
     pub vacant: usize,
     /// The number of handles that hold slots.
     ///
@@ -31,21 +31,21 @@ pub struct Stats {
     ///
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
     /// exceed it. It is an upper bound on the indices used so far, and not a number of values. It
-    /// includes vacant slots below a value, slots that a handle holds now, vacant slots over which
-    /// the cursor was retracted, and one slot of each `Local` that returned the rest of its run.
-    /// After contention, it also includes slots that were ready in shards (see
-    /// [`in_order`](AtomicArena::in_order)).
+    /// may include slots that never held a value: vacant slots, slots that a handle holds now, one
+    /// slot of each `Local` that returned unused slots and, after contention, unused slots of
+    /// shards (see [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
-    /// The number of times that the arena was emptied or its values were renumbered.
+    /// The number of times that the arena was emptied or compacted.
     ///
     /// Counts calls of [`reset`](AtomicArena::reset), [`reset_zeroed`](AtomicArena::reset_zeroed),
-    /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), and `reset_decommit`.
+    /// [`drain`](AtomicArena::drain), [`compact`](AtomicArena::compact), `reset_decommit`, and
+    /// `par_drain`.
     pub resets: u64,
     /// The size of the arena in bytes: the slots, their state, the shards, and the counters. For a
     /// mapped arena, this includes the whole mapping.
     ///
-    /// This is address space, so it includes pages that were never touched. It excludes the
-    /// overhead of the allocator.
+    /// This is a size in the address space, so it includes pages that were never touched. It
+    /// excludes the overhead of the allocator.
     pub bytes: usize,
     /// The part of `bytes` that is not slots.
     pub overhead: usize,
