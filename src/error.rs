@@ -7,10 +7,12 @@ use core::fmt;
 #[cfg(feature = "mapped")]
 use std::io;
 
-/// The error of a request for more slots than an arena has left, or for more bytes than an
-/// [`AtomicBump`](crate::AtomicBump) has left.
+/// The error of a request that an arena, or an [`AtomicBump`](crate::AtomicBump), is too full to
+/// serve.
 ///
-/// It contains the value that could not be stored, which [`into_inner`](Full::into_inner) returns.
+/// In most cases it contains the argument of the refused call, such as the value that was not
+/// stored, and [`into_inner`](Full::into_inner) returns it. Otherwise, for example if the argument
+/// is a slice, it is a `Full<()>`.
 ///
 /// # Examples
 ///
@@ -60,13 +62,13 @@ impl<V> Full<V> {
         self.requested
     }
 
-    /// Returns the number of slots that could have served this request when it was refused.
+    /// Returns the number of slots that were left for this request when it was refused.
     ///
     /// This is 0 for a single value and for [`Reservation::push`](crate::Reservation::push). For a
-    /// run it is the number of slots left at the cursor. For
-    /// [`Reservation::extend_from_slice`](crate::Reservation::extend_from_slice) it is the number
-    /// of slots that the reservation has left. For a bump it is the number of bytes left at the
-    /// cursor.
+    /// run it is the number of slots left at the cursor, the boundary between used and unused
+    /// slots. For [`Reservation::extend_from_slice`](crate::Reservation::extend_from_slice) it is
+    /// the number of slots that the reservation has left. For a bump it is the number of bytes left
+    /// at the cursor.
     #[inline]
     pub fn remaining(&self) -> usize {
         self.remaining & !IN_BYTES
@@ -131,7 +133,8 @@ impl<V> Error for Full<V> {}
 pub enum CapacityError {
     /// The capacity is 0, the given memory has no room for one slot, or a pool has no arenas.
     Zero,
-    /// The slots, or their stamps of one byte each, would exceed `isize::MAX` bytes.
+    /// The slots, or the stamps that record their state in one byte each, would exceed `isize::MAX`
+    /// bytes.
     ///
     /// If a pool has too many arenas, the error counts each arena as a slot.
     TooLarge {

@@ -1,7 +1,7 @@
 //! Iterators over the values of an arena, all in index order.
 //!
-//! An iterator visits every slot below a fixed bound. It reads the stamp of each slot, because
-//! vacant slots may lie between the values.
+//! An iterator visits every slot below a fixed bound. It reads the stamp of each slot to find out
+//! whether the slot holds a value to yield.
 
 use core::fmt;
 use core::iter::FusedIterator;

@@ -1,6 +1,6 @@
 // The README and the pages in `docs` refer to pictures and to other pages by link labels. At its
-// end, each of them defines its labels as paths of files, which rustdoc does not copy. Therefore
-// two files that define the labels for rustdoc are included before it. `pictures.md` defines a
+// end, each page defines its labels as paths of files, which rustdoc does not copy. Therefore two
+// files that define the labels for rustdoc are included before the page. `pictures.md` defines a
 // picture by its content (see `checks/pictures`), and `links.md` defines a page by a path that
 // rustdoc resolves. If a label has two definitions, Markdown uses the first. The two files are left
 // out when examples are run, because examples are named after the first included file.
@@ -19,7 +19,7 @@
 //! | one empty arena for each request, frame, or batch | [`ArenaPool`] |
 //! | a handle for a thread that stores thousands of values | [`Local`] |
 //! | such a handle in a struct, a task, or a thread without a scope | [`OwnedLocal`] |
-//! | contiguous values that are made one by one or published together | [`Reservation`] |
+//! | contiguous values that are made one by one or published as one slice | [`Reservation`] |
 //! | an index that becomes invalid when the arena is emptied | [`Key`] |
 //! | values of any type, or an allocator for collections | [`AtomicBump`] |
 //!
@@ -51,8 +51,8 @@
 //!
 //! - [`reset`] drops all values and makes every slot free. [`reset_zeroed`] also overwrites the
 //!   memory.
-//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` take over the
-//!   memory of the values.
+//! - [`drain`] and `into_iter` move the values out. `into_vec` and `into_boxed_slice` convert the
+//!   arena into a vector or a boxed slice.
 //! - [`compact`] closes the gaps between values.
 //!
 //! ### How full is the arena?
@@ -62,8 +62,8 @@
 //!   [`Full::discard`] makes it usable with `?` if the value borrows.
 //!
 //! The [guide](crate::guide) explains which method to choose. The [recipes](crate::recipes) use the
-//! arena together with other crates. [Migrating](crate::migrating) shows how to move from another
-//! crate, and the [design](crate::design) argues why the algorithm is correct.
+//! arena with other crates. [Migrating](crate::migrating) shows how to move from another crate, and
+//! the [design](crate::design) argues why the algorithm is correct.
 //!
 //! ## Where the memory comes from
 //!
@@ -75,9 +75,9 @@
 //! | mapped | [`MappedArena::mapped`] | in one mapping of the operating system |
 //!
 //! All methods behave alike in every kind of memory. After the arena is created, no method
-//! allocates, except `into_boxed_slice` and the methods of the feature `rayon`. If the operating
-//! system provides memory on first use, slots that were never touched use address space, but no
-//! memory.
+//! allocates, except `into_boxed_slice`, the methods of the feature `rayon`, and the call in which
+//! a thread gets its [number](AtomicArena#threads). If the operating system provides memory on
+//! first use, slots that were never touched use address space, but no memory.
 //!
 //! ## Features
 //!
@@ -156,7 +156,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-// Bottom-up: a module imports only from modules above it.
+// In order of dependency: a module imports only from modules listed before it.
 mod error;
 mod on_drop;
 mod raw;

@@ -2,10 +2,9 @@
 //!
 //! The pool must keep track of free arenas just as an arena keeps track of free slots. Therefore
 //! the pool contains an arena of zero-sized slots, the *seats*, with one seat per pooled arena. The
-//! owner of a seat has exclusive access to the arena with the same index. `raw/cursor.rs` and
-//! `raw/stamps.rs` argue, and the models check, that no seat has two owners, that no seat is lost,
-//! and that the actions of one owner happen before those of the next (E2). The pool never moves its
-//! arenas.
+//! owner of a seat has exclusive access to the arena with the same index. The files in `raw/`
+//! argue, and the models check, that no seat has two owners, that no seat is lost, and that the
+//! actions of one owner happen before those of the next (E2). The pool never moves its arenas.
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -26,8 +25,8 @@ use crate::storage::{Heap, Storage};
 ///
 /// [`checkout`](Self::checkout) returns a guard for an empty arena. Dropping the guard, on any
 /// thread and also during a panic, resets the arena and returns it to the pool. Use a pool for one
-/// arena per request, frame or batch. All memory is allocated up front. Checking out and returning
-/// an arena neither allocates nor frees memory.
+/// arena per request, frame or batch. The memory of all arenas is allocated up front, and freed
+/// when the pool is dropped.
 ///
 /// An arena that was never used is lent only if every used arena is checked out or is being
 /// returned. So the pool touches the memory of about as many arenas as are checked out at once.
@@ -46,7 +45,7 @@ use crate::storage::{Heap, Storage};
 /// # Leaks
 ///
 /// Leaking a guard (`mem::forget`) removes its arena from the pool permanently. The arena is
-/// dropped together with the pool.
+/// dropped with the pool.
 ///
 /// # Examples
 ///
@@ -92,8 +91,8 @@ impl<T> ArenaPool<T> {
     /// Creates a pool of `arenas` heap arenas with `capacity` slots each.
     ///
     /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
-    /// for one, and touches no slot. Each arena takes about 500 bytes besides its slots and one
-    /// byte per slot, and 4 KiB more if it has 2,048 slots or more.
+    /// for one, and touches no slot. In addition to its slots and their state of one byte each,
+    /// each arena takes about 500 bytes, and 4 KiB more if it has 2,048 slots or more.
     ///
     /// # Panics
     ///
@@ -122,7 +121,7 @@ impl<T> ArenaPool<T> {
         ArenaPool { seats, arenas: made }
     }
 
-    /// Creates a pool like [`new`](Self::new), but returns an error instead of panicking.
+    /// Creates a pool like [`new`](Self::new), but returns an error where `new` panics or aborts.
     ///
     /// # Errors
     ///
@@ -189,13 +188,13 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
 
     /// Takes an empty arena out of the pool until the returned guard is dropped.
     ///
-    /// Returns `None` if every arena that was in the pool when the call began was taken by other
-    /// calls.
+    /// Returns `None` if every arena is checked out, or if other calls took each arena that was in
+    /// the pool when this call began.
     ///
-    /// Costs one atomic read-modify-write. If arenas were not returned in the reverse of the order
-    /// in which they were taken, the call instead searches for a returned arena. The search reads
-    /// at most one byte per arena and costs two read-modify-writes. Never allocates. Has the
-    /// progress guarantee of [`AtomicArena::alloc`].
+    /// Costs one atomic read-modify-write. If arenas were not returned in the reverse order of
+    /// their checkout, the call instead searches for a returned arena. The search reads at most one
+    /// byte per arena and costs two or three read-modify-writes. Has the progress guarantee of
+    /// [`AtomicArena::alloc`].
     ///
     /// # Examples
     ///
@@ -311,8 +310,7 @@ impl<T, S: Storage<T>> fmt::Debug for ArenaPool<T, S> {
 /// The guard dereferences to the arena. References to its values borrow the guard, so none outlives
 /// the reset.
 ///
-/// Dropping the guard runs [`reset`](AtomicArena::reset), with the cost stated there: O(1) if `T`
-/// needs no drop, except when the epoch wraps, which clears the stamps of the arena. If dropping a
+/// Dropping the guard runs [`reset`](AtomicArena::reset), with the cost stated there. If dropping a
 /// value panics, the other values are still dropped, and the arena is returned before the panic
 /// continues.
 ///

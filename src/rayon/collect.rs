@@ -30,7 +30,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] with the unused iterator if no run of the required length is free.
+    /// Returns [`Full`] with the unused iterator if the arena finds no run of the required length
+    /// (see [`reserve`](Self::reserve)).
     ///
     /// # Panics
     ///
@@ -71,17 +72,18 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
             Err(full) => return Err(Full::new(iter, full.requested(), full.remaining())),
         };
         let slots = run.as_mut_ptr();
-        // `run` owns the slots exclusively. The iterator is generic over the consumer and its
-        // result. So it cannot keep one of them beyond this call, and it cannot return a result of
-        // another call. (For zero-sized values, the comparison of `slots` below could not detect
-        // such a result.)
+        // `run` owns the slots exclusively. `drive` is generic over the consumer, so its
+        // implementation does not know the types of the consumer and of the result. Therefore it
+        // can neither keep one of them beyond this call, nor return the result of another call.
+        // (For zero-sized values, the comparison of `slots` below could not detect such a result.)
         let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of length {len} produced {} items", all.places.len());
         all.release();
-        // SAFETY: the slots 0 to `len` of the run hold values. Consumers are split and never
-        // copied, and two results are joined only if they are adjacent. The result that covers all
-        // slots was therefore the only one that owned values, and `release` has released them.
+        // SAFETY: the slots 0 to `len` of the run hold values, because they were the places of
+        // `all`. Consumers are split and never copied, and two results are joined only if they are
+        // adjacent. The result that covers all slots was therefore the only one that owned values,
+        // and `release` has released them.
         unsafe { run.set_len(len) };
         Ok(run.finish())
     }
@@ -96,8 +98,8 @@ struct CollectConsumer<'r, T> {
     marker: PhantomData<&'r mut T>,
 }
 
-// SAFETY: equivalent to `&'r mut [MaybeUninit<T>]`. Another thread stores its values in it, which
-// requires `T: Send`.
+// SAFETY: equivalent to `&'r mut [MaybeUninit<T>]`. Another thread stores values in the slots,
+// which requires `T: Send`.
 unsafe impl<T: Send> Send for CollectConsumer<'_, T> {}
 
 /// Owns consecutive values in a run, and drops them when it is dropped.

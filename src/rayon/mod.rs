@@ -2,7 +2,7 @@
 //! workers.
 //!
 //! None of the iterators is indexed. Only the stamp of each slot tells whether it holds a value, so
-//! a range of slots can be halved, but it cannot be split after its n-th value.
+//! a range of slots can be halved, but splitting it after its n-th value would require a search.
 
 mod collect;
 
@@ -87,8 +87,8 @@ struct Part<'a, T> {
     view: ArenaRef<'a, T>,
     slots: Range<usize>,
     epoch: Epoch,
-    /// Makes the type invariant in `T`, because values are written and moved out through it, and
-    /// `view` is covariant.
+    /// Makes the type invariant in `T`, because values can be changed through it. (`view` is
+    /// covariant.)
     marker: PhantomData<&'a mut T>,
 }
 
@@ -170,7 +170,7 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
     }
 }
 
-/// Lends the values of the slots of a part.
+/// Lends the values in the slots of a part.
 struct Lent<'a, T>(Part<'a, T>);
 
 impl<'a, T> Iterator for Lent<'a, T> {
@@ -228,7 +228,7 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
     }
 }
 
-/// Owns the values of the slots of a part, and drops them when it is dropped.
+/// Owns the values in the slots of a part, and drops them when it is dropped.
 struct Given<'a, T>(Part<'a, T>);
 
 impl<T> Iterator for Given<'_, T> {
