@@ -36,7 +36,8 @@ impl<'a, T> ArenaMut<'a, T> {
         self.slots.as_ptr().wrapping_add(index)
     }
 
-    /// Returns the end of the slots that were handed out.
+    /// Returns the cursor, or the capacity if the cursor is past the end. Every slot with a value
+    /// is below this bound.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
         self.meta.bound()
@@ -99,8 +100,9 @@ impl<'a, T> ArenaMut<'a, T> {
             for index in 0..next {
                 if self.meta.stamps.mark_of(index) == Some(Mark::Vacant) {
                     let value = f(index);
-                    // SAFETY: the slot is vacant, so the write overwrites no value. No other code
-                    // accesses the slot, because this `ArenaMut` has exclusive access.
+                    // SAFETY: the slot is below the cursor, so it is valid for writes (`new`). It
+                    // is vacant, so the write overwrites no value. No other code accesses it,
+                    // because this `ArenaMut` has exclusive access.
                     unsafe { self.slot(index).write(value) };
                     self.meta.occupy(index..index + 1);
                 }
@@ -110,8 +112,9 @@ impl<'a, T> ArenaMut<'a, T> {
         let mut filled = Filled { next, meta: &mut self.meta, unwinding: true };
         while filled.next < end {
             let value = f(filled.next);
-            // SAFETY: the slot is at the cursor and below the end, so the write overwrites no
-            // value. No other code accesses the slot, because this `ArenaMut` has exclusive access.
+            // SAFETY: the slot is below the end, so it is valid for writes (`new`). It is at the
+            // cursor, so the write overwrites no value. No other code accesses it, because this
+            // `ArenaMut` has exclusive access.
             unsafe { slots.add(filled.next).write(value) };
             filled.next += 1;
         }
@@ -135,9 +138,9 @@ impl<'a, T> ArenaMut<'a, T> {
                     // SAFETY: the slots of the run hold values. The `run.len()` slots from `filled`
                     // on hold none or belong to the run, because every value between `filled` and
                     // the run was moved down, and the other slots there are vacant. No other code
-                    // accesses the slots, because this `ArenaMut` has exclusive access. The stale
-                    // copies in the old places are at or above the cursor of the new epoch, where
-                    // no slot counts as holding a value.
+                    // accesses the slots, because this `ArenaMut` has exclusive access. Later moves
+                    // overwrite the stale copies in the old places. Those that remain are at or
+                    // above the cursor of the new epoch, where no slot counts as holding a value.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();
@@ -166,8 +169,8 @@ impl<'a, T> ArenaMut<'a, T> {
         unsafe { core::slice::from_raw_parts_mut(self.slot(0), self.bound()) }
     }
 
-    /// Zeroes every byte of the slots that was written since the last call. The writes are
-    /// volatile, so that the compiler does not remove them. The arena must be empty.
+    /// Zeroes every byte of the slots that may have been written since the last call. The writes
+    /// are volatile, so that the compiler does not remove them. The arena must be empty.
     pub(crate) fn zero(&mut self) {
         let written = self.meta.take_written();
         self.meta.stamps.remember_written(written);

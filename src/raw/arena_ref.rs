@@ -34,7 +34,7 @@ pub(crate) struct Header {
 }
 
 // SAFETY: the shards and the summary consist of atomics, and belong to the header alone, as if they
-// were fields.
+// were fields. All other fields are `Send` and `Sync`.
 unsafe impl Send for Header {}
 // SAFETY: as for `Send`. Atomics may be shared.
 unsafe impl Sync for Header {}
@@ -120,8 +120,8 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// Returns the statistics. If the memory of the arena is replaced, they are copied to the new
-    /// header.
+    /// Returns the statistics on earlier epochs. If the memory of the arena is replaced, they are
+    /// copied to the new header.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
@@ -157,15 +157,15 @@ impl<'a, T> ArenaRef<'a, T> {
     /// - The slots are accessed only through an `ArenaRef` or `ArenaMut` of the same `header`,
     ///   `stamps` and `slots`, and through references that these return.
     /// - Each published slot holds a `T`. Under exclusive access, so does each slot below the
-    ///   cursor that is neither vacant nor in an open run.
+    ///   cursor that is not vacant, not in an open run, and not in a shard.
     #[inline]
     pub(crate) unsafe fn new(header: &'a Header, stamps: &'a [Stamp], slots: NonNull<T>) -> Self {
         ArenaRef { header, stamps: Stamps::new(stamps, &header.clock), slots, marker: PhantomData }
     }
 
     /// Returns the arguments of [`new`](Self::new), for calls of functions that are not inlined.
-    /// The parts are passed in registers. An `ArenaRef` would be passed as a pointer, which forces
-    /// the caller to keep it in memory.
+    /// The parts are passed in registers. An `ArenaRef` would be passed as a pointer, which would
+    /// force the caller to keep the `ArenaRef` in memory.
     #[inline]
     pub(crate) fn into_raw_parts(self) -> (&'a Header, &'a [Stamp], NonNull<T>) {
         (self.header, self.stamps.as_slice(), self.slots)
@@ -285,8 +285,8 @@ impl<'a, T> ArenaRef<'a, T> {
         Some(SlotGuard { view: self, index })
     }
 
-    /// Takes a run of `len` slots and returns the first slot. The error is the number of slots left
-    /// at the cursor.
+    /// Takes a run of `len` slots and returns the first slot, or the capacity if `len` is 0. The
+    /// error is the number of slots left at the cursor.
     #[inline]
     pub(crate) fn take_run(self, len: usize) -> Result<usize, usize> {
         /// Not inlined, as in `take_one`.
@@ -385,8 +385,8 @@ impl<'a, T> ArenaRef<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller must own the slot, which must hold no value. It must have opened a run in this
-    /// epoch, or have called [`Stamps::note_stamped`].
+    /// The caller must own the slot, which must hold no value. The caller must also have opened a
+    /// run in this epoch, or have called [`Stamps::note_stamped`].
     #[inline]
     pub(crate) unsafe fn publish(self, index: usize, value: T, mark: Mark) -> &'a T {
         // SAFETY: the caller owns the slot, which holds no value.
@@ -394,8 +394,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.stamps().publish(index, mark);
         // SAFETY: the slot holds a value. No thread writes to a published value before the epoch
         // ends. Ending the epoch requires a `&mut` borrow of the arena, which cannot exist during
-        // `'a`. The pointer is not derived from a `&mut T`, which another thread's reference would
-        // invalidate.
+        // `'a`. The pointer is not derived from a `&mut T`, so a reference that another thread
+        // creates does not invalidate it.
         unsafe { &*slot }
     }
 
@@ -408,8 +408,8 @@ impl<'a, T> ArenaRef<'a, T> {
     unsafe fn write(self, index: usize, value: T) -> *mut T {
         self.stamps().track(index, AccessTracker::write);
         let slot = self.slot(index);
-        // SAFETY: the caller owns the slot, so it is below the capacity, and no other thread
-        // accesses it.
+        // SAFETY: the caller owns the slot, so it is below the capacity and thus valid for writes
+        // (`new`), and no other thread accesses it.
         unsafe { slot.write(value) };
         slot
     }

@@ -1,62 +1,70 @@
 //! Decides which bytes of a bump each request gets. Bytes are identified by their offsets. This
 //! file never accesses them, and uses the address of byte 0 only to align requests.
 //!
-//! A bump hands out bytes instead of slots, and does not know the values in them. So it has no
-//! stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
+//! Unlike an arena, a bump hands out bytes instead of slots, and does not keep track of the values
+//! in them. So it has no stamps and no vacant slots. Returned bytes are kept in a few *gaps*.
 //!
 //! # The protocol
 //!
 //! A *gap* is a run of free bytes. One atomic word holds the offset of its first byte and its
-//! length (`gap.rs`). Any thread can take bytes from the start of a gap by a compare-exchange. If
+//! length (`gap.rs`). Any thread can take bytes from the start of a gap with a compare-exchange. If
 //! they need padding for their alignment, the thread takes the padding with them. A *shard* serves
 //! one or a few threads, and consists of several gaps. The first gap is the shard's *run*, from
-//! which these threads take bytes first. The others keep returned runs, and rests that a refill has
-//! displaced. The *cursor* counts lines of 64 bytes (`Head`).
+//! which these threads take bytes first. The others contain returned bytes, and bytes that a refill
+//! has displaced from a run. The *cursor* is the index of the next line of 64 bytes to hand out
+//! (`Head`).
 //!
-//! 1. A request is served by this thread's shard, from its run or from one of its other gaps.
+//! 1. A request is served by the shard of the requesting thread, from the shard's run or from one
+//!    of its other gaps.
 //! 2. If these gaps have too few bytes, and the request is at most an eighth of a refill, the shard
 //!    is refilled. The cursor is advanced over a new run, and its word then names the shard and the
-//!    *pending refill* (`raw/word.rs`). Each thread that reads this word installs the run in that
-//!    shard, and clears the refill from the word, before it continues. If the shard's rest ends
-//!    where the new run starts, the run extends it. Otherwise the run displaces the rest, which the
-//!    installing thread keeps in its own shard. The rest is short, because a request of at most an
-//!    eighth of a refill did not fit.
+//!    *pending refill* (`raw/word.rs`). Each thread that reads this word in order to take bytes
+//!    installs the new run in that shard, and clears the refill from the word, before it continues.
+//!    If the bytes left in the shard's old run (its *rest*) end where the new run starts, and both
+//!    have at most `SHARD_LIMIT` bytes in total, the new run extends the rest. Otherwise the new
+//!    run displaces the rest, which the installing thread keeps in another gap of its own shard if
+//!    it can. Usually the rest is short, because a request of at most an eighth of a refill did not
+//!    fit.
 //! 3. A longer request takes whole lines from the cursor. The unused end of its last line is
 //!    returned.
 //! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
 //!    every shard.
 //!
-//! Bytes are returned when a block is freed or shrunk, when a `LocalBump` ends, and when a closure
-//! fails. If they came from the cursor and end at the cursor, it is retracted. Otherwise, if they
-//! end where the run of this thread's shard starts, they extend that run downwards. Otherwise they
-//! are kept in an empty gap, or in place of a shorter run, which is then lost. If there is no such
-//! gap, they are lost themselves. A reset makes lost bytes available again.
+//! Bytes are returned, for example, when a block is freed or shrunk, when a `LocalBump` ends, and
+//! when the closure that fills a block fails. If the bytes came from the cursor and end there, the
+//! cursor is retracted. Otherwise, if they end where the run of the returning thread's shard
+//! starts, they extend that run downwards. Otherwise they are put into an empty gap, or replace
+//! fewer bytes in another gap. The bytes that they replace are then lost. If there is no such gap,
+//! the returned bytes are lost. A reset makes lost bytes available again.
 //!
-//! A small bump has no shards, and neither has any bump without `std` or on a 32-bit target. Its
-//! cursor counts bytes and serves every request.
+//! A bump has no shards if its capacity is less than 64 KiB, or 512 GiB or more. Without `std` and
+//! on 32-bit targets, no bump has shards. The cursor of a bump without shards counts bytes and
+//! serves every request.
 //!
 //! # Why no byte has two owners
 //!
 //! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
-//! gap, it is in the pending refill, it belongs to one call or caller, or it is lost. No byte at or
-//! above the cursor has an owner. Each step is one compare-exchange, which moves bytes from one of
-//! these states to another. The word of a gap is the complete state of the gap. If no refill is
-//! pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if a
-//! word has changed and returned to its old value (ABA). Two steps rely on more than the words:
+//! gap, it is in a pending refill that is not yet installed, it belongs to one call or caller, or
+//! it is lost. No byte at or above the cursor has an owner. Each step that takes, installs or
+//! returns bytes is one compare-exchange, which moves the bytes from one of these states to
+//! another, or across the cursor. The word of a gap is the complete state of the gap. If no refill
+//! is pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if
+//! a word has changed and returned to its old value (ABA). Two steps rely on more than the words:
 //!
 //! - *Installing a refill* must happen exactly once. The end of a shard's run only increases:
 //!   taking bytes and extending the run downwards do not change it, and each refill ends above all
-//!   bytes that were in a shard before. So if the shard's run ends at the end of the refill or
-//!   above it, the refill has already been installed. A compare-exchange that expects a run with a
-//!   lower end then fails.
+//!   bytes that were in the shard's run before. So if the run ends at or above the end of the
+//!   refill, the refill has already been installed. From then on, a compare-exchange that expects a
+//!   run with a lower end fails.
 //! - *Clearing a refill from the cursor* requires that a word with a pending refill never recurs.
 //!   It could recur only if the cursor were retracted below the end of that refill. But the cursor
-//!   is retracted only over bytes that were never part of a refill. These are runs of a
-//!   `LocalBump`, blocks longer than a shard's run (`SHARD_LIMIT`), and blocks that a call has
-//!   taken from the cursor, still owns, and has not extended by bytes of a shard. Such bytes end at
-//!   the cursor. Each refill lies below the cursor and does not overlap with them, so it lies below
-//!   them. (Retracting the cursor over a refill would do a second harm: the next refill of that
-//!   shard would seem to be installed already, and its bytes would be lost.)
+//!   is retracted only over bytes that were never part of a refill. Such bytes belong to runs of a
+//!   `LocalBump`, to blocks longer than a shard's run (`SHARD_LIMIT`), or to blocks that a call has
+//!   taken from the cursor, still owns, and has not extended by bytes of a shard. The bytes over
+//!   which the cursor is retracted end at the cursor. Each refill lies below the cursor and does
+//!   not overlap with these bytes, so it lies below them. (Retracting the cursor over a refill
+//!   would also break the first of these two steps: the next refill of that shard would seem to be
+//!   installed already, and its bytes would be lost.)
 //!
 //! # When a request is refused
 //!
@@ -64,19 +72,23 @@
 //! and no pending refill, and then it has looked at each gap once and found none with enough bytes.
 //! When it read the cursor, each byte below the cursor was in a gap (B2), had an owner, was lost,
 //! or was held by a call that was about to put it into a gap. A request may miss bytes that such a
-//! call holds. A retry finds them.
+//! call holds. A retry after that call can find them.
 //!
 //! # Orderings
 //!
 //! - B1, return → take: all accesses of an owner happen before those of the next owner. Each
 //!   operation that puts bytes into a gap or retracts the cursor is Release. Each operation that
-//!   takes bytes out of a gap or advances the cursor is Acquire. The words of gaps and of the
-//!   cursor are changed only by read-modify-writes, so the release sequences are not broken.
-//! - B2, install → look: a thread that reads the cursor's word after a refill was cleared from it
-//!   (Acquire) sees the refill in its shard. The thread that clears it (Release) has installed it,
-//!   or has read the shard's word after another thread installed it.
+//!   takes bytes out of a gap or advances the cursor is Acquire. While the bump is shared, the
+//!   words of gaps and of the cursor are changed only by read-modify-writes, so the release
+//!   sequences are not broken.
+//! - B2, install → look: a thread that reads the cursor (Acquire) after a refill was cleared from
+//!   it sees the refill's run in the shard. The thread that cleared the refill (Release) had
+//!   installed the run before, or had read the shard's word after another thread had installed the
+//!   run.
 //!
-//! All other accesses are Relaxed. They are estimates, or guesses that a compare-exchange confirms.
+//! `used` and `high_water` also read the cursor with Acquire, so that the values they read
+//! afterwards are at least as recent. All other accesses are Relaxed. They are estimates, guesses
+//! that a compare-exchange confirms, or accesses to `past`, which the Release in `retract` orders.
 
 #![forbid(unsafe_code)]
 
@@ -89,8 +101,8 @@ use super::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::thread_id::{TINY, thread_id_or_any};
 use super::word::{MAX_PACKED_CAPACITY, Word};
 
-/// The minimum capacity of a bump with shards. Shards take 4 KiB. In a smaller bump, a refill would
-/// be only a few lines.
+/// The minimum capacity of a bump with shards. For a smaller bump, the shards (4 KiB) would be a
+/// large overhead, and a refill would be only a few lines.
 const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     2 * LINE
 } else if TINY {
@@ -104,23 +116,25 @@ const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
 const MAX_REFILL: usize = if TINY { 2 } else { 512 };
 const REFILL_FRACTION: usize = if TINY { 1 } else { SHARDS };
 
-/// A request longer than `1 / REQUEST_FRACTION` of a refill is served at the cursor.
+/// If a request is longer than `1 / REQUEST_FRACTION` of a refill, and the thread's shard cannot
+/// serve it, the cursor does.
 const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
 
-/// The maximum length of a shard's run, in bytes. It has room for the longest refill and a rest
-/// that the refill extends.
+/// The maximum length of a shard's run, in bytes. This is enough for the longest refill, and for a
+/// rest of the same length that the refill extends.
 const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
 
 /// The number of gaps of a shard, in addition to its run.
 const KEPT: usize = if TINY { 1 } else { 3 };
 
 /// Returns whether a bump of this capacity has shards. Shards require that threads have numbers,
-/// and that the word of a gap and the word of the cursor have room for every offset.
+/// which they have only with `std`, and that the word of a gap and the word of the cursor have room
+/// for every offset.
 pub(crate) const fn has_shards(capacity: usize) -> bool {
     cfg!(feature = "std") && fits_shards(capacity)
 }
 
-/// Returns whether a bump of this capacity has shards if threads have numbers.
+/// Like [`has_shards`], but assumes that threads have numbers.
 pub(crate) const fn fits_shards(capacity: usize) -> bool {
     // `MAX_PACKED_CAPACITY` is 0 if a word has too few bits for a pending refill.
     MIN_CAPACITY <= capacity && capacity <= MAX_END && capacity <= MAX_PACKED_CAPACITY.saturating_mul(LINE)
@@ -230,7 +244,8 @@ impl Shard {
 pub(crate) struct Piece {
     /// The offset of the first byte for the request.
     pub(crate) start: usize,
-    /// All bytes that were taken, including padding for the alignment and the end of the last line.
+    /// All bytes that were taken, including the padding before `start` and the unused end of the
+    /// last line.
     pub(crate) taken: Range<usize>,
     /// If true, these bytes were never in a shard's run, so the cursor may be retracted over them.
     pub(crate) from_cursor: bool,
@@ -274,7 +289,7 @@ impl<'a> Budget<'a> {
         self.capacity
     }
 
-    /// Returns the offset of the cursor.
+    /// Returns the offset of a cursor whose word is `word`.
     #[inline]
     fn offset(self, word: Word) -> usize {
         match self.shards {
@@ -288,7 +303,8 @@ impl<'a> Budget<'a> {
     #[inline]
     fn above(self, bytes: usize) -> usize {
         match self.shards {
-            // Rounded up. The sum of the bytes and a line does not overflow.
+            // Rounded up. The sum does not overflow, because a bump with shards has at most
+            // `MAX_END` bytes.
             Some(_) => (bytes + LINE - 1) >> LINE_BITS,
             None => bytes,
         }
@@ -299,7 +315,7 @@ impl<'a> Budget<'a> {
         Word::new(raw, self.shards.is_some())
     }
 
-    /// Reads the cursor. Helps pending refills until none is left.
+    /// Reads the cursor. Helps each pending refill that it finds, so the result names none.
     fn cursor(self) -> Word {
         loop {
             // Acquire: B1, pairs with the Release in `retract`. B2, pairs with the Release in
@@ -316,13 +332,13 @@ impl<'a> Budget<'a> {
     /// their start, or `None` if the request needs the slow path.
     #[inline]
     pub(crate) fn take_next(self, layout: Layout) -> Option<usize> {
-        // A thread without a number of its own takes the slow path.
+        // A thread without an exclusive number takes the slow path.
         self.shards?.get(thread_id_or_any())?.0.run.take_once(layout)
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard or, if
-    /// there are no shards, from the cursor. Returns their start. A thread that has no id yet uses
-    /// the last shard.
+    /// there are no shards, from the cursor. Returns their start, or `None` if too few are left
+    /// there. A thread that has no id yet uses the last shard.
     #[inline]
     pub(crate) fn take_near(self, layout: Layout) -> Option<usize> {
         let end = match self.shards {
@@ -345,8 +361,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, if the run of this thread's shard has too
-    /// few. Tries all gaps of this shard, then a refill, the cursor, and every shard.
+    /// Takes bytes for `layout`, whose size is not 0, after the run of this thread's shard had too
+    /// few. Tries all gaps of this shard, then a refill or the cursor, and finally every shard.
     #[cold]
     #[inline(never)]
     fn take_slow(self, layout: Layout) -> Result<Piece, usize> {
@@ -356,7 +372,8 @@ impl<'a> Budget<'a> {
             let word = self.cursor();
             // The shard is read after the cursor. If another thread refills the shard later, the
             // exchange below fails. If another thread returns bytes to the shard later, the refill
-            // below may displace a rest that could have served this request. This is harmless.
+            // below may displace a rest that could have served this request. This is harmless,
+            // because the thread that displaces the rest then owns it.
             if let Some(piece) = shards[own].take(self.base, layout) {
                 return Ok(piece);
             }
@@ -391,7 +408,8 @@ impl<'a> Budget<'a> {
     }
 
     /// Takes bytes for `layout` from the cursor, up to the end of their last line. `word` is a
-    /// guess at the cursor's word. The error is a word of the cursor with too few bytes left.
+    /// guess at the cursor's word, without a pending refill. The error is a word of the cursor with
+    /// too few bytes left.
     fn take_at_cursor(self, mut word: Word, layout: Layout) -> Result<Piece, Word> {
         loop {
             let from = self.offset(word);
@@ -430,14 +448,14 @@ impl<'a> Budget<'a> {
         (lines.start * LINE).min(self.capacity)..(lines.end * LINE).min(self.capacity)
     }
 
-    /// Installs the pending refill in its shard, and clears it from the cursor. `word` was read
-    /// with Acquire.
+    /// Installs the pending refill in its shard, clears it from the cursor, and keeps the bytes
+    /// that it displaces. `word` was read with Acquire or written by this thread.
     fn help_refill(self, word: Word) {
         let (Some(shards), Some((shard, start))) = (self.shards, word.pending()) else { return };
         let run = self.bytes(self.refill_at(start));
         let displaced = shards[shard].0.run.install(run, SHARD_LIMIT);
         // Release: B2, pairs with the Acquire in `cursor`. The refill was installed before. Relaxed
-        // on failure: another thread has cleared the refill, and its word never recurs.
+        // on failure: another thread has cleared the refill, and a word that names it never recurs.
         let cleared = word.with_next(word.next());
         let _ = self.head.0.next.compare_exchange(word.raw(), cleared.raw(), Ordering::Release, Ordering::Relaxed);
         self.keep(displaced, false);
@@ -445,7 +463,7 @@ impl<'a> Budget<'a> {
 
     /// Returns bytes that the caller owns. If `from_cursor` is true, none of them was ever in a
     /// shard's run, so the cursor may be retracted over them. If `everywhere` is true, any shard
-    /// may keep them.
+    /// may keep them, otherwise only the shard of this thread.
     #[cold]
     #[inline(never)]
     pub(crate) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
@@ -456,8 +474,9 @@ impl<'a> Budget<'a> {
     }
 
     /// If the cursor is at the end of this run, which the caller owns, retracts the cursor to the
-    /// first line boundary in the run. The bytes below that boundary are kept in a gap. Returns
-    /// whether the cursor was retracted.
+    /// start of the run. In a bump with shards, retracts it to the first line boundary in the run,
+    /// and keeps the bytes of the run below that boundary in a gap. Returns whether the cursor was
+    /// retracted.
     fn retract(self, run: Range<usize>) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.word(self.head.0.next.load(Ordering::Relaxed));
@@ -465,7 +484,7 @@ impl<'a> Budget<'a> {
         if word.has_pending() || self.offset(word) != run.end || lowered == word {
             return false;
         }
-        // Relaxed: the Release of the exchange below makes this visible.
+        // Relaxed: the Release of the exchange below makes the new value visible.
         self.head.0.past.fetch_max(run.end, Ordering::Relaxed);
         // Release: B1, pairs with the Acquire of every operation that advances the cursor. The
         // caller's accesses happen before those of the next owner. Relaxed on failure: the value is
@@ -479,8 +498,8 @@ impl<'a> Budget<'a> {
     }
 
     /// Puts a run into an empty gap of this thread's shard or, if `everywhere` is true, of any
-    /// shard. If there is no empty gap, replaces a shorter run in this thread's shard. Otherwise
-    /// the run is lost.
+    /// shard. If there is no empty gap, replaces the shortest run that this thread's shard keeps,
+    /// if that is shorter. Otherwise the run is lost.
     fn keep(self, run: Range<usize>, everywhere: bool) {
         let Some(shards) = self.shards else { return };
         let own = own_index();
@@ -518,17 +537,17 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Extends a run of a handle that ends at the offset `end`, if the cursor is at `end`. `len` is
-    /// called with the number of bytes left, and returns how many of them to take, or 0 to take
-    /// none. Returns the new end.
+    /// Extends the run of a handle, if the cursor is at the end of the run, which is the offset
+    /// `end`. `len` is called with the number of bytes left at the cursor, and returns how many of
+    /// them to take, or 0 to take none. Returns the new end.
     pub(crate) fn extend_run(self, end: usize, len: impl Fn(usize) -> usize) -> Option<usize> {
         let word = self.cursor();
         let more = if self.offset(word) == end { len(self.capacity - end) } else { 0 };
         if more == 0 { None } else { self.advance(word, end + more) }
     }
 
-    /// Returns the number of bytes that were handed out and not returned. Exact if no other call is
-    /// in progress.
+    /// Returns the number of bytes that are handed out or lost. Exact if no other call is in
+    /// progress.
     pub(crate) fn used(self) -> usize {
         // Acquire: the loads below return values that are at least as recent as the cursor.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
@@ -538,7 +557,7 @@ impl<'a> Budget<'a> {
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);
-        // The words are read at different times, so the difference is saturating.
+        // The words are read at different times, so the sum may exceed `below`.
         below.saturating_sub(rests.map(|rest| rest.len()).sum::<usize>() + pending.map_or(0, |(_, run)| run.len()))
     }
 
@@ -551,7 +570,7 @@ impl<'a> Budget<'a> {
 
     /// Returns the end of the bytes that were ever handed out.
     pub(crate) fn high_water(self) -> usize {
-        // Acquire: pairs with the Release in `retract`, which has raised `past` before.
+        // Acquire: pairs with the Release in `retract`, before which `past` was raised.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         // Relaxed: the Acquire above ensures that `past` is at least as recent as the cursor.
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
@@ -562,8 +581,8 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(crate) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {
-            // A longer block counts as one from the cursor (`is_from_cursor`), so a block of a
-            // shard must not grow beyond the limit.
+            // A block longer than `SHARD_LIMIT` counts as one from the cursor (`is_from_cursor`),
+            // so a block of a shard must not grow beyond this limit.
             Some(shards) if len + more <= SHARD_LIMIT => shards[own_index()].0.run.take_next(end, more),
             Some(_) if len <= SHARD_LIMIT => false,
             _ => self.extend_at_cursor(end, more),
@@ -618,7 +637,8 @@ mod tests {
             assert_eq!(take(1), Err(0));
             assert_eq!(budget.used(), capacity);
             if has_shards(capacity) {
-                // Otherwise a late helper would install the run again.
+                // If the shard's run ended below the end of the refill, a late helper would install
+                // the refill again.
                 assert_eq!(shards[own_index()].0.run.rest(), capacity..capacity);
             }
         }

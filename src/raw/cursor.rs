@@ -1,26 +1,29 @@
 //! The cursor, and the order in which a request looks for slots.
 //!
-//! Every slot that has an owner or a value is below the cursor. An addition takes one slot. A
-//! compare-and-swap takes a run, and advances the cursor only if the run fits. When a run that ends
-//! at the cursor is returned, the cursor is retracted. Other returned slots become vacant, and
-//! serve requests that the cursor cannot serve (`vacant.rs`). Under contention, shards serve
-//! requests (`shards.rs`, `refill.rs`).
+//! Every slot that has an owner or a value is below the cursor. An addition to the cursor takes one
+//! slot. A compare-and-swap takes a run, and advances the cursor only if the run fits. When a run
+//! that ends at the cursor is returned, the cursor is retracted. Other returned slots become
+//! vacant, and serve requests that the cursor cannot serve (`vacant.rs`). Under contention, shards
+//! serve requests, and the cursor is not retracted (`shards.rs`, `refill.rs`).
 //!
 //! # Why a slot never has two owners
 //!
 //! *At or above the cursor no slot has an owner.* Every step preserves this:
 //!
 //! - If the cursor is below the end, an addition gives the slot at the cursor to the adding thread.
-//!   The exchange that takes a run gives slots at or above the cursor.
+//!   The compare-and-swap that takes a run gives the thread the slots from the old value of the
+//!   cursor up to the new one.
 //! - If the cursor is at or past the end, an addition gives nothing and is not undone. A cursor
 //!   past the end is equivalent to one at the end. To rule out overflow, a thread that reads a
 //!   value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
-//! - A return changes the cursor from the end of the run to its start. (For a run that ends at the
-//!   end of the arena, the expected value may be anything at or past the end.) The cursor may have
-//!   moved and returned to this value (ABA). This is harmless: when the exchange succeeds, no slot
-//!   at or above the end of the run has an owner, and the caller has owned the run throughout.
-//! - No thread undoes an addition by a subtraction. The subtraction could come after a return, and
-//!   retract the cursor below a slot with an owner.
+//! - A return changes the cursor from the end of the run to its start, with a compare-and-swap.
+//!   (For a run that ends at the end of the arena, the expected value may be anything at or past
+//!   the end.) The cursor may have moved and returned to the expected value (ABA). This is
+//!   harmless: when the exchange succeeds, no slot at or above the end of the run has an owner, and
+//!   the caller has owned the run throughout.
+//! - No thread undoes an addition by a subtraction. The subtraction could come after the cursor was
+//!   retracted from past the end and advanced again, and would then retract it below a slot with an
+//!   owner.
 //! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
 //! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
 //!   were just filled. The end of an epoch sets the cursor to 0. At that time no slot has an owner.
@@ -34,7 +37,8 @@
 //!   not broken. (The other parts of E2 are in `stamps.rs` and `shards.rs`. `shards.rs` defines E3
 //!   and E4.)
 //!
-//! Everything else is Relaxed, because no value is read on the basis of a count or a bound.
+//! Operations that form none of these edges are Relaxed, because no value is read on the basis of a
+//! count or a bound.
 
 #![forbid(unsafe_code)]
 
@@ -58,8 +62,8 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
     1 << 16
 };
 
-/// Of this many slots, the first and the second are samples: a thread that takes one of them checks
-/// for contention. Must be a power of two.
+/// In each interval of this number of slots, the first `SAMPLES` are samples: a thread that takes
+/// one of them checks for contention. A power of two, so that computing the remainder is cheap.
 const SAMPLE_INTERVAL: usize = 64;
 
 /// The number of samples per interval. One under loom, so that models have fewer interleavings.
@@ -78,7 +82,7 @@ fn is_sample(raw: usize) -> bool {
 #[derive(Debug)]
 pub(crate) struct Cursor {
     /// The index of the next slot. If it is at or past the end, no slot is left at the cursor. In
-    /// an arena with shards, the word also contains whether shards are active, and the pending
+    /// an arena with shards, the word also records whether shards are active, and the pending
     /// refill, if there is one (see `word.rs`).
     ///
     /// Invariant: no slot at or above this index has an owner or a stamp of this epoch.
@@ -92,8 +96,8 @@ pub(super) struct RunState {
     pub(super) vacant: VacantSlots,
     /// The number of open handles. If it is not zero under exclusive access, a handle was leaked.
     pub(super) handles: HandleCount,
-    /// If a slot is at or above both this index and the cursor, it was not written to since the
-    /// slots were last zeroed.
+    /// If a slot is at or above both this index and the cursor, it has not been written to since
+    /// the slots were last zeroed.
     pub(super) written: AtomicUsize,
     /// The latest observations of contention (see `refill.rs`).
     pub(super) last_sample: AtomicGuess,
@@ -108,7 +112,7 @@ pub(crate) enum FastPath {
     /// No slot is free.
     Full,
     /// The caller must call [`Cursor::take_slow`] with this argument: the value of the cursor
-    /// before the addition, or `None` if the fast path did not add.
+    /// before the addition, or `None` if the fast path did not add to the cursor.
     Slow(Option<usize>),
 }
 
@@ -146,11 +150,11 @@ impl Cursor {
         self.runs.written.load(Ordering::Relaxed)
     }
 
-    /// Returns the end of the slots that were handed out. Every slot with an owner or a value is
-    /// below this bound.
+    /// Returns the cursor, or the capacity if the cursor is past the end. Every slot with an owner
+    /// or a value is below this bound.
     #[inline]
     pub(crate) fn bound(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: a bound. No value is read on the basis of it.
+        // Relaxed: only a bound. A thread reads a value only if the stamp of the slot allows it.
         meta.shards.word(self.next.load(Ordering::Relaxed)).next().min(meta.capacity())
     }
 
@@ -158,12 +162,12 @@ impl Cursor {
     /// progress.
     ///
     /// O(1), unless shards are active or a slot is vacant. If shards are active, the call reads
-    /// each shard. If a slot is vacant, the call is linear in the number of blocks below the
-    /// cursor.
+    /// each shard. If a slot is vacant and the arena has a summary, the call is linear in the
+    /// number of blocks below the cursor.
     #[inline]
     pub(crate) fn count(&self, meta: &Metadata<'_>) -> usize {
-        // Relaxed: an estimate. The parts are read at different times, so the difference is
-        // saturating.
+        // Relaxed: an estimate. The numbers are read at different times, so those subtracted may
+        // exceed `bound`.
         let word = meta.shards.word(self.next.load(Ordering::Relaxed));
         let in_shards = if word.is_active() { meta.shards.count(word) } else { 0 };
         let bound = word.next().min(meta.capacity());
@@ -195,8 +199,8 @@ impl Cursor {
         if word < end {
             if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Shards are not active. Otherwise the bit that records them as active would make the
-            // word far larger than the end.
+            // Every shard is used up: shards are not active, because the bit for active shards
+            // would make the word far larger than the end.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
@@ -215,13 +219,14 @@ impl Cursor {
         }
     }
 
-    /// Takes a vacant slot on the fast path. `raw` has the meaning that it has in
-    /// [`take_slow`](Self::take_slow).
+    /// Claims the slot at which a search of this thread would start, if that slot is vacant and the
+    /// cursor is at the end. The caller tries this before [`take_slow`](Self::take_slow), and
+    /// passes the same `raw`.
     #[inline(always)]
     pub(crate) fn take_vacant(&self, meta: &Metadata<'_>, raw: Option<usize>) -> Option<usize> {
-        // A word slightly past the end shows that shards are not active: the bit for active shards
-        // would make it far larger. The slow path handles samples, because it checks for
-        // contention.
+        // A word at the end, or slightly past it, shows that shards are not active: the bit for
+        // active shards would make it far larger. Samples are left to the slow path, because it
+        // checks for contention.
         let is_at_end = |raw: &usize| raw.wrapping_sub(meta.capacity()) < OVERSHOOT_LIMIT && !is_sample(*raw);
         raw.filter(is_at_end).and_then(|_| self.runs.vacant.claim_next(meta))
     }
@@ -240,7 +245,7 @@ impl Cursor {
         }
         if is_sample(next) && !meta.shards.is_empty() {
             // Contention matters at the end too, because each thread adds to the cursor before it
-            // claims a vacant slot. Once shards are active, it does not.
+            // claims a vacant slot. Once shards are active, threads no longer add to it.
             self.detect_contention(meta.shards.mode);
         }
         self.steal_or_claim(meta, word)
@@ -262,8 +267,8 @@ impl Cursor {
     }
 
     /// Takes a slot from a shard, or a vacant slot, when none is left at the cursor. `word` is the
-    /// word of a cursor at the end, and was read with Acquire. If it names a refill, that refill is
-    /// complete.
+    /// word of a cursor at the end, and was read with Acquire. If it names a refill, that refill
+    /// has been completed in the meantime.
     ///
     /// Lock-free: the search is repeated only if another thread has meanwhile made slots vacant
     /// that were free before.
@@ -293,8 +298,8 @@ impl Cursor {
         meta: &Metadata<'_>,
         want: impl Fn(usize, usize) -> usize,
     ) -> Result<Range<usize>, Refused> {
-        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`. A refill may be
-        // pending, and after a refusal the caller looks at shards.
+        // Acquire: E4, pairs with the Release in `take_sharded` and `help_refill`. This thread may
+        // help a pending refill, and the caller may look at shards after a refusal.
         let mut word = meta.shards.word(self.next.load(Ordering::Acquire));
         loop {
             if let Some(refill) = meta.shards.pending(word) {
@@ -352,8 +357,9 @@ impl Cursor {
         taken.map_err(|now| now != start)
     }
 
-    /// Takes a run on the slow path and returns the first slot. The error is the number of slots
-    /// left at the cursor.
+    /// Takes a run on the slow path and returns the first slot. `contended` is the error of
+    /// [`take_run_fast`](Self::take_run_fast). The error of this method is the number of slots left
+    /// at the cursor.
     pub(crate) fn take_run_slow(&self, meta: &Metadata<'_>, len: usize, contended: bool) -> Result<usize, usize> {
         if contended {
             self.note_failed_exchange(meta.shards.mode, meta.shards.is_empty());
@@ -428,7 +434,8 @@ impl Cursor {
         self.next.compare_exchange(run.end, run.start, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Returns a run on the slow path.
+    /// Returns a run on the slow path: to the cursor, to the shard of this thread, or as vacant
+    /// slots. The caller owns the run, which is not empty and has no stamps.
     pub(crate) fn return_slow(&self, meta: &Metadata<'_>, run: Range<usize>) {
         let own = shards::own(meta.shards.as_slice());
         if !self.retract(meta, &run) && !own.is_some_and(|shard| shard.extend_down(&run)) {

@@ -4,8 +4,8 @@
 //!
 //! - B1, return → take: each operation that puts bytes into a gap is Release (`install`,
 //!   `extend_down`, `put`). Each operation that takes bytes out of a gap is Acquire (`take`,
-//!   `take_once`, `take_next`, and an `install` that displaces a rest). Every change of a gap's
-//!   word is a read-modify-write, so the release sequences are not broken.
+//!   `take_once`, `take_next`, and an `install` that displaces a rest). While the bump is shared,
+//!   every change of a gap's word is a read-modify-write, so the release sequences are not broken.
 
 #![forbid(unsafe_code)]
 
@@ -14,9 +14,9 @@ use core::ops::Range;
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The low `LEN_BITS` bits of a gap's word are the number of its bytes, and the other bits are the
-/// offset of its first byte. In an empty gap, the offset is the end of the bytes that were taken
-/// last, or 0 in a new gap.
+/// The low `LEN_BITS` bits of a gap's word contain the length of the gap in bytes, and the other
+/// bits contain the offset of its first byte. In an empty gap, the offset is the end of the bytes
+/// that were taken last, or 0 in a new gap.
 const LEN_BITS: u32 = 25;
 
 /// The maximum number of bytes in a gap.
@@ -25,7 +25,7 @@ pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
 /// The maximum end of a gap.
 pub(super) const MAX_END: usize = usize::MAX >> LEN_BITS;
 
-/// The number of bytes per step of the cursor, in a bump with shards.
+/// The number of bytes in a line. The cursor of a bump with shards counts lines.
 pub(crate) const LINE: usize = 1 << LINE_BITS;
 pub(super) const LINE_BITS: u32 = 6;
 
@@ -39,12 +39,13 @@ fn moved_up(taken: usize) -> usize {
     (taken << LEN_BITS) - taken
 }
 
-/// Returns the size of `layout` plus the padding that aligns it at `address`. The sum does not
-/// overflow, because the size and the alignment of a layout add up to at most `isize::MAX + 1`.
+/// Returns the size of `layout` plus the padding that a block with this layout needs at `address`.
+/// The sum does not overflow, because the size and the alignment of a layout add up to at most
+/// `isize::MAX + 1`.
 #[inline]
 pub(super) fn size_with_padding(address: usize, layout: Layout) -> usize {
-    /// Cold, so that the compiler keeps the branch to it. The common case, which needs no padding,
-    /// then does not wait for this calculation.
+    /// Marked cold, so that the compiler emits a branch instead of calculating the padding in every
+    /// case. The common case, which needs no padding, then does not wait for the calculation.
     #[cold]
     fn padded(misaligned: usize, layout: Layout) -> usize {
         layout.size() + (layout.align() - misaligned)
@@ -73,23 +74,25 @@ impl Gap {
         }
     }
 
-    /// Returns the bytes of the gap.
+    /// Returns the offsets of the bytes in the gap.
     #[inline]
     pub(super) fn rest(&self) -> Range<usize> {
-        // Relaxed: an estimate, or a guess that an exchange confirms.
+        // Relaxed: an estimate. `put` reads the word again.
         unpack(self.0.load(Ordering::Relaxed))
     }
 
-    /// Takes bytes for `layout`, and padding for their alignment. The result contains the padding,
-    /// which comes first. `base` is the address of byte 0, and is a multiple of `LINE`.
+    /// Takes bytes for `layout`, and the padding that aligns them. The padding is at the start of
+    /// the returned range. Returns `None` if the gap has too few bytes. `base` is the address of
+    /// byte 0, and is a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
         // Relaxed, also on failure: a guess that the exchange confirms. If it shows too few bytes,
-        // no byte is accessed.
+        // no byte is accessed, so no ordering is needed.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let (start, len) = (word >> LEN_BITS, word & MAX_LEN);
-            // For alignments larger than a line, the padding depends on the base.
+            // The base is a multiple of `LINE`, so only the padding for larger alignments depends
+            // on it.
             let address = if layout.align() <= LINE { start } else { base + start };
             let taken = size_with_padding(address, layout);
             if taken > len {
@@ -105,10 +108,10 @@ impl Gap {
     }
 
     /// Takes bytes for `layout` and returns their start. Returns `None` if too few are left, if
-    /// another thread changes the gap, or if the alignment is larger than a line.
+    /// another thread changes the gap in the meantime, or if the alignment is larger than a line.
     ///
-    /// This is the inlined fast path, so it has no loop. The common case has its own branch, so
-    /// that it does not wait for the calculation of the padding.
+    /// This is the inlined fast path, so it has no loop. The common case, which needs no padding,
+    /// has a branch of its own, so that it does not wait for the calculation of the padding.
     #[inline]
     pub(super) fn take_once(&self, layout: Layout) -> Option<usize> {
         // Relaxed: a guess that the exchange confirms.
@@ -135,7 +138,8 @@ impl Gap {
         self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes `len` bytes if they start at `start`. Returns whether they were taken.
+    /// Takes the `len` bytes from `start` on, if the gap starts there and has enough bytes. Returns
+    /// whether they were taken.
     #[inline]
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
@@ -152,17 +156,20 @@ impl Gap {
     }
 
     /// Puts the run of a refill into the gap, unless another thread has already done so. If the run
-    /// adjoins the rest of the gap, and both together have at most `limit` bytes, it extends the
-    /// rest. Otherwise it displaces the rest. Returns the displaced bytes, which then belong to the
-    /// caller.
+    /// starts where the rest of the gap ends, and both have at most `limit` bytes in total, the run
+    /// extends the rest. Otherwise the run displaces the rest. Returns the displaced bytes, which
+    /// then belong to the caller.
     ///
-    /// Only this method changes the end of a gap that receives refills, and it only increases the
-    /// end. Hence, if the gap ends at the end of the run or above it, the run has already been
-    /// installed. A compare-exchange that expects an older word then fails.
+    /// While the bump is shared, only this method changes the end of a gap that receives refills.
+    /// Each of these refills ends above the previous one, so the end only increases. Hence, if the
+    /// gap ends at or above the end of the run, the run has already been installed. Once it has
+    /// been installed, a compare-exchange that expects an older word fails, because that word has a
+    /// lower end.
     pub(super) fn install(&self, run: Range<usize>, limit: usize) -> Range<usize> {
         // Relaxed, also on failure: a guess that the exchange confirms. If it shows that the run
-        // was installed, the caller next clears the refill with Release. So by coherence, a thread
-        // that reads the cleared cursor sees this word or a later one (B2).
+        // was installed, the caller next clears the refill from the cursor with Release. So, by
+        // coherence, a thread that reads the cleared cursor with Acquire then sees this word of the
+        // gap or a later one (B2).
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let rest = unpack(word);
@@ -180,9 +187,9 @@ impl Gap {
         }
     }
 
-    /// Extends the rest downwards by a run that ends where the rest starts, if both together have
-    /// at most `limit` bytes. Returns whether the rest was extended. Does not change the end of the
-    /// gap.
+    /// Extends the rest downwards by `run`, if the run ends where the rest starts and both have at
+    /// most `limit` bytes in total. Returns whether the rest was extended. Does not change the end
+    /// of the gap.
     #[inline]
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
@@ -198,14 +205,15 @@ impl Gap {
         false
     }
 
-    /// Replaces the rest of the gap by a run, if the rest has fewer than `bound` bytes. The bytes
-    /// of the rest are then lost. Returns whether the rest was replaced. Must not be called for a
-    /// gap that receives refills, because the end of the gap may decrease.
+    /// Replaces the rest of the gap with `run`, if the rest has fewer than `bound` bytes and no
+    /// other thread changes the gap in the meantime. The bytes of the rest are then lost. Returns
+    /// whether the rest was replaced. Must not be called for a gap that receives refills, because
+    /// the end of the gap may decrease.
     pub(super) fn put(&self, run: Range<usize>, bound: usize) -> bool {
         // Relaxed: a guess that the exchange confirms.
         let word = self.0.load(Ordering::Relaxed);
         // Release: B1, the caller's accesses happen before those of the next owner. Relaxed on
-        // failure: another thread uses the gap.
+        // failure: the value is not used.
         word & MAX_LEN < bound && self.0.compare_exchange(word, pack(run), Ordering::Release, Ordering::Relaxed).is_ok()
     }
 

@@ -1,12 +1,12 @@
-//! The number of handles that have or may have an open run. A leaked handle stays counted until the
-//! next exclusive access. A nonzero count then shows that there are runs to reclaim.
+//! The number of handles that may have an open run. A leaked handle stays counted until the next
+//! exclusive access. A nonzero count at that time shows that there may be runs to reclaim.
 //!
-//! The count is striped. A thread with an exclusive number updates the stripe in its shard by a
+//! The count is striped. A thread with an exclusive number updates the stripe in its shard with a
 //! load and a store, because no other thread writes that stripe. All other threads share one stripe
 //! and update it atomically. A handle may be closed on a different stripe from the one on which it
-//! was opened, so only the wrapping sum is meaningful. Each counted handle owns, or has used in
-//! this epoch, at least one slot of its own. So there are at most as many handles as slots, and the
-//! sum does not wrap.
+//! was opened, so only the wrapping sum over all stripes is meaningful. Each counted handle owns,
+//! or has used in this epoch, at least one slot of its own. So the sum is at most the number of
+//! slots.
 //!
 //! A signal handler on the same thread could run between the load and the store, and its update
 //! would be lost. Therefore handles are not async-signal-safe.
@@ -14,8 +14,9 @@
 //! # Orderings
 //!
 //! Every operation is Relaxed. The count matters only under exclusive access, which is ordered
-//! after all operations on handles. A stripe passes to another thread only together with the thread
-//! number, and passing the number on orders the accesses of the two threads (`thread_id.rs`).
+//! after all operations on handles. When a thread number passes to another thread, the stripe
+//! passes with it, and returning and taking the number order the accesses of the two threads
+//! (`thread_id.rs`).
 
 #![forbid(unsafe_code)]
 
@@ -44,8 +45,9 @@ impl HandleCount {
     #[inline]
     pub(crate) fn opened(&self, shards: &[Shard]) {
         self.increment(shards::exclusive(shards), |stripe| &stripe.opened);
-        // Relaxed, both: see the module documentation. After the first store, threads only load the
-        // flag, so its cache line stays shared.
+        // Relaxed, both: see the module documentation. The flag is stored only if it is not yet
+        // set, so that a thread with a stripe of its own does not write to this shared cache line
+        // each time.
         if !self.any.load(Ordering::Relaxed) {
             self.any.store(true, Ordering::Relaxed);
         }
@@ -57,7 +59,7 @@ impl HandleCount {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.opened);
     }
 
-    /// Subtracts a handle that no longer has an open run.
+    /// Subtracts a handle, which no longer has an open run, from the count.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.closed);
@@ -77,8 +79,8 @@ impl HandleCount {
         }
     }
 
-    /// Returns the number of open handles. Exact if no other call is in progress. Otherwise it may
-    /// be off by the handles that are being opened and closed.
+    /// Returns the number of counted handles. Exact if no other call is in progress. Otherwise it
+    /// may be off by the number of handles that are opened and closed during this call.
     pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
         let stripes = shards.iter().map(|shard| shard.handles().open());
         let sum = stripes.fold(self.shared.open(), usize::wrapping_add);
@@ -113,14 +115,15 @@ mod tests {
             count.opened(with);
             count.opened(without);
             assert_eq!(count.sum(with), 2);
-            // Closed on another stripe.
+            // If this thread has an exclusive number, the first handle was opened on another
+            // stripe.
             count.closed(without);
             count.closed(without);
             assert_eq!(count.sum(with), 0);
             count.opened(with);
             count.closed(without);
             count.closed(without);
-            assert_eq!(count.sum(with), 0, "a sum that is read while handles are counted is not below 0");
+            assert_eq!(count.sum(with), 0, "a sum read while handles are opened and closed is never negative");
             count.opened(without);
         }
         assert!(!count.take_leaked(&mut lines));

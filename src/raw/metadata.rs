@@ -6,7 +6,6 @@ use super::shards::Shards;
 use super::stamps::Stamps;
 use super::summary::Summary;
 
-/// The stamps, the summary and the shards of an arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metadata<'a> {
     pub(crate) stamps: Stamps<'a>,
@@ -15,7 +14,6 @@ pub(crate) struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
-    /// Returns the capacity of the arena.
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.stamps.len()

@@ -20,7 +20,7 @@ const CONTENDED_SAMPLES: usize = 4;
 /// the cursor.
 const CONTENDED_EXCHANGES: usize = 16;
 
-/// The number of loads by which a thread finds out whether other threads are moving the cursor.
+/// The number of loads with which a thread checks whether other threads are moving the cursor.
 const WATCHED_LOADS: usize = if cfg!(all(test, loom)) { 1 } else { 200 };
 
 /// `last_sample` contains, from the lowest bit up, the number of consecutive samples that went to a
@@ -30,8 +30,8 @@ const EXCHANGE_SHIFT: u32 = 4;
 const THREAD_SHIFT: u32 = 12;
 
 impl Cursor {
-    /// Records that this thread has taken a sampled slot, and activates shards if there is
-    /// contention.
+    /// Records that this thread has advanced the cursor from a sampled value, and activates shards
+    /// if there is contention.
     ///
     /// Threads that take turns do not contend, however short their turns. Therefore the thread
     /// watches the cursor for a moment before it activates shards. During this time only a thread
@@ -70,7 +70,7 @@ impl Cursor {
     }
 
     /// Counts a compare-exchange that failed because another thread moved the cursor. Activates
-    /// shards after several such failures.
+    /// shards after several such failures. `is_empty` tells that the arena has no shards.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
         if is_empty || mode.is_disabled() || mode.is_active() {
@@ -93,7 +93,7 @@ impl Cursor {
     }
 
     /// Takes `n` slots from the shard of this thread or from the cursor, and returns the first. If
-    /// shards are active and the request is short, the shard is refilled.
+    /// shards are active and the request is short, a shard with too few slots is refilled.
     ///
     /// The request is refused only if the cursor had fewer than `n` slots left and, after that, the
     /// shard had fewer than `n` left.
@@ -140,8 +140,9 @@ impl Cursor {
             }
             let rest = shard.rest();
             if !rest.is_empty() && rest.end != start {
-                // The rest is too short, and a refill cannot extend it. (If it ends above `start`,
-                // it was installed after the cursor was read, and the loop reads the cursor again.)
+                // The rest is too short, and a refill cannot extend it, because it does not end at
+                // the cursor. (If it ends above `start`, a run was installed after the cursor was
+                // read, and the loop reads the cursor again.)
                 if rest.end < start && shard.retire(&rest) {
                     self.runs.vacant.add_retired(meta, rest);
                 }
@@ -199,8 +200,8 @@ mod tests {
 
     const SLOTS: usize = if cfg!(miri) { 512 } else { 4_096 };
 
-    /// Runs threads one after another, each of which takes slots from a cursor. `turns` contains
-    /// the number of slots that each thread takes. Returns whether shards were activated.
+    /// Runs threads one after another, each of which takes slots from the same cursor. `turns`
+    /// contains the number of slots that each thread takes. Returns whether shards were activated.
     fn takes_turns(turns: impl IntoIterator<Item = usize>) -> bool {
         let (bytes, clock) = ([const { Stamp::new() }; SLOTS], Clock::new());
         let (lines, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
@@ -257,6 +258,6 @@ mod tests {
         assert!((1..CONTENDED_EXCHANGES).all(|_| !fail(&mode)));
         assert!(fail(&mode));
         mode.disable();
-        assert!((0..2 * CONTENDED_EXCHANGES).all(|_| !fail(&mode)), "shards are disabled");
+        assert!((0..2 * CONTENDED_EXCHANGES).all(|_| !fail(&mode)), "disabled shards were activated");
     }
 }

@@ -31,7 +31,8 @@ impl MetadataMut<'_> {
         Word::new(self.cursor.next.read_mut(), !self.shards.is_empty())
     }
 
-    /// Returns the end of the slots that were handed out.
+    /// Returns the cursor, or the capacity if the cursor is past the end. Every slot with an owner
+    /// or a value is below this bound.
     #[inline]
     pub(crate) fn bound(&mut self) -> usize {
         let word = self.word();
@@ -39,15 +40,15 @@ impl MetadataMut<'_> {
         word.next().min(self.capacity())
     }
 
-    /// Moves the cursor to `next`. Every slot below `next` must hold a value or be vacant, and
-    /// every shard must be used up.
+    /// Moves the cursor to `next`, and clears the bit for active shards. Every shard must be used
+    /// up. Every slot below `next` must hold a value, be vacant, or be in a leaked run.
     #[inline]
     pub(crate) fn move_cursor(&mut self, next: usize) {
         self.cursor.next.write_mut(next);
     }
 
-    /// Returns the number of vacant slots. O(1) if there are none, otherwise linear in the number
-    /// of blocks of the summary.
+    /// Returns the number of vacant slots. O(1) if there are none or the arena has no summary,
+    /// otherwise linear in the number of blocks of the summary.
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
         let bound = self.bound();
@@ -60,8 +61,7 @@ impl MetadataMut<'_> {
         !self.cursor.runs.vacant.is_none()
     }
 
-    /// Calls `f` with a shared view of the arena, so that the code for a shared arena can count
-    /// vacant slots.
+    /// Calls `f` with a shared view of the arena, so that `f` can call the code for a shared arena.
     fn with_shared<R>(&mut self, f: impl FnOnce(&Cursor, &Metadata<'_>) -> R) -> R {
         let stamps = self.stamps.as_shared();
         let summary = Summary::new(self.summary, stamps.epoch());
@@ -110,7 +110,7 @@ impl MetadataMut<'_> {
 
     /// Settles the arena: makes the rests of shards vacant, reclaims leaked runs, and retracts the
     /// cursor over the vacant slots directly below it. Afterwards each slot below the cursor holds
-    /// a value or is vacant, and the slot directly below the cursor holds a value.
+    /// a value or is vacant, and the slot directly below the cursor, if any, holds a value.
     ///
     /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
     /// Linear in the total length of the rests if shards are active. Otherwise O(1) amortized,
@@ -179,7 +179,7 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns whether an open run starts directly after `index`, a slot marked
+    /// Returns whether an open run starts directly after the slot `index`, which had the mark
     /// `PublishedBeforeRun`.
     fn is_open_after(&mut self, index: usize) -> bool {
         !matches!(self.stamps.mark_of(index + 1), Some(Mark::Published | Mark::PublishedBeforeRun | Mark::Vacant))
@@ -234,8 +234,8 @@ mod tests {
     use crate::raw::clock::Clock;
     use crate::raw::stamps::Stamp;
 
-    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns
-    /// whether each slot is vacant, and the cursor.
+    /// Settles an arena whose slots have these marks, as if a handle had been leaked. Returns which
+    /// slots are then vacant, and the position of the cursor.
     fn settled<const N: usize>(marks: [Option<Mark>; N]) -> ([bool; N], usize) {
         let (mut bytes, mut clock) = ([const { Stamp::new() }; N], Clock::new());
         let (mut cursor, mut mode) = (Cursor::new(), ShardMode::new());
@@ -286,8 +286,8 @@ mod tests {
 
     #[test]
     fn values_published_from_a_leaked_run_stay_and_so_do_those_owned_before_it() {
-        // The slots hold an owned value, a published value, the leaked rest after it, and values of
-        // other owners.
+        // The slots hold an owned value, a published value, the leaked rest after it, and three
+        // other values.
         let (vacant, _) = settled([None, B, None, E, None, P, None]);
         assert_eq!(vacant, [false, false, true, true, false, false, false]);
         // Every slot of a run was published, so the run is no longer open.

@@ -7,9 +7,9 @@
 //! never less than the number of marked slots, and a search may skip a block, or the whole arena,
 //! whose count is 0.
 //!
-//! A search for one slot looks at every slot once. If a slot was vacant when the search began, and
-//! is no longer vacant when the search reaches it, another thread has claimed it. Nevertheless the
-//! search can miss a slot that was free all the time, in two cases:
+//! A search for one slot looks once at every slot of each block whose count is not 0. If a slot was
+//! vacant when the search began, and is no longer vacant when the search reaches it, another thread
+//! has claimed it. But in two cases the search can miss a slot that was free all the time:
 //!
 //! - A rest that is *retired* moves from a shard to the vacant slots. The search may have passed
 //!   its stamps before they were marked, and looked at the shard after it was emptied.
@@ -24,8 +24,9 @@
 //! If it fails to claim a slot of the window, it puts back the slots it holds and continues above
 //! that slot, and never returns to lower slots. So a search holds only slots below the one that it
 //! claims next. If another search holds that slot, the other search is ahead, and the slots that
-//! this search holds do not delay it. Hence if two competing searches are both refused and both
-//! retry, one of them succeeds.
+//! this search holds do not delay it. Hence two searches that compete only with each other are not
+//! both refused if either of them alone would succeed: after their last failed claim, the search
+//! that holds the slot gets its whole window.
 //!
 //! # Orderings
 //!
@@ -38,7 +39,8 @@
 //!   number is never too low.
 //! - `changes`: incremented (Release) after the stamps were marked, and read (Acquire) before a
 //!   request for one slot looks at shards and stamps. A request that reads the increment sees the
-//!   marks. A fence separates the search from the second read.
+//!   marks. A second read, after an Acquire fence that follows the search, shows whether the
+//!   counter has changed.
 
 #![forbid(unsafe_code)]
 
@@ -50,7 +52,7 @@ use super::shards::{SHARDS, Shard, own_index};
 use super::summary::{BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn, fence};
 
-/// The counts of vacant slots, and where to search for them.
+/// The number of blocks with vacant slots, and where to search for these slots.
 #[derive(Debug)]
 pub(crate) struct VacantSlots {
     /// The number of blocks with a vacant slot or, in an arena without a summary, the number of
@@ -111,7 +113,8 @@ impl VacantSlots {
         meta.shards.own().map_or(&self.search, Shard::search)
     }
 
-    /// Reads the counter of changes before a request for one slot looks at shards and stamps.
+    /// Reads the counter of changes. A request for one slot calls this before it looks at shards
+    /// and stamps.
     #[inline]
     pub(crate) fn changes(&self) -> usize {
         // Acquire: pairs with the Release in `note_change`, so the caller sees the marks of the
@@ -119,7 +122,8 @@ impl VacantSlots {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Reads the counter of changes after a request for one slot has found nothing.
+    /// Reads the counter of changes again. A request for one slot calls this after it has found
+    /// nothing.
     pub(crate) fn changes_after_search(&self) -> usize {
         // Acquire: keeps the loads of the search before the load of the counter. So if a change
         // began and ended while the search looked at shards and stamps, that load sees it.
@@ -183,8 +187,10 @@ impl VacantSlots {
 
     /// Claims one vacant slot. Returns `None` if the search finds none.
     ///
-    /// The search starts where this thread last returned or found a slot. It is linear in the
-    /// number of blocks, plus the number of slots in blocks whose count is not 0.
+    /// The search usually starts where this thread, or another thread with the same [`Search`],
+    /// last returned or found a slot. It is linear in the number of blocks, plus the number of
+    /// slots in blocks whose count is not 0. (In an arena without a summary, it is linear in the
+    /// capacity.)
     #[inline]
     pub(crate) fn claim(&self, meta: &Metadata<'_>) -> Option<usize> {
         self.claim_next(meta).or_else(|| if self.is_none() { None } else { self.search(meta) })
@@ -206,7 +212,7 @@ impl VacantSlots {
 
     /// Claims the first vacant slot at or above the start of the search. If there is none, claims
     /// the first vacant slot below the start. If other threads claim slots of the same block, the
-    /// next search of this thread starts in another block.
+    /// next search of this thread may start in another block.
     #[inline(never)]
     fn search(&self, meta: &Metadata<'_>) -> Option<usize> {
         let search = self.own_search(meta);
@@ -234,8 +240,9 @@ impl VacantSlots {
     /// Claims a run of `n` contiguous vacant slots below `bound`. Returns `None` if the search
     /// finds none.
     ///
-    /// Linear in the number of blocks, plus the number of slots in blocks whose count is not 0. Two
-    /// simultaneous searches may both fail where either alone would succeed.
+    /// Linear in the number of blocks, plus the number of slots in blocks whose count is not 0. A
+    /// search may fail because another search holds slots at the same time, even if the other
+    /// search then puts them back.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while n <= bound - from && !self.is_none() {
@@ -261,11 +268,12 @@ impl VacantSlots {
 
 /// Makes the next search of this thread start in another block, if that block has more than `left`
 /// vacant slots. Looks at only one block, which differs between threads and between calls. It is
-/// seldom near the current block, because the counts of neighbouring blocks share a cache line.
+/// seldom near the current block. If it were, the threads would still contend for a cache line,
+/// because the counts of neighbouring blocks share one.
 #[cold]
 fn search_elsewhere(meta: &Metadata<'_>, search: &Search, block: usize, left: usize) {
     let blocks = meta.capacity() / BLOCK;
-    // Multiplying by the golden ratio scatters the distances.
+    // The factor, 2^32 divided by the golden ratio, scatters the distances.
     let distance = (left * SHARDS + own_index()).wrapping_mul(0x9e37_79b1) >> 8;
     let other = (block + distance) % blocks.max(1);
     if meta.summary.count(other) > left {
