@@ -21,11 +21,11 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns a handle with its own run of slots, for a thread that stores many values.
     ///
-    /// A run has at least one slot. It takes at most 64 KiB, and at most a sixteenth of the slots
-    /// that were not handed out yet. So one handle cannot take all remaining slots: `k` handles
-    /// that take one run each leave about `(15/16)^k` of them to others. An idle handle keeps its
-    /// run, and requests of other threads may be refused in the meantime. Therefore an arena with
-    /// `Local`s needs spare capacity.
+    /// A new run occupies at most 64 KiB and at most a sixteenth of the slots that are not handed
+    /// out yet, but always has at least one slot. So one handle does not take all remaining slots
+    /// at once: `k` handles that take one run each leave about `(15/16)^k` of them to others. An
+    /// idle handle keeps its run, and requests of other threads may be refused in the meantime.
+    /// Therefore an arena with `Local`s needs spare capacity.
     ///
     /// Costs nothing, because the first run is taken when the first value is stored.
     ///
@@ -50,7 +50,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///             })
     ///         })
     ///         .collect();
-    ///     // What was allocated outlives the handle and the thread.
+    ///     // The values outlive the handle and the thread.
     ///     firsts.extend(workers.into_iter().map(|worker| worker.join().unwrap()));
     /// });
     /// assert_eq!(firsts, [&0, &100, &200, &300]);
@@ -61,12 +61,13 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         Local::new(self.view(), OwnRun::default_lengths::<T>())
     }
 
-    /// Returns a handle like [`local`](Self::local), with runs of at most `slots` slots.
+    /// Returns a handle like that of [`local`](Self::local), whose new runs have at most `slots`
+    /// slots.
     ///
-    /// A run still has at most a sixteenth of the slots left at the cursor, but at least one slot.
-    /// Each handle withholds fewer than `slots` free slots from other threads. So if
-    /// `handles` such handles store `values` values one by one, a capacity of
-    /// `values + (handles - 1) * slots` is enough for all of them.
+    /// In addition, a new run has at most a sixteenth of the slots that are not handed out yet, but
+    /// at least one slot. A handle that stores values one by one withholds at most `slots` free
+    /// slots from other threads. So if `handles` such handles store `values` values in total, a
+    /// capacity of `values + (handles - 1) * slots` is enough.
     ///
     /// # Examples
     ///
@@ -90,18 +91,20 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// A handle that owns a run of slots, and takes a new run when the current one is used up.
 ///
 /// It has the same methods as the arena for storing values. They take `&mut self`, but the
-/// references they return borrow the arena, and so outlive the handle. Storing a value costs an
-/// increment of an index and a store. Only taking a new run accesses memory that other threads use.
+/// references that they return borrow the arena and can outlive the handle. Storing a value costs
+/// an increment of an index and a store. Only storing values that do not fit in the current run
+/// accesses memory to which all threads write.
 ///
 /// # Where the slots come from
 ///
 /// A request is served by the first of these that has enough slots:
 ///
-/// 1. the rest of the current run;
-/// 2. the current run, extended in place by one atomic read-modify-write, if it ends at the cursor;
-/// 3. a fresh run, if the request fits in half of it or is for one slot. The rest of the current
-///    run is then returned;
-/// 4. the arena, as if there were no handle. The rest of the current run is kept.
+/// 1. The rest of the current run.
+/// 2. The current run, extended in place by one atomic read-modify-write, if it ends at the
+///    *cursor*, the end of the slots that were handed out.
+/// 3. A fresh run, if the request fits in half of it or is for one slot. The rest of the current
+///    run is then returned, as if the handle were dropped.
+/// 4. The arena, as if there were no handle. The current run is kept.
 ///
 /// So a single `Local` in a new arena hands out the indices 0, 1, 2 and so on, for any mixture of
 /// values, slices and reservations. It leaves a gap only where a reservation returns slots.
@@ -109,9 +112,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// # Dropping and leaking
 ///
 /// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If the
-/// slots directly above them are taken, or shards are active, it may instead cost one byte written
-/// per slot and one read-modify-write per 1,024 slots. Dropping is lock-free, because other threads
-/// can make the read-modify-writes fail.
+/// slots directly above them are taken, or shards are active (see
+/// [`in_order`](AtomicArena::in_order)), it may instead cost one byte written per slot and one
+/// read-modify-write per 1,024 slots. Dropping is lock-free but not wait-free, because other
+/// threads can make a read-modify-write fail, which is then repeated.
 ///
 /// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
 /// stays lost until the next exclusive access to the arena. Values of earlier runs, published
@@ -119,9 +123,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Threads
 ///
-/// `Send` if `T: Send`: the receiving thread may store values in the arena, and another thread may
-/// drop them. Not `Sync`, because each thread uses its own handle. An [`OwnedLocal`] keeps the
-/// arena alive, so it can be stored in a struct or moved into a task.
+/// `Send` if `T: Send`, because the receiving thread may store values that another thread then
+/// drops. Not `Sync`, because each thread is meant to use a handle of its own. An [`OwnedLocal`]
+/// keeps the arena alive, so it can be stored in a struct or moved into a task.
 ///
 /// Not async-signal-safe: a signal handler must not create, use or drop a `Local`, except in the
 /// arenas that [`AtomicArena`](AtomicArena#threads) names.
@@ -150,16 +154,17 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 pub struct Local<'a, T> {
     view: ArenaRef<'a, T>,
     run: OwnRun,
-    /// Where dropping this handle stores the run. If it is `None`, dropping returns the run to the
-    /// arena.
+    /// Dropping this handle moves the run to this place. If it is `None`, dropping returns the
+    /// unused slots to the arena.
     home: Option<&'a mut OwnRun>,
     /// Makes the handle invariant in `T`, because values are stored through it. (`view` is
     /// covariant.)
     marker: PhantomData<&'a mut T>,
 }
 
-// SAFETY: sending the handle sends only unused slots, which hold no values. If `T: Send`, any
-// thread may store values in them.
+// SAFETY: the handle owns only unused slots, which hold no values. If `T: Send`, any thread may
+// store values in them. Sending the handle also sends a reference to the arena, which is `Sync` if
+// `T: Send`.
 unsafe impl<T: Send> Send for Local<'_, T> {}
 
 impl<'a, T> Local<'a, T> {
@@ -173,7 +178,7 @@ impl<'a, T> Local<'a, T> {
     ///
     /// # Safety
     ///
-    /// The run belongs to this arena, or is empty.
+    /// The run in `home` is empty or belongs to the arena of `view`.
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     #[inline]
     pub(super) unsafe fn lent(view: ArenaRef<'a, T>, home: &'a mut OwnRun) -> Self {
@@ -313,8 +318,8 @@ impl<'a, T> Local<'a, T> {
         Ok(self.fill_and_publish(value))
     }
 
-    /// Stores the result of `make`, which receives the index of the value, and publishes it. `make`
-    /// may use the arena.
+    /// Publishes the result of `make`, which receives the index of the value. `make` may use the
+    /// arena.
     ///
     /// Has the cost and progress guarantee of [`publish`](Self::publish), except for `make`.
     ///
@@ -384,14 +389,15 @@ impl<'a, T> Local<'a, T> {
 
     /// Copies a slice into contiguous slots. The copy belongs to the caller.
     ///
-    /// Costs an increment of an index and a `memcpy`. Taking a new run, or a request that the arena
-    /// serves, costs one atomic read-modify-write. Wait-free while the slice fits in the rest of
-    /// the run, otherwise lock-free, like [`AtomicArena::reserve`].
+    /// Costs an increment of an index and a `memcpy`. If the slice does not fit in the rest of the
+    /// run, also costs one atomic read-modify-write. If a fresh run then replaces the current one,
+    /// returning the rest costs as much as dropping a [`Local`]. Wait-free while the slice fits in
+    /// the rest of the run, otherwise lock-free, like [`AtomicArena::reserve`].
     ///
     /// # Errors
     ///
     /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
-    /// [`Full::remaining`] is the number of slots left at the cursor. Nothing is changed in that
+    /// [`Full::remaining`] is the number of slots left at the cursor. Nothing is copied in that
     /// case.
     ///
     /// # Examples
@@ -475,9 +481,9 @@ impl<'a, T> Local<'a, T> {
 
     /// Stores the items of an iterator in contiguous slots. The values belong to the caller.
     ///
-    /// The `len` of the iterator is called once and determines the number of slots. Further items
-    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
-    /// and the other slots are unused again.
+    /// The `len` of the iterator is called once and determines the number of slots. Items beyond
+    /// that number stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter, and the other slots are unused again.
     ///
     /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
     /// for the iterator, which may use the arena.
@@ -562,11 +568,10 @@ impl<'a, T> Local<'a, T> {
         Ok(self.moved(values)?.finish())
     }
 
-    /// Clones the longest prefix of a slice that fits in one run of slots. The clones belong to the
-    /// caller.
+    /// Clones a prefix of a slice into contiguous slots. The clones belong to the caller.
     ///
-    /// The returned slice has the length of that prefix, and may be empty. The slots are found as
-    /// in [`reserve_up_to`](Self::reserve_up_to).
+    /// The slots are found as in [`reserve_up_to`](Self::reserve_up_to), and the prefix has as many
+    /// values as slots are found. The returned slice may therefore be shorter than `src`, or empty.
     ///
     /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
     /// for `clone`, which may use the arena.
@@ -610,7 +615,7 @@ impl<'a, T> Local<'a, T> {
     /// # Errors
     ///
     /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
-    /// Nothing is changed in that case.
+    /// Nothing is copied in that case.
     ///
     /// # Examples
     ///
@@ -676,9 +681,9 @@ impl<'a, T> Local<'a, T> {
     /// Returns the index of the first value, and the slice. The index of an empty slice is the
     /// capacity, even if the iterator promised values and yielded none.
     ///
-    /// The `len` of the iterator is called once and determines the number of slots. Further items
-    /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
-    /// and the other slots are unused again.
+    /// The `len` of the iterator is called once and determines the number of slots. Items beyond
+    /// that number stay in the iterator, which is dropped. If the iterator ends early, the slice is
+    /// shorter, and the other slots are unused again.
     ///
     /// No value is visible before the last has been stored and the iterator has been dropped. After
     /// that, other threads may see the values appear one by one.
@@ -750,20 +755,22 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The reservation is a handle of its own, and may outlive this one. Dropping, finishing or
-    /// leaking one of them does not affect the values of the other. Slots that the reservation
-    /// returns do not rejoin the run of this handle.
+    /// The reservation is a separate handle, which may outlive this `Local`. Dropping, finishing or
+    /// leaking it does not affect the values of this `Local`, and vice versa. Slots that the
+    /// reservation returns do not rejoin the run of this `Local`.
     ///
     /// Costs an increment of an index, and one byte written at each end of the reservation and of
     /// the remaining run. Unless the reservation takes the whole rest, it is counted as one more
-    /// handle. [`AtomicArena::reserve`] states the cost of counting. Taking a new run, or a request
-    /// that the arena serves, costs one atomic read-modify-write. Wait-free while the reservation
-    /// fits in the rest of the run, otherwise lock-free, like `AtomicArena::reserve`.
+    /// handle, at the cost that [`AtomicArena::reserve`] states. If the reservation does not fit in
+    /// the rest of the run, also costs one atomic read-modify-write. If a fresh run then replaces
+    /// the current one, returning the rest costs as much as dropping a [`Local`]. Wait-free while
+    /// the reservation fits in the rest of the run, otherwise lock-free, like
+    /// `AtomicArena::reserve`.
     ///
     /// # Errors
     ///
     /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
-    /// [`Full::remaining`] is the number of slots left at the cursor. Nothing is changed in that
+    /// [`Full::remaining`] is the number of slots left at the cursor. No slot is taken in that
     /// case.
     ///
     /// # Examples
@@ -786,8 +793,8 @@ impl<'a, T> Local<'a, T> {
         if !self.run.has_room(n) {
             match self.find_room(n, false) {
                 Room::Own(_) => {}
-                // SAFETY: the slots were just taken from the arena, so we own them, or there are
-                // none.
+                // SAFETY: the `n` slots were just taken from the arena, so we own them. (There are
+                // none if `n` is 0.)
                 Room::Arena(slots) => return Ok(unsafe { Reservation::new_cold(self.view, slots.start, n) }),
                 Room::None(left) => return Err(Full::new((), n, left)),
             }
@@ -797,10 +804,10 @@ impl<'a, T> Local<'a, T> {
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
     ///
-    /// If there are no `n` contiguous free slots, takes all slots left at the cursor, together with
-    /// the rest of the current run if that ends at the cursor. If no slot is left at the cursor,
-    /// takes one slot from a shard, or one vacant slot. If there is none either, takes the rest of
-    /// the current run.
+    /// If there are no `n` contiguous free slots, takes all slots left at the cursor. If the
+    /// current run ends at the cursor, also takes the rest of that run, which directly precedes
+    /// those slots. If no slot is left at the cursor, takes one slot from a shard, or one vacant
+    /// slot. If no such slot exists either, takes the rest of the current run.
     ///
     /// Has the cost and progress guarantee of [`reserve`](Self::reserve).
     ///
@@ -822,7 +829,8 @@ impl<'a, T> Local<'a, T> {
     pub fn reserve_up_to(&mut self, n: usize) -> Reservation<'a, T> {
         match (&mut *self).take_slots_up_to(n) {
             (start, len) if self.run.is_next(start, len) => self.reserve_next(len),
-            // SAFETY: the slots were just taken from the arena, so we own them, or there are none.
+            // SAFETY: the slots are not in the run, so they were just taken from the arena, and we
+            // own them. (There are none if `len` is 0.)
             (start, len) => unsafe { Reservation::new_cold(self.view, start, len) },
         }
     }
@@ -834,7 +842,8 @@ impl<'a, T> Local<'a, T> {
         self.run.split_off(self.view, len);
         // SAFETY: the slots were unused slots of our run, so we owned them. `split_off` has removed
         // them from the run, marked them as an open run, and counted them as a handle. Only the
-        // first slot may be partly written, by a closure that panicked.
+        // first slot may be partly written without a note, by a closure that panicked
+        // (`return_slots` notes the others). `len` is at least 1, because the run has room for it.
         unsafe { Reservation::from_open(self.view, start, len, 1) }
     }
 
@@ -859,16 +868,15 @@ impl<'a, T> Local<'a, T> {
     fn fill_and_publish(&mut self, value: T) -> (usize, &'a T) {
         let index = self.run.advance_published(self.view.stamps(), 1);
         // SAFETY: the slot was the next slot of our run, so we own it and it holds no value. We
-        // opened the run in this epoch.
+        // opened the run in this epoch, which cannot end while the handle exists.
         (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
     }
 
-    /// Finds slots for a request that does not fit in the rest of the run (see
-    /// [`OwnRun::make_room`]). The function that does so is not inlined.
+    /// Calls [`OwnRun::make_room`] by way of a function that is not inlined.
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the first three arguments are the parts of our view.
+        // SAFETY: the first three arguments are the parts of `self.view`.
         let (run, room) = unsafe { find_room(header, stamps, slots, self.run, len, part) };
         self.run = run;
         room
@@ -884,7 +892,7 @@ impl<'a> Local<'a, u8> {
     /// # Errors
     ///
     /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
-    /// Nothing is changed in that case.
+    /// Nothing is copied in that case.
     ///
     /// # Examples
     ///
@@ -916,7 +924,7 @@ impl<'a> Local<'a, u8> {
     /// # Errors
     ///
     /// Returns [`Full`] if neither this handle nor the arena has a run of the required length.
-    /// Nothing is changed in that case.
+    /// Nothing is copied in that case.
     ///
     /// # Examples
     ///
@@ -999,19 +1007,20 @@ impl<T> Drop for Local<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the first three arguments are the parts of our view.
+        // SAFETY: the first three arguments are the parts of `self.view`.
         unsafe { end(header, stamps, slots, self.run, self.home.take()) };
     }
 }
 
-/// Stores the run in `home`. If there is no home, returns the unused slots and subtracts the handle
-/// from the count.
+/// Stores the run in `home`. If there is no home, returns the unused slots to the arena, and
+/// subtracts the handle from the count of handles.
 ///
 /// Like `find_room`, it is not inlined and takes the run by value.
 ///
 /// # Safety
 ///
-/// The first three arguments are the parts of a view.
+/// The first three arguments are the parts of an `ArenaRef`, as [`ArenaRef::into_raw_parts`]
+/// returns them.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn end<T>(
@@ -1025,7 +1034,8 @@ pub(super) unsafe fn end<T>(
         *home = run;
         return;
     }
-    // SAFETY: the caller passes the parts of a view.
+    // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
+    // hold.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     run.end(view);
 }

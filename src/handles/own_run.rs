@@ -1,4 +1,5 @@
-//! The run of a `Local`: filling, extending, replacing, splitting and returning it.
+//! The run of a `Local`: extending, replacing, splitting and returning it, and publishing its
+//! values.
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -7,16 +8,16 @@ use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::epoch::Mark;
 use crate::raw::stamps::{Stamp, Stamps};
 
-/// The default maximum length of a run, in bytes. Runs are long because, at the boundary between
-/// two runs, a core may prefetch cache lines that another core writes. With runs of 16 KiB, this
-/// made two threads a third slower for values of 64 bytes.
+/// The default maximum length of a run, in bytes. Long runs have few boundaries. At a boundary
+/// between two runs, a core may prefetch cache lines that another core writes. With runs of 16 KiB,
+/// this made two threads a third slower for values of 64 bytes.
 const RUN_BYTES: usize = 64 << 10;
 
-/// The default length of the first run, in bytes. Each later run is twice as long as its
-/// predecessor, up to the maximum.
+/// The default maximum length of the first run, in bytes. Each time a run is taken or extended,
+/// this maximum doubles for the next run, up to `RUN_BYTES`.
 const FIRST_RUN_BYTES: usize = 512;
 
-/// A run has at most `1 / RUN_FRACTION` of the slots left at the cursor, but at least one slot.
+/// A new run has at most `1 / RUN_FRACTION` of the slots left at the cursor, but at least one slot.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 /// If possible, a run ends at an address that is a multiple of this number, so that no two threads
@@ -24,7 +25,7 @@ const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 /// this slot.) Models must not depend on addresses, so under loom every address is a multiple.
 const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
-/// The run of a `Local`, and the limits on the length of its next one.
+/// The run of a `Local`, and the limits on the length of its next run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
     /// The start of the open run. The slots from `start` to `next` hold owned values.
@@ -34,23 +35,24 @@ pub(super) struct OwnRun {
     /// The end of the run. A run that is not empty belongs to this handle and has run marks at both
     /// ends.
     ///
-    /// `end` is 0 before the first run, and after a reservation has taken over the whole rest.
-    /// While it is 0, the handle is not counted.
+    /// `end` is 0 before the first run, after a reservation has taken over the whole rest, and
+    /// after a call of the method `end`. While it is 0, the handle is not counted.
     pub(super) end: usize,
     /// Whether the start of the run is marked by the stamp of the published value directly before
     /// it. Otherwise the stamp of the first slot marks it.
     pub(super) behind_published: bool,
-    /// The maximum length of the next run, in slots.
+    /// The maximum length of the next run, in slots, unless a request needs a longer one.
     pub(super) batch: usize,
-    /// The maximum length of any run, in slots.
+    /// The maximum length of a run, in slots. Only extending a run may exceed it.
     pub(super) ceiling: usize,
 }
 
 /// The outcome of a request that does not fit in the rest of the run.
 pub(super) enum Room {
-    /// The request gets this number of slots, from `next` on in the run. The number is not 0.
+    /// The request gets this number of slots of the run, from `next` on. The number is not 0.
     Own(usize),
-    /// The request gets these slots, which are not in the run. They belong to the caller.
+    /// The request gets these slots, which are not in the run and belong to the caller. There are
+    /// none if the request is for no slots, or if it accepts fewer slots but none is free.
     Arena(Range<usize>),
     /// The request is refused. The cursor has this number of slots left.
     None(usize),
@@ -102,9 +104,9 @@ impl OwnRun {
         stamps.publish(last, self.mark_before());
     }
 
-    /// Moves the start of the run past the next `len` slots, and returns the last of these. The
-    /// caller then publishes them. If they include the first or last slot of the run, their stamps
-    /// overwrite its run marks.
+    /// Moves the start of the run past the next `len` slots, and returns the last of them. The
+    /// caller then publishes these slots. If the first or the last slot of the run is among them,
+    /// its new stamp overwrites its run mark.
     #[inline]
     pub(super) fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
         if self.start != self.next {
@@ -129,8 +131,8 @@ impl OwnRun {
     #[inline]
     pub(super) fn unmark_start(&self, stamps: Stamps<'_>) {
         if self.behind_published {
-            // Published again with Release (E1), because a reader may see this stamp instead of the
-            // first one.
+            // The value is published again with Release (E1), because a reader may see this stamp
+            // instead of the earlier one.
             stamps.publish(self.start - 1, Mark::Published);
         } else {
             stamps.clear(self.start);
@@ -156,7 +158,7 @@ impl OwnRun {
         self.batch = self.batch.saturating_mul(2).min(self.ceiling);
     }
 
-    /// Clears the marks and returns the unused slots. Afterwards the run is empty.
+    /// Clears the run marks and returns the unused slots to the arena. Afterwards the run is empty.
     pub(super) fn retire<T>(&mut self, view: ArenaRef<'_, T>) {
         self.unmark(view.stamps());
         // The first unused slot may be partly written, because a closure may have panicked while it
@@ -165,7 +167,8 @@ impl OwnRun {
         (self.start, self.next, self.behind_published) = (self.end, self.end, false);
     }
 
-    /// Returns the length of the next run if the cursor is at `start` and has `left` slots left.
+    /// Returns the length of a new run or of an extension, if the cursor is at `start` and has
+    /// `left` slots left.
     pub(super) fn refill_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize) -> usize {
         let len = self.batch.min(left / RUN_FRACTION).max(1);
         // The run is shortened to the last cache line boundary, unless it would then be empty.
@@ -173,8 +176,8 @@ impl OwnRun {
         if past_line < len { len - past_line } else { len }
     }
 
-    /// Returns the length of a fresh run for a request for `len` slots, or 0 if the request does
-    /// not fit in half of such a run.
+    /// Returns the length of a fresh run for a request for `len` slots. Returns 0 if the request is
+    /// for more than one slot and does not fit in half of the longest run that is allowed.
     pub(super) fn fresh_len<T>(&self, view: ArenaRef<'_, T>, start: usize, left: usize, len: usize) -> usize {
         let refill = self.refill_len(view, start, left);
         if len == 1 || len <= refill / 2 {
@@ -210,9 +213,9 @@ impl OwnRun {
         }
         let fresh = |run: &Self| view.take_fresh_run(|start, left| run.fresh_len(view, start, left, len));
         if len == 1 {
-            // A single slot must come from the run of the handle, so a new run replaces the used-up
-            // one. Retiring the old run clears its marks, so that leaking the handle no longer
-            // leaks the values in it.
+            // A request for one slot is always served from the run of the handle (`Local::fill`
+            // relies on this), so a new run replaces the used-up one. Retiring the old run clears
+            // its marks, so that leaking the handle no longer leaks the values in the old run.
             self.retire(view);
             let run = fresh(self).or_else(|| Some(view.take_up_to(1)).filter(|run| !run.is_empty()));
             return match run {
@@ -231,8 +234,8 @@ impl OwnRun {
                 self.open(view, run);
                 return Room::Own(len);
             }
-            // Another thread has moved the cursor in the meantime. The handle now has no run, so it
-            // must not be counted: the number of handles must not exceed the number of slots.
+            // Another thread has moved the cursor in the meantime. The handle now has no run. It
+            // must not be counted, because there may be at most as many counted handles as slots.
             self.end(view);
         }
         if part {
@@ -249,9 +252,9 @@ impl OwnRun {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
             // From now on the open run starts at `next`, so that leaking this handle or the
-            // reservation does not leak the owned values in the slots from `start` to `next`. A
-            // value published directly before the run must no longer mark its start, because the
-            // reservation, which may end first, does not clear such a mark.
+            // reservation does not leak the owned values in the slots from `start` to `next`. If a
+            // value published directly before the run marks its start, the mark moves to the slot
+            // `next`, because ending the reservation clears only marks in its own slots.
             self.unmark_start(stamps);
             stamps.open(self.next..self.end);
             self.behind_published = false;
@@ -267,7 +270,7 @@ impl OwnRun {
         }
     }
 
-    /// Retires the run, and subtracts the handle from the count.
+    /// Retires the run. If the handle is counted, subtracts it from the count.
     pub(super) fn end<T>(&mut self, view: ArenaRef<'_, T>) {
         self.retire(view);
         if self.end != 0 {
@@ -293,7 +296,8 @@ fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
 ///
 /// # Safety
 ///
-/// The first three arguments are the parts of a view.
+/// The first three arguments are the parts of an `ArenaRef`, as [`ArenaRef::into_raw_parts`]
+/// returns them.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn find_room<T>(
@@ -304,7 +308,8 @@ pub(super) unsafe fn find_room<T>(
     len: usize,
     part: bool,
 ) -> (OwnRun, Room) {
-    // SAFETY: the caller passes the parts of a view.
+    // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
+    // hold.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     let room = run.make_room(view, len, part);
     (run, room)

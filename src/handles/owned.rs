@@ -74,7 +74,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// ```
 pub struct OwnedLocal<T, S: Storage<T> = Heap<T>> {
     arena: Arc<AtomicArena<T, S>>,
-    /// A run of this arena. Empty while a `Local` borrows it.
+    /// A run of this arena. Empty while a `Local` borrows this handle.
     run: OwnRun,
 }
 
@@ -100,8 +100,8 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
     /// ```
     #[inline]
     pub fn local(&mut self) -> Local<'_, T> {
-        // SAFETY: the run is empty or belongs to this arena, because only `Local`s of this arena
-        // write to the field.
+        // SAFETY: the run is empty at first. Afterwards only `Local`s of this arena write to the
+        // field. So the run is empty or belongs to this arena.
         unsafe { Local::lent(self.arena.view(), &mut self.run) }
     }
 
@@ -127,7 +127,7 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
 impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
     fn drop(&mut self) {
         let (header, stamps, slots) = self.arena.view().into_raw_parts();
-        // SAFETY: the first three arguments are the parts of a view of this arena.
+        // SAFETY: the first three arguments are the parts of an `ArenaRef` of this arena.
         unsafe { local::end(header, stamps, slots, self.run, None) };
     }
 }

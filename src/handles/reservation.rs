@@ -18,26 +18,28 @@ use crate::storage::Storage;
 impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
-    /// The slots come from the calling thread's shard, from the cursor, or from contiguous vacant
-    /// slots. If `n` is 1, the slot is found as in [`alloc`](AtomicArena::alloc). If `n` is 0, the
-    /// method always succeeds and returns an empty reservation at index `capacity`.
+    /// The slots come from the calling thread's shard (see [`in_order`](AtomicArena::in_order)),
+    /// from the cursor, which is the end of the slots handed out so far, or from contiguous
+    /// *vacant* slots, which were returned below the cursor. If `n` is 1, the slot is found as in
+    /// [`alloc`](AtomicArena::alloc). If `n` is 0, the method always succeeds and returns an empty
+    /// reservation at index `capacity`.
     ///
-    /// Costs one atomic read-modify-write, and writes one byte at each end of the run twice.
-    /// Counting the reservation as a handle costs a load and a store. In an arena without shards,
-    /// or if many threads are alive, it costs another atomic read-modify-write instead. Lock-free:
-    /// the first read-modify-write is repeated if another thread has moved the cursor in the
-    /// meantime.
+    /// Costs one atomic read-modify-write. Creating and ending the reservation each write one byte
+    /// at each end of the run. Both also update a count of handles with a load and a store. In an
+    /// arena without shards, or if many threads are alive, each update is an atomic
+    /// read-modify-write instead. Lock-free: the read-modify-write that takes the slots is repeated
+    /// if another thread has moved the cursor in the meantime.
     ///
     /// Returning unused slots retracts the cursor if it is still at their end. Otherwise the slots
     /// extend the calling thread's shard if they adjoin it, or become vacant, which costs one byte
-    /// written per slot. Vacant slots can serve any later request. Once shards are active (see
-    /// [`in_order`](AtomicArena::in_order)), the cursor is not retracted. If your program returns a
-    /// large part of what it reserves while many threads take single slots, call `in_order`.
+    /// written per slot. Vacant slots can serve any later request. While shards are active, the
+    /// cursor is not retracted. If your program returns a large part of what it reserves while many
+    /// threads take single slots, call `in_order`.
     ///
     /// # Errors
     ///
     /// Returns [`Full`] if there are no `n` contiguous slots at the cursor, in the calling thread's
-    /// shard, or among the vacant slots. Nothing is changed in that case. A request for one slot is
+    /// shard, or among the vacant slots. No slot is taken in that case. A request for one slot is
     /// refused only if `alloc` would be refused.
     ///
     /// # Examples
@@ -58,7 +60,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         match self.view().take_run(n) {
             // The view is created again, so that its parts need not be kept during the request.
-            // SAFETY: we have just taken the run, so we own its slots.
+            // SAFETY: we have just taken the `n` slots from `start` on, so we own them.
             Ok(start) => Ok(unsafe { Reservation::new(self.view(), start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
@@ -73,8 +75,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// `usize::MAX` takes all slots left at the cursor. While shards are active, dropping such a
     /// reservation unused writes one byte per slot.
     ///
-    /// Has the cost and progress guarantee of [`reserve`](Self::reserve). If the arena is full,
-    /// costs as much as [`alloc`](AtomicArena::alloc).
+    /// Has the cost and progress guarantee of [`reserve`](Self::reserve). In a full arena, costs as
+    /// much as [`alloc`](AtomicArena::alloc) does there.
     ///
     /// # Examples
     ///
@@ -105,7 +107,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// until the next exclusive access to the arena.
 ///
 /// A reservation of bytes implements [`fmt::Write`] and, with the feature `std`, [`io::Write`], so
-/// `write!` writes strings to it.
+/// `write!` can append formatted text to it.
 ///
 /// The slots are taken when the reservation is created. Therefore filling and reading it is
 /// wait-free, except for user code. Returning the unused slots, when the reservation is finished,
@@ -115,8 +117,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// the arenas that [`AtomicArena`](AtomicArena#threads) names.
 ///
 /// `Send` if `T: Send`, because sending it sends its values. Not `Sync`. To fill a run from several
-/// threads, reserve it and split [`spare_capacity_mut`](Self::spare_capacity_mut), or let each
-/// thread reserve its own run.
+/// threads, reserve it and split the slice that [`spare_capacity_mut`](Self::spare_capacity_mut)
+/// returns, or let each thread reserve its own run.
 ///
 /// # Examples
 ///
@@ -141,8 +143,8 @@ pub struct Reservation<'a, T> {
     capacity: usize,
     /// The number of values, which fill the first slots. Invariant: `len <= capacity`.
     len: usize,
-    /// The number of slots, counted from the first, that this reservation may have written to.
-    /// Invariant: `len <= written`.
+    /// The number of slots, counted from the first, that this reservation or its `Local` may have
+    /// written to without a call of [`ArenaRef::note_written`]. Invariant: `len <= written`.
     written: usize,
     /// Makes the reservation invariant in `T`, because values are stored through it. (`view` is
     /// covariant.)
@@ -156,14 +158,16 @@ unsafe impl<T: Send> Send for Reservation<'_, T> {}
 impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
-    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them.
+    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them. It
+    /// has not written to them.
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
         if capacity != 0 {
             view.handle_opened();
             view.stamps().open(start..start + capacity);
         }
-        // SAFETY: the caller owns the slots. If there are any, the run was just marked and counted.
+        // SAFETY: the caller owns the slots and has not written to them. If there are any, the run
+        // was just marked and counted.
         unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
@@ -186,15 +190,17 @@ impl<'a, T> Reservation<'a, T> {
             let (header, stamps, _) = view.into_raw_parts();
             open(header, stamps, start..start + capacity);
         }
-        // SAFETY: the caller owns the slots. If there are any, the run was just marked and counted.
+        // SAFETY: the caller owns the slots and has not written to them. If there are any, the run
+        // was just marked and counted.
         unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
     /// # Safety
     ///
-    /// The requirements are those of [`new`](Self::new). In addition, a run that is not empty is
-    /// marked as an open run and counted as a handle. Only the first `written` slots may have been
-    /// written to, and `written` is at most `capacity`.
+    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them. If
+    /// there are any, they are marked as an open run and counted as a handle. The caller may have
+    /// written only to the first `written` of them, and to slots that were noted with
+    /// [`ArenaRef::note_written`]. `written` is at most `capacity`.
     #[inline]
     pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize, written: usize) -> Self {
         Reservation { view, start, capacity, len: 0, written, marker: PhantomData }
@@ -252,7 +258,7 @@ impl<'a, T> Reservation<'a, T> {
     ///
     /// # Panics
     ///
-    /// Panics if dropping a value panics. The other values are still dropped.
+    /// Panics if dropping a value panics. The other values after the first `len` are still dropped.
     ///
     /// # Examples
     ///
@@ -275,11 +281,11 @@ impl<'a, T> Reservation<'a, T> {
         }
     }
 
-    /// Appends the items of an iterator until the reservation is full, and returns the number of
-    /// items stored.
+    /// Appends items of an iterator until the reservation is full or the iterator ends. Returns the
+    /// number of items stored.
     ///
-    /// Takes no more items than fit, so `fill_from_iter(iter.by_ref())` leaves the others in the
-    /// iterator.
+    /// Takes no more items than fit, so `fill_from_iter(iter.by_ref())` leaves the other items in
+    /// `iter`.
     ///
     /// # Panics
     ///
@@ -336,7 +342,7 @@ impl<'a, T> Reservation<'a, T> {
     ///
     /// # Errors
     ///
-    /// Returns [`Full`] if there is no room for all of them. Nothing is cloned in that case.
+    /// Returns [`Full`] if there is no room for all values. Nothing is cloned in that case.
     ///
     /// # Panics
     ///
@@ -359,7 +365,7 @@ impl<'a, T> Reservation<'a, T> {
     where
         T: Clone,
     {
-        /// Drops the clones if a later one panics.
+        /// Drops the clones made so far if a call of `clone` panics.
         struct Clones<'a, T> {
             view: ArenaRef<'a, T>,
             made: Range<usize>,
@@ -368,8 +374,8 @@ impl<'a, T> Reservation<'a, T> {
         impl<T> Drop for Clones<'_, T> {
             #[inline]
             fn drop(&mut self) {
-                // SAFETY: these slots hold values that are not yet part of the reservation and are
-                // never read again.
+                // SAFETY: the slots belong to the reservation and hold values. `len` does not
+                // include these values, so they are never read again.
                 unsafe { ptr::drop_in_place(self.view.slice_mut(self.made.clone())) };
             }
         }
@@ -502,7 +508,8 @@ impl<'a, T> Reservation<'a, T> {
         let spare = self.capacity - self.len;
         let first = self.as_mut_ptr().wrapping_add(self.len).cast();
         // SAFETY: the slots from `len` to the end belong to the reservation, are contiguous, and
-        // need not hold values.
+        // need not hold values. The slice borrows the reservation exclusively, so only the slice
+        // reaches them.
         unsafe { core::slice::from_raw_parts_mut(first, spare) }
     }
 
@@ -511,7 +518,7 @@ impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
     /// - `len` is at most [`capacity`](Self::capacity).
-    /// - The slots below `len` hold values.
+    /// - The first `len` slots hold values.
     #[inline]
     pub unsafe fn set_len(&mut self, len: usize) {
         debug_assert!(len <= self.capacity);
@@ -605,15 +612,16 @@ impl<'a, T> Reservation<'a, T> {
         (filled.start, unsafe { view.slice(filled) })
     }
 
-    /// Ends a reservation that is not full, and returns the slots that were not filled.
+    /// Ends a reservation that is not full, and returns its unfilled slots to the arena.
     #[inline]
     fn close_rest(&self) {
-        /// Not inlined. The parts of the reservation are passed in registers, because passing a
-        /// reference would force the reservation into memory, even in code that always fills it.
+        /// Not inlined. The parts of the reservation are passed in registers. Passing a reference
+        /// instead would force the reservation into memory, even in code that always fills it.
         ///
         /// # Safety
         ///
-        /// The arguments are the parts of a view and of a reservation, which is never used again.
+        /// The arguments are the parts of a reservation and of its `ArenaRef`. The reservation
+        /// ends, and its unused slots are not accessed through it again.
         #[inline(never)]
         unsafe fn close<T>(
             header: &Header,
@@ -623,17 +631,20 @@ impl<'a, T> Reservation<'a, T> {
             capacity: usize,
             (len, written): (usize, usize),
         ) {
-            // SAFETY: the caller passes the parts of a view.
+            // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of
+            // `new` hold.
             let view = unsafe { ArenaRef::new(header, stamps, slots) };
             ManuallyDrop::new(Reservation { view, start, capacity, len, written, marker: PhantomData }).close(len);
         }
 
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the arguments are the parts of this reservation, which ends.
+        // SAFETY: the arguments are the parts of this reservation and of its `ArenaRef`. The
+        // callers of `close_rest` end the reservation, and then access only slots that hold values.
         unsafe { close(header, stamps, slots, self.start, self.capacity, (self.len, self.written)) };
     }
 
-    /// Ends the reservation. Clears the run marks, and returns all slots except the first `len`.
+    /// Ends the reservation. Clears the run marks, and returns all slots except the first `len` to
+    /// the arena.
     fn close(&self, len: usize) {
         self.unmark();
         self.uncount();
@@ -659,7 +670,7 @@ impl<'a, T> Reservation<'a, T> {
 
 /// Bytes.
 impl Reservation<'_, u8> {
-    /// Appends as many bytes as fit, and returns their number.
+    /// Appends as many bytes as fit, and returns how many were appended.
     #[inline]
     fn push_prefix(&mut self, bytes: &[u8]) -> usize {
         let len = bytes.len().min(self.capacity - self.len);
@@ -674,7 +685,8 @@ impl Reservation<'_, u8> {
 }
 
 /// Appends strings. A string that does not fit is not appended, and `write_str` returns an error.
-/// If `write!` fails, the strings that it has already appended are kept.
+/// `write!` may append several strings. If it fails, the strings that it has already appended are
+/// kept.
 ///
 /// # Examples
 ///
@@ -733,18 +745,18 @@ impl<T> Drop for Reservation<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the arguments are the parts of our view and of this reservation, which is never
-        // used again.
+        // SAFETY: the arguments are the parts of this reservation and of its `ArenaRef`. The
+        // reservation is being dropped, so it is never used again.
         unsafe { abandon(header, stamps, slots, (self.start, self.capacity), self.len, self.written) };
     }
 }
 
-/// Drops the values of a reservation and returns its slots.
+/// Drops the values of a reservation and returns its slots to the arena.
 ///
 /// # Safety
 ///
-/// The first three arguments are the parts of a view. The others are those of a reservation that is
-/// never used again.
+/// The arguments are the parts of a reservation and of its `ArenaRef`. The reservation is never
+/// used again.
 #[cold]
 #[inline(never)]
 unsafe fn abandon<T>(
@@ -755,7 +767,8 @@ unsafe fn abandon<T>(
     len: usize,
     written: usize,
 ) {
-    // SAFETY: the caller passes the parts of a view.
+    // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
+    // hold.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     let run = Reservation { view, start, capacity, len, written, marker: PhantomData };
     // The slots are returned even if dropping a value panics.

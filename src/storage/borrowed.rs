@@ -32,7 +32,7 @@ impl Drop for Bytes<'_> {
 
 impl<T> Borrowed<'_, T> {
     /// Returns a number of bytes in which [`new`](Self::new) finds room for `capacity` slots,
-    /// whatever the address of the bytes. Returns `None` if no slice can have this length.
+    /// whatever the address of the bytes. Returns `None` if no slice can be that long.
     pub(crate) const fn bytes_for(capacity: usize) -> Option<usize> {
         // Zero-sized slots have no location, so nothing needs alignment. Otherwise aligning the
         // slots takes at most `align_of::<T>() - 1` bytes.
@@ -40,9 +40,10 @@ impl<T> Borrowed<'_, T> {
         let Some(slots) = capacity.checked_mul(size_of::<T>()) else { return None };
         let Some(packed) = slots.checked_add(capacity) else { return None };
         let Some(untailed) = packed.checked_add(padding) else { return None };
-        // `new` sizes the tail for the capacity that it would reach without a tail. That capacity
-        // exceeds `capacity` by at most one slot per byte of the tail, and the tail has fewer than
-        // `2 * tail_size(capacity)` bytes.
+        // `new` sizes the tail for the capacity that it would reach if slots also occupied the
+        // bytes of the tail. That capacity exceeds `capacity` by at most one slot per byte of the
+        // tail. The tail computed here has fewer than `2 * tail_size(capacity)` bytes, so it is
+        // large enough for that capacity.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -62,10 +63,10 @@ impl<'m, T> Borrowed<'m, T> {
         // count as a read of the slice. Under Tree Borrows, such a read forbids further writes
         // through the pointer, once the pointer has been used for a write.
         let base = bytes.as_mut_ptr();
-        // The offset of the slots if at least `skip` bytes precede them.
+        // Returns the offset of the slots if at least `skip` bytes precede them.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
-        // The offsets of the stamps and of the slots, if `capacity` stamps and slots fit in the
-        // first `len` bytes. The slots come first only if the other order does not fit.
+        // Returns the offsets of the stamps and of the slots, if `capacity` stamps and slots fit in
+        // the first `len` bytes. The slots come first only if the other order does not fit.
         let fits = |capacity: usize, len: usize| {
             let (stamps_first, slots_first) = (slots_after(capacity), slots_after(0));
             if size == 0 {
@@ -78,11 +79,11 @@ impl<'m, T> Borrowed<'m, T> {
                 None
             }
         };
-        // The number of slots that fit in the first `len` bytes, together with their stamps. It is
-        // `most`, unless too few bytes are left to align the slots. Then it is `most - 1`: leaving
-        // out one slot and its stamp frees `size + 1` bytes, and aligning the slots needs fewer
-        // than that, because the alignment is at most `size`. (If `size` is 0, nothing needs
-        // alignment.)
+        // Returns the number of slots that fit, with their stamps, in the first `len` bytes. The
+        // result is `most`, unless too few bytes are left to align the slots. Then the result is
+        // `most - 1`: leaving out one slot and its stamp frees `size + 1` bytes, and aligning the
+        // slots takes fewer bytes than that, because the alignment is at most `size`. (If `size` is
+        // 0, nothing needs alignment.)
         let capacity_of = |len: usize| {
             let most = len / (size + 1);
             let fitting = [most, most.saturating_sub(1)].into_iter().find(|&capacity| fits(capacity, len).is_some());
@@ -116,7 +117,8 @@ impl<'m, T> Borrowed<'m, T> {
         } else {
             // SAFETY: the tail is within the slice, which is not at address zero. The
             // `tail_size(largest)` bytes from `len` on are enough for the tail of any smaller
-            // capacity. They hold neither slots nor stamps, and are zeroed here.
+            // capacity. They hold neither slots nor stamps, so only the header uses them. They are
+            // zeroed here.
             unsafe {
                 let tail = base.add(len);
                 tail.write_bytes(0, all - len);

@@ -24,8 +24,9 @@ use crate::raw::stamps::Stamp;
 
 /// Stores an arena in memory from the global allocator.
 ///
-/// The slots have the layout that `Vec<T>` requests. The stamps are in a second, zeroed allocation.
-/// Without the feature `alloc` no value of this type exists.
+/// The slots are allocated with the layout of a `Vec<T>` of the same capacity. The metadata of the
+/// arena is in a second, zeroed allocation. Without the feature `alloc` no value of this type
+/// exists.
 pub struct Heap<T> {
     memory: Memory<T>,
 }
@@ -38,8 +39,9 @@ unsafe impl<T: Send> Sync for Heap<T> {}
 
 impl<T> sealed::Sealed<T> for Heap<T> {}
 
-// SAFETY: slots and stamps are separate allocations. Only `destroy` frees them, after it has
-// dropped the values. The stamps were zeroed.
+// SAFETY: slots and stamps are separate allocations, which live until the storage is dropped or
+// `into_vec` consumes it. Dropping the storage calls `destroy`, which drops the values before it
+// frees the allocations. `new` zeroes the stamps.
 unsafe impl<T> Storage<T> for Heap<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
@@ -75,7 +77,8 @@ impl<T> Heap<T> {
             // SAFETY: the size is not zero.
             NonNull::new(unsafe { alloc(slots_layout) }).ok_or_else(|| refused(slots_layout))?
         };
-        // SAFETY: neither the capacity nor the size of a stamp is zero.
+        // SAFETY: neither the capacity nor the size of a stamp is zero, so the size of the layout
+        // is not zero.
         let Some(stamps) = NonNull::new(unsafe { alloc_zeroed(metadata_layout) }.cast::<Stamp>()) else {
             if slots_layout.size() != 0 {
                 // SAFETY: the slots were allocated above with this layout.
@@ -90,23 +93,24 @@ impl<T> Heap<T> {
                 unsafe { stamps.add(index).write(Stamp::new()) };
             }
         }
-        // SAFETY: the stamps were allocated and zeroed above. Only this header uses the tail until
-        // the memory is freed.
+        // SAFETY: the metadata was allocated above with the layout for this capacity, and zeroed.
+        // Only this header uses the tail of the metadata until the memory is freed.
         let header = unsafe { header(stamps, capacity) };
         let raw = RawMemory { header, stamps, slots, capacity, destroy: destroy::<T> };
         // SAFETY: the slots have the layout of `T`, and `destroy::<T>` drops values of `T`.
         Ok(Heap { memory: unsafe { Memory::new(raw) } })
     }
 
-    /// Converts the slots into a vector of the first `len` values, in place, and frees the stamps.
+    /// Converts the slots into a vector of the first `len` values, in place, and frees the
+    /// metadata.
     ///
     /// # Safety
     ///
     /// The first `len` slots hold values, and no other slot does.
     pub(crate) unsafe fn into_vec(self, len: usize) -> Vec<T> {
         let RawMemory { slots, stamps, capacity, .. } = ManuallyDrop::new(self).memory.raw;
-        // SAFETY: `new` has allocated the stamps for this capacity. `self` is never dropped, so
-        // they are not freed twice.
+        // SAFETY: `new` has allocated the stamps for this capacity. `self` is neither used nor
+        // dropped from now on, so no code accesses the stamps or frees them again.
         unsafe { free_state(stamps, capacity) };
         // SAFETY: `new` has allocated the slots with the layout of `capacity` values, or the values
         // are zero-sized. No other code frees the slots, because `self` is never dropped. The
@@ -120,7 +124,7 @@ impl<T> Heap<T> {
 /// `Heap::new` has allocated the stamps for `capacity`, and they are not used afterwards.
 #[cfg(feature = "alloc")]
 unsafe fn free_state(stamps: NonNull<Stamp>, capacity: usize) {
-    // SAFETY: the stamps were allocated with this layout, which `Heap::new` has found valid.
+    // SAFETY: `Heap::new` has found this layout valid and has allocated the stamps with it.
     unsafe {
         dealloc(stamps.as_ptr().cast(), metadata_layout(capacity).unwrap_unchecked());
     }

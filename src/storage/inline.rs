@@ -53,21 +53,21 @@ impl<T, const N: usize> Drop for Inline<T, N> {
     }
 }
 
-// `Send` is implemented automatically if `T: Send`, because the values are fields.
+// `Inline` is automatically `Send` if `T: Send`, because all its fields are then `Send`.
 // SAFETY: `T: Send` is enough (see `Storage`).
 unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 
 // SAFETY: the header, the stamps and the slots are fields, which do not move while the storage is
-// borrowed. `new` creates zero stamps. `drop` drops the values.
+// borrowed. `new` and `write_new` create zero stamps. `drop` drops the values.
 unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
         // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`. Only views access them. In a
-        // new arena no slot is below the cursor, so what `ArenaRef::new` requires of the slots
-        // holds at first, and views preserve it.
+        // new arena no slot is below the cursor, so what `ArenaRef::new` requires of the contents
+        // of the slots holds at first, and views preserve it.
         unsafe { ArenaRef::new(&self.header, &self.stamps, slots) }
     }
 

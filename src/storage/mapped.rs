@@ -13,7 +13,8 @@ use crate::raw::arena_mut::ArenaMut;
 use crate::raw::arena_ref::ArenaRef;
 use crate::raw::stamps::Stamp;
 
-/// Stores an arena in one mapping from the operating system: the slots, followed by the stamps.
+/// Stores an arena in one mapping from the operating system: the slots, followed by the metadata of
+/// the arena.
 pub struct Mapped<T> {
     /// Points into the mapping, and is dropped before the mapping.
     memory: Memory<T>,
@@ -52,8 +53,9 @@ impl<T> Mapped<T> {
         self.mapping.is_locked()
     }
 
-    /// Returns every page to the operating system. The arena is then in the state of a new one, but
-    /// neither prefaulted nor locked.
+    /// Returns every page to the operating system. The arena is then in the state of a new one,
+    /// except that it keeps its statistics and whether shards are disabled, and is neither
+    /// prefaulted nor locked.
     ///
     /// The arena must be empty, because values in it would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
@@ -69,7 +71,8 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Replaces the header with that of a new arena. All memory of the arena has been zeroed.
+    /// Replaces the header with that of a new arena, but keeps the statistics and whether shards
+    /// are disabled. Called when all memory of the arena is zero.
     fn renew(&mut self) {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;
@@ -95,8 +98,9 @@ unsafe impl<T: Send> Sync for Mapped<T> {}
 
 impl<T> sealed::Sealed<T> for Mapped<T> {}
 
-// SAFETY: the slots and the stamps lie in a private mapping that lives as long as the storage. Only
-// `decommit` replaces it, with `&mut self`. A new mapping is all zeros. `destroy` drops the values.
+// SAFETY: the slots and the stamps lie in a private mapping that the storage owns. Only `decommit`
+// replaces the mapping, which requires `&mut self`. A new mapping is all zeros. `destroy` drops the
+// values, and the mapping is dropped after that.
 unsafe impl<T> Storage<T> for Mapped<T> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {

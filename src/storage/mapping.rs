@@ -1,5 +1,6 @@
-//! A mapping from the operating system, for an arena or a bump. Only this file makes system calls,
-//! by means of `memmap2`.
+//! A mapping from the operating system, for an arena or a bump. This file makes system calls
+//! through `memmap2`, and reads a setting of the Linux kernel. No other file calls the operating
+//! system directly.
 //!
 //! The tests run on Linux. On Windows this file only maps and unmaps memory, and on macOS it also
 //! locks memory. The file compiles for both systems, but was never run there.
@@ -34,18 +35,20 @@ const PROGRESS_BYTES: usize = 16 << 20;
 pub enum HugePages {
     /// Advises the kernel to use huge pages.
     ///
-    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages if
-    /// not. The request is refused if the kernel has no transparent huge pages, or if its
+    /// When a page is first touched, the kernel uses a huge page if one is free, and small pages
+    /// otherwise. The request is refused if the kernel has no transparent huge pages, or if the
     /// administrator has disabled them. Creating a huge page can take longer than creating 512
-    /// small pages, because the kernel may first have to move other memory. Measure, or prefault.
+    /// small pages, because the kernel may first have to move other memory. Measure the effect, or
+    /// prefault the arena.
     Transparent,
-    /// Takes huge pages from those that the administrator has reserved (`vm.nr_hugepages`).
+    /// Takes huge pages from the pool that the administrator has created (`vm.nr_hugepages`).
     ///
-    /// All pages are reserved when the arena is mapped, so that none is missing when it is touched.
-    /// The request is refused if there are not enough. Older kernels do not reserve the pages again
-    /// after [`reset_decommit`](crate::AtomicArena::reset_decommit), so other processes may take
-    /// them, and touching a missing page kills the process. If other processes use reserved huge
-    /// pages, build a new arena instead of calling `reset_decommit`.
+    /// All pages of the arena are reserved for it when it is mapped, so that no page is missing
+    /// when it is first touched. The request is refused if the pool has too few free pages. Older
+    /// kernels do not reserve the pages again after
+    /// [`reset_decommit`](crate::AtomicArena::reset_decommit), so other processes may take them,
+    /// and touching a missing page kills the process. If other processes use the pool too, build a
+    /// new arena instead of calling `reset_decommit`.
     Explicit,
 }
 
@@ -64,7 +67,8 @@ pub(crate) struct MapOptions {
 pub(crate) struct Mapping {
     map: MmapMut,
     extent: Extent,
-    /// The huge pages that the mapping has. After a fallback they differ from the request.
+    /// The kind of huge pages that the mapping has, if any. After a fallback this differs from the
+    /// request.
     huge_pages: Option<HugePages>,
     locked: bool,
 }
@@ -78,12 +82,12 @@ struct Extent {
     metadata: usize,
     /// The alignment of the first value.
     align: usize,
-    /// The whole mapping: values, metadata, and padding for the alignment.
+    /// The whole mapping: values, metadata, and padding.
     total: usize,
 }
 
 impl Extent {
-    /// Returns `None` if the sizes do not fit in an `isize`.
+    /// Returns `None` if the total size does not fit in an `isize`.
     fn new(values: Layout, metadata: usize, huge_pages: Option<HugePages>) -> Option<Extent> {
         let align = values.align().max(if huge_pages.is_some() { HUGE_PAGE } else { 1 });
         let values = values.size();
@@ -152,7 +156,7 @@ impl Extent {
 impl Mapping {
     /// Maps memory for values and metadata of these sizes, whose sum is not 0.
     ///
-    /// Returns the error `too_large` if the sizes do not fit in an `isize`.
+    /// Returns the error `too_large` if the total size does not fit in an `isize`.
     pub(crate) fn new(
         values: Layout,
         metadata: usize,
@@ -205,7 +209,7 @@ impl Mapping {
         self.extent.total
     }
 
-    /// Returns every page to the operating system. The memory is then all zeros, but neither
+    /// Returns every page to the operating system. The memory is then all zeros, and neither
     /// prefaulted nor locked.
     ///
     /// Afterwards [`parts`](Self::parts) may return other addresses. The caller ensures that no
@@ -278,7 +282,8 @@ fn lock(_map: &MmapMut) -> Result<(), Option<i32>> {
 /// Decommits the pages and keeps the address space. Returns `false` if the operating system
 /// refuses.
 ///
-/// The pages must not hold values. Only Linux guarantees that they read as zeros afterwards.
+/// The pages must not hold values. Only Linux guarantees that they read as zeros afterwards. On
+/// other systems this function does nothing, so that the mapping is replaced.
 #[cfg(target_os = "linux")]
 fn discard(map: &mut MmapMut) -> bool {
     // A locked page cannot be decommitted.

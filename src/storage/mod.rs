@@ -1,8 +1,8 @@
 //! The memory of an arena. A storage holds the complete state: header, stamps and slots. The arena
 //! adds the methods.
 
-// These storages do not exist under loom, whose atomics cannot be created in a constant and are
-// larger than one byte.
+// Only `Heap` exists under loom, whose atomics cannot be created in a constant, are not valid when
+// zeroed, and are larger than one byte.
 #[cfg(not(all(test, loom)))]
 mod borrowed;
 mod heap;
@@ -53,17 +53,19 @@ pub(crate) mod sealed {
 //
 // An implementation guarantees the following:
 //
-// - Both views refer to the same header, stamps and slots at every call, and no other code accesses
-//   them.
+// - `view` and `view_mut` refer to the same header, stamps and slots at every call, and no other
+//   code accesses these parts.
 // - The addresses of these parts do not change while a view of the storage exists. They may change
 //   when the storage itself is moved, which is impossible while it is borrowed.
-// - A new storage is an empty arena: the header and the shards are new, and every stamp is zero.
-// - Dropping the storage drops each value that is still in a slot exactly once.
+// - A new storage is an empty arena: the header, the shards and the summary are new, and every
+//   stamp is zero.
+// - Dropping the storage drops each value that is still in a slot exactly once, except leaked
+//   values, which it does not drop.
 //
-// A storage is `Send` if `T: Send`, because its values move with it. It is `Sync` if `T: Send`,
-// because one thread can move a value in through a shared arena, and another thread can move it out
-// with `&mut`. `T: Sync` is not required here, because the methods that lend `&T` to other threads
-// require it.
+// A storage is `Send` if `T: Send`, because its values move with it. `Sync` also requires
+// `T: Send`, because one thread can move a value in through a shared arena, and another thread can
+// move it out with `&mut`. `Sync` does not require `T: Sync`, because the methods that lend `&T` to
+// other threads require it.
 pub unsafe trait Storage<T>: sealed::Sealed<T> {
     #[doc(hidden)]
     fn view(&self) -> ArenaRef<'_, T>;
@@ -74,8 +76,7 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
     fn external_bytes(&self) -> usize;
 }
 
-/// The header, stamps and slots of a storage whose memory is outside the storage itself, for values
-/// of `T`.
+/// The state of an arena of `T` whose stamps and slots are outside the storage itself.
 ///
 /// Only [`RawMemory`] implements `Drop`, and that type does not name `T`. If a generic type
 /// implemented `Drop`, the drop check would require the values to strictly outlive the arena. An
@@ -102,8 +103,8 @@ impl<T> Memory<T> {
         // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots for `T`.
         // This memory owns both until it is dropped. They are reached through pointers, so their
         // addresses do not change when the `Memory` is moved. In a new arena no slot is below the
-        // cursor, so what `ArenaRef::new` requires of the slots holds at first. Only views write to
-        // the stamps and slots, and they preserve this.
+        // cursor, so what `ArenaRef::new` requires of the contents of the slots holds at first.
+        // Only views write to the stamps and slots, and they preserve this.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.raw.stamps.as_ptr(), self.raw.capacity);
             ArenaRef::new(&self.raw.header, stamps, self.raw.slots.cast())
@@ -112,7 +113,7 @@ impl<T> Memory<T> {
 
     #[inline]
     fn view_mut(&mut self) -> ArenaMut<'_, T> {
-        // SAFETY: `raw` was created for `T` (the invariant of `raw`).
+        // SAFETY: `raw` was created for `T`, which is the invariant of the field.
         unsafe { self.raw.view_mut() }
     }
 }
@@ -126,7 +127,7 @@ struct RawMemory {
     /// The first of `capacity` slots.
     slots: NonNull<u8>,
     capacity: usize,
-    /// Drops the values and frees the memory. A constructor that knows `T` sets it.
+    /// Drops the values and, for `Heap`, frees the memory. Set by a constructor, which knows `T`.
     destroy: unsafe fn(&mut RawMemory),
 }
 
@@ -192,7 +193,7 @@ fn metadata_layout(capacity: usize) -> Result<Layout, LayoutError> {
 /// # Safety
 ///
 /// `stamps` points to new zeroed memory with the layout that [`metadata_layout`] returns for this
-/// capacity. Its tail belongs to the header alone while the header is used.
+/// capacity. The tail of this memory belongs to the header alone while the header is used.
 #[cfg(feature = "alloc")]
 unsafe fn header(stamps: NonNull<Stamp>, capacity: usize) -> Header {
     if !has_tail(capacity) {
@@ -231,12 +232,13 @@ unsafe fn header_with_tail(tail: NonNull<u8>, capacity: usize) -> Header {
 
 impl Drop for RawMemory {
     fn drop(&mut self) {
-        // SAFETY: `destroy` was chosen for the type of this memory, and is called once.
+        // SAFETY: `destroy` was chosen for the type of the values in this memory. It is called
+        // once, and the memory is not used afterwards.
         unsafe { (self.destroy)(self) };
     }
 }
 
-/// Drops every value and leaves an empty arena.
+/// Drops every value in the arena. Does nothing if values of `T` need no drop.
 fn drop_values<T>(mut view: ArenaMut<'_, T>) {
     if core::mem::needs_drop::<T>() {
         let mut live = view.take();
