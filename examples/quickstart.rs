@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(arena.get_wrapping(8), arena.get(0), "the same as a ring");
 
     // A full arena is an ordinary error. It reports the numbers and returns the value.
-    let full = arena.alloc(7).expect_err("there are 8 in it");
+    let full = arena.alloc(7).expect_err("8 numbers are stored");
     println!("one more: {full}");
     assert_eq!(full.remaining(), 0);
     assert_eq!(full.into_inner(), 7);

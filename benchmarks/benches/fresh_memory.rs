@@ -4,11 +4,12 @@
 //! cargo bench --bench fresh_memory
 //! ```
 //!
-//! An arena is created, filled from the first slot to the last, and dropped. The ways take turns,
-//! so that other programs on the machine affect all of them alike. The output is the time to fill,
-//! as the median and the minimum of the rounds, and the page faults meanwhile. The prefaulted arena
-//! has its page faults while it is created, and that time is printed beside it. Transparent huge
-//! pages are only advice: the number of faults tells whether the kernel used them.
+//! An arena is created, filled from the first slot to the last, and dropped. The ways to get its
+//! memory take turns, so that other programs on the machine affect all of them alike. The output is
+//! the time to fill, as the median and the minimum of the rounds, and the number of page faults
+//! meanwhile. The prefaulted arena has its page faults while it is created, and that time is
+//! printed beside it. Transparent huge pages are only advice: the number of faults tells whether
+//! the kernel used them.
 
 use std::{
     hint::black_box,
@@ -51,8 +52,8 @@ fn turn<S: Storage<Line>>(make: impl FnOnce() -> Result<AtomicArena<Line, S>, Ma
     Ok(Turn { make, fill: start.elapsed(), faults: minor_faults() - faults })
 }
 
-/// Returns the page faults of this process without disk access, that is, the pages touched for the
-/// first time.
+/// Returns the number of page faults of this process that needed no disk access. Each page causes
+/// one when it is touched for the first time.
 fn minor_faults() -> i64 {
     #[cfg(unix)]
     {
@@ -68,7 +69,7 @@ fn minor_faults() -> i64 {
 
 fn main() {
     if cfg!(debug_assertions) || !std::env::args().any(|argument| argument == "--bench") {
-        eprintln!("fresh_memory: measures with `cargo bench --bench fresh_memory`");
+        eprintln!("fresh_memory: run `cargo bench --bench fresh_memory` to measure");
         return;
     }
     let mut turns: [Vec<Turn>; WAYS.len()] = Default::default();

@@ -45,7 +45,7 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
 }
 
 /// Stores one value. If the arena is full, it is reset, as in the original. With a gigabyte, the
-/// pages are new until the arena was full once.
+/// pages are new until the arena has been full once.
 fn alloc(criterion: &mut Criterion) {
     let mut group = group(criterion, "alloc");
     for (name, bytes) in SIZES {
@@ -68,10 +68,10 @@ fn alloc(criterion: &mut Criterion) {
 
 /// Resets an arena that is filled again each time. The filling is not timed.
 ///
-/// Arenas are filled and reset for a twentieth of a second, as many at once as take a gigabyte
-/// together. The time is then scaled to the requested number, because filling the large arenas
-/// would otherwise take hours. Reading the clock costs about 20 ns, and is part of the result of
-/// the largest.
+/// Arenas are filled and reset for a twentieth of a second, as many at once as fit in a gigabyte,
+/// but at most 256. The time is then scaled to the requested number of resets, because filling the
+/// large arenas so often would take hours. Reading the clock costs about 20 ns, which is part of
+/// the result for the largest arena.
 fn reset(criterion: &mut Criterion) {
     let mut group = group(criterion, "reset, filled each time");
     for (name, bytes) in SIZES {
@@ -156,7 +156,7 @@ fn blocks(criterion: &mut Criterion) {
             bencher.iter(|| black_box(vec![0_u8; black_box(bytes)]));
         });
     }
-    /// Larger blocks would not fit on the stack if the compiler does not build them in place.
+    /// Larger blocks would not fit on the stack, unless the compiler builds them in place.
     macro_rules! boxed {
         ($($name:literal $bytes:literal),*) => {$(
             group.bench_function(BenchmarkId::new("Box::new([0; N])", $name), |bencher| {

@@ -16,11 +16,11 @@ use crate::{
     work::{counting, sum},
 };
 
-/// The values of one epoch, and the slots of an arena.
+/// The number of slots of the subject, all of which are filled in each epoch.
 const SLOTS: usize = 4_096;
 
-/// The values of one epoch in this many are checked. The check moves all values to the cache of the
-/// first thread, so the next epoch is slower.
+/// The number of epochs from one check of the values to the next. A check moves all values to the
+/// cache of the first thread, so the epoch after it is slower.
 const CHECK_INTERVAL: usize = 16;
 
 /// A gate that all threads pass together, any number of times.
@@ -31,7 +31,8 @@ struct Gate {
 
 impl Gate {
     fn pass(&self) {
-        // AcqRel: what each thread did before the gate happens before what follows it.
+        // AcqRel, and Acquire below: everything that a thread did before the gate happens before
+        // everything that any thread does after it.
         let arrived = self.arrived.fetch_add(1, Ordering::AcqRel) + 1;
         let all = arrived.next_multiple_of(self.threads);
         let mut spins = 0_u32;
@@ -45,11 +46,11 @@ impl Gate {
     }
 }
 
-/// The subject, shared while it is filled.
+/// The subject, which all threads share while they fill it.
 struct Stage<S>(UnsafeCell<S>);
 
-// SAFETY: the first thread has the subject as `&mut` only between two gates where no other thread
-// uses it.
+// SAFETY: the other threads use the subject only through `&S`. Only the first thread, which has
+// created it, uses it as `&mut S`, and only between two gates where no other thread uses it.
 unsafe impl<S: Sync> Sync for Stage<S> {}
 
 impl<S> Stage<S> {
@@ -58,10 +59,15 @@ impl<S> Stage<S> {
     }
 }
 
-/// Measures one turn: the puts of the plan in epochs of `SLOTS`. Each epoch ends with a reset off
-/// the clock, and some with a check. Returns the nanoseconds per put, for the median epoch.
+/// Measures one turn, in which the puts of the plan are divided into epochs of `SLOTS` puts. After
+/// the clock has stopped, each epoch ends with a reset, and some epochs with a check before it.
+/// Returns the nanoseconds per put in the median epoch.
 pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result<f64> {
-    ensure!(SLOTS.is_multiple_of(plan.threads), "{SLOTS} slots cannot be shared by {} threads", plan.threads);
+    ensure!(
+        SLOTS.is_multiple_of(plan.threads),
+        "{SLOTS} slots cannot be divided equally among {} threads",
+        plan.threads
+    );
     let share = SLOTS / plan.threads;
     let epochs = plan.puts.div_ceil(share);
     let small = Plan { puts: share, size: 1, ..*plan };
@@ -70,7 +76,8 @@ pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result
     let first_of = |epoch: usize, thread: usize| seed.wrapping_add((epoch * SLOTS + thread * share) as u64);
 
     let fill = |epoch: usize, thread: usize| {
-        // SAFETY: between these gates no thread has the subject as `&mut`.
+        // SAFETY: a `&mut` of the subject exists only in the first thread, from the second gate
+        // below to the gate that ends the epoch. No thread uses this reference in that time.
         let subject = unsafe { &*stage.get() };
         gate.pass();
         let first = black_box(first_of(epoch, thread));
@@ -105,7 +112,8 @@ pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result
         let mut times = Vec::with_capacity(epochs);
         for epoch in 0..epochs {
             times.push(fill(epoch, 0));
-            // SAFETY: the other threads wait at the next gate.
+            // SAFETY: the other threads do not use the subject before the next gate, which they
+            // cannot pass without this thread.
             let subject = unsafe { &mut *stage.get() };
             if epoch % CHECK_INTERVAL == 0 {
                 let expected = (SLOTS, sum(counting(first_of(epoch, 0), SLOTS)));
@@ -121,7 +129,7 @@ pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result
                 *all = (all.0.min(start), all.1.max(end));
             }
         }
-        ensure!(wrong.is_none(), "{}: count and digest are not as expected: {wrong:?}", S::NAME);
+        ensure!(wrong.is_none(), "{}: the found and the expected (count, digest) differ: {wrong:?}", S::NAME);
         let nanos: Vec<f64> = times.iter().map(|(start, end)| (*end - *start).as_secs_f64() * 1e9).collect();
         Ok(median(&nanos) / SLOTS as f64)
     })

@@ -1,4 +1,4 @@
-//! The bars: targets for the figures, as ratios within one run.
+//! The bars: targets for the figures of one run, most of them as ratios between two subjects.
 
 use serde::Serialize;
 
@@ -15,16 +15,16 @@ pub struct Bar {
     pub bar: String,
     /// The median over the rounds. For a ratio, the median of the ratios within each round.
     pub measured: f64,
-    /// The same for the minima. Other load on the machine makes medians worse, but hardly the
-    /// minima.
+    /// The same for the minimum. For a ratio, the ratio of the two minima. Other load on the
+    /// machine makes medians worse, but hardly the minima.
     pub of_minima: f64,
     pub unit: &'static str,
     pub limit: f64,
     pub met: bool,
 }
 
-/// The limit appears twice: a container that hands out one slot after another cannot store several
-/// values with one instruction, but a plain loop can.
+/// The two forms of the store loop. A container that hands out one slot after another cannot store
+/// several values with one instruction, but a plain loop can.
 const STORE_LOOPS: [&str; 2] = ["a store loop, one by one", "a store loop"];
 
 /// Returns every bar for which there are enough rows.
@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
         self.0.iter().filter(move |row| row.group == group && row.subject == subject)
     }
 
-    /// Values stored with warm pages.
+    /// Returns the row of a subject that stored values in warm pages.
     fn put(self, what: What, threads: usize, subject: &str) -> Option<&'a Row> {
         self.0.iter().find(|row| {
             row.group.fills()
@@ -98,7 +98,7 @@ impl Bars<'_> {
         self.ratio_to(what, row, to, limit, "");
     }
 
-    /// `how` describes how the peer was measured, if that differs.
+    /// Adds a bar for a ratio. `how` describes how `to` was measured, if that differs from `row`.
     fn ratio_to(&mut self, what: &str, row: Option<&Row>, to: Option<&Row>, limit: f64, how: &str) {
         let (Some(row), Some(to)) = (row, to) else { return };
         let ratios: Vec<f64> = row.samples.iter().zip(&to.samples).map(|(a, b)| a / b).collect();
@@ -142,7 +142,7 @@ impl Bars<'_> {
         self.ratio("alloc, 1 thread, 8 bytes", alloc, counter, 1.15);
         self.ratio("alloc, 1 thread, 8 bytes", alloc, one(What::U64, "boxcar"), 0.5);
 
-        // Shards.
+        // With two threads, the arena uses shards.
         let two = |subject| rows.put(What::U64, 2, subject);
         for peer in ["boxcar", "orx-concurrent-bag, fixed"] {
             self.ratio("alloc, 2 threads, 8 bytes", two("alloc"), two(peer), 1.0 / 6.0);
@@ -159,7 +159,7 @@ impl Bars<'_> {
         self.ratio("alloc_slice_copy of 1,000, 1 thread", copy, extend, 1.1);
     }
 
-    /// The cost with two threads as a multiple of the cost with one thread.
+    /// Adds a bar for the cost with two threads as a multiple of the cost with one thread.
     fn scaling(&mut self, name: &str, what: What, subject: &str, limit: f64) {
         let of = |threads| self.rows.put(what, threads, subject);
         let (one, two) = (of(1), of(2));
@@ -265,7 +265,8 @@ impl Bars<'_> {
         for subject in [single::RESET_OWNED, single::RESET_PUBLISHED] {
             let mut sizes = rows.of(Group::Reset, subject);
             let (small, large) = (sizes.next(), sizes.next());
-            // A few nanoseconds, on clocks with steps of ten.
+            // A reset takes a few nanoseconds. The limit is higher, because some clocks have steps
+            // of ten.
             self.number(&format!("{subject}, 1 KB"), small, 30.0);
             self.number(&format!("{subject}, 1 GB"), large, 30.0);
         }

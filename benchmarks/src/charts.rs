@@ -31,7 +31,7 @@ const WIDTH: i32 = 960;
 const MARGIN: i32 = 24;
 /// The boundary between the names of the subjects and the bars.
 const NAMES: i32 = 270;
-/// The space behind the longest bar, for its number.
+/// The space to the right of the longest bar, for its number.
 const NUMBERS: i32 = 52;
 const BAR: i32 = 22;
 const HEAD: i32 = 84;
@@ -112,7 +112,8 @@ struct Axis {
 }
 
 impl Axis {
-    /// Creates an axis for all values, which ends at the next 1, 2 or 5 below the least.
+    /// Creates an axis for all positive values. It starts at a tick that is clearly below the least
+    /// value.
     fn over(values: impl Iterator<Item = f64>, from: i32, to: i32) -> Self {
         let (least, most) = values
             .filter(|value| *value > 0.0)
@@ -126,7 +127,8 @@ impl Axis {
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Returns the ticks that leave enough space for their numbers.
+    /// Returns all ticks if there is enough space for their numbers, and otherwise the powers of
+    /// ten.
     fn ticks(&self) -> Vec<f64> {
         let within: Vec<f64> = ticks().filter(|tick| *tick >= self.least && *tick <= self.most).collect();
         let gap = |a: f64, b: f64| (self.at(a) - self.at(b)).abs();
@@ -146,7 +148,8 @@ fn tick_label(value: f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6)
 }
 
-/// Draws the subjects below each other, with panels for the first and the last number of threads.
+/// Draws a row of bars for each subject. Of more than two panels, only the first and the last are
+/// drawn.
 fn draw_bars(path: &Path, title: &str, panels: &[Panel<'_>]) -> Result<()> {
     let mut panels: Vec<&Panel<'_>> = panels.iter().filter(|panel| !panel.rows.is_empty()).collect();
     if panels.len() > 2 {
@@ -246,7 +249,7 @@ fn draw_lines(path: &Path, title: &str, panels: &[Panel<'_>]) -> Result<()> {
         area.draw(&PathElement::new(line, style)).with_context(cannot)?;
         ends.push((up.at(last.median), last));
     }
-    // Writes the names at the ends of the lines, at a distance from each other.
+    // The names are at the ends of the lines, but far enough apart to be legible.
     ends.sort_by_key(|(y, _)| *y);
     let mut free = HEAD - 20;
     for (y, row) in ends {

@@ -174,7 +174,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The measurements of vacant slots that are not turns in the generic loop.
+    /// Runs the measurements of vacant slots that do not use the generic loop.
     fn vacant(&mut self) -> Result<()> {
         memory::prepare(Pages::Warm);
         for table in &single::VACANT {
@@ -320,7 +320,8 @@ fn takes_part(settings: &Settings, entrant: &Entrant, pages: Pages) -> bool {
     settings.wants(entrant.name, entrant.kind != Kind::Peer) && (pages != Pages::Reused || entrant.resets)
 }
 
-/// One reader alone, one beside a publisher, and as many as there are processors for.
+/// Returns the readings, for both ways to read: one reader alone, one beside a publisher, and, with
+/// more than two threads, all threads except the publisher as readers.
 fn readings(settings: &Settings) -> Vec<Reading> {
     let most = settings.threads.iter().copied().max().unwrap_or(1);
     let mut of_each = vec![(1, false)];

@@ -1,4 +1,5 @@
-//! The machine of the measurement, without names of hosts, people or folders.
+//! A description of the machine that runs the benchmarks, without names of hosts, people or
+//! folders.
 
 use std::{env::consts, fs, num::NonZeroUsize, thread};
 
@@ -9,19 +10,18 @@ pub struct Machine {
     pub processor: String,
     /// The number of processors that this program may use.
     pub processors: usize,
-    /// The size and the kind of each cache of the first processor.
+    /// The level, the kind and the size of each cache of the first processor.
     pub caches: Vec<String>,
     pub memory_gib: Option<u64>,
     pub target: String,
     pub kernel: String,
     pub huge_pages: String,
     pub compiler: String,
-    /// The average number of runnable tasks of other programs over the last minute, at the
-    /// beginning of the run.
+    /// The one-minute load average when the run began, which is mostly the load of other programs.
     pub load: Option<f64>,
 }
 
-/// Returns the first line of a file that starts with a key, without the key and the colon.
+/// Returns the rest of the first line that starts with `key`, without the colon.
 fn field(path: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
@@ -51,7 +51,7 @@ impl Machine {
             caches,
             memory_gib,
             target: format!("{} {}", consts::ARCH, consts::OS),
-            // Only the number, because the rest may name a provider.
+            // Only the version number, because the rest may name a hosting provider.
             kernel: release.split(['-', '+']).next().unwrap_or_default().to_owned(),
             huge_pages: line("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_else(unknown),
             compiler: env!("COMPILED_BY").to_owned(),
@@ -59,7 +59,7 @@ impl Machine {
         }
     }
 
-    /// One line for each known property.
+    /// Returns the lines of the report that describe the machine.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("{}, {} processors", self.processor, self.processors),

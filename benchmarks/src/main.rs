@@ -1,5 +1,5 @@
 //! `compare` measures this crate beside its peers and beside the limits of the machine. The README
-//! describes the method, and why nothing is optimised away.
+//! describes the method, and explains why nothing is optimised away.
 
 use std::process::ExitCode;
 

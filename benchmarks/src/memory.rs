@@ -1,4 +1,5 @@
-//! What the allocator does with freed memory, and what the kernel reports as resident.
+//! Controls what the allocator does with freed memory, and reads what the kernel reports as
+//! resident.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -24,7 +25,8 @@ impl Counting {
         }
     }
 
-    /// Runs `f` and returns the number of allocations of the process meanwhile.
+    /// Calls `run`. Returns its result, and the number of allocations that the process makes
+    /// meanwhile.
     pub fn during<R>(run: impl FnOnce() -> R) -> (R, u64) {
         let before = COUNT.load(Ordering::Relaxed);
         COUNTS.store(true, Ordering::SeqCst);
@@ -39,33 +41,34 @@ unsafe impl GlobalAlloc for Counting {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::note();
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc(layout) }
     }
 
     #[inline(always)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::note();
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     #[inline(always)]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.dealloc(start, layout) }
     }
 
     #[inline(always)]
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Self::note();
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.realloc(start, layout, size) }
     }
 }
 
-/// Makes glibc take large blocks from freed memory, whose pages were touched before, or from the
-/// kernel. Without glibc it does nothing, and warm memory depends on the allocator.
+/// Makes glibc take large blocks from the kernel if `pages` is `Cold`, and otherwise from freed
+/// memory, whose pages were touched before. Without glibc this function does nothing, and the
+/// allocator determines whether memory is warm.
 pub fn prepare(pages: Pages) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -93,7 +96,7 @@ pub fn give_free_pages_back() {
     }
 }
 
-/// Makes this process use small pages only, because a huge page would round the count up.
+/// Makes this process use only small pages, because a huge page would round the counts up.
 pub fn count_in_small_pages() {
     #[cfg(target_os = "linux")]
     // SAFETY: `PR_SET_THP_DISABLE` takes a flag and three zeros.
@@ -102,8 +105,8 @@ pub fn count_in_small_pages() {
     }
 }
 
-/// Returns the exact number of resident bytes of this process. /proc/self/statm lags behind by some
-/// pages per thread.
+/// Returns the exact number of resident bytes of this process. It is not read from
+/// `/proc/self/statm`, which lags behind by some pages per thread.
 pub fn resident_bytes() -> Result<u64> {
     let path = "/proc/self/smaps_rollup";
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
@@ -116,8 +119,8 @@ pub fn resident_bytes() -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// Returns the page faults of this process without disk access, that is, the pages touched for the
-/// first time.
+/// Returns the number of page faults of this process that needed no disk access. Each page causes
+/// one when it is touched for the first time.
 pub fn minor_faults() -> u64 {
     #[cfg(unix)]
     {

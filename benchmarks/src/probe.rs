@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Question {
-    /// The time of construction and drop, and the pages that they touch.
+    /// The times of construction and of drop, and the pages that construction touches.
     Construct { subject: usize, bytes: usize },
     /// The number of resident bytes per element, without the value.
     Resident { what: What, subject: String, elements: usize },
@@ -34,7 +34,8 @@ pub struct Construction {
     pub drop_filled_nanos: f64,
 }
 
-/// A subject to construct. The two functions contain everything that is timed.
+/// A subject whose construction is measured. `run` measures its construction and drop in this
+/// process, for a number of u64 slots.
 pub struct Constructed {
     pub name: &'static str,
     pub kind: Kind,
@@ -141,7 +142,7 @@ pub fn resident<W: Work, S: Subject<W>>(plan: &Plan) -> Result<f64> {
 
     drop(source);
     if let Some((count, _)) = subject.contents() {
-        ensure!(count == plan.elements::<W>(), "{}: {count} elements", S::NAME);
+        ensure!(count == plan.elements::<W>(), "{}: {count} elements instead of {}", S::NAME, plan.elements::<W>());
     }
     let each = (after.saturating_sub(before)) as f64 / plan.elements::<W>() as f64;
     Ok(each - size_of::<W>() as f64)
@@ -171,7 +172,7 @@ impl Question {
     }
 }
 
-/// Asks a fresh process.
+/// Starts a fresh process with a question, and returns its answer.
 pub fn ask<A: for<'a> Deserialize<'a>>(question: &[&str]) -> Result<A> {
     let own = env::current_exe().context("cannot find this program to start it again")?;
     let output = Command::new(own).arg("probe").args(question).output().context("cannot start this program again")?;

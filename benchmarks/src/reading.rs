@@ -48,13 +48,14 @@ pub struct Reading {
     pub publisher: bool,
 }
 
-/// The number of values that a publisher may add in one turn.
+/// Returns the number of values that a publisher may add in one turn.
 fn room(reading: &Reading) -> usize {
     if reading.publisher { reading.len } else { 0 }
 }
 
-/// Visits every index below a power of two once, in an order that no prefetcher can learn. The next
-/// index does not depend on the last value, as in a loop over keys.
+/// Returns the index to read in a step. The steps below `len`, a power of two, visit every index
+/// below `len` once, in an order that no prefetcher can learn. As in a loop over keys, no index
+/// depends on the value that was read before it.
 #[inline(always)]
 fn scatter(step: usize, len: usize) -> usize {
     let mask = len - 1;
@@ -86,6 +87,8 @@ pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<
     let missing = AtomicUsize::new(readers + usize::from(publisher));
     let done = AtomicBool::new(false);
     let pass = || {
+        // AcqRel, and Acquire below: what a thread did before this gate happens before what any
+        // thread does after it.
         missing.fetch_sub(1, Ordering::AcqRel);
         while missing.load(Ordering::Acquire) > 0 {
             thread::yield_now();
@@ -102,8 +105,8 @@ pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<
         let end = Instant::now();
         // A value published meanwhile has the digest zero, so it does not matter whether a reader
         // sees it.
-        ensure!(count >= len, "{}: only {count} of {len} values", R::NAME);
-        ensure!(digest == expected, "{}: the reader finds other values", R::NAME);
+        ensure!(count >= len, "{}: only {count} of {len} values were found", R::NAME);
+        ensure!(digest == expected, "{}: the reader finds unexpected values", R::NAME);
         Ok((start, end, count))
     };
 
@@ -113,6 +116,7 @@ pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<
                 pass();
                 let mut due = Instant::now();
                 for _ in 0..room(reading) {
+                    // Relaxed: the flag only ends this loop.
                     if done.load(Ordering::Relaxed) {
                         break;
                     }

@@ -32,7 +32,7 @@ pub struct Table<'a> {
     pub rows: Vec<&'a Row>,
 }
 
-/// Adjacent rows with the same circumstances form a table.
+/// Groups adjacent rows with the same circumstances into tables.
 pub fn tables(rows: &[Row]) -> Vec<Table<'_>> {
     let mut tables: Vec<Table<'_>> = Vec::new();
     let same = |a: &Row, b: &Row| (a.group, a.threads, a.pages) == (b.group, b.threads, b.pages) && a.what == b.what;
@@ -48,10 +48,10 @@ pub fn title(row: &Row) -> String {
     let mut title = row.what.clone();
     match (row.group, row.threads) {
         (Group::Read, 1) => title.push_str(", 1 reader"),
-        (Group::Read, many) => write!(title, ", {many} readers").expect("a String takes all"),
+        (Group::Read, many) => write!(title, ", {many} readers").expect("writing to a String cannot fail"),
         (group, 1) if group.fills() => title.push_str(", 1 thread"),
         (group, many) if group.fills() => {
-            write!(title, ", {many} threads").expect("a String takes all");
+            write!(title, ", {many} threads").expect("writing to a String cannot fail");
         }
         _ => {}
     }
@@ -66,7 +66,7 @@ pub fn title(row: &Row) -> String {
     title
 }
 
-/// Formats a number with three significant digits, and at most four decimals.
+/// Formats a number with two or three significant digits, or as an integer if it is large.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -118,7 +118,7 @@ impl fmt::Display for Report {
 impl Report {
     fn markdown(&self) -> String {
         let mut text = String::new();
-        self.write_markdown(&mut text).expect("a String takes all");
+        self.write_markdown(&mut text).expect("writing to a String cannot fail");
         text
     }
 

@@ -1,4 +1,4 @@
-//! Rounds, in which every subject has one turn, in a new order each time, and their results.
+//! Rounds and their results. In each round every subject has one turn, in a new order.
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::subject::{Kind, Pages};
 
-/// One subject under one set of circumstances.
+/// The results of one subject under one set of circumstances.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     pub group: Group,
@@ -27,15 +27,15 @@ pub struct Row {
 pub enum Group {
     /// Single values.
     Fill,
-    /// Slices, and whole arenas at once.
+    /// Slices of 1,000, and calls that fill a whole arena.
     Bulk,
     /// Strings, short slices and reservations. Also arenas in bytes and small arenas.
     Runs,
-    /// Vacant slots, and the questions of how many slots are left.
+    /// Vacant slots, and calls that ask whether slots are free.
     Vacant,
     /// Bump allocators: numbers, strings, and vectors that grow.
     Bump,
-    /// By index and from end to end, alone and beside a thread that publishes.
+    /// Reading by index and from end to end, alone and beside a thread that publishes.
     Read,
     /// A request to a full arena.
     Refusal,
@@ -64,7 +64,7 @@ pub struct Circumstances {
     pub unit: &'static str,
 }
 
-/// Numbers that must only differ, without being unpredictable (splitmix64).
+/// A generator of numbers that must differ, but need not be unpredictable (splitmix64).
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -100,7 +100,7 @@ pub fn interleave(
     for _ in 0..rounds {
         dice.shuffle(&mut order);
         for &subject in &order {
-            // Not zero: zeroed memory must not be taken for a value.
+            // The seed is odd and thus not zero, so that zeroed memory is not taken for a value.
             let seed = (dice.roll() >> 16) | 1;
             let nanos = turn(subject, seed)
                 .with_context(|| format!("measuring {} ({})", subjects[subject].0, circumstances.what))?;
@@ -132,7 +132,7 @@ impl Circumstances {
     }
 }
 
-/// Returns the median, which is the mean of the two middle values if there are two, or NaN if there
+/// Returns the median. It is the mean of the two middle values if there are two, and NaN if there
 /// is no value.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();

@@ -1,4 +1,4 @@
-//! The choice of measurements and their numbers.
+//! The options of `compare`, and the settings of a run that follow from them.
 
 use std::{num::NonZeroUsize, path::PathBuf, thread};
 
@@ -12,7 +12,7 @@ use crate::{probe::Question, rounds::Group, subject::Pages, subjects::What};
 #[derive(Debug, Parser)]
 #[command(name = "compare", version)]
 pub struct Arguments {
-    /// Measure only what the bars need, in few rounds: done within a minute
+    /// Measure only what the bars (the targets) need, in few rounds: done within a minute
     #[arg(long)]
     pub quick: bool,
 
@@ -24,15 +24,15 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     pub elements: Option<NonZeroUsize>,
 
-    /// Rounds, in which each subject has one turn [default: 21, with --quick 5]
+    /// Number of rounds. In each round every subject has one turn [default: 21, or 5 with --quick]
     #[arg(long, value_name = "N")]
     pub rounds: Option<NonZeroUsize>,
 
-    /// Kinds of values
+    /// Measure only these kinds of values, in the groups that store values
     #[arg(long, value_delimiter = ',', value_name = "WHAT,WHAT")]
     pub what: Option<Vec<What>>,
 
-    /// State of the memory before the clock starts
+    /// State of the memory before the clock starts [default: all states, or warm with --quick]
     #[arg(long, value_delimiter = ',', value_name = "PAGES,PAGES")]
     pub pages: Option<Vec<Pages>>,
 
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "GROUP,GROUP")]
     pub only: Option<Vec<Group>>,
 
-    /// Measure only subjects whose name contains this, and atomicarena
+    /// Measure only peers whose name contains this, beside atomicarena and the limits
     #[arg(long, value_name = "TEXT")]
     pub subject: Option<String>,
 
@@ -58,7 +58,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Probe {
-    /// The question for a fresh process. Not meant for use by hand.
+    /// Answer a question in a fresh process. Only the program itself uses this
     #[command(hide = true)]
     Probe {
         #[command(subcommand)]
@@ -79,13 +79,14 @@ pub struct Settings {
     pub seed: u64,
     /// The number of values to read, a power of two.
     pub read: usize,
-    /// The number of slots of the arena that refuses.
+    /// The number of slots of the full arena that refuses values.
     pub refused: usize,
-    /// The bytes of the small and of the large arena for `reset`.
+    /// The sizes in bytes of the small and the large arena for `reset`.
     pub reset: [usize; 2],
     pub construct_bytes: usize,
     pub memory_elements: usize,
-    /// The number of fresh processes per constructed subject, and the number of rounds of `reset`.
+    /// The number of rounds of the measurements that take long: of vacant slots, of `reset`, and of
+    /// construction, where each sample needs a fresh process.
     pub slow_rounds: usize,
     #[serde(skip)]
     pub subject: Option<String>,
@@ -102,7 +103,7 @@ impl Settings {
         let most = threads.iter().copied().max().unwrap_or(1);
         ensure!(
             elements >= most * 1_000,
-            "{elements} elements are too few for {most} threads: each should have 1,000 at least"
+            "{elements} elements are too few for {most} threads: each thread needs at least 1,000"
         );
         Ok(Self {
             quick,
@@ -129,13 +130,14 @@ impl Settings {
         })
     }
 
-    /// Returns whether a subject takes part.
+    /// Returns whether a subject takes part. `ours` is true for every subject that is not a peer,
+    /// because only peers can be left out.
     pub fn wants(&self, name: &str, ours: bool) -> bool {
         ours || self.subject.as_ref().is_none_or(|part| name.contains(part.as_str()))
     }
 }
 
-/// Returns 1, 2, 4 and so on, and the greatest number.
+/// Returns the powers of two below `most`, and `most` itself.
 fn doubling(most: usize) -> Vec<usize> {
     let mut threads: Vec<usize> = std::iter::successors(Some(1), |n| Some(n * 2)).take_while(|n| *n < most).collect();
     threads.push(most);

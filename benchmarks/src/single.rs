@@ -1,4 +1,5 @@
-//! Single calls: a refusal, and a reset. Also what vacant slots cost, and how full an arena gets.
+//! Measurements of single calls: a refusal and a reset. Also the cost of vacant slots, and the
+//! share of slots that stay unused.
 
 use std::{
     hint::black_box,
@@ -18,11 +19,11 @@ use crate::{
     work::{counting, sum},
 };
 
-/// A subject of a measurement of single calls.
+/// A subject that is measured outside the generic loop.
 pub struct Single {
     pub name: &'static str,
     pub kind: Kind,
-    /// The arguments are the number of u64 slots, and a seed.
+    /// Runs one turn. The arguments are the number of u64 slots, and a seed.
     pub turn: fn(usize, u64) -> Result<f64>,
 }
 
@@ -32,8 +33,8 @@ pub const REFUSED: &str = "alloc, refused";
 pub const REFUSAL: [Single; 2] =
     [Single { name: TAKEN, kind: Kind::Ours, turn: taken }, Single { name: REFUSED, kind: Kind::Ours, turn: refused }];
 
-/// Requests a slot for each of a number of values. Returns how many were granted, and the digest of
-/// the values that were returned.
+/// Stores `len` values one by one. Returns the number of values that were stored, and the digest of
+/// those that were refused.
 #[inline(never)]
 fn ask(arena: &AtomicArena<u64>, first: u64, len: usize) -> (usize, u64) {
     let (mut taken, mut back) = (0, 0_u64);
@@ -51,9 +52,9 @@ fn taken(slots: usize, seed: u64) -> Result<f64> {
     let start = Instant::now();
     let (taken, _) = ask(&arena, black_box(seed), slots);
     let nanos = start.elapsed().as_secs_f64() * 1e9;
-    ensure!(taken == slots, "only {taken} of {slots} were taken");
+    ensure!(taken == slots, "only {taken} of {slots} values were stored");
     let stored = sum(arena.iter_mut().map(|(_, value)| *value));
-    ensure!(stored == sum(counting(seed, slots)), "other values were stored");
+    ensure!(stored == sum(counting(seed, slots)), "unexpected values were stored");
     Ok(nanos / slots as f64)
 }
 
@@ -66,8 +67,8 @@ fn refused(slots: usize, seed: u64) -> Result<f64> {
         let (taken, back) = ask(&arena, first, slots);
         (start.elapsed().as_secs_f64() * 1e9, taken, back)
     });
-    ensure!(taken == 0, "a full arena took {taken}");
-    ensure!(back == sum(counting(first, slots)), "other values came back");
+    ensure!(taken == 0, "a full arena stored {taken} values");
+    ensure!(back == sum(counting(first, slots)), "unexpected values were returned");
     ensure!(allocations == 0, "{slots} refusals allocated {allocations} times");
     Ok(nanos / slots as f64)
 }
@@ -116,14 +117,15 @@ pub const VACANT: [Table; 3] = [
     },
 ];
 
-/// Returns two slots at the ends of a full arena in turns, and reserves a slot after each return.
+/// Returns the first and the last slot of a full arena in turn, and reserves a slot after each
+/// return.
 fn far_apart(slots: usize, seed: u64) -> Result<f64> {
     const TIMES: usize = 1_000;
     let mut arena = AtomicArena::with_capacity(slots);
     let mut held = [Some(arena.reserve(1)?), None];
     ask(&arena, black_box(seed), slots - 2);
     held[1] = Some(arena.reserve(1)?);
-    ensure!(arena.is_full(), "it is not full");
+    ensure!(arena.is_full(), "the arena is not full");
     let start = Instant::now();
     for time in 0..TIMES {
         let one = &mut held[time % 2];
@@ -133,15 +135,19 @@ fn far_apart(slots: usize, seed: u64) -> Result<f64> {
     let nanos = start.elapsed().as_secs_f64() * 1e9;
     let mut ends: Vec<usize> = held.iter().flatten().map(|one| one.first_index()).collect();
     ends.sort_unstable();
-    ensure!(ends == [0, slots - 1], "the two slots are {ends:?}");
+    ensure!(ends == [0, slots - 1], "the two slots are {ends:?}, not the first and the last");
     drop(held);
-    ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == sum(counting(seed, slots - 2)), "other values");
+    ensure!(
+        sum(arena.iter_mut().map(|(_, value)| *value)) == sum(counting(seed, slots - 2)),
+        "unexpected values were stored"
+    );
     Ok(nanos / TIMES as f64)
 }
 
-/// Fills half of an arena from this thread and from the one that was started `apart` threads later.
+/// Fills half of an arena from two threads whose numbers are `apart` apart.
 ///
-/// Threads get the lowest free number when they first allocate, so these numbers are `apart` apart.
+/// A thread gets the lowest free number when it first allocates. So this thread allocates first,
+/// then `apart - 1` idle threads, and then the other thread.
 fn partners(slots: usize, seed: u64, apart: usize) -> Result<f64> {
     let share = slots / 4;
     let mut arena = AtomicArena::with_capacity(slots);
@@ -157,7 +163,8 @@ fn partners(slots: usize, seed: u64, apart: usize) -> Result<f64> {
     number();
     let (own, other) = thread::scope(|scope| {
         for _ in 1..apart {
-            // Waits until the thread has its number. It keeps it until all are done.
+            // The next thread starts only when this one has its number, which it keeps until all
+            // threads are done.
             let (sender, receiver) = mpsc::channel();
             let (number, done) = (&number, &done);
             scope.spawn(move || {
@@ -176,13 +183,13 @@ fn partners(slots: usize, seed: u64, apart: usize) -> Result<f64> {
         let own = work(seed);
         (own, other.join().expect("no thread panics"))
     });
-    ensure!(own.2 == share && other.2 == share, "not all were taken");
+    ensure!(own.2 == share && other.2 == share, "not all values were stored");
     let expected = sum(counting(seed, share)).wrapping_add(sum(counting(seed.wrapping_add(1 << 40), share)));
-    ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == expected, "other values were stored");
+    ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == expected, "unexpected values were stored");
     Ok((own.1.max(other.1) - own.0.min(other.0)).as_secs_f64() * 1e9 / (2 * share) as f64)
 }
 
-/// Lets several threads allocate single values, and returns when all have ended.
+/// Lets several threads allocate single values, and waits until all threads have ended.
 fn burst(arena: &AtomicArena<u64>, threads: usize, values: usize, seed: u64) {
     let ready = Barrier::new(threads);
     thread::scope(|scope| {
@@ -195,7 +202,7 @@ fn burst(arena: &AtomicArena<u64>, threads: usize, values: usize, seed: u64) {
     });
 }
 
-/// The slots without a value, in per cent.
+/// Returns the percentage of slots without a value.
 fn unused(arena: &mut AtomicArena<u64>) -> f64 {
     let used = arena.iter_mut().count();
     100.0 * (arena.capacity() - used) as f64 / arena.capacity() as f64
@@ -270,13 +277,14 @@ pub const RESET: [Single; 4] = [
                 let first = seed.wrapping_add(round);
                 ends(bump.alloc_slice_fill_with(slots, |index| first.wrapping_add(index as u64)))
             };
-            // It reports the size of its last region, but not how much of it is used.
+            // A `Bump` reports the size of its last region, but not how much of it is used. So the
+            // check whether it is empty is left out.
             reset(slots, make, fill, Bump::reset, |_| 0)
         },
     },
 ];
 
-/// The sum of the first and the last value. If it is correct, the arena was filled.
+/// Returns the sum of the first and the last value, or 0 if there are fewer than two.
 fn ends(filled: &[u64]) -> u64 {
     match filled {
         [first, .., last] => first.wrapping_add(*last),
@@ -284,7 +292,8 @@ fn ends(filled: &[u64]) -> u64 {
     }
 }
 
-/// Reads what a reset will read and write, and returns the number of values.
+/// Accesses what a reset will read and write, so that it is in the cache, and returns the number of
+/// values.
 fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     black_box(arena.get_mut(0));
     if arena.is_full() {
@@ -293,12 +302,12 @@ fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     arena.count()
 }
 
-/// Measures one reset of a subject that was filled directly before, in nanoseconds: the median of
-/// several, without the cost of reading the clock.
+/// Measures the reset of a subject that was filled directly before. Returns the median of several
+/// resets in nanoseconds, without the cost of reading the clock.
 ///
-/// The code and the header are warm, whatever the size: a small subject of the same kind is filled
-/// and reset first, and the number of values of the large one is read. The time for which a cache
-/// recovers after a gigabyte is not measured, so the loop waits for it.
+/// The code and the header are warm for every size, because a small subject of the same kind is
+/// filled and reset before, and `touch` reads the header of the large one. This is repeated until
+/// the caches have recovered from filling a gigabyte, because that recovery is not part of a reset.
 fn reset<X>(
     slots: usize,
     make: impl Fn(usize) -> X,
@@ -309,20 +318,20 @@ fn reset<X>(
     const TINY: usize = 64;
     let (mut subject, mut small) = (make(slots), make(TINY));
     let mut samples = Vec::new();
-    // Filling a gigabyte takes a while.
+    // A large subject is reset only once, because filling a gigabyte takes long.
     let times = if slots < 1_000_000 { 9 } else { 1 };
     for round in 0..times {
-        ensure!(black_box(fill(&mut subject, slots, round)) != 0, "it was not filled");
+        ensure!(black_box(fill(&mut subject, slots, round)) != 0, "the subject was not filled");
         let mut nothing = Vec::new();
         for _ in 0..999 {
-            ensure!(black_box(fill(&mut small, TINY, round)) != 0, "it was not filled");
+            ensure!(black_box(fill(&mut small, TINY, round)) != 0, "the subject was not filled");
             timed(&mut small, &reset);
             black_box(touch(&mut subject));
             nothing.push(timed(&mut small, |_| ()));
         }
         let nanos = timed(&mut subject, &reset);
         samples.push((nanos - median(&nothing)).max(0.0));
-        ensure!(touch(&mut subject) == 0, "it is not empty after a reset");
+        ensure!(touch(&mut subject) == 0, "the subject is not empty after a reset");
     }
     Ok(median(&samples))
 }

@@ -21,24 +21,24 @@ pub enum Kind {
     Limit,
 }
 
-/// The amount of data, and the number of threads.
+/// The amount of data, the number of threads, and the state of the memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The number of puts of one thread.
     pub puts: usize,
-    /// The size of one put in elements, if it is a slice.
+    /// The number of elements that one put stores. It is 1 for single values.
     pub size: usize,
     pub threads: usize,
     pub pages: Pages,
 }
 
 impl Plan {
-    /// The number of elements of one thread.
+    /// Returns the number of elements that one thread stores.
     pub fn share<W: Work>(&self) -> usize {
         self.puts * W::elements(self.size)
     }
 
-    /// The number of elements of all threads.
+    /// Returns the number of elements that all threads store together.
     pub fn elements<W: Work>(&self) -> usize {
         self.share::<W>() * self.threads
     }
@@ -59,14 +59,16 @@ pub enum Pages {
 pub trait Subject<W: Work>: Sync + Sized {
     const NAME: &'static str;
     const KIND: Kind = Kind::Peer;
-    /// Whether values that need drop are dropped. If not, they would leak.
+    /// Whether the subject drops its values. If not, values that need drop would leak, so the
+    /// subject is not measured with them.
     const DROPS: bool = true;
-    /// Whether `look` finds every place. If not, the walk in `contents` must be enough.
+    /// Whether `look` finds the value at every place. If not, only the walk in `contents` checks
+    /// the values.
     const LOOKS: bool = true;
     /// Whether `reset` has an effect.
     const RESETS: bool = false;
 
-    /// The handle of one thread while it fills.
+    /// The handle through which one thread fills the subject.
     type Handle<'a>
     where
         Self: 'a;
@@ -92,7 +94,7 @@ pub trait Subject<W: Work>: Sync + Sized {
     fn reset(&mut self) {}
 }
 
-/// Distributes single-threaded handles to several threads: each gets its own.
+/// One single-threaded container for each thread. A thread takes one, fills it, and returns it.
 pub struct PerThread<X> {
     parts: Vec<Mutex<Option<X>>>,
     next: AtomicUsize,
@@ -104,8 +106,8 @@ impl<X> PerThread<X> {
         Self { parts, next: AtomicUsize::new(0) }
     }
 
-    /// Returns the handle for the next thread. The handle is moved out, so that its fields can be
-    /// in registers.
+    /// Takes the container of the next thread. It is moved out, so that its fields can be in
+    /// registers.
     pub fn take(&self) -> Taken<'_, X> {
         let home = &self.parts[self.next.fetch_add(1, Ordering::Relaxed) % self.parts.len()];
         let own = home.lock().expect("no thread panicked").take();
@@ -113,11 +115,13 @@ impl<X> PerThread<X> {
     }
 
     pub fn each(&mut self) -> impl Iterator<Item = &mut X> {
-        self.parts.iter_mut().map(|part| part.get_mut().expect("no thread panicked").as_mut().expect("returned"))
+        self.parts.iter_mut().map(|part| {
+            part.get_mut().expect("no thread panicked").as_mut().expect("every thread has returned its part")
+        })
     }
 }
 
-/// The handle that one thread took from a [`PerThread`]. It is returned when dropped.
+/// A container that a thread has taken from a [`PerThread`]. Dropping this returns the container.
 pub struct Taken<'a, X> {
     own: Option<X>,
     home: &'a Mutex<Option<X>>,
@@ -128,8 +132,9 @@ impl<X> Deref for Taken<'_, X> {
 
     #[inline(always)]
     fn deref(&self) -> &X {
-        // SAFETY: it is `Some` from `PerThread::take` until it is dropped. A check here would be
-        // part of every put.
+        // SAFETY: `own` is `Some`, because there are as many containers as threads, each thread
+        // takes one at a time, and only `drop` sets `own` to `None`. A check here would be part of
+        // every put.
         unsafe { self.own.as_ref().unwrap_unchecked() }
     }
 }
@@ -148,7 +153,7 @@ impl<X> Drop for Taken<'_, X> {
     }
 }
 
-/// The result of a walk over some values.
+/// Returns the number of digests and their wrapping sum, in the form of [`Subject::contents`].
 pub fn tally(digests: impl Iterator<Item = u64>) -> Option<(usize, u64)> {
     Some(digests.fold((0, 0), |(count, sum): (usize, u64), digest| (count + 1, sum.wrapping_add(digest))))
 }

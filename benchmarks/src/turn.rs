@@ -1,4 +1,4 @@
-//! The one generic loop, and one turn of one subject in it.
+//! The generic loop, and one turn of a subject in it.
 
 use std::{
     hint::{black_box, spin_loop},
@@ -18,14 +18,14 @@ use crate::{
     work::Work,
 };
 
-/// One place per this number of puts is kept and checked after the clock has stopped.
+/// One place in this number of puts is kept, and is checked after the clock has stopped.
 pub const KEPT_ONE_IN: usize = 1024;
 
 /// The timed loop: `puts` values from the source, one after another.
 ///
 /// The returned places are not forced into memory. Only the last place of each block is kept,
-/// because keeping more would be measured, too. Later checks show that the other values were also
-/// stored.
+/// because keeping more places would take measurable time. Later checks show that the other values
+/// were also stored.
 #[inline(never)]
 pub fn fill<W: Work, S: Subject<W>>(
     subject: &S,
@@ -56,6 +56,8 @@ struct Gate {
 
 impl Gate {
     fn pass(&self) {
+        // AcqRel, and Acquire below: what a thread did before the gate happens before what any
+        // thread does after it.
         self.missing.fetch_sub(1, Ordering::AcqRel);
         let mut spins = 0_u32;
         while self.missing.load(Ordering::Acquire) > 0 {
@@ -77,7 +79,7 @@ struct Said {
     kept_digest: u64,
 }
 
-/// The share of one thread.
+/// Puts the share of one thread into the subject.
 fn share<W: Work, S: Subject<W>>(subject: &S, plan: &Plan, seed: u64, block: usize, gate: &Gate) -> Said {
     let source = W::source(black_box(seed), plan.puts, plan.size);
     let mut kept = Vec::with_capacity(plan.puts / block + 1);
@@ -92,7 +94,7 @@ fn share<W: Work, S: Subject<W>>(subject: &S, plan: &Plan, seed: u64, block: usi
     Said { start, end, kept_digest }
 }
 
-/// Returns the digest of the places that `share` keeps.
+/// Returns the expected digest of the places that `share` keeps.
 fn expected_of_kept<W: Work>(plan: &Plan, seed: u64, block: usize) -> u64 {
     let mut sum = 0_u64;
     let mut put = 0;
@@ -103,7 +105,7 @@ fn expected_of_kept<W: Work>(plan: &Plan, seed: u64, block: usize) -> u64 {
     sum
 }
 
-/// The seed of one thread. No two threads have a value in common.
+/// Returns the seed of one thread. No two threads have a value in common.
 fn seed_of(seed: u64, thread: usize) -> u64 {
     seed.wrapping_add((thread as u64) << 40)
 }
@@ -130,13 +132,13 @@ fn fill_by_all<W: Work, S: Subject<W>>(subject: &mut S, plan: &Plan, seed: u64, 
     for (thread, own) in said.iter().enumerate() {
         let seed = seed_of(seed, thread);
         let expected = expected_of_kept::<W>(plan, seed, block);
-        ensure!(own.kept_digest == expected || !S::LOOKS, "{}: thread {thread} finds other values", S::NAME);
+        ensure!(own.kept_digest == expected || !S::LOOKS, "{}: thread {thread} finds unexpected values", S::NAME);
         let all = (0..plan.puts).map(|put| W::expected(seed, put, plan.size));
         of_all = all.fold(of_all, u64::wrapping_add);
     }
     if let Some((count, digest)) = subject.contents() {
         ensure!(count == plan.elements::<W>(), "{}: {count} elements instead of {}", S::NAME, plan.elements::<W>());
-        ensure!(digest == of_all, "{}: the walk finds other values", S::NAME);
+        ensure!(digest == of_all, "{}: the walk finds unexpected values", S::NAME);
     }
 
     let start = said.iter().map(|own| own.start).min().expect("there is a thread");

@@ -1,21 +1,22 @@
-//! The values for the subjects: single values, slices, whole arenas.
+//! The values that are put into the subjects: single values, slices, whole arenas.
 
 use std::{fmt::Write as _, vec};
 
-/// One item to put. Every turn has another `seed` from which every value is derived. Values that an
-/// earlier turn has left in recycled memory are therefore never taken for values of this turn.
+/// An item that one put stores. Every turn has a different seed, from which all its values are
+/// derived. Values that an earlier turn has left in recycled memory are therefore never taken for
+/// values of this turn.
 pub trait Work: Sized {
     /// The source of the items, created before the clock starts.
     type Source: Send;
 
-    /// The number of elements of one item.
+    /// Returns the number of elements of one item.
     fn elements(size: usize) -> usize;
 
     fn source(seed: u64, puts: usize, size: usize) -> Self::Source;
 
     fn next(source: &mut Self::Source) -> Self;
 
-    /// Returns the digest of what the `index`-th put with this seed stores.
+    /// Returns the digest of the item that the `index`-th put with this seed stores.
     fn expected(seed: u64, index: usize, size: usize) -> u64;
 }
 
@@ -71,7 +72,7 @@ impl Element for String {
     }
 }
 
-/// Values computed on the spot, from a seed that counts up.
+/// Values that are computed when they are put, from a seed that counts up.
 macro_rules! made_on_the_spot {
     ($($type:ty),*) => {$(
         impl Work for $type {
@@ -101,7 +102,7 @@ macro_rules! made_on_the_spot {
 
 made_on_the_spot!(u64, Line);
 
-/// Strings are created before the clock starts, because their buffers are not measured.
+/// Strings are created before the clock starts, so that allocating their buffers is not measured.
 impl Work for String {
     type Source = vec::IntoIter<Self>;
 
@@ -116,7 +117,7 @@ impl Work for String {
 
     #[inline(always)]
     fn next(source: &mut Self::Source) -> Self {
-        source.next().expect("as many were made as are put")
+        source.next().expect("there is a string for each put")
     }
 
     fn expected(seed: u64, index: usize, _: usize) -> u64 {
@@ -124,7 +125,7 @@ impl Work for String {
     }
 }
 
-/// A slice of `size` consecutive numbers from `first`, to be copied.
+/// A slice of consecutive numbers from `first`, to be copied.
 #[derive(Clone, Copy)]
 pub struct Slice {
     start: *const u64,
@@ -135,7 +136,8 @@ pub struct Slice {
 impl Slice {
     #[inline(always)]
     pub fn get(&self) -> &[u64] {
-        // SAFETY: the source owns the numbers and outlives the loop that puts the slices.
+        // SAFETY: `next` has taken `start` and `len` from the vector of the source, which is not
+        // changed, and outlives the loop that puts the slices.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }
@@ -176,19 +178,20 @@ pub struct Text {
 impl Text {
     #[inline(always)]
     pub fn get(&self) -> &str {
-        // SAFETY: the source owns the bytes, which are ASCII, and outlives the loop that puts the
-        // strings.
+        // SAFETY: `next` has taken `start` and `len` from the `String` of the source, which is not
+        // changed, and outlives the loop that puts the strings.
         unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.start, self.len)) }
     }
 }
 
-/// The letters of a string, from a product whose upper bits depend on every bit of the seed.
+/// Returns the letters of a string, from the upper bits of a product, which depend on the lower
+/// bits of the seed, too.
 fn letters(seed: u64, size: usize) -> impl Iterator<Item = u8> {
     let mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (0..size).map(move |index| b'a' + (mixed.rotate_left(4 * (index as u32 + 1)) & 15) as u8)
 }
 
-/// The one string that is copied again and again. Its elements are bytes.
+/// One string is copied again and again. Its elements are its bytes.
 impl Work for Text {
     type Source = String;
 
@@ -225,7 +228,7 @@ impl Grown {
         (0..Self::LEN).map(move |index| self.first.wrapping_add(index))
     }
 
-    /// Returns the digest of a vector: the length, and the sum of its ends and its middle.
+    /// Returns the digest of a vector: the sum of its length and its first, middle and last number.
     #[inline(always)]
     pub fn digest(numbers: &[u32]) -> u64 {
         [0, numbers.len() / 2, numbers.len() - 1]
@@ -258,7 +261,7 @@ impl Work for Grown {
     }
 }
 
-/// Everything at once: a whole arena with consecutive numbers from `first`.
+/// The values of a whole arena: consecutive numbers from `first`.
 #[derive(Clone, Copy)]
 pub struct Whole {
     pub first: u64,
@@ -286,7 +289,7 @@ impl Work for Whole {
     }
 }
 
-/// Like [`Whole`], but with the default value everywhere, without a seed.
+/// Like [`Whole`], but every value is the default, so the values do not depend on a seed.
 #[derive(Clone, Copy)]
 pub struct Defaults {
     pub len: usize,
@@ -317,7 +320,7 @@ pub fn counting(first: u64, len: usize) -> impl ExactSizeIterator<Item = u64> {
     (0..len).map(move |index| first.wrapping_add(index as u64))
 }
 
-/// The digest of several values: the wrapping sum.
+/// Returns the digest of several values, which is the wrapping sum of their digests.
 pub fn sum(digests: impl Iterator<Item = u64>) -> u64 {
     digests.fold(0, u64::wrapping_add)
 }

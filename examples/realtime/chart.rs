@@ -1,6 +1,6 @@
 //! The latencies as a chart. Each line shows, for every fraction of the events, the time within
-//! which that fraction was stored. Both axes are logarithmic. One more nine to the right (99.9 %
-//! after 99 %) leaves a tenth of the slower events. One step up is ten times as long.
+//! which that fraction was stored. Both axes are logarithmic. Each step to the right adds a nine
+//! (99.9 % after 99 %), and leaves a tenth of the slower events. Each step up is ten times as long.
 
 use std::fmt;
 
@@ -90,7 +90,7 @@ impl fmt::Display for Chart<'_> {
             report.deadline
         )?;
 
-        // The labels are at the ends of their lines, at a distance from each other.
+        // The labels are at the ends of their lines, but far enough apart to be legible.
         let mut names: Vec<_> = report.series.iter().map(|series| (y(series.latencies.max() as f64), series)).collect();
         names.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut lowest = f64::NEG_INFINITY;

@@ -1,4 +1,4 @@
-//! The machine of the measurement, without names of hosts, people or folders.
+//! A description of the machine that runs the program, without names of hosts, people or folders.
 
 use std::env::consts;
 use std::fmt;
@@ -9,7 +9,7 @@ pub(crate) struct Machine {
     processor: String,
     processors: usize,
     kernel: String,
-    /// The average number of runnable tasks of all programs over the last minute.
+    /// The one-minute load average.
     load: Option<String>,
 }
 
@@ -22,7 +22,7 @@ impl Machine {
         Machine {
             processor: model.map_or("unknown processor", |(_, name)| name).trim().to_owned(),
             processors: thread::available_parallelism().map_or(1, usize::from),
-            // Only the number, because the rest may name a provider.
+            // Only the version number, because the rest may name a hosting provider.
             kernel: release.trim().split(['-', '+']).next().unwrap_or_default().to_owned(),
             load: load.and_then(|load| Some(load.split_whitespace().next()?.to_owned())),
         }

@@ -8,11 +8,11 @@
 //! has no other work, so its delays are those of storing: a lock in the allocator, or a page fault.
 //! A neighbour thread works at the same time, as in any program. It allocates and frees memory, and
 //! drops the boxes of the previous round. The arenas are prepared before the first event: every
-//! page is prefaulted, and locked in RAM if that is permitted.
+//! page is prefaulted, and those of the mapped arena are locked in RAM if that is permitted.
 //!
-//! If the machine also runs other programs, it sometimes takes the processor away. That causes
-//! latencies of milliseconds in every way, even if nothing is stored. An arena cannot prevent them,
-//! but a dedicated core can.
+//! If the machine also runs other programs, the kernel sometimes lets them use the processor
+//! instead. That causes latencies of milliseconds in every way, even if nothing is stored. An arena
+//! cannot prevent them, but a dedicated core can.
 //!
 //! Read `ways.rs` first: it contains the four ways to store an event, and how each is prepared.
 #![forbid(unsafe_code)]
@@ -43,7 +43,8 @@ use ways::{EVENTS, Event, MOST_ROUNDS, Way, Ways};
 /// Measures how long a producer takes to store an event, in four ways, and how often it misses its
 /// deadline.
 ///
-/// Exit code: 0, 1 if the measurement fails, 2 if the options are wrong or FILE cannot be opened.
+/// Exit code: 0 on success, 1 if the measurement fails, 2 if the options are wrong or FILE cannot
+/// be opened.
 #[derive(Parser)]
 struct Options {
     /// Deadline for storing one event
@@ -113,11 +114,11 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
 }
 
 fn run(options: &Options) -> Result<Report, MapError> {
-    // This comes first, so that the load of this program does not count.
+    // This comes first, so that the load average does not include the load of this program.
     let machine = Machine::here();
     let mut ways = Ways::ready()?;
-    let mut series =
-        Way::ALL.map(|way| Series { way, latencies: Histogram::new(3).expect("three digits are a number") });
+    let mut series = Way::ALL
+        .map(|way| Series { way, latencies: Histogram::new(3).expect("three significant digits are supported") });
     // The ways take turns, so that other programs on the machine affect all of them alike.
     for round in 0..options.rounds {
         for Series { way, latencies } in &mut series {
@@ -145,7 +146,7 @@ fn produce<S: FnMut(Event), G: Send>(period: Duration, mut store: S, garbage: Ve
             let start = Instant::now();
             store(event);
             let nanoseconds = start.elapsed().as_nanos() as u64;
-            latencies.record(nanoseconds.max(1)).expect("it grows by itself");
+            latencies.record(nanoseconds.max(1)).expect("the histogram grows as needed");
             // After a delay the schedule does not catch up, so each event is measured on its own.
             tick = (tick + period).max(Instant::now());
         }

@@ -8,7 +8,8 @@ use atomicarena::{AtomicArena, MapError, Mapped, StaticArena};
 /// The number of events in a round.
 pub(crate) const EVENTS: usize = 20_000;
 
-/// The greatest number of rounds. An arena in a `static` is filled once, so each round has its own.
+/// The greatest number of rounds. An arena in a `static` cannot be emptied, so each round has its
+/// own.
 pub(crate) const MOST_ROUNDS: usize = 10;
 
 /// An event: a message of 256 bytes.
@@ -56,7 +57,7 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// Prepares all ways. Afterwards no page is missing.
+    /// Prepares all ways: prefaults every page of the arenas.
     pub(crate) fn ready() -> Result<Self, MapError> {
         ARENAS.iter().for_each(prefault);
         let mapped = AtomicArena::mapped(EVENTS).prefault(true).lock_in_ram(true).allow_fallback(true).build()?;
@@ -101,12 +102,12 @@ impl Ways {
     }
 }
 
-/// Prefaults every page of a `static` arena by means of reservations that are filled and dropped.
-/// Each run ends where the next begins. They are dropped from the last to the first, so the cursor
-/// is retracted to 0.
+/// Prefaults every page of a `static` arena: fills it with reservations, and drops them from the
+/// last to the first. Each run then ends at the cursor when it is dropped, so the cursor is
+/// retracted to 0.
 fn prefault(arena: &StaticArena<Event, EVENTS>) {
-    // A run marks its first and its last slot with one byte each. It is so short that no page of
-    // these bytes lies between.
+    // A reservation writes a stamp of one byte for each end of its run, but none in between. The
+    // run is so short that no page of stamps lies in between.
     let slots = 2048;
     let mut runs = Vec::new();
     loop {

@@ -55,7 +55,7 @@ pub(crate) fn differences(table: &Table<'_>, sources: &[Source], tally: &Tally) 
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(what, ours, theirs)| format!("{what}: {ours} in the table, {theirs} in the HashMap"));
     let words = plain.places.iter().filter_map(|(text, places)| difference(table, text, places));
-    // A word that occurs twice in the table is found only once.
+    // If a word were in the table twice, `find` would return only one of the two.
     let strangers = table
         .words()
         .filter(|word| !table.find(word.text).is_some_and(|found| ptr::eq(found, *word)))
@@ -74,7 +74,7 @@ fn difference(table: &Table<'_>, text: &str, places: &[(u32, u32)]) -> Option<St
         return None;
     }
     Some(format!(
-        "`{text}`: {} postings, counted {count} times in {files} files in the table, {} in {files_there} in the HashMap{}",
+        "`{text}`: {} postings, a count of {count} and {files} files in the table, {} postings and {files_there} files in the HashMap{}",
         ours.len(),
         places.len(),
         if ours == places { "" } else { ", at other places" },

@@ -38,7 +38,7 @@ impl fmt::Display for Skip {
     }
 }
 
-/// A folder that does not exist.
+/// A folder or file that cannot be opened.
 pub(crate) struct Missing {
     folder: PathBuf,
     reason: io::Error,
@@ -52,8 +52,8 @@ impl fmt::Display for Missing {
 
 /// Returns all files below the folders, in descending order of size, and what could not be listed.
 ///
-/// Files that `.gitignore` and similar files name are left out, and so is `.git` itself, but not
-/// hidden files. Links are not followed. A file below two of the folders counts once.
+/// Hidden files are included, but not `.git`, and not the files that `.gitignore` and similar files
+/// name. Links are not followed. A file below two of the folders counts once.
 pub(crate) fn sources(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Skip>), Missing> {
     let here = env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let (mut sources, mut skipped) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ pub(crate) fn sources(folders: &[PathBuf]) -> Result<(Vec<Source>, Vec<Skip>), M
     Ok((sources, skipped))
 }
 
-/// Returns the file of a directory entry, if it is one.
+/// Returns the source of a directory entry, if the entry is a file.
 fn source(entry: &DirEntry, here: &Path) -> Result<Option<Source>, ignore::Error> {
     if !entry.file_type().is_some_and(|kind| kind.is_file()) {
         return Ok(None);

@@ -6,12 +6,13 @@
 //! cargo run --release --example wordindex -- --find Acquire src tests
 //! ```
 //!
-//! An arena of fixed capacity suits this task. Three arenas hold the words, the postings, and the
-//! bytes of the words. The values refer to each other, and all are freed together. Read `table.rs`
-//! first: it contains the concurrent hash table, without locks, `Arc` or `unsafe`. The threads take
-//! one file after another from a counter (`index`, below), and add words to the table as they read.
+//! An arena of fixed capacity suits this task. Three arenas hold the words, the postings (the
+//! occurrences of the words), and the bytes of the words. The values refer to each other, and all
+//! are freed together. Read `table.rs` first: it contains the concurrent hash table, without locks,
+//! `Arc` or `unsafe`. The threads take one file after another from a counter (`index`, below), and
+//! add words to the table as they read.
 //!
-//! The capacities are upper limits. An arena takes only the memory of the slots that were used.
+//! The capacities are upper limits. An arena uses only the memory of the slots that were filled.
 #![forbid(unsafe_code)]
 
 mod check;
@@ -38,10 +39,10 @@ use table::{Shortage, Table};
 
 /// Indexes every text file below the given folders, in many threads at once.
 ///
-/// A text file is valid UTF-8. A word is a run of letters, digits and `_`, and case matters. Files
-/// that .gitignore names are left out, and so is .git itself, but not hidden files. Exit code: 0, 1
-/// if --check finds a difference, 2 if the index cannot be created or is incomplete because a file
-/// or a folder cannot be read.
+/// A text file is valid UTF-8. A word is a run of letters, digits and `_`, and case matters. Hidden
+/// files are included, but not .git, and not the files that .gitignore names. Exit code: 0 on
+/// success, 1 if --check finds a difference, 2 if the index cannot be created or is incomplete
+/// because a file or a folder cannot be read.
 #[derive(Parser)]
 struct Options {
     /// Files and folders to index [default: the repository of this example]
@@ -56,7 +57,7 @@ struct Options {
     /// Capacity for distinct words
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 23, value_parser = clap::value_parser!(u32).range(1..))]
     words: u32,
-    /// Capacity for occurrences of words. Each thread after the first needs some more
+    /// Capacity for occurrences of words. With several threads, a few slots may stay unused
     #[arg(long, value_name = "COUNT", default_value_t = 1 << 28, value_parser = clap::value_parser!(u32).range(1..))]
     postings: u32,
     /// Capacity for the bytes of distinct words
@@ -76,7 +77,7 @@ impl Options {
     }
 }
 
-/// Accepts only what the index could contain.
+/// Accepts only a text that could be a word in the index.
 fn one_word(text: &str) -> Result<String, &'static str> {
     match !text.is_empty() && text.chars().all(input::is_of_word) {
         true => Ok(text.to_owned()),
@@ -120,7 +121,7 @@ fn run(options: &Options) -> Result<ExitCode, Failure> {
         printed = printed.and_then(|()| report::verdict(&mut out, &differences));
         code = ExitCode::from(u8::from(!differences.is_empty()));
     }
-    // The index is incomplete, whatever else was found.
+    // An incomplete index decides the exit code, whatever the check has found.
     if tally.skipped.iter().any(|skip| matches!(skip, Skip::Unreadable(_))) {
         code = ExitCode::from(2);
     }
@@ -140,7 +141,7 @@ struct Tally {
     skipped: Vec<Skip>,
 }
 
-/// Fills the table with the words of all files, in `threads` threads at once.
+/// Fills the table with the words of all files, with `threads` threads at once.
 fn fill(table: &Table<'_>, sources: &[Source], threads: usize) -> Result<Tally, Shortage> {
     let bar = progress_bar(sources);
     let next = AtomicUsize::new(0);
@@ -164,15 +165,16 @@ fn index(table: &Table<'_>, sources: &[Source], next: &AtomicUsize, bar: &Progre
     let mut tally = Tally::default();
     let mut buffer = Vec::new();
     loop {
-        // Relaxed: each number goes to one thread with any ordering. The list is older than the
-        // threads.
+        // Relaxed: each number goes to one thread with any ordering. The list was created before
+        // the threads.
         let file = next.fetch_add(1, Relaxed);
         let Some(source) = sources.get(file) else { return Ok(tally) };
         match input::read(&source.path, &mut buffer) {
             Ok(text) => {
                 for (line, word) in input::words(text) {
-                    // `as` is exact, because 2^32 sources would not fit in memory. Relaxed: this
-                    // only keeps other threads from starting on files that are no longer needed.
+                    // `as` is exact, because 2^32 sources would not fit in memory. Relaxed: the
+                    // store only keeps other threads from starting on files that are no longer
+                    // needed.
                     writer.add(word, file as u32, line).inspect_err(|_| next.store(sources.len(), Relaxed))?;
                     tally.words += 1;
                 }
@@ -191,7 +193,7 @@ fn progress_bar(sources: &[Source]) -> ProgressBar {
     ProgressBar::new(sources.iter().map(|source| source.size).sum()).with_style(style)
 }
 
-/// The reason why there is no index.
+/// The reason why the program ends early.
 enum Failure {
     Missing(Missing),
     Shortage(Shortage),

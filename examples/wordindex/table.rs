@@ -32,8 +32,8 @@
 //! Other threads may follow a link as soon as it is set, so a word is published *before* it is
 //! linked. If two threads find the same new word at the same time, both create a node, and one of
 //! them is linked too late. Its node and its text remain unused. A published value cannot be
-//! removed, because other threads may hold references to it. This happens only while a word is new.
-//! The report counts such words: a word without a posting was never linked.
+//! removed, because other threads may hold references to it. Such a race happens only while a word
+//! is new. The report counts the unused nodes: a word without a posting was never linked.
 //!
 //! # Orderings
 //! - L: linking a word → walking to it, from a bucket or from `next`.

@@ -1,4 +1,4 @@
-//! Slices, and whole arenas at once.
+//! Subjects that store slices, and subjects that fill a whole arena or vector in one call.
 
 use atomicarena::AtomicArena;
 use orx_concurrent_bag::ConcurrentBag;
@@ -13,13 +13,13 @@ use crate::{
     work::{Defaults, Slice, Whole, counting, sum},
 };
 
-/// Returns the digest of a slice that was put.
+/// Returns the digest of a stored slice.
 ///
 /// # Safety
 ///
-/// The slice must still be there.
+/// `place` must point to a live slice, to which no thread writes.
 unsafe fn digest(place: *const [u64]) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that the slice is live, and is not written to.
     sum(unsafe { &*place }.iter().copied())
 }
 
@@ -53,7 +53,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [u64]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put.
+                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
+                // more.
                 unsafe { digest(place) }
             }
 
@@ -70,7 +71,7 @@ macro_rules! into_the_arena {
 
 into_the_arena!(
     SliceCopy, "alloc_slice_copy", |arena, slice| arena.alloc_slice_copy(slice.get());
-    /// With an iterator over a slice, whose length is known.
+    /// From an iterator over a slice, whose length is known.
     FromIter, "alloc_from_iter", |arena, slice| arena.alloc_from_iter(slice.get().iter().copied());
     /// With numbers computed from their index.
     SliceWith, "alloc_slice_with", |arena, slice| {
@@ -78,7 +79,7 @@ into_the_arena!(
     };
 );
 
-/// The limit: the same bytes copied into existing memory.
+/// The limit: the same bytes, copied into existing memory.
 pub struct CopySlices {
     slots: Slots<u64>,
     share: usize,
@@ -103,7 +104,9 @@ impl Subject<Slice> for CopySlices {
     fn put(pen: &mut *mut u64, slice: Slice) -> *const [u64] {
         let slice = slice.get();
         let place = *pen;
-        // SAFETY: the plan bounds the number of puts, and this thread owns the slots from here on.
+        // SAFETY: `place` and the following `slice.len()` slots are within the share that this
+        // thread took, because the plan bounds the number of puts. The slice is in the memory of
+        // its source, so the two do not overlap.
         unsafe {
             slice.as_ptr().copy_to_nonoverlapping(place, slice.len());
             *pen = place.add(slice.len());
@@ -112,7 +115,7 @@ impl Subject<Slice> for CopySlices {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the put has written it.
+        // SAFETY: the put has written the slice, and nothing was reset or dropped since.
         unsafe { digest(place) }
     }
 
@@ -150,7 +153,8 @@ impl Subject<Slice> for VecExtendFromSlice {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the vector was created with room for all values, so it did not move.
+        // SAFETY: the vector was created with room for all values, so its buffer was not
+        // reallocated.
         unsafe { digest(place) }
     }
 
@@ -168,7 +172,7 @@ pub struct OrxBagExtend(ConcurrentBag<u64, FixedVec<u64>>);
 
 impl Subject<Slice> for OrxBagExtend {
     const NAME: &'static str = "orx-concurrent-bag, extend";
-    // As in `OrxBag`.
+    // For the same reason as in `OrxBag`.
     const LOOKS: bool = false;
     const RESETS: bool = true;
     type Handle<'a> = &'a ConcurrentBag<u64, FixedVec<u64>>;
@@ -206,7 +210,7 @@ impl Subject<Slice> for OrxBagExtend {
     }
 }
 
-/// Filling everything at once takes `&mut`, so each thread has its own arena or vector.
+/// A call that fills everything requires `&mut`, so each thread has its own arena or vector.
 macro_rules! all_at_once {
     ($($(#[$doc:meta])* $subject:ident<$work:ident>, $name:literal, $kind:ident,
        $held:ty, |$plan:ident| $new:expr, |$own:ident, $value:ident| $put:expr,
@@ -275,11 +279,12 @@ all_at_once!(
             vec.as_slice()
         },
         |vec| vec.iter().copied(), |vec| vec.clear();
-    /// The limit: zeros written into existing memory.
+    /// The limit: zeros, written into existing memory.
     WriteBytes<Defaults>, "a memset", Limit, Vec<u64>,
         |plan| Vec::with_capacity(plan.size),
         |vec, defaults| {
-            // SAFETY: the memory is there, and zeros are valid numbers.
+            // SAFETY: the vector was created with capacity for `defaults.len` numbers, and zero
+            // bytes are a valid `u64`.
             unsafe {
                 vec.as_mut_ptr().write_bytes(0, defaults.len);
                 vec.set_len(defaults.len);

@@ -1,7 +1,7 @@
 //! Bump allocators: values of many types in one region, without destructors.
 //!
-//! They take single values and slices. Their values cannot be walked (those of bumpalo can, but not
-//! those of a herd), so only the kept places are checked. The thorough turn keeps all of them.
+//! They store single values and slices. None of them except bumpalo itself offers a walk over its
+//! values, so only the kept places are checked. A thorough turn keeps all places.
 
 use std::{alloc::Layout, sync::Mutex};
 
@@ -33,7 +33,7 @@ pub trait Load: Work {
 
     /// # Safety
     ///
-    /// The value must still be there.
+    /// `place` must point to a live value, to which no thread writes.
     unsafe fn look(place: Self::Place) -> u64;
 }
 
@@ -90,7 +90,7 @@ impl<T: Element> Load for T {
     }
 
     unsafe fn look(place: *const T) -> u64 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that the value is live, and is not written to.
         unsafe { (*place).digest() }
     }
 }
@@ -145,7 +145,7 @@ impl Load for Slice {
     }
 
     unsafe fn look(place: *const [u64]) -> u64 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that the value is live, and is not written to.
         sum(unsafe { &*place }.iter().copied())
     }
 }
@@ -200,7 +200,7 @@ impl Load for Text {
     }
 
     unsafe fn look(place: *const [u8]) -> u64 {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that the value is live, and is not written to.
         sum(unsafe { &*place }.iter().copied().map(u64::from))
     }
 }
@@ -208,7 +208,7 @@ impl Load for Text {
 /// Copies values into a block of the shared allocator, which only hands out bytes.
 #[inline(always)]
 fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *const [T] {
-    let layout = Layout::array::<T>(len).expect("the values are there");
+    let layout = Layout::array::<T>(len).expect("the slice exists, so its size is valid");
     let Ok(block) = blink.allocate(layout) else { refused() };
     let place = block.cast::<T>().as_ptr();
     // SAFETY: the callers pass a slice, and the block is new and has room for its values.
@@ -216,7 +216,8 @@ fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *cons
     std::ptr::slice_from_raw_parts(place, len)
 }
 
-/// The bytes of a region for all threads: a quarter more than is put, and something for the end.
+/// Returns the bytes of a region for all threads: a quarter and 1 MiB more than is stored, because
+/// the last bytes are scattered over shards and handles.
 fn shared_room<W: Load>(plan: &Plan) -> usize {
     let bytes = W::bytes(plan) * plan.threads;
     bytes + bytes / 4 + (1 << 20)
@@ -335,7 +336,7 @@ impl<W: Load> Subject<W> for Bumpalo {
     }
 }
 
-/// It accepts no capacity: its regions also grow while the clock runs.
+/// A herd accepts no capacity, so its regions also grow while the clock runs.
 pub struct BumpaloHerd(Herd);
 
 impl<W: Load> Subject<W> for BumpaloHerd {
@@ -386,7 +387,7 @@ impl<W: Load> Subject<W> for BumpScopePool {
     type Place = W::Place;
 
     fn with_room(plan: &Plan) -> Self {
-        let room = Layout::from_size_align(W::bytes(plan), 64).expect("it fits in memory");
+        let room = Layout::from_size_align(W::bytes(plan), 64).expect("the size is valid");
         let pool = BumpPool::new();
         let made: Vec<_> = (0..plan.threads).map(|_| pool.get_with_capacity(room)).collect();
         drop(made);

@@ -1,6 +1,7 @@
 //! Vectors that grow by one number at a time, in bump allocators and on the global allocator.
 //!
-//! They are kept, or dropped once they have grown. The place of a dropped vector is its digest.
+//! A vector is kept, or is dropped as soon as it has grown. For a dropped vector, the put returns
+//! its digest instead of a place.
 
 use std::{hint::black_box, mem::ManuallyDrop};
 
@@ -13,7 +14,8 @@ use crate::{
     work::Grown,
 };
 
-/// Enough bytes for every vector, wherever it was moved while it grew.
+/// Returns enough bytes for every vector, including the old buffers that it leaves behind as it
+/// grows.
 fn bytes(plan: &Plan) -> usize {
     plan.elements::<Grown>() * 2_048 + (1 << 20)
 }
@@ -22,9 +24,9 @@ fn bytes(plan: &Plan) -> usize {
 ///
 /// # Safety
 ///
-/// The numbers must still be there.
+/// `place` must point to the numbers of a live vector, to which no thread writes.
 unsafe fn digest(place: *const [u32]) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that the numbers are live, and are not written to.
     Grown::digest(unsafe { &*place })
 }
 
@@ -117,7 +119,8 @@ grown_in!(
         |plan| SyncBlinkAlloc::with_chunk_size_in(bytes(plan), GlobalAllocator);
 );
 
-/// Kept in a vector for each thread, with room for all.
+/// Vectors on the global allocator. Each thread keeps its own in a vector with room for all of
+/// them.
 pub struct Global(PerThread<Vec<Vec<u32>>>);
 
 impl Subject<Grown> for Global {
@@ -146,7 +149,7 @@ impl Subject<Grown> for Global {
     }
 
     fn look(&self, place: *const [u32]) -> u64 {
-        // SAFETY: only `reset` and `drop` free it.
+        // SAFETY: only `reset` and `drop` free the vector, and neither was called since the put.
         unsafe { digest(place) }
     }
 

@@ -12,10 +12,10 @@ use crate::{
     work::Element,
 };
 
-/// Memory for values, aligned to a cache line, without any check.
+/// Memory for values, which begins at a cache line if possible, and is accessed without any check.
 pub struct Slots<T> {
     slots: Box<[MaybeUninit<UnsafeCell<T>>]>,
-    /// The offset of the first aligned slot.
+    /// The index of the first aligned slot.
     first: usize,
     taken: AtomicUsize,
 }
@@ -30,22 +30,24 @@ impl<T> Slots<T> {
         Self { slots, first: if first < 64 { first } else { 0 }, taken: AtomicUsize::new(0) }
     }
 
-    /// Returns the first of `len` slots that no other thread has.
+    /// Takes `len` slots that no other thread has, and returns the first of them.
     pub fn take(&self, len: usize) -> *mut T {
+        // Relaxed: each slot goes to one thread with any ordering.
         let start = self.taken.fetch_add(len, Ordering::Relaxed);
         self.at(start)
     }
 
     #[inline(always)]
     fn at(&self, index: usize) -> *mut T {
-        // SAFETY: the plan bounds the number of puts, and there are that many slots and 64 more.
+        // SAFETY: `first` is less than 64, and `index` is at most the `len` of `new`, because the
+        // plan bounds the number of puts. There are 64 slots more than `len`.
         unsafe { UnsafeCell::raw_get(self.slots.as_ptr().add(self.first + index).cast()) }
     }
 
-    /// All values that were put.
+    /// Returns all values that were put.
     pub fn values(&mut self) -> &mut [T] {
         let len = *self.taken.get_mut();
-        // SAFETY: every taken slot was written before the threads ended.
+        // SAFETY: before a thread ended, it wrote all slots that it had taken.
         unsafe { std::slice::from_raw_parts_mut(self.at(0), len) }
     }
 
@@ -93,8 +95,8 @@ macro_rules! loops {
             #[inline(always)]
             fn put(pen: &mut Pen<T>, value: T) -> *const T {
                 let place = pen.0;
-                // SAFETY: the plan bounds the number of puts, and this thread owns the slots from
-                // here on.
+                // SAFETY: `place` is within the share that this thread took, because the plan
+                // bounds the number of puts.
                 unsafe {
                     place.write(value);
                     pen.0 = place.add(1);
@@ -104,7 +106,7 @@ macro_rules! loops {
             }
 
             fn look(&self, place: *const T) -> u64 {
-                // SAFETY: the put has written it.
+                // SAFETY: the put has written the value, and nothing was reset or dropped since.
                 unsafe { (*place).digest() }
             }
 
@@ -153,13 +155,14 @@ impl<T: Element> Subject<T> for FetchAddAndStore<T> {
     #[inline(always)]
     fn put(slots: &mut &Slots<T>, value: T) -> *const T {
         let place = slots.take(1);
-        // SAFETY: no other thread has this slot.
+        // SAFETY: the plan bounds the number of puts, so the slot exists, and no other thread has
+        // it.
         unsafe { place.write(value) };
         place
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the put has written it.
+        // SAFETY: the put has written the value, and nothing was reset or dropped since.
         unsafe { (*place).digest() }
     }
 

@@ -26,13 +26,13 @@ mod vectors;
 
 use bulk as b;
 
-/// The bytes of a short string.
+/// The number of bytes of a short string.
 const TEXT: usize = 10;
 
-/// The words of a short slice.
+/// The number of words of a short slice.
 const FOUR: usize = 4;
 
-/// A subject and its values, without their types.
+/// A subject for one kind of values, with both types erased.
 pub struct Entrant {
     pub name: &'static str,
     pub kind: Kind,
@@ -41,7 +41,8 @@ pub struct Entrant {
     pub resident: fn(&Plan) -> Result<f64>,
 }
 
-/// `None` if values would leak.
+/// Returns `None` if the values would leak, because they need drop and the subject does not drop
+/// them.
 fn entrant<W: Work, S: Subject<W>>() -> Option<Entrant> {
     (S::DROPS || !needs_drop::<W>()).then_some(Entrant {
         name: S::NAME,
@@ -58,7 +59,7 @@ macro_rules! entrants {
     };
 }
 
-/// Single values.
+/// Returns the subjects for single values.
 fn singles<T: Element>() -> Vec<Entrant> {
     entrants!(T:
         ours::LocalAlloc<T>,
@@ -87,14 +88,15 @@ fn singles<T: Element>() -> Vec<Entrant> {
     .collect()
 }
 
-/// The types whose values are `Copy`, which the lock-free vector of elsa requires.
+/// Returns the subjects for single values that are `Copy`, as the lock-free vector of elsa
+/// requires.
 fn singles_to_copy<T: Element + Copy>() -> Vec<Entrant> {
     let mut all = singles::<T>();
     all.extend(entrant::<T, shared::Elsa<T>>());
     all
 }
 
-/// Subjects of 4,096 slots that are filled with numbers and reset again and again.
+/// Returns subjects of 4,096 slots that are filled with numbers and reset again and again.
 fn filled_again() -> Vec<Entrant> {
     macro_rules! entrants {
         ($($subject:ty),*) => {
@@ -117,7 +119,7 @@ fn filled_again() -> Vec<Entrant> {
     )
 }
 
-/// The kind of a put, and its subjects.
+/// What one put stores. Each kind has its own list of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -129,15 +131,15 @@ pub enum What {
     String,
     /// Slices of 1,000 numbers.
     Slices,
-    /// Every slot at once, with consecutive numbers.
+    /// A whole arena in one call, with consecutive numbers.
     Whole,
-    /// Every slot at once, with the default.
+    /// A whole arena in one call, with the default value.
     Defaults,
     /// Strings of 10 bytes.
     Text,
     /// Slices of 4 numbers, copied or from an iterator.
     Fours,
-    /// 4 numbers, each pushed to a reservation, and published.
+    /// 4 numbers, pushed to a reservation one by one and published together.
     Reserved,
     /// Single values of 8 bytes, published in an arena in borrowed bytes.
     InBytes,
@@ -147,7 +149,7 @@ pub enum What {
     Vacant,
     /// Single values of 8 bytes, in vacant slots between values.
     Scattered,
-    /// Single values of 8 bytes, with a question before each.
+    /// Single values of 8 bytes, with a call before each that asks whether slots are free.
     Asked,
     /// Single values of 8 bytes, in bump allocators.
     Bump,
@@ -197,7 +199,8 @@ impl What {
         }
     }
 
-    /// Returns the number of elements of which the unit speaks. `size` is the size of one put.
+    /// Returns the number of elements in one unit, which is a call or an element. `size` is the
+    /// number of elements that one put stores.
     pub fn elements_per_unit(self, size: usize) -> f64 {
         match self {
             Self::Text | Self::Fours | Self::Reserved | Self::BumpText => size as f64,
@@ -205,14 +208,15 @@ impl What {
         }
     }
 
-    /// Returns the number of puts of one thread, and the size of one put, for a number of elements.
+    /// Returns the number of puts of one thread, and the number of elements in each. `share` is the
+    /// number of elements per thread in the settings.
     pub fn puts(self, share: usize) -> (usize, usize) {
         match self {
             Self::U64 | Self::Line | Self::String | Self::Small | Self::Asked | Self::Bump => (share, 1),
             // As many calls as there are slices of 4.
             Self::Text | Self::BumpText => (share / 4, TEXT),
             Self::Fours | Self::Reserved => (share / 4, FOUR),
-            // Four fifths of the 500,000 slots, for the usual million of elements.
+            // For the usual million elements, these are 400,000 values for 500,000 slots.
             Self::InBytes => (share * 2 / 5, 1),
             Self::Vacant | Self::Scattered => (share / 4, 1),
             Self::BumpVec => (share / 100, 1),

@@ -1,4 +1,4 @@
-//! This crate, one value at a time.
+//! Subjects of this crate that store one value at a time.
 
 use atomicarena::{AtomicArena, Local};
 
@@ -10,18 +10,19 @@ use crate::{
 #[cold]
 #[inline(never)]
 pub fn refused() -> ! {
-    panic!("the arena has room for the whole plan")
+    panic!("the subject refused a value, although it was created with room for the whole plan")
 }
 
-/// The number of slots. With one thread it is the number of puts. With several it is an eighth
-/// more, because a thread with a run of slots may leave another thread without one at the end.
+/// Returns the number of slots for subjects with a `Local` for each thread. With one thread it is
+/// the number of puts. With several threads it is an eighth more, because near the end one thread
+/// may still hold unused slots in its run while another finds none.
 pub fn room_for_locals(plan: &Plan) -> usize {
     let elements = plan.puts * plan.threads;
     if plan.threads == 1 { elements } else { elements + elements / 8 }
 }
 
-/// The number of slots for runs with a number of elements together. The last slots are scattered
-/// over shards and handles, where they may be too few for a run.
+/// Returns a number of slots that is enough for runs with `elements` elements in total. The last
+/// slots are scattered over shards and handles, where they may be too few for a run.
 pub fn room_for_runs(elements: usize) -> usize {
     elements + elements / 4 + 4_096
 }
@@ -78,7 +79,7 @@ macro_rules! subject {
 }
 
 subject!(
-    /// A run of slots for each thread, owned values.
+    /// Owned values, through a `Local` for each thread.
     LocalAlloc, "Local::alloc", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> *const T {
@@ -87,12 +88,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
+    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// A run of slots for each thread, published values.
+    /// Published values, through a `Local` for each thread.
     LocalPublish, "Local::publish", |plan| AtomicArena::with_capacity(room_for_locals(plan)),
     |arena| -> Local<'a, T> { arena.local() },
     |local, value| -> usize {
@@ -105,7 +106,7 @@ subject!(
 );
 
 subject!(
-    /// Without a handle, owned values.
+    /// Owned values, without a handle.
     Alloc, "alloc", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> *const T {
@@ -114,12 +115,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
+    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// Without a handle, owned values, always from one cursor.
+    /// Owned values, without a handle and always from the one cursor.
     AllocInOrder, "alloc, in order", |plan| AtomicArena::with_capacity(plan.puts * plan.threads).in_order(),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> *const T {
@@ -128,12 +129,12 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used any more.
+    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
     |_arena, place| unsafe { (*place).digest() }
 );
 
 subject!(
-    /// Without a handle, published values.
+    /// Published values, without a handle.
     Publish, "publish", |plan| AtomicArena::with_capacity(plan.puts * plan.threads),
     |arena| -> &'a AtomicArena<T> { arena },
     |arena, value| -> usize {

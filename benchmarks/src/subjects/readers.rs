@@ -1,4 +1,4 @@
-//! The subjects of the readers.
+//! The subjects for the measurements of reading.
 
 use std::sync::Mutex;
 
@@ -15,7 +15,7 @@ use crate::{
     work::Element,
 };
 
-/// The digest of a value that could not be read. No value has it.
+/// The digest that stands for a value that could not be read. No value has this digest.
 const NOTHING: u64 = u64::MAX;
 
 /// A subject for readers, without its type.
@@ -80,8 +80,8 @@ impl<T: Element> Readable<T> for AtomicArena<T> {
     }
 }
 
-/// A plain vector, to which no thread may push while it is read. The publisher pushes to a second
-/// one.
+/// A plain vector, to which no thread may push while it is read. So the publisher pushes to a
+/// second vector.
 pub struct Plain<T> {
     read: Vec<T>,
     pushed: Mutex<Vec<T>>,
@@ -144,7 +144,7 @@ impl<T: Element> Readable<T> for AppendOnlyVec<T> {
 
     #[inline(always)]
     fn get(&self, index: usize) -> u64 {
-        // It has no `get`: `[]` contains the check, and panics if it fails.
+        // `AppendOnlyVec` has no `get`. Indexing contains the bounds check, and panics if it fails.
         self[index].digest()
     }
 
@@ -210,7 +210,7 @@ impl<T: Element> Readable<T> for OrxVec<T> {
     }
 }
 
-/// With its unsafe methods, whose caller promises that no element changes.
+/// The same vector, through its unsafe methods, whose caller must ensure that no element changes.
 pub struct OrxVecUnchecked<T>(OrxVec<T>);
 
 impl<T: Element> Readable<T> for OrxVecUnchecked<T> {

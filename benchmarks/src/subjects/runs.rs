@@ -14,13 +14,13 @@ use crate::{
     work::{Element, Slice, Text, sum},
 };
 
-/// Returns the digest of a run that was put.
+/// Returns the digest of a stored run.
 ///
 /// # Safety
 ///
-/// The values must still be there.
+/// `place` must point to live values, to which no thread writes.
 unsafe fn digest<E: Copy + Into<u64>>(place: *const [E]) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that the values are live, and are not written to.
     sum(unsafe { &*place }.iter().map(|element| (*element).into()))
 }
 
@@ -58,8 +58,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [$element]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used
-                // any more.
+                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
+                // more.
                 unsafe { digest(place) }
             }
 
@@ -87,7 +87,8 @@ into_the_arena!(
     |arena, slice| arena.publish_slice_copy(slice.get()).map(|(_, slice)| slice);
     LocalPublishSliceCopy, "Local::publish_slice_copy", Slice as u64, |arena| -> Local<'a, u64> { arena.local() },
     |local, slice| local.publish_slice_copy(slice.get()).map(|(_, slice)| slice);
-    /// As many slots as a slice has, pushed one by one, and published together.
+    /// Reserves as many slots as a slice has, pushes its numbers one by one, and publishes them
+    /// together.
     Reserve, "reserve, push, publish", Slice as u64, |arena| -> &'a AtomicArena<u64> { arena },
     |arena, slice| arena.reserve(FOUR).map(|reserved| filled(reserved, slice));
     LocalReserve, "Local::reserve, push, publish", Slice as u64, |arena| -> Local<'a, u64> { arena.local() },
@@ -143,7 +144,7 @@ impl Subject<Slice> for MutexExtend {
     }
 }
 
-/// Slices from an iterator in a herd. Like the herd for copied slices, it accepts no capacity.
+/// Slices from an iterator, in a herd, which accepts no capacity.
 pub struct HerdFromIter(Herd);
 
 impl Subject<Slice> for HerdFromIter {
@@ -205,7 +206,7 @@ impl Subject<Text> for BoxStr {
     }
 
     fn look(&self, place: *const [u8]) -> u64 {
-        // SAFETY: only `reset` and `drop` free it.
+        // SAFETY: only `reset` and `drop` free the string, and neither was called since the put.
         unsafe { digest(place) }
     }
 
@@ -220,12 +221,12 @@ impl Subject<Text> for BoxStr {
 
 /// Published values in an arena in borrowed bytes, which has a quarter more slots than values.
 pub struct PublishInBytes {
-    /// `None` only while it is dropped, so that the bytes are freed after the arena.
+    /// `None` only in `drop`, which frees the bytes after it has dropped the arena.
     arena: Option<BorrowedArena<'static, u64>>,
     bytes: *mut [MaybeUninit<u8>],
 }
 
-// SAFETY: the pointer is used only to free the bytes. The arena may be shared.
+// SAFETY: `bytes` is used only in `drop`, to free the bytes. The arena itself is `Sync`.
 unsafe impl Sync for PublishInBytes {}
 
 impl Subject<u64> for PublishInBytes {
@@ -238,7 +239,7 @@ impl Subject<u64> for PublishInBytes {
     fn with_room(plan: &Plan) -> Self {
         let elements = plan.elements::<u64>();
         let slots = elements + elements / 4;
-        // A value, a stamp, and what the arena keeps for itself.
+        // For each slot a value and a stamp, and in addition the metadata of the arena.
         let len = slots * 9 + slots / 16 + 65_536;
         let bytes: *mut [MaybeUninit<u8>] = Box::into_raw(Box::new_uninit_slice(len));
         // SAFETY: no other reference to the bytes exists until `drop` frees them after the arena.
@@ -249,7 +250,7 @@ impl Subject<u64> for PublishInBytes {
     }
 
     fn handle(&self) -> Self::Handle<'_> {
-        self.arena.as_ref().expect("it is not being dropped")
+        self.arena.as_ref().expect("the arena is not being dropped")
     }
 
     #[inline(always)]
@@ -278,7 +279,7 @@ impl Subject<u64> for PublishInBytes {
 impl Drop for PublishInBytes {
     fn drop(&mut self) {
         self.arena = None;
-        // SAFETY: they came from a box, and the arena that borrowed them is gone.
+        // SAFETY: the bytes came from a box, and the arena that borrowed them is gone.
         drop(unsafe { Box::from_raw(self.bytes) });
     }
 }

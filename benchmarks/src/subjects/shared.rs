@@ -12,7 +12,7 @@ use crate::{
     work::Element,
 };
 
-/// The digest of a value that could not be read. No value has it.
+/// The digest that stands for a value that could not be read. No value has this digest.
 const NOTHING: u64 = u64::MAX;
 
 pub struct Boxcar<T>(boxcar::Vec<T>);
@@ -111,9 +111,9 @@ pub struct OrxBag<T>(ConcurrentBag<T, FixedVec<T>>);
 
 impl<T: Element> Subject<T> for OrxBag<T> {
     const NAME: &'static str = "orx-concurrent-bag, fixed";
-    // Its `get` depends on a length that each thread stores after it has written, so an earlier
-    // store may lower it permanently (4.0.1). Values that two threads push last may not be found.
-    // The walk finds all.
+    // In version 4.0.1, `get` depends on a length that each thread stores after it has written. A
+    // thread that is late can replace a greater length with a smaller one, and then the values that
+    // two threads push last are never found. The walk finds all values.
     const LOOKS: bool = false;
     const RESETS: bool = true;
     type Handle<'a> = &'a ConcurrentBag<T, FixedVec<T>>;

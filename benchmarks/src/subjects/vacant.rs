@@ -1,4 +1,5 @@
-//! Single values in vacant slots, and with a question before each.
+//! Subjects that store single values in vacant slots, or ask the arena a question before each
+//! value.
 
 use std::hint::black_box;
 
@@ -10,8 +11,8 @@ use crate::{
     work::Element,
 };
 
-/// An arena without free slots, except vacant ones: as many as there will be values. Every other
-/// slot has a zero.
+/// An arena whose only free slots are vacant ones, as many as there will be values. Every other
+/// slot holds a zero.
 macro_rules! vacant {
     ($($(#[$doc:meta])* $subject:ident, $name:literal, |$vacant:ident| $make:expr;)*) => {$(
         $(#[$doc])*
@@ -44,7 +45,7 @@ macro_rules! vacant {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing was dropped since the put, and the `&mut` is not used any more.
+                // SAFETY: nothing was dropped since the put, whose `&mut` is not used any more.
                 unsafe { (*place).digest() }
             }
 
@@ -60,17 +61,17 @@ macro_rules! vacant {
 vacant!(
     OneRun, "alloc, one run of vacant slots", |vacant| {
         let arena = AtomicArena::with_capacity(vacant + 1);
-        let reserved = arena.reserve(vacant).expect("it is empty");
+        let reserved = arena.reserve(vacant).expect("the arena is empty");
         arena.alloc(0).expect("one slot is left");
         drop(reserved);
         arena
     };
     Scattered, "alloc, vacant slots between values", |vacant| {
         let arena = AtomicArena::with_capacity(2 * vacant);
-        let reserved: Vec<_> = (0..2 * vacant).map(|_| arena.reserve(1).expect("it has room for all")).collect();
+        let reserved: Vec<_> = (0..2 * vacant).map(|_| arena.reserve(1).expect("the arena has room for all")).collect();
         for (index, mut one) in reserved.into_iter().enumerate() {
             if index % 2 == 1 {
-                one.push(0).expect("it has one slot");
+                one.push(0).expect("the reservation has one slot");
                 one.finish();
             }
         }
@@ -78,7 +79,7 @@ vacant!(
     };
 );
 
-/// An arena with more slots than values, which is asked a question before each `alloc`.
+/// An arena with more slots than values, which the thread asks a question before each `alloc`.
 macro_rules! asked {
     ($($(#[$doc:meta])* $subject:ident, $name:literal, |$arena:ident| $ask:expr;)*) => {$(
         $(#[$doc])*
@@ -109,8 +110,8 @@ macro_rules! asked {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put, and the `&mut` is not used
-                // any more.
+                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
+                // more.
                 unsafe { (*place).digest() }
             }
 

@@ -1,4 +1,4 @@
-//! The standard library, boxes, and typed-arena.
+//! Vectors of the standard library, boxes, and typed-arena.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System, handle_alloc_error},
@@ -32,12 +32,13 @@ impl<T: Element> Subject<T> for VecPush<T> {
     #[inline(always)]
     fn put(vec: &mut Self::Handle<'_>, value: T) -> *const T {
         vec.push(value);
-        // SAFETY: the value that was just pushed is within the capacity.
+        // SAFETY: the index is that of the value that was just pushed.
         unsafe { vec.as_ptr().add(vec.len() - 1) }
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the vector was created with room for all values, so it did not move.
+        // SAFETY: the vector was created with room for all values, so its buffer was not
+        // reallocated.
         unsafe { (*place).digest() }
     }
 
@@ -109,7 +110,8 @@ impl<T: Element> Subject<T> for TypedArena<T> {
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the arena does not move its values, and no code has it as `&mut`.
+        // SAFETY: the arena does not move its values, and the `&mut` of the put is not used any
+        // more.
         unsafe { (*place).digest() }
     }
 
@@ -161,7 +163,7 @@ pub struct Boxes<T, A: Allocator> {
     allocator: PhantomData<A>,
 }
 
-// SAFETY: the pointers own their values, like boxes.
+// SAFETY: the pointers own their values, like boxes, with which the struct would be `Sync`, too.
 unsafe impl<T: Send, A: Allocator> Sync for Boxes<T, A> {}
 
 impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
@@ -184,19 +186,19 @@ impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
         // SAFETY: no measured type is zero-sized.
         let start = unsafe { A::allocator().alloc(layout) };
         let Some(place) = NonNull::new(start.cast::<T>()) else { handle_alloc_error(layout) };
-        // SAFETY: it is fresh memory with the layout of `T`.
+        // SAFETY: the block is new and has the layout of `T`.
         unsafe { place.write(value) };
         boxes.push(place);
         place.as_ptr()
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: only `reset` and `drop` free it.
+        // SAFETY: only `reset` and `drop` free the box, and neither was called since the put.
         unsafe { (*place).digest() }
     }
 
     fn contents(&mut self) -> Option<(usize, u64)> {
-        // SAFETY: as in `look`.
+        // SAFETY: each pointer in the vectors refers to a box that was not freed.
         tally(self.boxes.each().flatten().map(|place| unsafe { place.as_ref().digest() }))
     }
 
@@ -208,8 +210,8 @@ impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
 impl<T, A: Allocator> Boxes<T, A> {
     fn free(&mut self) {
         for place in self.boxes.each().flat_map(|boxes| boxes.drain(..)) {
-            // SAFETY: each holds a value and came from this allocator with this layout, and `drain`
-            // has removed it from the vector.
+            // SAFETY: each pointer refers to a value in memory from this allocator, with this
+            // layout. `drain` has removed it from the vector, so it is freed only once.
             unsafe {
                 place.drop_in_place();
                 A::allocator().dealloc(place.as_ptr().cast(), Layout::new::<T>());

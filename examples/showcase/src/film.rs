@@ -20,7 +20,7 @@ pub struct Film {
 
 enum Kind {
     Gif(Box<gif::Encoder<BufWriter<File>>>),
-    /// The PNG, with the last picture.
+    /// A PNG of the last picture, which `finish` writes.
     Png(Option<Canvas>),
 }
 
@@ -47,7 +47,7 @@ impl Film {
         Ok(Film { path: path.to_owned(), kind })
     }
 
-    /// Adds a picture of the given size.
+    /// Adds a picture, which must have the size that was passed to `new`.
     pub fn show(&mut self, canvas: &Canvas) -> Result<(), FilmError> {
         let Film { path, kind } = self;
         match kind {
@@ -101,7 +101,7 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// An error of a file that could not be written.
+/// The reason why a file could not be written.
 #[derive(Debug)]
 pub struct FilmError {
     path: PathBuf,

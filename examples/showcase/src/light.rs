@@ -1,10 +1,10 @@
 //! A dark canvas on which light of two hues adds up.
 //!
 //! The programs draw light instead of colour: much light makes a pixel bright, and in the end
-//! white, as on film. A GIF has 256 colours: 16 levels of one hue times 16 of the other, with a
-//! pattern of dots between two levels.
+//! white, as on film. A GIF has 256 colours: 16 levels of one hue times 16 of the other. A pattern
+//! of dots imitates the levels in between.
 
-/// The two hues: the amounts of red, green and blue.
+/// The amounts of red, green and blue in each hue.
 const HUES: [[f32; 3]; 2] = [[1.0, 0.46, 0.16], [0.16, 0.42, 1.0]];
 
 /// The number of levels of one hue in the palette.
@@ -44,7 +44,7 @@ impl Canvas {
         self.light.iter_mut().for_each(|light| light.fill(0.0));
     }
 
-    /// Keeps a share of the light.
+    /// Dims the canvas to a share of its light.
     pub fn dim(&mut self, share: f32) {
         self.light.iter_mut().flatten().for_each(|light| *light *= share);
     }
@@ -64,7 +64,7 @@ impl Canvas {
         }
     }
 
-    /// Spreads a share of the light over a number of pixels, as a lens does.
+    /// Adds a glow: a share of the light, spread over the neighbouring pixels as by a lens.
     pub fn glow(&mut self, share: f32, radius: usize) {
         for light in &mut self.light {
             let mut halo = light.clone();
@@ -105,7 +105,8 @@ pub fn palette() -> Vec<u8> {
     (0..LEVELS * LEVELS).flat_map(|index| colour([light(index / LEVELS), light(index % LEVELS)])).collect()
 }
 
-/// Returns the brightness of light: proportional if there is little of it, and never above 1.
+/// Returns the brightness of light. It grows more and more slowly with the light, and never exceeds
+/// 1.
 fn seen(light: f32) -> f32 {
     (1.0 - (-light).exp()).sqrt()
 }
@@ -117,7 +118,7 @@ fn colour(light: [f32; 2]) -> [u8; 3] {
     })
 }
 
-/// Returns the level of a hue, rounded up at some pixels of the pattern.
+/// Returns the level of a hue. Between two levels, some pixels of the pattern get the higher one.
 fn level(light: f32, threshold: f32) -> usize {
     let exact = seen(light) * (LEVELS - 1) as f32;
     // Nearly dark pixels are dark, without a scatter of dots.
@@ -129,7 +130,8 @@ fn threshold(x: usize, y: usize) -> f32 {
     (52.982_918 * (0.067_110_56 * x as f32 + 0.005_837_15 * y as f32).fract()).fract()
 }
 
-/// Replaces each pixel by the mean of those within the radius, along both axes.
+/// Replaces each pixel by the mean of those within the radius, first along the rows and then along
+/// the columns.
 fn blur(light: &mut [f32], width: usize, height: usize, radius: usize) {
     let mut line = Vec::new();
     let lines = (0..height).map(|y| (y * width, 1, width)).chain((0..width).map(|x| (x, width, height)));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// Runs `f` and records its duration.
+    /// Calls `work`, and records its duration.
     pub fn clock<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
@@ -20,7 +20,8 @@ impl Times {
         self.0.push(time);
     }
 
-    /// Returns the median, the later of two, or zero if there is none.
+    /// Returns the median, or zero if there is no duration. Of two middle durations, the longer one
+    /// counts.
     pub fn median(&self) -> Duration {
         let mut times = self.0.clone();
         times.sort_unstable();

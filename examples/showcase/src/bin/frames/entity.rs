@@ -72,14 +72,14 @@ impl Entity {
             position: [x * WORLD[0], across * WORLD[1]],
             velocity: [speed, 0.0],
             team,
-            // The ships do not all fire at once.
+            // The delay is random, so that the ships do not all fire at once.
             clock: (dice(number, frame, 3) * f32::from(RELOAD)) as u8 + RELOAD,
             kind: Kind::Ship { number, health: HEALTH },
         }
     }
 
-    /// Combines everything about the entity in one number. The sum over a frame does not depend on
-    /// the order.
+    /// Combines all fields in one number. The sum of these numbers over a frame does not depend on
+    /// the order of the entities.
     pub(crate) fn fingerprint(&self) -> u64 {
         let (kind, number) = match self.kind {
             Kind::Ship { number, health } => (u64::from(health), number),
@@ -93,7 +93,7 @@ impl Entity {
     }
 }
 
-/// Returns a number from 0 to 1 that depends only on the arguments.
+/// Returns a random number from 0 to 1, which depends only on the arguments.
 pub(crate) fn dice(number: u32, frame: u32, purpose: u32) -> f32 {
     let mixed = mix(u64::from(number) << 32 | u64::from(frame)) ^ u64::from(purpose);
     (mix(mixed) >> 40) as f32 / (1_u32 << 24) as f32

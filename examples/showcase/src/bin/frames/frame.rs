@@ -1,4 +1,4 @@
-//! A frame of the game for its readers and its writers, independent of the memory of its entities.
+//! The traits for reading and writing a frame of the game, whatever memory its entities are in.
 
 use atomicarena::Full;
 

@@ -6,17 +6,17 @@
 //! ```
 //!
 //! Two fleets battle. Ships, shots and sparks are each moved by one system on its own thread, which
-//! reads the last frame and spawns entities into the next. All memory is a pool of two arenas. One
-//! holds the last frame, which every system may read by index. The other is filled. Then the older
-//! arena is returned to the pool, empty.
+//! reads the last frame and spawns entities into the next. All entities are in a pool of two
+//! arenas. One arena holds the last frame, which every system may read by index. The other is
+//! filled with the next frame. Then the older arena is emptied and returned to the pool.
 //!
 //! The program does the same with a box for each entity, a vector of boxes for each system, and in
 //! the end one vector of all boxes. The two ways take turns, and the program fails if a frame
 //! differs. It prints the medians over the frames:
 //!
 //! - *look*: one thread reads the last frame, and records the position of each entity.
-//! - *build*: the systems run and read, decide and spawn.
-//! - *free*: the frame before the last is freed.
+//! - *build*: the systems run. They read the last frame, decide, and spawn.
+//! - *free*: the last frame is freed when the next one replaces it.
 //!
 //! Read `ways.rs` first: it contains the two ways. `entity.rs` explains why the arenas cannot
 //! become full.
@@ -50,7 +50,7 @@ use ways::{InArenas, InBoxes, Parts};
 /// Simulates a battle of two fleets, and prints the time that it takes with the entities in arenas
 /// and in boxes.
 ///
-/// Exit code: 0, 1 if a frame differs, 2 if the film cannot be written.
+/// Exit code: 0 on success, 1 if a frame differs, 2 if the film cannot be written.
 #[derive(Parser)]
 struct Options {
     /// Number of ships in both fleets together
@@ -122,17 +122,18 @@ fn run(options: &Options) -> Result<(), Stop> {
     // A closed pipe means that the reader has read enough.
     let _ = write!(io::stdout(), "{report}");
     if options.check {
-        let _ = writeln!(io::stdout(), "\ncheck: in both ways each frame is the same");
+        let _ = writeln!(io::stdout(), "\ncheck: each frame is the same in both ways");
     }
     Ok(())
 }
 
-/// Combines all entities of a frame in one number, whatever their order.
+/// Returns the number of entities in a frame, and a number that combines them all, whatever their
+/// order.
 fn fingerprint(frame: &impl Frame) -> (usize, u64) {
     frame.entities().fold((0, 0), |(count, sum), (_, entity)| (count + 1, sum.wrapping_add(entity.fingerprint())))
 }
 
-/// It is visible only if standard error is a terminal.
+/// Creates a progress bar. It is visible only if standard error is a terminal.
 fn progress_bar(frames: u32) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} frame {pos} of {len}, {eta} left").expect("a valid template");
     ProgressBar::new(frames.into()).with_style(style)

@@ -4,7 +4,8 @@ use showcase::light::Canvas;
 
 use crate::entity::{Entity, Kind, SPARK_LIFE, WORLD};
 
-/// The canvas keeps some of the light of earlier frames, so moving entities leave a trail.
+/// Draws a frame. `trails` keeps some of the light of earlier frames, so moving entities leave a
+/// trail.
 pub(crate) fn draw<'e>(entities: impl Iterator<Item = &'e Entity>, trails: &mut Canvas) -> Canvas {
     trails.dim(0.62);
     let scale = trails.width() as f32 / WORLD[0];
@@ -16,7 +17,7 @@ pub(crate) fn draw<'e>(entities: impl Iterator<Item = &'e Entity>, trails: &mut 
             Kind::Shot { .. } => 0.35,
             Kind::Spark => 0.6 * f32::from(entity.clock) / f32::from(SPARK_LIFE),
         };
-        // Fast entities are drawn along their path.
+        // A shot is fast, so it is drawn at several points of its path.
         let steps = if matches!(entity.kind, Kind::Shot { .. }) { 3 } else { 1 };
         for step in 0..steps {
             let back = step as f32 / steps as f32;

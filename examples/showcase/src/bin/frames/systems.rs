@@ -137,7 +137,7 @@ fn burst(from: &Entity, number: u32, frame: u32, count: u32, next: &mut impl Spa
         let dice = |purpose| entity::dice(number, frame, 8 * spark + purpose);
         let (angle, speed) = (dice(0) * std::f32::consts::TAU, 0.3 + 2.0 * dice(1) * dice(1));
         let velocity = [angle.cos() * speed, angle.sin() * speed];
-        // Counts down to 0. The entity is still visible at 0.
+        // The clock counts down to 0. The spark still exists in the frame with 0.
         let clock = (dice(2) * f32::from(SPARK_LIFE)) as u8;
         next.spawn(Entity { velocity, clock, kind: Kind::Spark, ..*from })
     })
@@ -161,8 +161,9 @@ fn nearest_enemy<'f, F: Frame>(last: &Last<'f, F>, ship: &Entity) -> Option<(&'f
     nearest.map(|(_, number, enemy)| (enemy, number))
 }
 
-/// Steers towards the enemy, or ahead across the world, and a little to one side, which differs
-/// from ship to ship.
+/// Returns the new velocity of a ship: towards the enemy, or without an enemy towards a random
+/// point that changes every 64 frames. The ship also turns a little to one side, which differs from
+/// ship to ship.
 fn steer<F: Frame>(last: &Last<'_, F>, ship: &Entity, number: u32, enemy: Option<&Entity>) -> [f32; 2] {
     let aim = match enemy {
         Some(enemy) => enemy.position,
@@ -190,7 +191,7 @@ fn moved(place: [f32; 2], by: [f32; 2]) -> [f32; 2] {
     std::array::from_fn(|axis| place[axis] + by[axis])
 }
 
-/// Turns back at the border of the world.
+/// Keeps a position within the world, and makes the velocity point inwards at the border.
 fn inside(place: [f32; 2], mut velocity: [f32; 2]) -> ([f32; 2], [f32; 2]) {
     for axis in 0..2 {
         if place[axis] < 1.0 {

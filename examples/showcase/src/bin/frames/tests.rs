@@ -1,4 +1,4 @@
-//! The game with sizes that take little time.
+//! Tests of the game, with few ships and frames.
 
 use atomicarena::ArenaPool;
 

@@ -40,7 +40,7 @@ impl Spawn for Local<'_, Entity> {
 
 /// Two arenas: one is read while the other is filled.
 pub(crate) fn pool(ships: u32) -> ArenaPool<Entity> {
-    // This includes the slots that other systems may have taken without filling them.
+    // The capacity includes the slots that other systems may have taken without filling them.
     let capacity = entity::most(ships as usize) + (systems::ALL - 1) * BATCH.get();
     ArenaPool::new(2, capacity)
 }
@@ -53,7 +53,7 @@ pub(crate) struct InArenas<'p> {
 
 impl<'p> InArenas<'p> {
     pub(crate) fn new(pool: &'p ArenaPool<Entity>, ships: u32) -> Result<Self, Full<()>> {
-        let last = pool.checkout().expect("both arenas are there");
+        let last = pool.checkout().expect("both arenas are free");
         systems::fleets(ships, &mut last.local())?;
         Ok(InArenas { pool, last, parts: Parts::default() })
     }
@@ -62,7 +62,7 @@ impl<'p> InArenas<'p> {
         let Parts { look, build, free } = &mut self.parts;
         let last: &AtomicArena<Entity> = &self.last;
         let scene = look.clock(|| Scene::of(last, ships));
-        let next = self.pool.checkout().expect("one of two is out");
+        let next = self.pool.checkout().expect("one of the two arenas is free");
         // The systems return their handles. Dropping them returns their unused slots.
         build.clock(|| systems::run(last, &scene, number, || next.local_with_batch(BATCH)).map(drop))?;
         // The previous frame is returned to the pool, which resets it.
@@ -91,7 +91,7 @@ impl Spawn for Vec<Box<Entity>> {
 /// The other way: each system has a vector of boxes, and in the end they are merged.
 #[derive(Default)]
 pub(crate) struct InBoxes {
-    #[expect(clippy::vec_box, reason = "entities that stay where they are while the vectors grow and become one")]
+    #[expect(clippy::vec_box, reason = "the entities must stay where they are while the vectors grow and are merged")]
     pub(crate) last: Vec<Box<Entity>>,
     pub(crate) parts: Parts,
 }

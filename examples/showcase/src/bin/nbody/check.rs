@@ -1,4 +1,5 @@
-//! Checks of the physics: the forces against those of every pair of bodies, and the momentum.
+//! Checks of the physics: compares the forces with those computed pair by pair, and the momentum
+//! with that at the beginning.
 
 use std::fmt;
 
@@ -8,17 +9,17 @@ use crate::space::{Bodies, Vec3};
 use crate::tree;
 use crate::ways::Boxes;
 
-/// The number of bodies whose forces are compared.
+/// The forces on at least this number of bodies are compared, or on all bodies if there are fewer.
 const SAMPLE_INTERVAL: usize = 500;
 
-/// The allowed error of the forces for a `theta`, relative to their average. The first term that
-/// the centre of mass of a cube neglects grows with the square of the apparent size of the cube.
+/// Returns the allowed error of the forces for a `theta`, relative to their average. The first term
+/// that is neglected when a cube attracts as one body grows with the square of its apparent size.
 pub(crate) fn tolerance(theta: f64) -> f64 {
     1e-12 + 0.02 * theta * theta
 }
 
-/// The allowed change of the momentum, relative to the sum of all absolute momenta. It changes
-/// because a cube attracts as one body, but is attracted body by body.
+/// The allowed change of the momentum, relative to the sum of all absolute momenta. The momentum
+/// changes because a cube attracts as one body, but is attracted body by body.
 const MOST_DRIFT: f64 = 0.005;
 
 /// The results of successful checks.
@@ -75,10 +76,10 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Difference::Forces { error, tolerance } => {
-                write!(f, "the forces are off by {error:.1e} on average, {tolerance:.1e} is expected at the most")
+                write!(f, "the forces are off by {error:.1e} on average, at most {tolerance:.1e} is allowed")
             }
             Difference::Momentum { drift } => {
-                write!(f, "the momentum is off by {drift:.1e}, {MOST_DRIFT:.1e} is expected at the most")
+                write!(f, "the momentum is off by {drift:.1e}, at most {MOST_DRIFT:.1e} is allowed")
             }
         }
     }

@@ -7,7 +7,7 @@ use showcase::light::Hue;
 use crate::gravity;
 use crate::space::{Bodies, Vec3};
 
-/// The mass in the centre of a galaxy. All other bodies of the galaxy together have a fourth of it.
+/// The mass in the centre of a galaxy, and the mass of all its other bodies together.
 const MIDDLE: f64 = 1.0;
 const DISC: f64 = 0.25;
 
@@ -22,7 +22,7 @@ struct Galaxy {
     tilt: [f64; 2],
 }
 
-/// Creates `count` bodies. The same number always gives the same bodies.
+/// Creates this number of bodies. The same number always gives the same bodies.
 pub(crate) fn collision(bodies: usize) -> Bodies {
     let second = bodies * 2 / 5;
     let [position, velocity] = [Vec3([1.8, 1.0, 0.3]), Vec3([-0.46, 0.04, -0.06])];
@@ -65,7 +65,7 @@ impl Galaxy {
                 Vec3([-angle.sin() * speed, angle.cos() * speed, 0.0]),
             );
             if bulge {
-                // It moves on its own orbit.
+                // Each body of the bulge orbits in its own plane.
                 let (one, other) = (TAU * dice.roll(), TAU * dice.roll());
                 [at, velocity] = [at, velocity].map(|part| part.turned(0, one).turned(1, other));
             }

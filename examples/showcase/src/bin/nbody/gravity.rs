@@ -6,8 +6,8 @@ use std::thread;
 use crate::space::{Point, Vec3};
 use crate::tree::{Below, Link, Node};
 
-/// A body is a cloud of about this size instead of a point, so that close bodies do not expel each
-/// other.
+/// A body is a cloud of about this size instead of a point, so that close bodies do not hurl each
+/// other away.
 const SOFTENING: f64 = 0.12;
 
 /// The number of bodies whose accelerations a thread computes at a time.
@@ -68,14 +68,14 @@ pub(crate) fn directly(points: &[Point], at: Vec3) -> Vec3 {
     points.iter().fold(Vec3::default(), |sum, point| sum + pull(point, at))
 }
 
-/// The acceleration towards a point. A body has no effect on itself.
+/// Returns the acceleration towards a point. A body has no effect on itself.
 fn pull(point: &Point, at: Vec3) -> Vec3 {
     let distance = point.position - at;
     let squared = distance.dot(distance) + SOFTENING * SOFTENING;
     distance * (point.mass / (squared * squared.sqrt()))
 }
 
-/// The speed of a body that orbits a much heavier one.
+/// Returns the speed of a body that orbits a much heavier one.
 pub(crate) fn circular_speed(mass: f64, distance: f64) -> f64 {
     let squared = distance * distance + SOFTENING * SOFTENING;
     (mass / (squared * squared.sqrt())).sqrt() * distance

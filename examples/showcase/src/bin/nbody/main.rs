@@ -54,7 +54,8 @@ use simulation::{Failure, Simulation, Ways};
 /// Simulates a collision of two galaxies, and prints the time that it takes with the tree in an
 /// arena and in boxes.
 ///
-/// Exit code: 0, 1 if the ways differ or --check finds an error, 2 if the film cannot be written.
+/// Exit code: 0 on success, 1 if the ways differ or --check finds an error, 2 if the film cannot be
+/// written.
 #[derive(Parser)]
 struct Options {
     /// Number of bodies
@@ -66,7 +67,7 @@ struct Options {
     /// Number of threads that build and walk [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
-    /// Cubes with a smaller apparent size, which is edge over distance, attract as one body. With 0
+    /// Cubes with a smaller apparent size (edge divided by distance) attract as one body. With 0,
     /// every body counts
     #[arg(long, default_value_t = 0.7, value_parser = theta)]
     theta: f64,
@@ -82,7 +83,7 @@ struct Options {
     /// Width of the pictures in pixels. The height is five eighths of it
     #[arg(long, default_value_t = 640, value_parser = RangedU64ValueParser::<usize>::new().range(16..=8192))]
     width: usize,
-    /// Use few bodies and frames, write no film, and check the forces pair by pair, and the
+    /// Use few bodies and frames, write no film, and check the forces pair by pair, and also the
     /// momentum
     #[arg(long)]
     check: bool,
@@ -136,7 +137,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     Ok(())
 }
 
-/// It is visible only if standard error is a terminal.
+/// Creates a progress bar. It is visible only if standard error is a terminal.
 fn progress_bar(frames: u32) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} frame {pos} of {len}, {eta} left").expect("a valid template");
     ProgressBar::new(frames.into()).with_style(style)

@@ -6,7 +6,7 @@ use crate::space::{Bodies, Vec3};
 /// The number of times that the cube around all bodies is halved along each axis.
 pub(crate) const LEVELS: u32 = 21;
 
-/// One digit from 0 to 7 per level, the outermost level first: the octant of the body.
+/// The octants of a body: one digit from 0 to 7 per level, the outermost level first.
 pub(crate) type Key = u64;
 
 /// The cube around all bodies, and their keys in it.
@@ -26,7 +26,7 @@ pub(crate) fn sort(bodies: &mut Bodies) -> Order {
     };
     let (low, high) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
     let side = (0..3).map(|axis| high[axis] - low[axis]).fold(0.0, f64::max);
-    let side = if side > 0.0 { side } else { 1.0 }; // all bodies are at one point
+    let side = if side > 0.0 { side } else { 1.0 }; // 1.0 if all bodies are at one point
     let mut keys: Vec<(Key, u32)> = positions().zip(0..).map(|(at, body)| (key(at - Vec3(low), side), body)).collect();
     keys.sort_unstable();
 

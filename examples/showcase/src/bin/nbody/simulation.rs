@@ -12,8 +12,8 @@ use crate::space::{Bodies, Vec3};
 use crate::tree;
 use crate::ways::{self, Boxes, Ground};
 
-/// The time from frame to frame. A body in the middle of a galaxy takes about 20 frames for one
-/// turn.
+/// The time from frame to frame. A body in the middle of a galaxy needs about 20 frames for one
+/// orbit.
 const STEP: f64 = 0.02;
 
 /// The times of the parts of a frame.
@@ -52,7 +52,8 @@ pub(crate) enum Ways {
 }
 
 impl Simulation {
-    /// Creates a simulation. `nodes` is the capacity of the arena.
+    /// Creates a simulation. `nodes` is the capacity of the arena, by default enough for every
+    /// tree.
     pub(crate) fn new(bodies: Bodies, ways: Ways, threads: usize, theta: f64, nodes: Option<usize>) -> Self {
         let nodes = nodes.unwrap_or_else(|| ways::enough(bodies.points.len(), threads));
         let (sort, arena, boxes) = Default::default();
@@ -112,7 +113,8 @@ impl Simulation {
     }
 }
 
-/// Both ways do the same arithmetic in the same order, so every bit is equal.
+/// Checks that the results of both ways are the same. Both do the same arithmetic in the same
+/// order, so every bit must be equal.
 fn same(ours: Vec<Vec3>, theirs: &[Vec3]) -> Result<Vec<Vec3>, Failure> {
     if ours == theirs { Ok(ours) } else { Err(Failure::Different) }
 }

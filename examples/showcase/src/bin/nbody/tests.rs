@@ -1,4 +1,4 @@
-//! The tree, the two ways and the physics, with sizes that take little time.
+//! Tests of the tree, the two ways and the physics, with sizes that take little time.
 
 use crate::check;
 use crate::galaxies::{self, Dice};
@@ -34,7 +34,7 @@ fn hard() -> Vec<Bodies> {
     ]
 }
 
-/// Returns whether two trees are equal to the last bit, and the number of their nodes.
+/// Asserts that two trees are equal to the last bit, and returns the number of nodes in each.
 fn same<A: Link, B: Link>(one: &Node<A>, other: &Node<B>) -> usize {
     assert_eq!((one.whole, one.side), (other.whole, other.side));
     match (&one.below, &other.below) {
@@ -47,11 +47,11 @@ fn same<A: Link, B: Link>(one: &Node<A>, other: &Node<B>) -> usize {
             let pairs = ours.iter().zip(theirs).map(|pair| match pair {
                 (Some(one), Some(other)) => same(one.node(), other.node()),
                 (None, None) => 0,
-                _ => panic!("a cube that only one of the trees has"),
+                _ => panic!("only one of the trees has a cube"),
             });
             1 + pairs.sum::<usize>()
         }
-        _ => panic!("a leaf of one tree that is none of the other"),
+        _ => panic!("a leaf of one tree is not a leaf of the other"),
     }
 }
 

@@ -46,14 +46,14 @@ pub(crate) trait Store {
     fn store(&mut self, node: Node<Self::Link>) -> Result<Self::Link, Full<()>>;
 }
 
-/// Returns the greatest possible number of nodes. Each inner node has at least two children, so
-/// there are fewer inner nodes than leaves. No leaf is empty. This holds for all positions of the
-/// bodies.
+/// Returns the greatest possible number of nodes, for any positions of the bodies. No leaf is
+/// empty, so there are at most as many leaves as bodies. Each inner node has at least two children,
+/// so there are fewer inner nodes than leaves.
 pub(crate) fn most_nodes(bodies: usize) -> usize {
     2 * bodies - 1
 }
 
-/// Builds the tree of all bodies, of which there is at least one. Each thread creates its own
+/// Builds the tree of all bodies. There must be at least one body. Each thread creates its own
 /// store, and the nodes outlive the stores.
 pub(crate) fn build<S: Store>(
     bodies: &Bodies,
@@ -65,7 +65,7 @@ pub(crate) fn build<S: Store>(
     let mut tasks = Vec::new();
     plan.divide(0..bodies.points.len(), &mut tasks);
 
-    // Relaxed: each number goes to one thread with any ordering. The tasks are older than the
+    // Relaxed: each number goes to one thread with any ordering. The tasks were created before the
     // threads.
     let next = AtomicUsize::new(0);
     let work = || {

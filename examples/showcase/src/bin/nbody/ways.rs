@@ -29,7 +29,7 @@ impl Link for InArena<'_> {
 /// The arena of one frame, in bytes that are borrowed for `'m`.
 pub(crate) type Arena<'m, 'a> = AtomicArena<Node<InArena<'a>>, Borrowed<'m, Node<InArena<'a>>>>;
 
-/// The bytes of the arenas, which lie in them one after another.
+/// The bytes in which each frame creates its arena, after that of the previous frame was dropped.
 #[derive(Debug)]
 pub(crate) struct Ground(Box<[MaybeUninit<u8>]>);
 
@@ -41,7 +41,7 @@ impl Ground {
         Ground(Box::new_uninit_slice(nodes * (node + 1) + align_of::<Node<InArena<'_>>>()))
     }
 
-    /// Creates an empty arena in the bytes that the previous arena has left.
+    /// Creates an empty arena in the bytes of the previous arena.
     pub(crate) fn arena<'m, 'a>(&'m mut self) -> Arena<'m, 'a> {
         AtomicArena::in_bytes(&mut self.0).expect("there is room for a node")
     }
@@ -55,7 +55,7 @@ impl<'a> Store for Local<'a, Node<InArena<'a>>> {
     }
 }
 
-/// The store of one thread among several.
+/// Creates the store of one thread.
 pub(crate) fn local<'a>(arena: &'a Arena<'_, 'a>) -> Local<'a, Node<InArena<'a>>> {
     arena.local_with_batch(BATCH)
 }

@@ -20,7 +20,7 @@ pub(crate) struct Account {
     received: u64,
     refused: u64,
     damaged: u64,
-    /// Received a second time, or with a number that was never sent.
+    /// The number of datagrams that were received a second time, or whose number was never sent.
     strange: u64,
     /// The sum of all readings.
     sum: i64,
@@ -64,13 +64,14 @@ impl Account {
     pub(crate) fn close(&self, sent: u64, dropped: Option<u64>) -> Balance {
         let numbers = || (0..sent).zip(&self.fates);
         let lost = numbers().filter(|(_, fate)| **fate == Fate::Lost).count() as u64;
-        // A datagram with a number that was not sent was received.
+        // Datagrams with these numbers were received, although they were never sent.
         let strange =
             self.strange + self.fates.iter().skip(sent as usize).filter(|fate| **fate != Fate::Lost).count() as u64;
         let mut buffer = [0; MOST_BYTES];
         let of_received = numbers().filter(|(_, fate)| **fate == Fate::Received);
         let expected = of_received.map(|(number, _)| {
-            let telemetry = Telemetry::parse(telemetry::datagram(number, &mut buffer)).expect("ours");
+            let telemetry =
+                Telemetry::parse(telemetry::datagram(number, &mut buffer)).expect("our own datagram is valid");
             telemetry.readings().map(i64::from).sum::<i64>()
         });
         let wrong_sum = expected.sum::<i64>() != self.sum;
@@ -88,8 +89,8 @@ pub(crate) struct Balance {
     pub(crate) refused: u64,
     /// Never received.
     pub(crate) lost: u64,
-    /// Datagrams that the kernel reports to have dropped because they were not fetched in time, if
-    /// it reports this.
+    /// The number of datagrams that the kernel has dropped because they were not fetched in time,
+    /// if the kernel reports it.
     pub(crate) dropped: Option<u64>,
     damaged: u64,
     strange: u64,
@@ -108,7 +109,7 @@ impl Balance {
         self.dropped = self.dropped.into_iter().chain(other.dropped).reduce(|one, other| one + other);
     }
 
-    /// Returns whether no datagram is missing or wrong, and at least one was received.
+    /// Returns an error if a datagram is missing or wrong, or if none was received.
     pub(crate) fn check(&self) -> Result<(), Unbalanced> {
         let known = self.received + self.refused + self.lost;
         let wrong = self.damaged > 0 || self.strange > 0 || self.wrong_sum;

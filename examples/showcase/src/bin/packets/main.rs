@@ -7,11 +7,12 @@
 //! A sender floods the loopback interface with telemetry. The receiver reserves slots, and the
 //! kernel writes each datagram into a slot, without a copy or an allocation. Workers parse the
 //! datagrams (`telemetry.rs`). The results refer to the slots, and outlive the workers. When the
-//! arena is full, or when everything was sent, the batch ends. It is read, and one reset frees all
-//! of it. Datagrams that arrive before that are received and refused.
+//! arena is full, or when everything was sent, the batch ends: the workers finish, the results are
+//! read, and one reset frees all of the batch. Datagrams that arrive while the workers finish are
+//! received and refused.
 //!
-//! The program does the same with a fresh `Vec<u8>` for each datagram. The two ways take turns. It
-//! prints the account of all datagrams, and the medians over the rounds:
+//! The program does the same with a fresh `Vec<u8>` for each datagram. The two ways take turns. The
+//! program prints the account of all datagrams, and the medians over the rounds:
 //!
 //! - *received/s*: the number of datagrams received per second, which depends mainly on the kernel.
 //! - *allocating one*: the time to get memory for a datagram, in a slot or in a vector.
@@ -19,8 +20,9 @@
 //!
 //! No loss goes unnoticed. Each datagram has a number, and the account must add up: each datagram
 //! that was sent is received, refused, or lost by the kernel. None may be damaged or arrive twice,
-//! and the readings must be those that were sent. Otherwise the program fails. It always ends, even
-//! if datagrams are lost: when everything was sent and nothing has arrived for a while.
+//! and the readings must be those that were sent. Otherwise the program fails. The program ends
+//! even if datagrams are lost, because a round is over when everything was sent and nothing has
+//! arrived for a while.
 //!
 //! Read `packet.rs` first: it contains a slot, and shows how the kernel writes to it.
 
@@ -52,8 +54,8 @@ use wire::Wire;
 
 /// Receives a flood of datagrams, in an arena and with a fresh vector for each.
 ///
-/// Counts each datagram as received, refused or lost. Exit code: 0, 1 if these counts do not add up
-/// to the number sent, 2 if there is no network or no memory.
+/// Counts each datagram as received, refused or lost. Exit code: 0 on success, 1 if these counts do
+/// not add up to the number sent, 2 if there is no network or no memory.
 #[derive(Parser)]
 struct Options {
     /// Number of datagrams per round
@@ -68,7 +70,8 @@ struct Options {
     /// Number of rounds in each way
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Size of the receive buffer of the kernel in bytes. With a small buffer it drops datagrams
+    /// Size of the receive buffer of the kernel in bytes. If it is small, the kernel drops
+    /// datagrams
     #[arg(long, default_value_t = 4 << 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 30))]
     queue: usize,
     /// Use few datagrams and small batches, and only check the counts
@@ -98,7 +101,7 @@ fn run(options: &Options) -> Result<(), Stop> {
         for number in [[0, 1], [1, 0]][round as usize % 2] {
             let (room, way) = (&mut rooms[number], &mut ways[number]);
             let result = self::round(room, options.count, options.workers, options.queue)?;
-            // The first round only touches the memory, in both ways.
+            // The first round only touches the memory, and does not count.
             if round > 0 {
                 way.rounds.push(result);
             }

@@ -40,7 +40,7 @@ pub(crate) fn receive_into(run: &mut Reservation<'_, Packet>, socket: &Socket) -
     Ok(())
 }
 
-/// Creates a vector with room for a datagram, which is the other way.
+/// Creates a vector with room for a datagram, for the way without an arena.
 pub(crate) fn vec() -> Vec<u8> {
     Vec::with_capacity(ROOM)
 }
@@ -62,10 +62,13 @@ pub(crate) fn receive_and_forget<R>(socket: &Socket, look: impl FnOnce(&[u8]) ->
     Ok(look(unsafe { written(&bytes[..len]) }))
 }
 
+/// Returns bytes that are initialised as `u8`.
+///
 /// # Safety
 ///
-/// The bytes are initialised.
+/// The bytes must be initialised.
 unsafe fn written(bytes: &[MaybeUninit<u8>]) -> &[u8] {
-    // SAFETY: the bytes are initialised (the caller), and `MaybeUninit<u8>` has the layout of `u8`.
+    // SAFETY: the caller guarantees that the bytes are initialised, and `MaybeUninit<u8>` has the
+    // layout of `u8`.
     unsafe { &*(std::ptr::from_ref(bytes) as *const [u8]) }
 }

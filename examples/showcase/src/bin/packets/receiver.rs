@@ -25,7 +25,7 @@ pub(crate) enum Room {
 /// The times of a round.
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
-    /// From the beginning to the last datagram.
+    /// The time from the beginning of the round to the last datagram.
     pub(crate) time: Duration,
     /// The time to get memory for the datagrams.
     pub(crate) room: Duration,
@@ -82,8 +82,8 @@ struct Receiver<'r> {
 }
 
 impl Receiver<'_> {
-    /// Receives until there is no room or until nothing arrives any more, and returns which of the
-    /// two. The results of the workers outlive them.
+    /// Receives until there is no room or until nothing arrives any more. Returns whether nothing
+    /// arrives any more, and the results of the workers, which outlive the workers.
     fn batch<B: Batch>(&mut self, mut batch: B) -> io::Result<(bool, Vec<B::Kept>)> {
         let (runs, inbox) = mpsc::channel::<B::Run>();
         let (inbox, busy) = (Mutex::new(inbox), AtomicUsize::new(self.workers));
@@ -93,7 +93,8 @@ impl Receiver<'_> {
             while let Ok(run) = next() {
                 damaged += B::parse(run, &mut kept);
             }
-            // Release: a thread that sees that all workers have finished finds nothing left to do.
+            // Release: pairs with the Acquire in `refuse`, which ends when every worker has parsed
+            // its last run.
             busy.fetch_sub(1, Release);
             (kept, damaged)
         };
@@ -118,8 +119,8 @@ impl Receiver<'_> {
     /// workers that there are no more.
     fn fill<B: Batch>(&mut self, batch: &mut B, runs: mpsc::Sender<B::Run>) -> io::Result<bool> {
         loop {
-            // This precedes the look. Acquire: everything that was sent before the sender ended can
-            // be received.
+            // The flag is read before the socket. Acquire: pairs with the Release in `wire::flood`,
+            // so everything that was sent before the sender ended can be received.
             let done = self.done.load(Acquire);
             match batch.receive(self.socket, &mut self.room)? {
                 Received::Run(run) => {
@@ -137,6 +138,7 @@ impl Receiver<'_> {
     /// finished.
     fn refuse(&mut self, busy: &AtomicUsize) -> io::Result<()> {
         self.socket.set_nonblocking(true)?;
+        // Acquire: pairs with the Release in `batch`.
         while busy.load(Acquire) > 0 {
             let account = &mut *self.account;
             let refused = packet::receive_and_forget(self.socket, |bytes| account.refused(Telemetry::parse(bytes)));

@@ -60,7 +60,7 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-/// Describes the account of all datagrams in 72 characters.
+/// A bar of 72 characters that shows what happened to the datagrams.
 struct Bar {
     sent: u64,
     received: u64,

@@ -19,7 +19,7 @@ pub(crate) const MOST_READINGS: usize = 120;
 /// The greatest number of bytes in a datagram.
 pub(crate) const MOST_BYTES: usize = HEADER + 4 * MOST_READINGS + CHECKSUM;
 
-/// The readings of a device. It refers to the datagram, and copies nothing.
+/// The contents of a datagram. The readings are not copied, but refer to the datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Telemetry<'d> {
     pub(crate) device: u32,
@@ -35,7 +35,7 @@ impl<'d> Telemetry<'d> {
         (adler32(content) == u32::from_be_bytes(*checksum)).then_some(telemetry)
     }
 
-    /// Parses a datagram like [`parse`](Self::parse), if its checksum was correct before.
+    /// Parses a datagram like [`parse`](Self::parse), but does not compare the checksum.
     pub(crate) fn parse_again(datagram: &'d [u8]) -> Option<Self> {
         let (mark, rest) = datagram.split_first_chunk()?;
         let (count, rest) = rest.split_first_chunk()?;

@@ -1,4 +1,4 @@
-//! Both ways over the loopback interface, as far as the result does not depend on chance.
+//! Tests of both ways over the loopback interface, where the result does not depend on chance.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -17,8 +17,7 @@ const FEW: u64 = 40;
 
 const QUEUE: usize = 1 << 20;
 
-/// Sends 40 datagrams to a batch with room for 33, and checks what was kept and what the memory
-/// reports.
+/// Sends 40 datagrams to a batch with room for 33, and returns the numbers of those that were kept.
 fn numbers<B: Batch>(batch: &mut B) -> Vec<u64> {
     let wire = Wire::new(QUEUE).unwrap();
     let done = AtomicBool::new(false);

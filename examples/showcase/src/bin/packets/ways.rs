@@ -39,8 +39,8 @@ pub(crate) trait Batch {
     fn telemetry(kept: &Self::Kept) -> Telemetry<'_>;
 }
 
-/// The kernel writes into reserved slots, and parsed datagrams refer to them. They outlive the
-/// workers and live until the end of the batch, so the arena is borrowed until then.
+/// The kernel writes into reserved slots, and the parsed datagrams refer to the slots. They outlive
+/// the workers and live until the end of the batch, so the arena is borrowed until then.
 impl<'a> Batch for &'a AtomicArena<Packet> {
     type Run = &'a mut [Packet];
     type Kept = Telemetry<'a>;
@@ -54,10 +54,7 @@ impl<'a> Batch for &'a AtomicArena<Packet> {
         }
         while !run.is_full() && arrived(packet::receive_into(&mut run, socket))? {}
         let start = Instant::now();
-        // Each datagram is a separate vector, and `left` more may be received in this batch.
-        //
-        // A worker cannot return both the vector and the parsed datagram that refers to it, so the
-        // header is read again.
+        // Returns unfilled slots.
         let packets = run.finish();
         *room += start.elapsed();
         Ok(if packets.is_empty() { Received::Quiet } else { Received::Run(packets) })
@@ -74,7 +71,10 @@ impl<'a> Batch for &'a AtomicArena<Packet> {
     }
 }
 
-/// Returns unfilled slots.
+/// Each datagram is a separate vector, and `left` more may be received in this batch.
+///
+/// A worker cannot return both the vector and the parsed datagram that refers to it, so the header
+/// is read again.
 pub(crate) struct Vecs {
     pub(crate) left: usize,
 }
@@ -110,11 +110,11 @@ impl Batch for Vecs {
     }
 }
 
-/// Returns whether a datagram was received, or an error unless there was none.
+/// Returns whether a datagram was received. It is not an error if there was none.
 pub(crate) fn arrived(received: io::Result<()>) -> io::Result<bool> {
     match received {
         Ok(()) => Ok(true),
-        // Systems report a timeout by either name.
+        // Depending on the system, a timeout is one of these two errors.
         Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => Ok(false),
         Err(error) => Err(error),
     }

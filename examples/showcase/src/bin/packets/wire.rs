@@ -1,4 +1,4 @@
-//! Two connected sockets, and what the kernel drops between them.
+//! Two connected sockets, and the number of datagrams that the kernel drops between them.
 
 use std::fs;
 use std::io;
@@ -25,7 +25,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// The requested size of the receive buffer. The kernel may not grant all of it.
+    /// Creates the sockets. `queue` is the requested size of the receive buffer, but the kernel may
+    /// grant less.
     pub(crate) fn new(queue: usize) -> io::Result<Self> {
         let bound = || {
             let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
@@ -43,8 +44,8 @@ impl Wire {
         Ok(Wire { sender, receiver, port })
     }
 
-    /// The number of datagrams that the kernel has dropped because the receiver was late. Only
-    /// Linux reports it.
+    /// Returns the number of datagrams that the kernel has dropped because the receiver was late.
+    /// Only Linux reports it.
     pub(crate) fn dropped(&self) -> Option<u64> {
         let sockets = fs::read_to_string("/proc/net/udp").ok()?;
         let ours = format!("0100007F:{:04X}", self.port);
@@ -55,12 +56,13 @@ impl Wire {
 
 /// Sends datagrams, numbered from 0, as fast as possible. Returns how many were sent.
 pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Result<u64> {
-    /// This is set even if sending fails.
+    /// Sets the flag when it is dropped, even if sending has failed.
     struct Done<'d>(&'d AtomicBool);
 
     impl Drop for Done<'_> {
         fn drop(&mut self) {
-            // Release: a thread that reads it finds everything that was sent in the kernel.
+            // Release: pairs with the Acquire in `Receiver::fill`. A thread that sees the flag can
+            // receive everything that was sent.
             self.0.store(true, Release);
         }
     }
@@ -70,7 +72,8 @@ pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Resul
     for number in 0..count {
         let datagram = telemetry::datagram(number, &mut buffer);
         let start = Instant::now();
-        // A kernel without room may report this error. The datagram was then not sent.
+        // If the kernel has no room, `send` may fail. The datagram was then not sent, so it is sent
+        // again.
         while let Err(error) = socket.send(datagram) {
             if start.elapsed() > STUCK {
                 return Err(error);

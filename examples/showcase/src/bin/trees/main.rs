@@ -14,15 +14,15 @@
 //!
 //! The program does the same with `Box`, `String` and `Vec` on the global allocator, and with a
 //! bump for each thread (`bumpalo-herd`). A `Vec` in the bump of a thread cannot be sent to another
-//! one. Hence the lists there are slices without spare capacity, and a thread that appends must
+//! thread. Hence the lists there are slices without spare capacity, and a thread that appends must
 //! copy the list into its own bump. The ways take turns to go first. The program prints the medians
 //! over the rounds:
 //!
 //! - *build*: the duration of the first pass, and the bytes of source that it parses per second.
-//!   Much of it is the time to split the text into tokens, which is the same in all ways.
+//!   Much of the duration is the time to split the text into tokens, which is the same in all ways.
 //! - *append*: the duration of the second pass.
-//! - *free*: the time to free the trees. All threads drop those on the global allocator.
-//! - *memory*: the bytes that the trees use. Of `bumpalo-herd`, it is the size of all chunks.
+//! - *free*: the time to free the trees. Those on the global allocator are dropped by all threads.
+//! - *memory*: the bytes that the trees use. For `bumpalo-herd`, it is the size of all chunks.
 //!
 //! The trees of each round must equal those that one thread has built on the global allocator.
 //! Otherwise the program fails.
@@ -59,7 +59,8 @@ use ways::Heap;
 
 /// Parses Rust sources in parallel, into one arena, on the heap, and into an arena for each thread.
 ///
-/// Exit code: 0, 1 if the trees differ, 2 if a source cannot be read or there is no memory.
+/// Exit code: 0 on success, 1 if the trees differ, 2 if a source cannot be read or there is no
+/// memory.
 #[derive(Parser)]
 struct Options {
     /// Sources, or folders of sources [default: what cargo has downloaded, or generated JSON]
@@ -110,7 +111,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     for round in 0..=options.rounds as usize {
         for way in [[0, 1, 2], [1, 2, 0], [2, 0, 1]][round % 3] {
             let (name, costs) = &mut ways[way];
-            // The first round only touches the memory, in all ways.
+            // The first round only touches the memory, and does not count.
             let mut first = Costs::default();
             let costs = if round == 0 { &mut first } else { costs };
             let done = match way {
@@ -133,7 +134,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Returns the sources, with a word for them.
+/// Returns the sources, and a name for their kind.
 fn read(options: &Options) -> Result<(&'static str, Vec<Source>), Stop> {
     let (mut sources, mut left) = (Vec::new(), options.bytes);
     for path in options.paths.iter().cloned().chain(sources::registry().filter(|_| options.paths.is_empty())) {
@@ -164,7 +165,7 @@ impl From<CapacityError> for Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Source(error) => write!(f, "cannot read: {error}"),
+            Stop::Source(error) => write!(f, "cannot read a source: {error}"),
             Stop::NoSource => write!(f, "no Rust source in the given folders"),
             Stop::Memory(error) => write!(f, "lower --budget or --bytes: {error}"),
             Stop::BumpFull(budget) => write!(f, "raise --budget: the trees need more than {budget} bytes"),

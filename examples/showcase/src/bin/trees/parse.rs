@@ -6,7 +6,7 @@ use ra_ap_rustc_lexer::{FrontmatterAllowed, Token, TokenKind, tokenize};
 
 use crate::tree::{Bounds, BumpFull, Ground, Group, Tree};
 
-/// The number of groups around a tree at most. A delimiter that would exceed it becomes a sign, so
+/// The greatest number of groups around a tree. A delimiter that would exceed it becomes a sign, so
 /// that the recursion fits the stack of a thread.
 pub(crate) const DEPTH: usize = 200;
 
@@ -22,8 +22,8 @@ impl<'g, G: Ground> Parser<'g, G> {
         Parser { ground, pending: Vec::new() }
     }
 
-    /// Parses a text. A closing delimiter that opens nothing becomes a sign, and what is not closed
-    /// ends with the text.
+    /// Parses a text. A closing delimiter without an opening one becomes a sign, and a group that
+    /// is not closed ends with the text.
     pub(crate) fn parse(&mut self, text: &str) -> Result<G::Group, BumpFull> {
         let tokens = tokenize(text, FrontmatterAllowed::No);
         self.group(Bounds::File, &mut Input { tokens, rest: text }, 0)

@@ -17,7 +17,7 @@ use crate::ways::{Heap, Space};
 /// The tree of each text.
 type Trees<G> = Vec<<G as Ground>::Group>;
 
-/// What the rounds of one way have cost.
+/// The costs of the rounds of one way.
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
     pub(crate) build: Times,
@@ -47,7 +47,7 @@ pub(crate) fn expected(sources: &[Source]) -> Trees<Heap> {
     trees.expect("the heap is never full")
 }
 
-/// Returns the number of all trees and the trees within them.
+/// Returns the number of all trees, including those within other trees.
 pub(crate) fn nodes(trees: &Trees<Heap>) -> u64 {
     trees.iter().map(|tree| tree.nodes()).sum()
 }
@@ -89,7 +89,7 @@ fn build<'s, S: Space>(space: &'s S, sources: &[Source], threads: usize) -> Resu
     Ok(trees.into_iter().map(|(_, tree)| tree).collect())
 }
 
-/// The second pass, by threads that begin now.
+/// The second pass, in new threads.
 fn append<'s, S: Space>(space: &'s S, trees: &mut Trees<S::Ground<'s>>, threads: usize) -> Result<(), BumpFull> {
     let parts = spread(threads, trees.iter_mut(), |trees| {
         let ground = space.ground();
@@ -101,7 +101,7 @@ fn append<'s, S: Space>(space: &'s S, trees: &mut Trees<S::Ground<'s>>, threads:
     parts.into_iter().collect()
 }
 
-/// Returns the index of a tree that is not the expected one, if there is one.
+/// Returns the index of the first tree that is not the expected one, if there is one.
 fn difference<G: Ground>(trees: &Trees<G>, expected: &Trees<Heap>, threads: usize) -> Option<usize> {
     assert_eq!(trees.len(), expected.len());
     let pairs = trees.iter().zip(expected).enumerate();

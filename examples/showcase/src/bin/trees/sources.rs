@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// The depth of the generated values at most, and the number of values in each object and array.
+/// The greatest depth of the generated values, and the number of values in each object and array.
 const DEEPEST: u64 = 5;
 const MEMBERS: u64 = 8;
 
@@ -24,8 +24,8 @@ pub(crate) fn registry() -> Option<PathBuf> {
     Some(cargo.or_else(|| Some(env::home_dir()?.join(".cargo")))?.join("registry/src")).filter(|path| path.is_dir())
 }
 
-/// Reads the Rust sources in a file or folder, in the order of their names, until they have the
-/// given number of bytes. Skips a source that is not UTF-8.
+/// Reads the Rust sources in a file or folder, in the order of their names, until `bytes` is used
+/// up. Subtracts the length of each source from it. Skips a source that is not UTF-8.
 pub(crate) fn read(path: &Path, bytes: &mut usize, sources: &mut Vec<Source>) -> io::Result<()> {
     for entry in WalkDir::new(path).sort_by_file_name() {
         let entry = entry?;

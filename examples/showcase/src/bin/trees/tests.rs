@@ -1,4 +1,4 @@
-//! Trees in all ways, of texts that take little time.
+//! Tests of all ways, with texts that take little time.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -157,7 +157,7 @@ fn a_full_bump_ends_either_pass() {
     let expected = round::expected(&sources);
     let pass =
         |bytes| round::round(&mut AtomicBump::with_capacity(bytes), &sources, 1, &expected, &mut Costs::default());
-    // From too little for the first pass to enough for both.
+    // The capacities range from too little for the first pass to enough for both.
     let enough = (1..).map(|step| step * 2048).find(|bytes| pass(*bytes).is_ok()).unwrap();
     for bytes in (2048..enough).step_by(2048) {
         assert!(matches!(pass(bytes).unwrap_err(), Failure::BumpFull), "{bytes}");

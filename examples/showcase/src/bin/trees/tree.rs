@@ -22,7 +22,7 @@ pub(crate) trait Ground: Sized {
     fn group(&self, group: Group<Self>) -> Result<Self::Group, BumpFull>;
     fn note(&self, note: Note<Self>) -> Result<Self::Note, BumpFull>;
 
-    /// Appends to a list that possibly another thread has stored.
+    /// Appends to a list, which another thread may have stored.
     fn append(&self, list: &mut Self::List, tree: Tree<Self>) -> Result<(), BumpFull>;
 }
 
@@ -55,19 +55,19 @@ pub(crate) enum Bounds {
 pub(crate) struct Note<G: Ground> {
     /// The number of words in the group and in the groups within it.
     pub(crate) words: u64,
-    /// The first of the longest words. The tree has the same text.
+    /// The first of the longest words, which is shared with the tree (see [`Ground::share`]).
     pub(crate) longest: Option<G::Text>,
 }
 
 impl<G: Ground> Group<G> {
-    /// Returns the number of trees in the group, itself included.
+    /// Returns the number of trees in the group at every depth, including the group itself.
     pub(crate) fn nodes(&self) -> u64 {
         let nodes = |tree: &Tree<G>| if let Tree::Group(group) = tree { group.nodes() } else { 1 };
         1 + self.trees.iter().map(nodes).sum::<u64>()
     }
 }
 
-/// Returns whether two trees are equal that may be stored in different ways.
+/// Returns whether two trees are equal, even if they are stored in different ways.
 pub(crate) fn equal<A: Ground, B: Ground>(a: &Group<A>, b: &Group<B>) -> bool {
     let same = |(a, b): (&Tree<A>, &Tree<B>)| match (a, b) {
         (Tree::Word(a), Tree::Word(b))

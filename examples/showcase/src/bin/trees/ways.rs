@@ -15,11 +15,11 @@ pub(crate) trait Space: Sync {
     where
         Self: 'a;
 
-    /// Returns what one thread stores through.
+    /// Returns the value through which one thread stores.
     fn ground(&self) -> Self::Ground<'_>;
 
-    /// Returns the number of bytes that the trees use, if that is known. At most `threads` threads
-    /// have stored.
+    /// Returns the number of bytes that the trees use, if that is known. `threads` is the greatest
+    /// number of threads that have stored trees.
     fn used(&self, threads: usize) -> Option<usize>;
 
     /// Frees what is not freed by dropping the trees.
@@ -153,9 +153,9 @@ impl Space for Herd {
     }
 }
 
-/// Each thread has a bump. A vector with the bump as its allocator would not live longer than the
-/// thread's loan of it, and could not be sent to another thread. Hence a list is a slice, and
-/// appending to it copies it.
+/// Each thread has a bump. A vector with the bump as its allocator would not outlive the `Member`
+/// of the thread, and could not be sent to another thread. Hence a list is a slice, and appending
+/// to it copies it.
 impl<'h> Ground for Member<'h> {
     type Text = &'h str;
     type List = &'h mut [Tree<Self>];
