@@ -109,8 +109,10 @@ impl<X> PerThread<X> {
     /// Takes the container of the next thread. It is moved out, so that its fields can be in
     /// registers.
     pub fn take(&self) -> Taken<'_, X> {
+        // Relaxed: only the number matters. The mutex orders the accesses to the container.
         let home = &self.parts[self.next.fetch_add(1, Ordering::Relaxed) % self.parts.len()];
         let own = home.lock().expect("no thread panicked").take();
+        assert!(own.is_some(), "there are as many containers as threads");
         Taken { own, home }
     }
 
@@ -132,9 +134,8 @@ impl<X> Deref for Taken<'_, X> {
 
     #[inline(always)]
     fn deref(&self) -> &X {
-        // SAFETY: `own` is `Some`, because there are as many containers as threads, each thread
-        // takes one at a time, and only `drop` sets `own` to `None`. A check here would be part of
-        // every put.
+        // SAFETY: `take` has checked that `own` is `Some`, and only `drop` sets it to `None`. A
+        // check here would be part of every put.
         unsafe { self.own.as_ref().unwrap_unchecked() }
     }
 }

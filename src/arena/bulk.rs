@@ -261,9 +261,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     /// Like `finish`, for a run of `N` slots that are all filled.
     #[inline]
     pub(crate) fn finish_array<const N: usize>(self) -> &'a mut [T; N] {
-        debug_assert_eq!(self.len, N);
-        // SAFETY: all of the `N` slots are filled, so the slice has `N` values.
-        unsafe { &mut *self.finish().as_mut_ptr().cast() }
+        self.finish().try_into().expect("every slot is filled")
     }
 
     /// Publishes the values and returns them, after the index of the first value. If there is no
@@ -284,10 +282,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     /// Like `publish`, for a run of `N` slots that are all filled.
     #[inline]
     pub(crate) fn publish_array<const N: usize>(self) -> (usize, &'a [T; N]) {
-        debug_assert_eq!(self.len, N);
         let (first, values) = self.publish();
-        // SAFETY: all of the `N` slots are filled, so the slice has `N` values.
-        (first, unsafe { &*values.as_ptr().cast() })
+        (first, values.try_into().expect("every slot is filled"))
     }
 
     /// Under loom, reports that these slots are written to.

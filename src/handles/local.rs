@@ -876,7 +876,8 @@ impl<'a, T> Local<'a, T> {
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the first three arguments are the parts of `self.view`.
+        // SAFETY: the first three arguments are the parts of `self.view`, to whose arena the run
+        // belongs.
         let (run, room) = unsafe { find_room(header, stamps, slots, self.run, len, part) };
         self.run = run;
         room
@@ -1007,7 +1008,8 @@ impl<T> Drop for Local<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the first three arguments are the parts of `self.view`.
+        // SAFETY: the first three arguments are the parts of `self.view`, to whose arena the run
+        // belongs.
         unsafe { end(header, stamps, slots, self.run, self.home.take()) };
     }
 }
@@ -1020,7 +1022,7 @@ impl<T> Drop for Local<'_, T> {
 /// # Safety
 ///
 /// The first three arguments are the parts of an `ArenaRef`, as [`ArenaRef::into_raw_parts`]
-/// returns them.
+/// returns them. The run is empty or belongs to that arena.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn end<T>(

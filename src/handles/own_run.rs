@@ -297,7 +297,7 @@ fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
 /// # Safety
 ///
 /// The first three arguments are the parts of an `ArenaRef`, as [`ArenaRef::into_raw_parts`]
-/// returns them.
+/// returns them. The run is empty or belongs to that arena.
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn find_room<T>(

@@ -10,7 +10,7 @@ use crate::tree;
 use crate::ways::Boxes;
 
 /// The forces on at least this number of bodies are compared, or on all bodies if there are fewer.
-const SAMPLE_INTERVAL: usize = 500;
+const SAMPLES: usize = 500;
 
 /// Returns the allowed error of the forces for a `theta`, relative to their average. The first term
 /// that is neglected when a cube attracts as one body grows with the square of its apparent size.
@@ -55,7 +55,7 @@ pub(crate) fn force_error(bodies: &mut Bodies, threads: usize, theta: f64) -> f6
     let order = order::sort(bodies);
     let tree = tree::build(bodies, &order, threads, || Boxes).expect("boxes are never full");
     let forces = gravity::by_tree(&tree, &bodies.points, theta, threads);
-    let every = (bodies.points.len() / SAMPLE_INTERVAL).max(1);
+    let every = (bodies.points.len() / SAMPLES).max(1);
     let mut sums = (0.0, 0.0);
     for (point, force) in bodies.points.iter().zip(forces).step_by(every) {
         let exact = gravity::directly(&bodies.points, point.position);
