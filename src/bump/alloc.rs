@@ -13,10 +13,14 @@ use crate::error::Full;
 /// Methods that store values.
 ///
 /// A request of 0 bytes (for a zero-sized type or an empty slice) accesses no shared memory and
-/// always succeeds. Any other request costs one atomic read-modify-write, on a cache line that
-/// belongs to this thread or, in a bump without shards, on the shared cursor. When the thread's run
-/// is used up, a refill costs at least three more, two of them on the shared cursor. At the end of
-/// the budget, a request also reads all shards, which are about 130 words.
+/// always succeeds.
+///
+/// A request that fits in the run of this thread (see [Threads](AtomicBump#threads)) costs one
+/// atomic read-modify-write, on a cache line that belongs to this thread. If it does not fit,
+/// taking a new run costs at least three more, two of them on the shared cursor. A request longer
+/// than an eighth of the new run takes its bytes directly from the cursor instead, and so does
+/// every request in a bump without shards. At the end of the budget, a request also reads all
+/// shards, which are about 130 words.
 impl<S: BumpStorage> AtomicBump<S> {
     /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///
@@ -54,7 +58,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Panics
     ///
-    /// Panics if `make` panics. The bytes are returned.
+    /// Panics if `make` panics. The bytes are returned to the bump.
     ///
     /// # Examples
     ///
@@ -71,8 +75,8 @@ impl<S: BumpStorage> AtomicBump<S> {
         grid::alloc_with(self.view(), make)
     }
 
-    /// Stores the result of `make`, which may fail. If it fails, the bytes are returned. `make` may
-    /// use the bump.
+    /// Stores the result of `make`, which may fail. If it fails, the bytes are returned to the
+    /// bump. `make` may use the bump.
     ///
     /// Lock-free, except for user code.
     ///
@@ -83,7 +87,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Panics
     ///
-    /// Panics if `make` panics. The bytes are returned.
+    /// Panics if `make` panics. The bytes are returned to the bump.
     ///
     /// # Examples
     ///
@@ -184,7 +188,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// # Panics
     ///
     /// Panics if a call of `clone` panics. The clones made so far are dropped, and the bytes are
-    /// returned.
+    /// returned to the bump.
     ///
     /// # Examples
     ///
@@ -211,7 +215,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// # Panics
     ///
-    /// Panics if `f` panics. The values made so far are dropped, and the bytes are returned.
+    /// Panics if `f` panics. The values made so far are dropped, and the bytes are returned to the
+    /// bump.
     ///
     /// # Examples
     ///
@@ -230,7 +235,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     ///
     /// The `len` of the iterator is called once and determines the number of bytes. Further items
     /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
-    /// and the other bytes are returned.
+    /// and the other bytes are returned to the bump.
     ///
     /// Lock-free, except for user code.
     ///
@@ -241,7 +246,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// # Panics
     ///
     /// Panics if the iterator panics. The values stored so far are dropped, and the bytes are
-    /// returned.
+    /// returned to the bump.
     ///
     /// # Examples
     ///
@@ -301,7 +306,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// # Panics
     ///
     /// Panics if a formatting trait implementation returns an error or panics. The bytes are
-    /// returned.
+    /// returned to the bump.
     ///
     /// # Examples
     ///

@@ -18,22 +18,22 @@ macro_rules! allocator {
                 bytes.map(|bytes| NonNull::slice_from_raw_parts(bytes, layout.size())).ok_or(Refused)
             }
 
-            /// Allocates for collections in the bump, such as a `Vec<T, &AtomicBump>` or a map.
+            /// Allocates the memory of collections, such as a `Vec<T, &AtomicBump>` or a map.
             ///
             /// Any thread may grow, shrink and free a block. The last block that the calling
             /// thread's shard has handed out grows in place while the shard has room. If it is
-            /// shrunk or freed, the next requests use its bytes. Most other blocks move when they
-            /// grow. When such a block moves, shrinks or is freed, the bump may keep its bytes for
-            /// reuse. It keeps only a few runs per shard, and loses all other bytes until the next
-            /// reset.
+            /// shrunk or freed, the next requests use the bytes that it gives up. Most other blocks
+            /// move when they grow. When such a block moves, shrinks or is freed, the bump may keep
+            /// the freed bytes and reuse them. But it keeps only a few runs of freed bytes per
+            /// shard. All others are lost until the next reset.
             ///
             /// If the bump is full, `push` calls `handle_alloc_error`, which aborts the process. To
             /// get an error instead, call `try_reserve` first. A collection borrows the bump, so
             /// the bump cannot be reset while the collection exists.
             // SAFETY: a block is valid, and no other block overlaps with it, until it is freed or
-            // the bump is reset or dropped. Resetting or dropping the bump requires that no
-            // reference to it is left. Each allocator is such a reference. A copy of the reference
-            // refers to the same bump, so it accepts the same blocks.
+            // the bump is reset, moved or dropped. Each of the last three requires that no
+            // reference to the bump is left, and each allocator is such a reference. A copy of the
+            // reference refers to the same bump, so it accepts the same blocks.
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {

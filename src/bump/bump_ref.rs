@@ -1,4 +1,4 @@
-//! A shared bump with any storage. Turns offsets into memory.
+//! A shared bump with any storage. Turns offsets into pointers.
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
@@ -24,9 +24,11 @@ unsafe impl Sync for BumpRef<'_> {}
 impl<'a> BumpRef<'a> {
     /// # Safety
     ///
-    /// During `'a`, `base` points to `capacity` bytes that are valid for reads and writes and do
-    /// not move. A byte is accessed only by its owner, which has taken it through a `BumpRef` or
-    /// `BumpMut` of the same `head` and `shards`.
+    /// - During `'a`, `base` points to `capacity` bytes that are valid for reads and writes and do
+    ///   not move.
+    /// - During `'a`, a byte is accessed only by its owner, which has taken it through a `BumpRef`
+    ///   of the same `head` and `shards`.
+    /// - If there are `shards`, `base` is a multiple of `LINE`, and `has_shards(capacity)` is true.
     #[inline]
     pub(super) unsafe fn new(head: &'a Head, shards: Option<&'a Shards>, base: NonNull<u8>, capacity: usize) -> Self {
         BumpRef { budget: Budget::new(head, shards, base.addr().get(), capacity), base, marker: PhantomData }
@@ -41,12 +43,12 @@ impl<'a> BumpRef<'a> {
     #[inline]
     pub(crate) fn pointer(self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.budget.capacity());
-        // SAFETY: the offset is at most the capacity, so the result is within the bytes or at their
-        // end (`new`).
+        // SAFETY: each caller passes 0, or the offset of the start or end of bytes that the budget
+        // has handed out. So the result is within the `capacity` bytes of `new` or at their end.
         unsafe { self.base.add(offset) }
     }
 
-    /// Returns the offset of the byte at `pointer`, which this bump has handed out.
+    /// Returns the offset of the byte at `pointer`, which points into this bump.
     #[inline]
     pub(crate) fn offset(self, pointer: NonNull<u8>) -> usize {
         pointer.addr().get() - self.base.addr().get()
@@ -62,12 +64,13 @@ impl<'a> BumpRef<'a> {
             return Some(self.pointer(offset));
         }
         let (head, shards, capacity) = self.budget.into_parts();
-        // SAFETY: the arguments are the parts of this view and of the layout.
+        // SAFETY: the arguments are the parts of this `BumpRef` and of the layout, whose size is
+        // not 0.
         unsafe { take_near(head, shards, self.base, capacity, layout.size(), layout.align()) }
     }
 
-    /// Takes bytes for `layout`. Dropping the block returns them. The error is the number of bytes
-    /// left at the cursor.
+    /// Takes a block with this layout. Dropping the block returns its bytes. The error is the
+    /// number of bytes left at the cursor.
     #[inline]
     pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
         if layout.size() == 0 {
@@ -81,13 +84,13 @@ impl<'a> BumpRef<'a> {
 
 /// The slow path of [`BumpRef::take`].
 ///
-/// Not inlined. The parts of the view and of the layout are passed as separate arguments, in
-/// registers. A reference to the view would force it into memory.
+/// Not inlined. The parts of the `BumpRef` and of the layout are passed in registers. The `BumpRef`
+/// itself would be passed as a pointer, which would force the caller to keep it in memory.
 ///
 /// # Safety
 ///
-/// The first four arguments are the parts of a view. The last two are those of a layout, whose size
-/// is not 0.
+/// The first four arguments are the parts of a `BumpRef`. The last two are those of a layout whose
+/// size is not 0.
 #[cold]
 #[inline(never)]
 unsafe fn take_near(
@@ -98,7 +101,7 @@ unsafe fn take_near(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the caller passes the parts of a view.
+    // SAFETY: the caller passes the parts of a `BumpRef`.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
     // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
@@ -124,7 +127,7 @@ unsafe fn take_far(
     size: usize,
     align: usize,
 ) -> Option<NonNull<u8>> {
-    // SAFETY: the caller passes the parts of a view.
+    // SAFETY: the caller passes the parts of a `BumpRef`.
     let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
     // SAFETY: the caller passes the parts of a layout.
     let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
@@ -152,7 +155,7 @@ impl BumpRef<'_> {
     /// # Safety
     ///
     /// This bump has handed out `block` with the layout `old`, and `new` is at least as large. On
-    /// success, the caller gives up all other access to the block.
+    /// success, the caller accesses the block only through the returned pointer.
     #[inline]
     pub(crate) unsafe fn grow(self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let in_place = old.size() != 0 && block.addr().get() & (new.align() - 1) == 0;
@@ -185,7 +188,7 @@ impl BumpRef<'_> {
         Some(if new.size() == 0 { dangling(new) } else { self.pointer(start) })
     }
 
-    /// Moves a block elsewhere and frees it.
+    /// Moves a block elsewhere and frees its old bytes.
     ///
     /// # Safety
     ///
@@ -203,7 +206,7 @@ impl BumpRef<'_> {
     }
 }
 
-/// Returns the pointer to a block of 0 bytes, which is aligned and not null.
+/// Returns a pointer to a block of 0 bytes. The pointer is aligned and not null.
 #[inline]
 pub(super) fn dangling(layout: Layout) -> NonNull<u8> {
     // SAFETY: an alignment is not 0.
@@ -224,8 +227,8 @@ impl Block<'_> {
         self.pointer
     }
 
-    /// Makes room for `more` bytes after the first `size` bytes, if the bytes there are free.
-    /// Returns whether there is room.
+    /// Tries to make room for `more` bytes after the first `size` bytes. Returns whether there is
+    /// room.
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
@@ -243,7 +246,7 @@ impl Block<'_> {
         extended
     }
 
-    /// Hands out the first `size` bytes, and returns the others to the bump.
+    /// Hands out the first `size` bytes, and returns the bytes after them to the bump.
     #[inline]
     pub(super) fn hand_out(self, size: usize) -> NonNull<u8> {
         let pointer = self.pointer;
@@ -252,6 +255,7 @@ impl Block<'_> {
         let (budget, from_cursor) = (self.bump.budget, self.piece.from_cursor);
         // Once the block is handed out, the start of its padding is no longer known, so freeing the
         // block cannot return the padding. Padding of at least a line is therefore returned now.
+        // Shorter padding is lost.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {

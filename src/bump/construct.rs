@@ -17,8 +17,9 @@ impl AtomicBump {
     /// Creates an empty bump of `bytes` bytes on the heap.
     ///
     /// Makes one allocation, aligned to at least 64 bytes. The allocation contains the bytes, which
-    /// the constructor does not access. From 64 KiB on, it also contains 4 KiB for shards. Takes
-    /// constant time, apart from the allocation itself.
+    /// the constructor does not access. If the bump has shards (see [Threads](AtomicBump#threads)),
+    /// the allocation also contains about 4 KiB for them. Takes constant time, apart from the
+    /// allocation itself.
     ///
     /// # Panics
     ///

@@ -2,9 +2,9 @@
 //!
 //! # User code
 //!
-//! Closures, iterators and `Clone` may panic, and may allocate in the same bump. A block never
-//! leaves the call that took it, so after a panic its drop returns the bytes. The values made
-//! before the panic are dropped first.
+//! Closures, iterators and implementations of `Clone` may panic, and may allocate in the same bump.
+//! A block never leaves the call that took it. So if user code panics or fails, the block is
+//! dropped, and its bytes are unused again. The values made before the panic are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -18,18 +18,18 @@ use crate::error::Full;
 pub(super) trait Source<'a>: Sized {
     type Block: Taken;
 
-    /// Takes bytes for `layout`, which then belong to the caller.
+    /// Takes bytes for `layout`, which belong to the caller during `'a`.
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>>;
 
-    /// Takes bytes for `layout`. Dropping the block returns them. The error is the number of bytes
-    /// left at the cursor.
+    /// Takes bytes for `layout`, which belong to the block during `'a`. If the block is dropped,
+    /// they are unused again. The error is the number of bytes left at the cursor.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
     /// Returns the bump itself.
     fn bump(&self) -> BumpRef<'a>;
 
-    /// Returns the number of bytes left at the cursor, for an error. Inlined, because a call would
-    /// force the view into memory.
+    /// Returns the number of bytes left at the cursor, for the error of a refused request. Inlined,
+    /// because a call would force a `BumpRef` into memory.
     #[inline]
     fn left(&self) -> usize {
         self.bump().budget().left()
@@ -40,11 +40,12 @@ pub(super) trait Source<'a>: Sized {
 pub(super) trait Taken {
     fn pointer(&self) -> NonNull<u8>;
 
-    /// Makes room for `more` bytes after the first `size` bytes, if the bytes there are free.
-    /// Returns whether there is room.
+    /// Tries to make room for `more` bytes after the first `size` bytes. Returns whether there is
+    /// room.
     fn extend(&mut self, size: usize, more: usize) -> bool;
 
-    /// Hands out the first `size` bytes, and returns the others to the bump.
+    /// Hands out the first `size` bytes, and returns their start. The bytes after them are unused
+    /// again.
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
@@ -83,7 +84,7 @@ impl Taken for Block<'_> {
     }
 }
 
-/// Returns the layout of a slice, or the error of a refused request.
+/// Returns the layout of a slice. If it would be too large, returns the error of a refused request.
 #[inline]
 fn slice_layout<'a, T>(source: &impl Source<'a>, len: usize) -> Result<Layout, Full<()>> {
     Layout::array::<T>(len).map_err(|_| {
@@ -116,7 +117,8 @@ where
     match source.take_block(Layout::new::<T>()) {
         Ok(block) => {
             let value = make();
-            // SAFETY: the block has the layout of a `T`, and its bytes belong to this call.
+            // SAFETY: the block has the layout of a `T`, and its bytes belong to it during `'a`
+            // (`take_block`).
             Ok(unsafe { fill(block, value) })
         }
         Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
@@ -129,21 +131,23 @@ where
     F: FnOnce() -> Result<T, E>,
 {
     match source.take_block(Layout::new::<T>()) {
-        // SAFETY: the block has the layout of a `T`, and its bytes belong to this call. If `make`
-        // fails or panics, the block is dropped, which returns the bytes.
+        // SAFETY: the block has the layout of a `T`, and its bytes belong to it during `'a`
+        // (`take_block`).
         Ok(block) => Ok(make().map(|value| unsafe { fill(block, value) })),
         Err(left) => Err(Full::in_bytes(make, size_of::<T>(), left)),
     }
 }
 
+/// Hands out a block and stores a value in it.
+///
 /// # Safety
 ///
 /// The block has the layout of a `T`, and its bytes belong to it during `'a`.
 #[inline]
 unsafe fn fill<'a, T>(block: impl Taken, value: T) -> &'a mut T {
     let mut place = block.hand_out(size_of::<T>()).cast::<T>();
-    // SAFETY: the caller guarantees that the bytes have the layout of a `T` and belong to the
-    // block. From now on only the returned reference reaches them.
+    // SAFETY: the caller guarantees that the bytes have the layout of a `T` and belong to the block
+    // during `'a`. From now on only the returned reference reaches them.
     unsafe {
         place.write(value);
         place.as_mut()
@@ -213,7 +217,8 @@ where
         Err(full) => return Err(Full::in_bytes(values, full.requested(), full.remaining())),
     };
     match source.take_block(layout) {
-        // SAFETY: the block has the layout of the slice, and its bytes belong to this call.
+        // SAFETY: the block has the layout of the slice, and its bytes belong to it during `'a`
+        // (`take_block`).
         Ok(block) => Ok(unsafe { fill_slice(block, values, len) }),
         Err(left) => Err(Full::in_bytes(values, layout.size(), left)),
     }
@@ -265,7 +270,7 @@ pub(super) fn alloc_layout<'a>(mut source: impl Source<'a>, layout: Layout) -> R
 ///
 /// # Panics
 ///
-/// Panics if formatting fails.
+/// Panics if a formatting trait implementation returns an error.
 pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -> Result<&'a mut str, Full<()>> {
     if let Some(text) = args.as_str() {
         return alloc_str(source, text);
@@ -279,16 +284,16 @@ pub(super) fn alloc_fmt<'a>(source: impl Source<'a>, args: fmt::Arguments<'_>) -
     let block = source.take_block(layout).map_err(|left| Full::in_bytes((), room, left))?;
     let mut text = Text { bump, block, moved: None, len: 0, room, full: None };
     match fmt::write(&mut text, args) {
-        // A `Display` may ignore the error of a write that found no room. `full` is then set, and a
-        // part of the text is missing.
+        // An implementation of `Display` may ignore the error of a write that found no room. `full`
+        // is then set, and a part of the text is missing.
         Ok(()) if text.full.is_none() => {
             let pointer = match text.moved {
                 Some(moved) => moved.hand_out(text.len),
                 None => text.block.hand_out(text.len),
             };
             let mut bytes = NonNull::slice_from_raw_parts(pointer, text.len);
-            // SAFETY: `text.len` bytes were written, which form a `str`. From now on only the
-            // returned reference reaches them.
+            // SAFETY: each `write_str` has appended a whole `str`, so the first `text.len` bytes
+            // are valid UTF-8. From now on only the returned reference reaches them.
             Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes.as_mut()) })
         }
         _ => Err(text.full.unwrap_or_else(|| formatting_failed())),
@@ -317,8 +322,8 @@ struct Text<'a, B> {
     block: B,
     /// The block that replaced the first one, if any.
     moved: Option<Block<'a>>,
-    /// Invariant: the first `len` bytes of the block were written, and the block has room for
-    /// `room` bytes.
+    /// Invariant: the first `len` bytes of the current block were written, and this block has room
+    /// for `room` bytes. (The current block is `moved` or, if that is `None`, `block`.)
     len: usize,
     room: usize,
     /// The error to return if there was no room for the text.
@@ -357,10 +362,10 @@ impl<B: Taken> Text<'_, B> {
                 self.full = Some(Full::in_bytes((), needed, self.bump.budget().left()));
                 return Err(fmt::Error);
             };
-            // SAFETY: the old block has `self.len` written bytes. The new block has room for more
-            // bytes, and does not overlap with the old one.
+            // SAFETY: `self.len` bytes of the old block were written. The new block is longer, and
+            // does not overlap with the old one.
             unsafe { ptr::copy_nonoverlapping(self.pointer().as_ptr(), block.pointer().as_ptr(), self.len) };
-            // If `moved` had a block before, that block is dropped, which returns its bytes.
+            // If `moved` already contains a block, that block is dropped, which returns its bytes.
             self.moved = Some(block);
         }
         self.room += more;

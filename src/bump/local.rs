@@ -12,20 +12,21 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The length of the first run in bytes. The length doubles with each later run, up to `MAX_RUN`. A
-/// run may be longer if a request needs it, and is shorter if few bytes are left.
+/// The number of bytes that the first refill of a handle takes. The number doubles with each
+/// further refill, up to `MAX_RUN`. A refill takes more bytes if a request needs them, and fewer if
+/// few are left.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
-/// A fresh run is at most `1 / RUN_FRACTION` of the bytes left at the cursor.
+/// A fresh run is at most `1 / RUN_FRACTION` of the bytes left at the cursor, rounded up to a line.
 const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 
 impl<S: BumpStorage> AtomicBump<S> {
     /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
     /// A fresh run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor. An
-    /// idle handle keeps its run. Creating a handle costs nothing, because the first run is taken
-    /// when the first value is stored.
+    /// idle handle keeps its run, which other threads cannot use. Creating a handle costs nothing,
+    /// because the first run is taken when the first value is stored.
     ///
     /// # Examples
     ///
@@ -51,13 +52,13 @@ impl<S: BumpStorage> AtomicBump<S> {
     }
 }
 
-/// A handle that owns a run of bytes, and takes a new run when this one is used up. Created by
-/// [`AtomicBump::local`].
+/// A handle that owns a run of bytes, and takes a new run when the current one is used up. Created
+/// by [`AtomicBump::local`].
 ///
 /// Its methods take `&mut self`, but the references they return borrow the bump, so they may
-/// outlive the handle. An allocation costs an addition and a comparison. Only a request that does
-/// not fit in the run accesses memory that other threads use. The bytes that the handle holds count
-/// as [used](AtomicBump::used).
+/// outlive the handle. An allocation in the run costs an addition and a comparison. Only a request
+/// that does not fit in the run accesses memory that other threads use. The bytes that the handle
+/// holds count as [used](AtomicBump::used).
 ///
 /// A request is served by the first of these that has room:
 ///
@@ -90,7 +91,7 @@ pub struct LocalBump<'a> {
     /// between them belong to the handle.
     next: NonNull<u8>,
     end: usize,
-    /// The length of the next run, unless a request needs a longer one or few bytes are left.
+    /// The number of bytes that the next refill takes, unless a request needs more or few are left.
     length: usize,
     /// The handle acts like an exclusive borrow of the bytes of its run.
     marker: PhantomData<&'a mut u8>,
@@ -118,14 +119,15 @@ impl<'a> LocalBump<'a> {
         if padding + layout.size() > self.end - next {
             return None;
         }
-        // SAFETY: the result is within the run.
+        // SAFETY: at least `padding` bytes are left in the run, so the result is within the run or
+        // at its end.
         Some(unsafe { self.next.add(padding) })
     }
 
     /// Hands out the bytes up to the end of the block. The block must be in the rest of the run.
     #[inline]
     fn advance(&mut self, block: NonNull<u8>, size: usize) {
-        // SAFETY: the result is within the run or at its end.
+        // SAFETY: the block is in the run, so the result is within the run or at its end.
         self.next = unsafe { block.add(size) };
     }
 
@@ -176,7 +178,7 @@ impl<'a> LocalBump<'a> {
         }
     }
 
-    /// Returns the offset of the end of the run, or 0 if there is none.
+    /// Returns the offset of the end of the run, or 0 before the first run.
     fn run_end(&self) -> usize {
         self.end - self.bump.pointer(0).addr().get()
     }
@@ -191,8 +193,9 @@ impl<'a> LocalBump<'a> {
 
 /// Methods that store values. They correspond to those of [`AtomicBump`], but take `&mut self`.
 ///
-/// Within the run, each of them costs an addition and a comparison. Taking a new run costs one
-/// atomic read-modify-write on the shared cursor, and one more to return the rest of the old run.
+/// Within the run, each of them costs an addition and a comparison. Extending the run, or taking a
+/// new one, costs one atomic read-modify-write on the shared cursor. Returning the rest of the old
+/// run costs at least one more.
 impl<'a> LocalBump<'a> {
     /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///
@@ -230,7 +233,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if `make` panics. The bytes are returned.
+    /// Panics if `make` panics. The bytes are unused again.
     ///
     /// # Examples
     ///
@@ -247,7 +250,7 @@ impl<'a> LocalBump<'a> {
         grid::alloc_with(self, make)
     }
 
-    /// Stores the result of `make`, which may fail. If it fails, the bytes are returned.
+    /// Stores the result of `make`, which may fail. If it fails, the bytes are unused again.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -258,7 +261,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if `make` panics. The bytes are returned.
+    /// Panics if `make` panics. The bytes are unused again.
     ///
     /// # Examples
     ///
@@ -353,7 +356,7 @@ impl<'a> LocalBump<'a> {
     /// # Panics
     ///
     /// Panics if a call of `clone` panics. The clones made so far are dropped, and the bytes are
-    /// returned.
+    /// unused again.
     ///
     /// # Examples
     ///
@@ -380,7 +383,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if `f` panics. The values made so far are dropped, and the bytes are returned.
+    /// Panics if `f` panics. The values made so far are dropped, and the bytes are unused again.
     ///
     /// # Examples
     ///
@@ -399,7 +402,7 @@ impl<'a> LocalBump<'a> {
     ///
     /// The `len` of the iterator is called once and determines the number of bytes. Further items
     /// stay in the iterator, which is dropped. If the iterator ends early, the slice is shorter,
-    /// and the other bytes are returned.
+    /// and the other bytes are unused again.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -410,7 +413,7 @@ impl<'a> LocalBump<'a> {
     /// # Panics
     ///
     /// Panics if the iterator panics. The values stored so far are dropped, and the bytes are
-    /// returned.
+    /// unused again.
     ///
     /// # Examples
     ///
@@ -464,8 +467,8 @@ impl<'a> LocalBump<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if a formatting trait implementation returns an error or panics. The bytes are
-    /// returned.
+    /// Panics if a formatting trait implementation returns an error or panics. The bytes are unused
+    /// again.
     ///
     /// # Examples
     ///
@@ -542,7 +545,8 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
         self.bump
     }
 
-    // Not inlined. The call does not force the handle into memory, because it is in memory anyway.
+    // Not inlined, unlike the default: the handle is in memory anyway, so a call does not force it
+    // there.
     #[cold]
     #[inline(never)]
     fn left(&self) -> usize {
@@ -550,8 +554,8 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
     }
 }
 
-/// Bytes that were taken but not yet handed out. They are the next bytes of the run, or a block of
-/// the bump.
+/// Bytes that were taken but not yet handed out. They are the next bytes of the handle's run, or a
+/// block of the bump.
 pub(super) enum LocalBlock<'l, 'a> {
     Run { local: &'l mut LocalBump<'a>, pointer: NonNull<u8> },
     Bump(Block<'a>),

@@ -22,7 +22,8 @@ pub struct MappedBytes {
     mapping: Mapping,
 }
 
-/// Returns the address of the shards in the metadata of a mapping for `capacity` bytes.
+/// Returns the address of the shards in the metadata of a mapping for `capacity` bytes, or `None`
+/// if a bump of this capacity has no shards.
 fn shards(metadata: NonNull<u8>, capacity: usize) -> Option<NonNull<Shards>> {
     let aligned = metadata.as_ptr().wrapping_add(metadata.align_offset(align_of::<Shards>()));
     has_shards(capacity).then(|| NonNull::new(aligned.cast())).flatten()
@@ -39,8 +40,9 @@ impl MappedBytes {
         let metadata = if has_shards(capacity) { size_of::<Shards>() + align_of::<Shards>() - 1 } else { 0 };
         let mut mapping = Mapping::new(bytes, metadata, options, too_large, progress)?;
         let (base, metadata) = mapping.parts();
-        // SAFETY: both are within the mapping, which this storage owns. The metadata has room for
-        // the aligned shards.
+        // SAFETY: the bytes and the shards are within the mapping, which this storage owns and
+        // which does not move. The bytes are aligned to a line. The metadata has room for the
+        // shards and for the padding that aligns them.
         let memory = unsafe { Memory::new(base, capacity, shards(metadata, capacity)) };
         Ok(MappedBytes { memory, mapping })
     }
@@ -50,21 +52,23 @@ impl MappedBytes {
         let decommitted = self.mapping.decommit();
         let (base, metadata) = self.mapping.parts();
         let shards = shards(metadata, self.memory.view().budget().capacity());
-        // SAFETY: as in `new`, for the memory after `decommit`. The bump was reset, so it is empty.
+        // SAFETY: as in `new`. `decommit` may have changed the addresses, and both were determined
+        // after it. The bump was reset, so it is empty.
         unsafe { self.memory.replace(base, shards) };
         decommitted
     }
 }
 
-// SAFETY: the storage owns its mapping. Each byte of it has one owner at a time.
+// SAFETY: the storage owns its mapping. Each byte of the bump has one owner at a time, and the
+// shards are atomics.
 unsafe impl Send for MappedBytes {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for MappedBytes {}
 
 impl Sealed for MappedBytes {}
 
-// SAFETY: bytes and shards lie in a private mapping that lives as long as the storage. Only
-// `decommit` replaces it, with `&mut self`. `Memory` initialises the shards.
+// SAFETY: the bytes and the shards lie in a private mapping that lives as long as the storage. Only
+// `decommit` replaces it, with `&mut self`. `Memory::new` initialises the head and the shards.
 unsafe impl BumpStorage for MappedBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {

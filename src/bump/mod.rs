@@ -1,7 +1,7 @@
 //! A bump allocator that many threads share: `AtomicBump`, `LocalBump`, and the `Allocator` impls.
 //!
 //! `raw/budget.rs` decides which bytes each request gets, and describes the protocol. The files
-//! here turn its offsets into memory (`bump_ref.rs`), and contain the public methods.
+//! here turn its offsets into pointers (`bump_ref.rs`), and contain the public methods.
 
 mod bump_ref;
 mod storage;
@@ -29,20 +29,22 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 /// A bump allocator with a fixed budget of bytes for values of any type. Many threads can allocate
 /// from it at the same time, and a reset frees all values at once.
 ///
-/// Every method that allocates takes `&self` and returns a reference that lives as long as the
-/// borrow of the bump. Values are not dropped. Only the constructors call the system allocator.
-/// Values never move. A full bump returns an ordinary error.
+/// Methods that allocate take `&self`, and return references that live as long as the borrow of the
+/// bump. (Only [`alloc_layout`](Self::alloc_layout) returns a pointer instead.) Values never move
+/// and are never dropped. The global allocator is called only to create and to drop a bump on the
+/// heap. A full bump returns an ordinary error.
 ///
 /// # Threads
 ///
 /// The bump, and a reference to it, are `Send` and `Sync`, whatever values it contains.
 ///
-/// In a bump of 64 KiB or more, each thread takes bytes from its own run (a shard). An allocation
-/// is then one atomic read-modify-write on a cache line that no other thread uses. Runs become
-/// shorter towards the end of the budget. When no bytes are left for new runs, threads take bytes
-/// from each other's runs, so that no thread is refused while another thread's run has room. A
-/// smaller bump has one cursor for all threads. So has any bump without the feature `std` or on a
-/// 32-bit target.
+/// In a bump of 64 KiB or more, each thread takes bytes from its own run (a *shard*), and an
+/// allocation is one atomic read-modify-write on a cache line that belongs to this thread. (With
+/// more than 32 threads, some share a shard.) New runs are taken at the *cursor*, above which all
+/// bytes are free. These runs become shorter towards the end of the budget. When no bytes are left
+/// for new runs, threads take bytes from each other's runs, so that no thread is refused while
+/// another thread's run has room. A smaller bump has no shards, so all threads take their bytes
+/// from the cursor. The same holds for any bump without the feature `std` or on a 32-bit target.
 ///
 /// No method blocks. Methods that allocate are lock-free, and methods that only count are
 /// wait-free.
@@ -73,7 +75,7 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 /// The budget is never exceeded. A request is refused only if there is no room for it at the
 /// cursor, in any thread's run, or among the returned bytes that were kept. It may miss bytes that
 /// other calls hold at that moment. Free bytes in different places are not joined, so a request may
-/// be refused although more bytes [remain](Self::remaining) in total.
+/// be refused although enough bytes [remain](Self::remaining) in total.
 ///
 /// # Memory ordering
 ///
@@ -103,13 +105,13 @@ pub struct AtomicBump<S: BumpStorage = HeapBytes> {
     storage: S,
 }
 
-/// A bump with inline storage, for a `static`, the stack, or a field of another value. It never
-/// allocates.
+/// A bump with inline storage, for a `static`, the stack, or a field of another value. It needs no
+/// heap.
 ///
-/// In a `static`, it returns `&'static mut T` for values of any type, to any thread, without a
-/// heap. All its memory is part of the value: the bytes and, with the feature `std`, 4 KiB for
-/// shards, which are used from 64 KiB on. A new bump consists of zeros and uninitialised bytes, so
-/// a `static` takes no space in the executable file. Does not compile if `BYTES` is 0.
+/// In a `static`, it returns `&'static mut T` for values of any type, to any thread. All its memory
+/// is part of the value: the bytes and, with the feature `std`, up to 4 KiB for shards, which are
+/// used if `BYTES` is at least 64 KiB. A new bump consists of zeros and uninitialised bytes, so a
+/// `static` takes no space in the executable file. Does not compile if `BYTES` is 0.
 ///
 /// # Examples
 ///
@@ -150,7 +152,8 @@ impl<S: BumpStorage> AtomicBump<S> {
         self.storage.view()
     }
 
-    /// Returns the capacity in bytes, as passed to the constructor.
+    /// Returns the capacity in bytes. This is the argument of the constructor, except that
+    /// [`in_bytes`](AtomicBump::in_bytes) may set some bytes aside for shards.
     ///
     /// Wait-free.
     ///
@@ -172,9 +175,9 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// byte that is lost is in use as well: padding for alignment, or a returned byte that the bump
     /// had no place to keep. Bytes in shards are not in use.
     ///
-    /// The number decreases only when returned bytes can be allocated again. Exact if no other
-    /// thread uses the bump during the call, otherwise an estimate. Reads the cursor and every
-    /// shard, about 130 words. Wait-free.
+    /// Returning bytes decreases the number only if they can be allocated again. Exact if no other
+    /// thread uses the bump during the call, otherwise an estimate. Reads the cursor and all
+    /// shards, which are about 130 words. Wait-free.
     ///
     /// # Examples
     ///
@@ -211,8 +214,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// Returns the high-water mark: no byte at or beyond this offset was ever handed out.
     ///
     /// [`reset`](Self::reset) does not lower it. The mark shows how large a budget the program
-    /// needs. It counts the runs of shards as handed out, so it may be too high by up to 32 KiB per
-    /// thread. Wait-free.
+    /// needs. It counts whole runs as handed out, so it may be too high by about 32 KiB per thread
+    /// and 64 KiB per [`LocalBump`]. Wait-free.
     ///
     /// # Examples
     ///
@@ -252,7 +255,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// Makes all bytes free again, and zeroes those that were ever handed out. Values are not
     /// dropped.
     ///
-    /// No byte that was ever written stays readable, and the compiler cannot remove the writes.
+    /// No byte that was ever written stays readable, and the compiler cannot remove the zeroing.
     /// Linear in [`high_water`](Self::high_water).
     ///
     /// # Examples
@@ -264,7 +267,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// bump.alloc_str("a secret").unwrap();
     /// bump.reset_zeroed();
     /// let bytes = bump.alloc_uninit_slice::<u8>(8).unwrap();
-    /// // SAFETY: the bytes were zeroed.
+    /// // SAFETY: these bytes contained the text, so `reset_zeroed` has set them to 0.
     /// assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 0));
     /// ```
     pub fn reset_zeroed(&mut self) {

@@ -1,5 +1,5 @@
-//! The memory of a bump. A storage holds the complete state, which is the head, the shards and the
-//! bytes.
+//! The memory of a bump. A storage holds the complete state: the head (which contains the cursor),
+//! the shards and the bytes.
 
 #[cfg(feature = "alloc")]
 use alloc::alloc::{alloc, dealloc};
@@ -33,9 +33,10 @@ pub(super) use sealed::Sealed;
 ///
 /// An implementation guarantees the following:
 ///
-/// - Both views refer to the same head, shards and bytes at every call, and no other code accesses
-///   them.
-/// - The addresses of these do not change while the storage is borrowed.
+/// - Both views refer to the same head, shards and bytes at every call, and only views access
+///   these.
+/// - The addresses of the head, the shards and the bytes do not change while the storage is
+///   borrowed.
 /// - The head and the shards of a new storage are in their initial state.
 pub unsafe trait BumpStorage: Sealed {
     #[doc(hidden)]
@@ -98,9 +99,11 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// # Safety
     ///
-    /// `base` points to `capacity` bytes. `shards`, if any, points to memory that is aligned and
-    /// large enough for shards. As long as this value is used, the bytes and the shards do not move
-    /// and no other code accesses them.
+    /// - `base` points to `capacity` bytes that are valid for reads and writes.
+    /// - `shards`, if any, points to memory that is aligned and large enough for shards. In that
+    ///   case `base` is a multiple of `LINE`, and `has_shards(capacity)` is true.
+    /// - As long as this value is used, the bytes and the shards do not move and no other code
+    ///   accesses them.
     pub(super) unsafe fn new(base: NonNull<u8>, capacity: usize, shards: Option<NonNull<Shards>>) -> Self {
         if let Some(shards) = shards {
             for index in 0..SHARDS {
@@ -128,8 +131,9 @@ impl Memory {
 
     #[inline]
     pub(super) fn view(&self) -> BumpRef<'_> {
-        // SAFETY: the shards and the bytes belong to this memory and stay in place (`new`). Only
-        // views access them, and an exclusive view excludes this one.
+        // SAFETY: the shards and the bytes belong to this memory, stay in place, and have the
+        // alignment and the capacity that `BumpRef::new` requires (`new`). Only views access them.
+        // A `BumpMut` borrows `self` mutably, so none exists at the same time.
         unsafe { BumpRef::new(&self.head, self.shards.map(|shards| shards.as_ref()), self.base, self.capacity) }
     }
 
@@ -171,8 +175,8 @@ impl HeapBytes {
         let base = NonNull::new(unsafe { alloc(layout) }).ok_or(refused)?;
         // SAFETY: the offset comes from the layout, so the shards are within the allocation.
         let shards = shards.map(|offset| unsafe { base.add(offset) }.cast());
-        // SAFETY: the memory was just allocated with a layout for the bytes and the shards. Only
-        // `drop` frees it, and only this storage accesses it.
+        // SAFETY: the memory was just allocated with a layout for the bytes, aligned to a line, and
+        // the shards, if any. Only `drop` frees it, and only this storage accesses it.
         Ok(HeapBytes(unsafe { Memory::new(base, capacity, shards) }))
     }
 }
@@ -190,8 +194,8 @@ impl Drop for HeapBytes {
 
 impl Sealed for HeapBytes {}
 
-// SAFETY: the bytes and the shards are in an allocation that only this storage accesses.
-// `Memory::new` initialises the shards.
+// SAFETY: the bytes and the shards are in an allocation that only this storage accesses, and that
+// does not move. `Memory::new` initialises the head and the shards.
 unsafe impl BumpStorage for HeapBytes {
     #[inline]
     fn view(&self) -> BumpRef<'_> {
@@ -213,7 +217,8 @@ pub struct InlineBytes<const BYTES: usize> {
     bytes: UnsafeCell<Lines<BYTES>>,
 }
 
-/// Starts at a multiple of a line, because the cursor of a bump with shards counts lines.
+/// The bytes, which start at a multiple of `LINE`. A bump with shards relies on that when it aligns
+/// a block by its offset.
 #[cfg(not(all(test, loom)))]
 #[derive(Debug)]
 #[repr(align(64))]
@@ -250,6 +255,7 @@ unsafe impl<const BYTES: usize> BumpStorage for InlineBytes<BYTES> {
         #[cfg(not(feature = "std"))]
         let shards = None;
         // SAFETY: the pointer is to `BYTES` bytes inside an `UnsafeCell`, which only views access.
+        // They start at a multiple of `LINE`, and do not move while `self` is borrowed.
         unsafe { BumpRef::new(&self.head, shards, NonNull::from(&self.bytes).cast(), BYTES) }
     }
 
@@ -281,13 +287,12 @@ impl<'m> BorrowedBytes<'m> {
         // The shards come first. They are aligned, and so are the lines that follow them.
         let skipped = base.align_offset(align_of::<Shards>()).saturating_add(size_of::<Shards>());
         let capacity = len.saturating_sub(skipped);
-        // If there were fewer bytes, the shards would take too large a part of them.
         let memory = if len >= MIN_BORROWED && fits_shards(capacity) {
-            // SAFETY: `skipped` is less than the number of bytes.
+            // SAFETY: `capacity` is not 0, so `skipped` is less than the number of bytes.
             let first = unsafe { base.add(skipped) };
             // SAFETY: the shards end where the bump's bytes start, so they are within `bytes`.
             let shards = unsafe { first.sub(size_of::<Shards>()) }.cast();
-            // SAFETY: the shards are aligned. They and the bytes after them are borrowed
+            // SAFETY: the shards are aligned, and so are the lines after them. Both are borrowed
             // exclusively for `'m`.
             unsafe { Memory::new(first, capacity, has_shards(capacity).then_some(shards)) }
         } else {
@@ -298,7 +303,9 @@ impl<'m> BorrowedBytes<'m> {
     }
 }
 
-/// The minimum number of borrowed bytes for a bump with shards.
+/// The minimum number of borrowed bytes for a bump with shards. In fewer bytes, the shards would
+/// take too large a part. This limit matters only in tests with tiny shards, because `fits_shards`
+/// otherwise requires more bytes.
 #[cfg(not(all(test, loom)))]
 const MIN_BORROWED: usize = 4 * size_of::<Shards>();
 
@@ -306,7 +313,7 @@ const MIN_BORROWED: usize = 4 * size_of::<Shards>();
 impl Sealed for BorrowedBytes<'_> {}
 
 // SAFETY: the bytes are borrowed exclusively for `'m`, and the shards lie within them.
-// `Memory::new` initialises the shards.
+// `Memory::new` initialises the head and the shards.
 #[cfg(not(all(test, loom)))]
 unsafe impl BumpStorage for BorrowedBytes<'_> {
     #[inline]

@@ -1,7 +1,8 @@
 //! Bumps: refills, steals, blocks that grow, and bytes that are returned.
 //!
 //! Under loom a bump has two shards, each with one run and one gap for returned bytes. A refill
-//! takes up to two lines. The cursor serves requests for more than a line.
+//! takes up to two lines. If a request does not fit in the shard, and is longer than half of a
+//! refill, the cursor serves it.
 
 use core::alloc::Layout;
 use core::ops::Range;
@@ -87,21 +88,23 @@ impl Ground {
 
     pub(super) fn free(&self, block: Block) {
         self.write(&block);
-        // SAFETY: this bump handed out the block, which is not used afterwards.
+        // SAFETY: this bump handed out the block with this length. The block is not used
+        // afterwards.
         unsafe { self.bump.view().free(self.pointer(&block), layout(block.len(), 1)) };
     }
 
     pub(super) fn grow(&self, block: Block, size: usize) -> Option<Block> {
         self.write(&block);
-        // SAFETY: this bump handed out the block, which is not used afterwards if the call
-        // succeeds.
+        // SAFETY: this bump handed out the block with this length, and `size` is at least as large.
+        // If the call succeeds, only its result is used afterwards.
         let grown = unsafe { self.bump.view().grow(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         Some(self.own(NonNull::slice_from_raw_parts(grown?, size)))
     }
 
     pub(super) fn shrink(&self, block: Block, size: usize) -> Block {
         self.write(&block);
-        // SAFETY: this bump handed out the block, whose end is not used afterwards.
+        // SAFETY: this bump handed out the block with this length, and `size` is at most as large.
+        // Only the result is used afterwards.
         let rest = unsafe { self.bump.view().shrink(self.pointer(&block), layout(block.len(), 1), layout(size, 1)) };
         self.own(NonNull::slice_from_raw_parts(rest.unwrap(), size))
     }
@@ -111,7 +114,7 @@ impl Ground {
         let mut block = None;
         let _ = self.bump.alloc_try_with(|| {
             // The closure does not know which bytes it was given, so it accesses no cell. The
-            // earlier and later owners of the bytes do.
+            // earlier and later owners of the bytes access their cells.
             block = Some(());
             Err::<[u8; SIZE], _>(())
         });
@@ -149,7 +152,7 @@ fn bump_two_take_aligned_from_one_shard() {
         let mine = ground.alloc_aligned(16, 32).unwrap();
         assert_eq!(mine.start % 32, 0);
         let theirs = other.join().unwrap().unwrap();
-        // The bytes that were skipped to align the block are lost.
+        // If bytes were skipped to align the block, they are lost.
         let lost = if theirs.start < mine.start { 16 } else { 0 };
         ground.assert_exact(32 + lost);
     });
@@ -170,7 +173,7 @@ fn bump_a_pending_refill_is_in_sight() {
 fn bump_a_pending_refill_is_in_sight_of_a_long_request() {
     explore(4, |ground| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc(16));
-        // In every order, two lines are left at the cursor.
+        // In every order, the cursor has two lines left for this request.
         assert!(ground.alloc(2 * LINE).is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(2 * LINE + 16);
@@ -216,8 +219,9 @@ fn bump_a_rest_is_kept_and_stolen() {
             let long = ground.alloc(64).unwrap();
             short.len() + long.len()
         });
-        // The shard of the other thread is refilled twice. This request may come between the two
-        // refills.
+        // The first block ends within a line. The rest of this line is kept in a gap of shard 1,
+        // from which `assert_exact` steals it. This request may come between the two requests of
+        // the other thread.
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);
@@ -231,11 +235,11 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
         let last = ground.alloc(32).unwrap();
         // Takes the lines after the shard's run, so that the next refill cannot extend that run.
         assert!(ground.alloc(2 * LINE).is_some());
-        // The refill of this thread displaces the returned bytes, which the shard then keeps. The
-        // thread uses up the refill.
+        // If the bytes are returned in time, the refill of this thread displaces them, and the
+        // shard keeps them in its gap. The thread uses up the refill.
         let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
-        // This thread steals the kept bytes. It takes nothing else from the shard, because that
-        // would also order it after the return.
+        // If the bytes are kept in time, this thread steals them. It takes nothing else from the
+        // shard, because any other take would also order this thread after the return.
         let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
         ground.free(last);
         let held = 96 + 2 * LINE + displacing.join().unwrap() * LINE + taking.join().unwrap();
@@ -255,8 +259,7 @@ fn bump_a_block_grows_against_a_steal() {
         assert_eq!(stolen, 48);
         match grown {
             Some(grown) => {
-                // The block grew in place or was moved. In the latter case its old bytes are lost
-                // unless they are kept.
+                // The block grew in place. There are too few bytes to move it.
                 ground.write(&grown);
                 assert!(ground.bump.used() >= 64 + stolen);
             }
@@ -268,7 +271,7 @@ fn bump_a_block_grows_against_a_steal() {
 #[test]
 fn bump_a_block_that_grew_is_ordered_after_those_before() {
     explore(2, |ground| {
-        // The bytes after the block were used by this thread, which returns them.
+        // The block grows over bytes that this thread has used and returned.
         let block = ground.alloc(32).unwrap();
         let next = ground.alloc(32).unwrap();
         let other = spawn_on(&ground, 0, move |ground| ground.grow(block, 64).unwrap());
@@ -283,7 +286,8 @@ fn bump_a_freed_block_is_taken_by_another() {
         let first = ground.alloc(96).unwrap();
         let last = ground.alloc(32).unwrap();
         assert_eq!((first, last.clone()), (0..96, 96..128));
-        // The return extends the shard's run downwards, while another thread steals.
+        // The block came from the shard's gap for returned bytes, and is returned to this gap while
+        // another thread steals.
         let other = spawn_on(&ground, 1, |ground| ground.alloc(32));
         ground.free(last);
         let stolen = usize::from(other.join().unwrap().is_some());
@@ -337,7 +341,7 @@ fn bump_blocks_of_a_shard_do_not_retract_the_cursor() {
 /// the cursor.
 fn block_before_a_rest(ground: &Ground) -> Block {
     assert_eq!((ground.alloc(64), ground.alloc(32)), (Some(0..64), Some(64..96)));
-    // The refill extends the rest.
+    // This request begins a refill, which extends the rest.
     let block = ground.alloc(64).unwrap();
     let block = ground.grow(block, 160).unwrap();
     let next = ground.alloc(16).unwrap();
@@ -350,9 +354,9 @@ fn block_before_a_rest(ground: &Ground) -> Block {
 fn bump_a_block_of_a_shard_does_not_outgrow_the_limit() {
     explore(8, |ground| {
         let block = block_before_a_rest(&ground);
-        // If the block grew in place, it would be longer than a shard can hold, and freeing it
-        // would retract the cursor. The next refill would then be mistaken for one that was already
-        // installed.
+        // If the block grew in place, it would be longer than a shard's run can be. It would then
+        // be mistaken for a block from the cursor, and freeing it would retract the cursor. The
+        // next refill would then be mistaken for one that was already installed.
         let block = ground.grow(block.clone(), 288).unwrap_or(block);
         ground.free(block);
         ground.assert_exact(96);
@@ -364,8 +368,8 @@ fn bump_a_shard_is_not_extended_beyond_the_limit() {
     explore(8, |ground| {
         let block = block_before_a_rest(&ground);
         ground.free(block);
-        // The shard must not have a rest of this length, because freeing a block of this length
-        // would retract the cursor, as in the previous model.
+        // The shard must not have a rest of 288 bytes, because freeing a block of this length would
+        // retract the cursor, as in the previous model.
         if let Some(long) = ground.alloc(288) {
             ground.free(long);
         }
@@ -381,7 +385,7 @@ fn bump_two_put_into_one_gap() {
         let other = spawn_on(&ground, 0, move |ground| ground.free(a));
         ground.free(b);
         other.join().unwrap();
-        // The longer block is kept.
+        // The longer block is kept, and the shorter one is lost.
         assert_eq!(ground.bump.used(), 80 + 16);
         ground.assert_exact(80 + 16);
     });
@@ -404,8 +408,8 @@ fn bump_the_cursor_is_retracted_before_a_refill() {
 #[test]
 fn bump_a_long_block_is_returned_to_the_cursor() {
     explore(6, |ground| {
-        // The block is longer than a shard's run, so it comes from the cursor and is returned
-        // there.
+        // The block is longer than a shard's run can be, so it comes from the cursor and is
+        // returned there.
         let long = ground.alloc(5 * LINE).unwrap();
         let other = spawn_on(&ground, 1, |ground| ground.alloc(2 * LINE));
         ground.free(long);
@@ -440,8 +444,8 @@ fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     });
 }
 
-// Between a thread's load of the cursor and its exchange, the cursor advances and returns to its
-// old value.
+// In the next two models, the cursor may advance and return to its old value between another
+// thread's load of the cursor and its exchange.
 
 #[test]
 fn bump_the_cursor_comes_back_beside_a_long_request() {

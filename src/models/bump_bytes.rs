@@ -21,7 +21,7 @@ fn bump_a_freed_block_is_returned_to_a_cursor_of_bytes() {
         let other = spawn_on(&ground, 1, |ground| ground.alloc(48));
         ground.free(block);
         match other.join().unwrap() {
-            // The request fits only after the block was freed.
+            // The request fits only if the block is freed first.
             Some(theirs) => assert!(theirs == (0..48) && ground.bump.used() == 48),
             None => assert_eq!(ground.bump.used(), 0),
         }

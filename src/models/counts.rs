@@ -59,7 +59,8 @@ fn a_leaked_handle_is_counted_by_a_thread_without_a_number() {
 
 #[test]
 fn a_leaked_handle_is_counted_by_threads_that_share_a_shard() {
-    // Only the thread with the exclusive number 1 writes to the stripe of the shard.
+    // Both threads use shard 1, but only the thread with the exclusive number 1 writes to its
+    // stripe.
     explore_leaked([1, 3]);
 }
 
@@ -84,7 +85,7 @@ fn a_handle_that_another_thread_closes_is_not_taken_for_leaked() {
 fn a_number_is_passed_on_with_what_its_thread_wrote() {
     loom::model(|| {
         let numbers = Arc::new((IdSet::new(), [(); EXCLUSIVE_IDS].map(UnsafeCell::new)));
-        // The cell represents what the thread with this number writes.
+        // The cell of a number represents what the thread with that number writes.
         let use_number = |numbers: &(IdSet, [UnsafeCell<()>; EXCLUSIVE_IDS])| {
             if let Some(id) = numbers.0.take() {
                 numbers.1[id].with_mut(|_| ());

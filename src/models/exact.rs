@@ -42,7 +42,7 @@ fn a_late_refusal_beside_a_return() {
     explore(2, |ground| {
         let held = Held::new(&ground, 2);
         // This request may find the cursor at the end, and then be delayed until the run is
-        // returned and this thread has taken slots of it.
+        // returned and this thread has taken slots of that run.
         let other = spawn(&ground, Ground::alloc);
         let going = held.return_slots();
         let mine = [ground.alloc(), ground.alloc()].into_iter().flatten().count();
@@ -59,7 +59,8 @@ fn a_returned_run_retracts_the_cursor_beside_refused_singles() {
         let other = spawn(&ground, Ground::alloc);
         let got = [ground.alloc(), other.join().unwrap()].into_iter().flatten().count();
         going.join().unwrap();
-        // The cursor is retracted from any value past the end.
+        // Returning the run retracts the cursor even if refused requests have moved it past the
+        // end.
         assert!(got > 0 || ground.arena.index_bound() == 0);
         assert!(got == 2 || ground.alloc_run(2 - got).is_some(), "the returned slots serve no run");
     });
@@ -70,7 +71,8 @@ fn an_overshot_cursor_is_reset_beside_a_return() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!((ground.alloc(), ground.alloc()), (None, None));
-        // These additions take the cursor farther past the end than `OVERSHOOT_LIMIT`.
+        // These additions may move the cursor far past the end (`OVERSHOOT_LIMIT`), so that it is
+        // reset.
         let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
         held.return_slots().join().unwrap();
         assert!(other.join().unwrap() <= 1);
@@ -113,10 +115,10 @@ fn local_refill_against_local_drop() {
 fn a_leaked_local_is_settled() {
     explore(8, |ground| {
         let other = spawn(&ground, |ground| {
-            let mut local = ground.local(4); // one slot of its run stays unused
+            let mut local = ground.local(4); // its run has three or four slots
             local.alloc(0).unwrap();
             local.publish(1).unwrap();
-            local.alloc(2).unwrap(); // lies in the run that is leaked
+            local.alloc(2).unwrap(); // lies in the open run, so it is leaked
             mem::forget(local);
         });
         assert!(ground.alloc().is_some());

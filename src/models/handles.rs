@@ -40,7 +40,7 @@ impl Moving {
     }
 }
 
-// An extension moves the cursor by one compare-and-swap.
+// An extension advances the cursor with a single compare-and-swap.
 
 #[test]
 fn extension_against_a_single() {
@@ -60,7 +60,8 @@ fn extension_against_a_run() {
         let other = spawn(&ground, |ground| ground.alloc_run(2));
         let mut local = ground.local(2);
         publish_in(&mut local, &ground);
-        // The slice gets the last slot of the run and two more, or three slots elsewhere.
+        // The slice gets the last slot of the run and the two slots after it, or three slots
+        // elsewhere.
         assert!(slice_in(&mut local, &ground, 3).is_some());
         drop(local);
         assert!(other.join().unwrap().is_some());
@@ -83,7 +84,7 @@ fn extension_against_extension() {
     });
 }
 
-/// The slots after the run are returned while the run is extended over them.
+/// The slots after the run may be returned just before the run is extended over them.
 #[test]
 fn e2_to_an_extension() {
     explore(6, |ground| {
@@ -118,8 +119,8 @@ fn a_used_up_run_beside_slots_from_the_arena() {
         let mut local = ground.local(2);
         (0..2).for_each(|_| _ = publish_in(&mut local, &ground));
         let going = Held::new(&ground, 2).return_slots();
-        // If the cursor was retracted in time, the run is extended. Otherwise the slots come from
-        // the arena.
+        // If the cursor was retracted in time, the run is extended. Otherwise the slots of the
+        // slice come from the arena.
         assert!(slice_in(&mut local, &ground, 3).is_some());
         publish_in(&mut local, &ground);
         drop(local);
@@ -164,7 +165,7 @@ fn a_fresh_run_helps_a_pending_refill() {
         let mut local = ground.local(1);
         publish_in(&mut local, &ground);
         drop(local);
-        // Two slots are free, whether or not the other thread has taken its slot.
+        // Two slots are left for this thread, whether or not the other thread has taken its slot.
         assert!(ground.alloc().is_some() && ground.alloc().is_some());
         assert!(other.join().unwrap().is_some());
         ground.assert_exact(4);
@@ -191,7 +192,7 @@ fn e2_through_a_rest_that_was_retired() {
     explore(13, |ground| {
         let mut local = ground.local(4);
         (0..3).for_each(|_| _ = publish_in(&mut local, &ground));
-        // The last slot of the run is written to but stays unused.
+        // The last slot of the run is written to, but stays unused because the closure panics.
         let give_up = || local.publish_with(|index| panic!("{}", ground.write_value(index))).is_ok();
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).is_err());
         ground.alloc().unwrap();
@@ -201,8 +202,8 @@ fn e2_through_a_rest_that_was_retired() {
         let first = slice_in(&mut local, &ground, 2);
         drop(local);
         let theirs = other.join().unwrap();
-        // Four slots are left at the cursor after a fresh run. The returned slot may come too late
-        // for the other thread.
+        // At least four slots are left for the other thread after the fresh run is taken. The
+        // returned slot may come too late for the other thread.
         assert!(first.is_some() && theirs >= 4);
         ground.assert_exact(4 + theirs + 2);
     });
@@ -210,7 +211,7 @@ fn e2_through_a_rest_that_was_retired() {
 
 // A run is split, and either part may be leaked.
 
-/// Leaks the parts of a split run, or drops them, beside a thread that reads and allocates.
+/// Leaks or drops each of the two parts of a split run, beside a thread that reads and allocates.
 fn split(leak_run: bool, leak_local: bool) {
     explore(8, move |ground| {
         let mut local = ground.local(4);
@@ -266,7 +267,7 @@ fn a_split_run_that_no_thread_leaks() {
     split(false, false);
 }
 
-/// The stamp of the value before the run is written a second time when the run is split.
+/// When a run is split, the stamp of the value directly before it is written a second time.
 #[test]
 fn e1_survives_a_split() {
     explore(8, |ground| {
@@ -288,8 +289,8 @@ fn a_reservation_of_a_local_is_returned_beside_it() {
     explore(6, |ground| {
         let mut local = ground.local(2);
         assert_eq!(publish_in(&mut local, &ground), 0);
-        // The reservation takes the last slot of the run, and with it the place of the `Local` in
-        // the count of handles. The cursor may be retracted over the slot.
+        // The reservation takes the last slot of the run, and is counted as a handle in place of
+        // the `Local`. When it is returned, the cursor may be retracted over the slot.
         let run = local.reserve(1).unwrap();
         ground.write(run.first_index());
         let going = Held::of(&ground, run).return_slots();
@@ -393,7 +394,8 @@ fn a_panic_in_a_slice_returns_it_beside_a_single() {
     explore(3, |ground| {
         let other = spawn(&ground, |ground| {
             let give_up = || {
-                // The arena itself tracks which slot is written to.
+                // The closure does not know its slot, so it accesses no cell. The arena itself
+                // tracks that the slot is written to.
                 let value = |place| {
                     assert_eq!(place, 0, "the second value panics");
                     0

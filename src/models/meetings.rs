@@ -48,7 +48,7 @@ fn vacant_slots_below_the_search_start_are_found() {
     explore(4, |ground| {
         let (a, _, b, _) = (ground.reserve(1), ground.alloc(), ground.reserve(1), ground.alloc());
         drop(a);
-        drop(b); // the search starts here
+        drop(b); // the next search starts at this slot
         let other = spawn(&ground, Ground::alloc);
         let (mine, theirs) = (ground.alloc().unwrap(), other.join().unwrap().unwrap());
         assert_ne!(mine, theirs);

@@ -4,17 +4,18 @@
 //! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib
 //! ```
 //!
-//! Loom sees only accesses to its own cells, and the value of a slot is not such a cell. Therefore
-//! each slot has two cells. The production code accesses the first cell when it stores a value or
-//! lends a published one (`sync::AccessTracker`). The models access the second cell when they use a
-//! reference to the value. If an edge is missing, or a slot has two owners, loom finds two accesses
-//! that are not ordered. Properties that hold in every interleaving are asserted after the threads
-//! are joined.
+//! Loom checks only accesses to its own atomics and cells, and the value of a slot is neither.
+//! Therefore each slot has two cells. The production code accesses the first cell when it stores a
+//! value or lends a published one (`sync::AccessTracker`). The models access the second cell when
+//! they use a reference to the value. If an edge is missing, or a slot has two owners, loom finds
+//! two accesses that are not ordered. Most models end by joining their threads and asserting what
+//! must hold after every interleaving.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
-//! reorders conflicting accesses. Loom remembers only the last access to each atomic. If one thread
-//! reads an atomic, and another thread then reads and writes it, loom does not try that write
-//! before the first read. So if a thread only reads, a model must let loom run it last.
+//! reorders conflicting accesses. Loom remembers only the last access to each atomic. So if one
+//! thread reads an atomic, and another thread then reads and writes it, loom does not try the write
+//! before the read of the first thread. Therefore a model with a thread that only reads must let
+//! loom run that thread last.
 
 mod bump;
 mod bump_bytes;
@@ -127,7 +128,8 @@ impl Sealed<u32> for Bare {}
 // an empty arena. A `u32` needs no drop.
 unsafe impl Storage<u32> for Bare {
     fn view(&self) -> ArenaRef<'_, u32> {
-        // SAFETY: there are as many slots as stamps, they do not move, and only views access them.
+        // SAFETY: the slots are one allocation, as many as there are stamps. They do not move, and
+        // only views access them.
         unsafe { ArenaRef::new(&self.header, &self.stamps, self.slots) }
     }
 
@@ -155,8 +157,8 @@ fn explore_shards_of<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) +
 }
 
 /// Calls `run` in a new thread whose id is `id` and whose shard is `id % 2`. The ids 0 and 1 are
-/// exclusive numbers, so at most one running thread of a model may have each. The first thread and
-/// the threads of `spawn` have the id 2.
+/// exclusive numbers, so two threads with the same one must not open or close handles at the same
+/// time. The first thread and the threads of `spawn` have the id 2.
 fn spawn_on<T: Value, S: Storage<T> + 'static, R: 'static>(
     ground: &Arc<Ground<T, S>>,
     id: usize,
@@ -250,8 +252,8 @@ impl<T: Value, S: Storage<T>> Ground<T, S> {
     }
 }
 
-/// A run of slots that another thread is going to return. (A thread of loom cannot borrow the
-/// arena, so the lifetime of the `Reservation` is extended to `'static`.)
+/// A run of slots that a thread of the model is going to return. (A thread of loom cannot borrow
+/// the arena, so the lifetime of the `Reservation` is extended to `'static`.)
 struct Held<T: 'static = u32, S: Storage<T> = Heap<T>> {
     /// Borrows from `ground`, so it is dropped before `ground`.
     run: Option<Reservation<'static, T>>,
@@ -266,8 +268,8 @@ impl<T: Value, S: Storage<T> + 'static> Held<T, S> {
     }
 
     fn of(ground: &Arc<Ground<T, S>>, run: Reservation<'_, T>) -> Self {
-        // SAFETY: `run` borrows from the arena in `ground`, which does not move. `return_slots`,
-        // which every model calls, drops the run before `ground`.
+        // SAFETY: `run` borrows from the arena in `ground`, which does not move. The run is dropped
+        // before `ground`: it is the first field, and `return_slots_here` drops it before `self`.
         let run = unsafe { mem::transmute::<Reservation<'_, T>, Reservation<'static, T>>(run) };
         Held { ground: ground.clone(), run: Some(run) }
     }

@@ -23,9 +23,9 @@ fn shards_serve_two_runs_from_one_refill() {
 fn shards_a_pending_refill_serves_a_run_and_a_single() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
-        // This thread may help the refill and then steal from the shard. Or this thread begins the
-        // only refill itself, and the other thread helps it. In that case the other thread gets no
-        // run, because runs are not stolen.
+        // There is only one refill. If the other thread begins it, this thread may have to help it,
+        // and then steals from that shard. If this thread begins it, the other thread gets no run,
+        // because runs are not stolen.
         assert!(ground.alloc().is_some());
         let held = if other.join().unwrap().is_some() { 3 } else { 1 };
         ground.assert_exact(held);
@@ -41,7 +41,7 @@ fn shards_a_long_run_leaves_the_rest_in_the_shard() {
     });
 }
 
-// A rest that ends at the cursor is extended upwards by the refill.
+// A rest that ends at the cursor is extended upwards by a refill.
 
 /// Explores a thread on shard 1 that extends its rest, slot 3, by a refill. `others` runs at the
 /// same time and returns the number of slots that it took.
@@ -127,7 +127,8 @@ fn shards_a_retired_rest_is_found() {
         let long = ground.alloc_run(4).is_some();
         let was_retired = retired.load(Ordering::Acquire);
         // If this thread has taken the last slots at the cursor, slot 3 is free all the time. The
-        // request may be refused only while slot 3 moves from the shard to the vacant slots.
+        // request for one slot may be refused only while slot 3 moves from the shard to the vacant
+        // slots.
         let single = ground.alloc().is_some();
         assert!(single || !was_retired);
         let run = other.join().unwrap().is_some();
@@ -238,8 +239,8 @@ fn shards_a_returned_run_does_not_extend_a_used_up_shard() {
     explore_shards(6, |ground| {
         ground.alloc().unwrap();
         let held = Held::new(&ground, 1);
-        // The shard is used up. This run moves the cursor, so that the end of the shard's last run
-        // is below it.
+        // The shard is used up. The following request advances the cursor, so that the shard's last
+        // run ends below the cursor.
         assert_eq!(ground.alloc_run(2), Some(2));
         let going = held.return_slots();
         // This request refills the shard.

@@ -54,7 +54,7 @@ fn shards_a_pending_refill_is_in_sight_of_a_handle() {
 fn shards_a_handle_finds_the_last_slot_in_one() {
     explore_shards(4, |ground| {
         // The handle may read the cursor before, during and after a refill. If it finds the cursor
-        // at the end, it must find the rest of the last refill.
+        // at the end, it must find the rest that the last refill left in a shard.
         let other = spawn_on(&ground, 1, |ground| ground.local(1).alloc(0).is_ok());
         assert_eq!(ground.alloc_times(3), 3);
         assert!(other.join().unwrap());
@@ -64,8 +64,8 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
 
 /// Explores `request` beside refills of shard 1, which had a rest when the request began. A refill
 /// begins only if the rest is used up or ends at the cursor. So a thread that finds a refill
-/// pending must see that the rest is used up or ends at the cursor. (`Shard::install` asserts this,
-/// because the error would have no other visible effect.)
+/// pending must also see that the rest is used up or ends where the new run starts.
+/// (`Shard::install` asserts this, because a violation would have no other visible effect.)
 fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
     explore_shards(11, move |ground| {
         assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));
@@ -180,8 +180,8 @@ fn shards_e2_return_to_a_shard() {
     });
 }
 
-/// The other thread activates shards and takes from `shard`. The first thread takes from shard 0 or
-/// from the cursor.
+/// Explores a return beside a second thread, which activates shards and takes from `shard`. The
+/// first thread takes from shard 0 or from the cursor.
 fn shards_e2_return_to_a_shard_beside(shard: usize) {
     explore(2, move |ground| {
         let going = Held::new(&ground, 2).return_slots();
@@ -342,7 +342,7 @@ fn shards_that_were_settled_are_activated_beside_a_return() {
         if let Ok(run) = ground.arena.reserve(2) {
             (run.first_index()..run.first_index() + 2).for_each(|index| ground.write(index));
         }
-        // A request that began while the run was held may miss it.
+        // A request that began while the run was held may miss its slots.
         let got = ground.alloc_times(1) + other.join().unwrap();
         assert!(got >= 1);
         ground.assert_exact(1 + got);

@@ -102,7 +102,8 @@ fn a_refusal_leaves_no_trace() {
         let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
         assert_eq!(others.map(|other| other.join().unwrap()), [None, None]);
         held.return_slots().join().unwrap();
-        // The run was returned at the cursor and did not become vacant, so it serves a run.
+        // The run was returned at the cursor and did not become vacant, so it can serve a request
+        // for a run.
         assert!(ground.alloc_run(2).is_some());
     });
 }

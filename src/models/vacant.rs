@@ -1,4 +1,4 @@
-//! Vacant slots: counting and searching them beside returns and other searches.
+//! Vacant slots: counting them and searching for them, beside returns and other searches.
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn a_search_for_a_run_across_two_blocks() {
         ground.alloc().unwrap();
         drop(low);
         let going = held.return_slots();
-        // A block has four slots.
+        // A block has four slots, so this run spans two blocks.
         let got = ground.alloc_run(5);
         going.join().unwrap();
         ground.assert_exact(1 + got.map_or(0, |_| 5));
@@ -145,7 +145,7 @@ fn a_vacant_slot_is_found_when_the_epochs_of_its_count_recur() {
             assert_eq!(ground.alloc(), Some(1));
             drop(run);
         };
-        // The first epoch does not recur. The second one recurs after 50 others.
+        // The first epoch does not recur. The second one recurs after 50 resets.
         reset(&mut ground);
         vacate_slot(&ground);
         (0..50).for_each(|_| reset(&mut ground));
