@@ -18,14 +18,15 @@ fn slice_in(local: &mut Local<'_, u32>, ground: &Ground, len: usize) -> Option<u
 /// A `Local` that is moved to another thread. (A thread of loom cannot borrow the arena, so the
 /// lifetime of the `Local` is extended to `'static`.)
 struct Moving {
-    ground: Arc<Ground>,
+    /// Borrows from `ground`, so it is dropped first.
     local: Option<Local<'static, u32>>,
+    ground: Arc<Ground>,
 }
 
 impl Moving {
     fn new(ground: &Arc<Ground>, local: Local<'_, u32>) -> Moving {
-        // SAFETY: `local` borrows from the arena in `ground`, which does not move. `go`, which
-        // every model calls, drops the `Local` before `ground`.
+        // SAFETY: `local` borrows from the arena in `ground`, which does not move, and is dropped
+        // before `ground`.
         let local = unsafe { mem::transmute::<Local<'_, u32>, Local<'static, u32>>(local) };
         Moving { ground: ground.clone(), local: Some(local) }
     }
