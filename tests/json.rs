@@ -23,7 +23,7 @@ fn a_key_is_a_string_and_is_read_back_from_it() {
 
     let back = read(&text).unwrap();
     assert_eq!((back, arena.get_keyed(back)), (key, Some(&'b')));
-    // Also from a reader, which cannot lend the string, and from a tree of values.
+    // A key is also read from a reader, which cannot lend the string, and from a tree of values.
     assert_eq!(serde_json::from_reader::<_, Key<char>>(text.as_bytes()).unwrap(), key);
     assert_eq!(serde_json::from_value::<Key<char>>(serde_json::to_value(key).unwrap()).unwrap(), key);
 

@@ -1,6 +1,7 @@
 //! Scenarios for ThreadSanitizer (`checks/thread-sanitizer`), which detects a missing ordering on
 //! any machine, even on x86, where it usually has no visible effect. Without the sanitizer this is
-//! a quick test that all values arrive whole.
+//! a quick test that all values arrive whole. The comments name the edges E1 and E2 of
+//! `src/raw/mod.rs`, and the edge B1 of `src/raw/budget.rs`.
 //!
 //! The standard library is not instrumented. The sanitizer therefore does not see the edges of its
 //! locks, channels and scoped threads, and would report correct code. For this reason there is no
@@ -55,7 +56,7 @@ impl Parts {
     }
 }
 
-/// Checks each value, and returns their number.
+/// Checks each value, and returns the number of values.
 fn check<'a>(values: impl Iterator<Item = &'a Parts>) -> usize {
     values.fold(0, |seen, value| {
         value.check();
@@ -63,7 +64,8 @@ fn check<'a>(values: impl Iterator<Item = &'a Parts>) -> usize {
     })
 }
 
-/// E1: a thread that finds a value by its index, or in an iteration, sees all earlier writes.
+/// E1: a thread that finds a value by its index, or in an iteration, sees all writes before its
+/// publication.
 fn publish_then_get() {
     const VALUES: usize = 8;
     static ARENA: StaticArena<Parts, { 2 * VALUES * ROUNDS }> = StaticArena::new();
@@ -83,7 +85,8 @@ fn publish_then_get() {
     }
 }
 
-/// E1: the same for a run, slot by slot and as a slice.
+/// E1: a thread that finds a published run, slot by slot or as a slice, sees all writes before its
+/// publication.
 fn publish_then_get_slice() {
     const RUN: usize = 3;
     static ARENA: StaticArena<Parts, { 2 * RUN * ROUNDS }> = StaticArena::new();
@@ -103,7 +106,7 @@ fn publish_then_get_slice() {
     }
 }
 
-/// Calls `look` until it returns at least `all`.
+/// Returns a task that calls `look` until the result is at least `all`.
 fn until(look: impl Fn() -> usize + Send + 'static, all: usize) -> Task<()> {
     task(move || {
         while look() < all {
@@ -112,7 +115,7 @@ fn until(look: impl Fn() -> usize + Send + 'static, all: usize) -> Task<()> {
     })
 }
 
-/// Takes a run, writes to it and drops it, repeatedly.
+/// Returns a task that repeatedly takes a run, writes to it and drops it.
 fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize) -> Task<()> {
     task(move || {
         for turn in 0..TURNS {
@@ -126,11 +129,12 @@ fn turns<const N: usize>(arena: &'static StaticArena<[usize; 2], N>, len: usize)
     })
 }
 
-/// E2 at the cursor: a returned run was written by its old owner, and is written by its new one. No
-/// thread holds more than that run, so returning it retracts the cursor.
+/// E2 at the cursor: a returned run was written by its old owner, and is written by its new one.
+/// Each arena has room for one run only, so the run ends at the cursor, and returning it retracts
+/// the cursor.
 fn return_by_the_cursor() {
     static RUN: StaticArena<[usize; 2], 3> = StaticArena::new();
-    // An addition takes one slot, and a compare-and-swap takes several.
+    // A single slot is taken with an addition, and a run with a compare-exchange.
     static SLOT: StaticArena<[usize; 2], 1> = StaticArena::new();
     for _ in 0..ROUNDS {
         together([turns(&RUN, 3), turns(&RUN, 3), turns(&SLOT, 1), turns(&SLOT, 1)]);
@@ -138,11 +142,11 @@ fn return_by_the_cursor() {
     assert!(RUN.is_empty() && SLOT.is_empty());
 }
 
-/// E2 below the cursor: the same for vacant slots.
+/// E2 below the cursor: a vacant slot was written by its old owner, and is written by its new one.
 fn return_by_vacancy() {
     static ARENA: StaticArena<[usize; 2], 4> = StaticArena::new();
     let mut runs: Vec<_> = (0..4).map(|_| ARENA.reserve(1).unwrap()).collect();
-    // The last two slots stay in use, so the cursor stays too.
+    // The last two slots stay in use, so returning the others does not retract the cursor.
     for mut kept in runs.split_off(2) {
         kept.push([0; 2]).unwrap();
         kept.finish();
@@ -165,8 +169,8 @@ fn return_to_others() {
             task(move || {
                 let mut kept = 0;
                 for turn in 0..10 {
-                    // The run is written to its end, and shortened. The rest retracts the cursor or
-                    // becomes vacant.
+                    // All slots of the run are written, and most of its values are then removed.
+                    // Returning the unfilled slots retracts the cursor, or makes the slots vacant.
                     let Ok(mut run) = ARENA.reserve(4) else { break };
                     run.fill_from_iter((0..).map(|place| [turn, place]));
                     run.truncate(turn % 2);
@@ -197,8 +201,8 @@ fn return_to_others() {
     }
 }
 
-/// No slot has two owners. Otherwise two threads would write to it. The written values are visible
-/// after the join.
+/// Checks that no slot has two owners. If one had, two threads would write to it, and the sanitizer
+/// would report this. The written values are visible after the join.
 fn alloc_then_join() {
     const EACH: usize = 8;
     static ARENA: StaticArena<[usize; 2], { 4 * EACH * ROUNDS }> = StaticArena::new();
@@ -266,16 +270,16 @@ mod bump {
 
     type Block = Vec<u8, &'static AtomicBump>;
 
-    /// A new bump with shards, in which `left` bytes are free. Once a few blocks were freed, every
-    /// further block gets bytes that another block had.
+    /// Returns a new bump with shards, in which `left` bytes are free. These are so few that blocks
+    /// soon get bytes that other blocks had.
     fn with_shards(left: usize) -> &'static AtomicBump {
         let bump: &'static AtomicBump = Box::leak(Box::new(AtomicBump::with_capacity(64 << 10)));
         bump.alloc_uninit_slice::<u8>(bump.capacity() - left).unwrap();
         bump
     }
 
-    /// Takes a block of `len` bytes, grows it to twice its size and frees it, repeatedly. Returns
-    /// how often it succeeded.
+    /// Returns a task that repeatedly takes a block of `len` bytes, grows it to twice its size and
+    /// frees it. The result of the task is how often it got a block.
     fn turns(bump: impl Allocator + Send + 'static, len: usize) -> Task<usize> {
         let layout = |len| Layout::from_size_align(len, 8).unwrap();
         task(move || {
@@ -286,8 +290,8 @@ mod bump {
                     continue;
                 };
                 let (mut block, mut size) = (block.cast::<u8>(), len);
-                // SAFETY: a block of this bump that belongs to this thread, of `size` bytes. All
-                // bytes that are read were written.
+                // SAFETY: the block has `size` bytes, is from this bump, and belongs to this
+                // thread. All bytes that are read were written before.
                 unsafe {
                     block.write_bytes(turn as u8, len);
                     if let Ok(grown) = bump.grow(block, layout(len), layout(2 * len)) {
@@ -303,10 +307,11 @@ mod bump {
         })
     }
 
-    /// B1 at the cursor: it is retracted over a block that was freed, and advanced over it again by
-    /// another thread.
+    /// B1 at the cursor: the cursor is retracted over a freed block, and another thread advances it
+    /// over the same bytes again.
     pub(super) fn return_by_the_cursor() {
-        // Only one block fits, so it always ends at the cursor. It has whole lines.
+        // Only one block fits, so it always ends at the cursor. Its length is a whole number of
+        // lines.
         static BUMP: StaticBump<640> = StaticBump::new();
         let taken: usize =
             (0..ROUNDS).flat_map(|_| together([turns(&BUMP, 448), turns(&BUMP, 448), turns(&BUMP, 448)])).sum();
@@ -366,7 +371,8 @@ mod bump {
     fn put(place: &AtomicPtr<Block>, block: Block) {
         // Release and Acquire: what the sender wrote happens before what the receiver reads.
         let before = place.swap(Box::into_raw(Box::new(block)), Ordering::AcqRel);
-        // SAFETY: made by `Box::into_raw`, and no other thread can have it any more.
+        // SAFETY: the pointer is from `Box::into_raw`. The exchange has removed it, so no other
+        // thread can have it.
         drop((!before.is_null()).then(|| unsafe { Box::from_raw(before) }));
     }
 

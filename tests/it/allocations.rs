@@ -1,5 +1,5 @@
-//! Use of the allocator. An existing arena never allocates. If the allocator refuses a request of a
-//! constructor, the constructor reports it.
+//! Use of the allocator. No method of an existing arena requests memory, except `into_boxed_slice`.
+//! If the allocator refuses a request of a constructor, the constructor reports it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -43,7 +43,7 @@ fn note(f: impl FnOnce(&mut Meter)) {
     METER.set(meter);
 }
 
-/// Decides whether the next request is granted.
+/// Decides whether a request for this number of bytes is granted.
 fn granted(bytes: usize) -> bool {
     match GRANTED.get() {
         None => true,
@@ -68,7 +68,7 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(layout.size()) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller fulfils the requirements of `System`.
+        // SAFETY: the caller meets the requirements of this method, and `System` has the same ones.
         unsafe { System.alloc(layout) }
     }
 
@@ -80,7 +80,7 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(layout.size()) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller fulfils the requirements of `System`.
+        // SAFETY: the caller meets the requirements of this method, and `System` has the same ones.
         unsafe { System.alloc_zeroed(layout) }
     }
 
@@ -89,13 +89,13 @@ unsafe impl GlobalAlloc for Metered {
         if !granted(new_size) {
             return ptr::null_mut();
         }
-        // SAFETY: the caller fulfils the requirements of `System`.
+        // SAFETY: the caller meets the requirements of this method, and `System` has the same ones.
         unsafe { System.realloc(old, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
         note(|meter| meter.returns += 1);
-        // SAFETY: the caller fulfils the requirements of `System`.
+        // SAFETY: the caller meets the requirements of this method, and `System` has the same ones.
         unsafe { System.dealloc(old, layout) }
     }
 }
@@ -162,7 +162,7 @@ fn bulk_allocation_requests_no_memory() {
     assert_no_request("alloc_str", || arena.alloc_str("text").unwrap().len());
     assert_no_request("alloc_prefix_clone", || arena.alloc_prefix_clone(&[1; 1000][..20]).len());
     let (_, meter) = metered(|| arena.alloc_vec(values).unwrap().len());
-    assert_eq!((meter.requests, meter.returns), (0, 1), "alloc_vec frees the vector's memory");
+    assert_eq!((meter.requests, meter.returns), (0, 1), "requests, and returns of the vector's memory");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn reset_requests_no_memory_and_frees_none() {
         boxes.alloc(Box::new(value)).unwrap();
     }
     let (_, meter) = metered(|| boxes.reset());
-    assert_eq!((meter.requests, meter.returns), (0, 5), "the memory that the values own is freed");
+    assert_eq!((meter.requests, meter.returns), (0, 5), "requests, and returns of the memory that the values own");
 }
 
 #[test]
@@ -302,17 +302,17 @@ fn assert_out_of_memory<T>(capacity: usize) {
         let (arena, meter) = short_of_memory(granted, || AtomicArena::<T>::try_with_capacity(capacity));
         match arena {
             Ok(_) => {
-                assert!(granted > 0, "an arena needs memory");
+                assert!(granted > 0, "an arena was built without memory");
                 return;
             }
             Err(CapacityError::OutOfMemory { bytes }) => {
                 assert_eq!(bytes, meter.refused_bytes, "with {granted} requests granted");
-                assert_eq!(meter.returns, granted, "granted memory is freed");
+                assert_eq!(meter.returns, granted, "granted memory was not freed");
             }
             Err(other) => panic!("not OutOfMemory but {other}"),
         }
     }
-    panic!("an arena needs fewer than ten requests");
+    panic!("ten granted requests did not suffice for an arena");
 }
 
 #[test]

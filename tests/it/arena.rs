@@ -243,7 +243,7 @@ fn a_failure_and_a_panic_in_alloc_try_with_return_the_slot_at_any_position() {
     };
     check(&AtomicArena::with_capacity(1), 1);
     let arena = AtomicArena::with_capacity(8);
-    punch_holes(&arena); // a vacant slot
+    punch_holes(&arena); // a vacant slot serves each request
     check(&arena, 4);
     let arena = AtomicArena::with_capacity(8);
     let outer = arena.alloc_try_with(|| {
@@ -384,7 +384,7 @@ fn a_panic_in_publish_with_returns_the_slot_and_publishes_nothing() {
     panic_of(|| _ = arena.publish_with(|_| panic!()));
     assert_eq!((arena.get(0), arena.iter().count()), (None, 0));
     arena.alloc(1).unwrap();
-    assert_eq!(arena.get(0), None, "the value of the slot's next owner is not published");
+    assert_eq!(arena.get(0), None, "the value of the slot's next owner is published");
     assert_room(&arena, 1, || 0);
 }
 
@@ -427,6 +427,6 @@ fn values_do_not_move() {
     arena.publish_all();
     let mut moved = arena;
     for (index, value) in moved.iter_mut() {
-        assert!(std::ptr::eq(value, addresses[index]), "moving the arena moves no value");
+        assert!(std::ptr::eq(value, addresses[index]), "moving the arena moved a value");
     }
 }

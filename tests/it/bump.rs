@@ -214,7 +214,7 @@ fn what_a_failed_closure_had_taken_comes_back() {
     everywhere!(|bump| {
         for _ in 0..if cfg!(miri) { 3 } else { 100 } {
             assert!(bump.alloc_try_with(|| Err::<u64, _>(())).unwrap().is_err());
-            // This value is longer than the run of any shard.
+            // In a bump of 64 KiB, this value is longer than the run of a shard.
             assert!(bump.alloc_try_with(|| Err::<[u8; 3_000], _>(())).unwrap().is_err());
             assert_eq!(panic_of(|| drop(bump.alloc_with(|| -> [u8; 300] { panic!("no value") }))), "no value");
             assert_eq!(panic_of(|| drop(bump.alloc_slice_with(10, |_| -> u8 { panic!("none") }))), "none");
@@ -243,7 +243,8 @@ fn bytes_of_a_failed_closure_are_kept_if_the_cursor_cannot_be_retracted() {
     let bump = AtomicBump::with_capacity(LARGE);
     for round in 1..=8 {
         let nested = bump.alloc_try_with(|| {
-            // This advances the cursor, so it cannot be retracted when the outer closure fails.
+            // This advances the cursor, which then cannot be retracted when the outer closure
+            // fails.
             bump.alloc_uninit_slice::<u8>(LARGE / 32).unwrap();
             Err::<[u8; LARGE / 4], _>(())
         });
@@ -341,7 +342,8 @@ fn a_text_may_differ_the_second_time() {
             assert_eq!(*bump.alloc_fmt(format_args!("<{text}>")).unwrap(), *format!("<{}>", texts[1]));
             used += texts[1].len() + 2;
         }
-        // If the text moves, the old block is kept. Everything else is returned.
+        // If the text moves to another block, the bytes of its first block may be lost. All other
+        // unused bytes are returned.
         assert!(bump.used() <= used + 60, "{} {used}", bump.used());
         let mut local = bump.local();
         let text = Changing(Cell::new(0), ["short", &long]);
@@ -703,7 +705,7 @@ mod mapped {
 
     #[test]
     fn a_mapped_bump_may_be_larger_than_the_memory_and_is_returned() {
-        // On 64-bit targets this is more than the memory of most machines.
+        // On 64-bit targets this is more memory than many machines have.
         let large = 1 << if cfg!(target_pointer_width = "64") { 34 } else { 28 };
         for capacity in [4_000, large] {
             let mut bump: MappedBump = AtomicBump::mapped(capacity).build().unwrap();
@@ -715,7 +717,8 @@ mod mapped {
                 assert_eq!((bump.used(), bump.capacity().min(4_000)), (0, 4_000));
                 assert!(bump.high_water() >= 3_000);
                 let bytes = bump.alloc_uninit_slice::<u8>(3_000).unwrap();
-                // SAFETY: the operating system returned new pages, which are zeroed.
+                // SAFETY: `reset_decommit` has returned the pages, so these are new ones, which the
+                // operating system has zeroed.
                 assert!(bytes.iter().all(|byte| unsafe { byte.assume_init() } == 0));
                 bump.reset();
             }

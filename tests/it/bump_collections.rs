@@ -7,7 +7,7 @@ use atomicarena::AtomicBump;
 
 const LARGE: usize = if cfg!(miri) { 64 << 10 } else { 1 << 20 };
 
-/// The same tests for each version of the trait.
+/// Defines the same tests for each version of the trait `Allocator`.
 macro_rules! collections {
     ($module:ident, $feature:literal, $crate_:ident) => {
         #[cfg(feature = $feature)]
@@ -26,8 +26,8 @@ macro_rules! collections {
                     vec.push(0u32);
                     let first = vec.as_ptr();
                     (1..100).for_each(|i| vec.push(i));
-                    // The vector grows in place in the shard's run, because it is shorter than an
-                    // eighth of a refill.
+                    // The vector grows in place: in a small bump at the cursor, and in a large one
+                    // in the shard's run.
                     if !crate::payload::SHARDS_FORCED {
                         assert_eq!(vec.as_ptr(), first);
                     }
@@ -51,11 +51,11 @@ macro_rules! collections {
                     assert_eq!(*Box::new_in([7u8; 100], &bump), [7; 100]);
                 }
                 // If shards are forced, a shard has only one gap besides its run. That gap holds
-                // the unused end of the box's last line. When the box is freed, it takes the place
-                // of this end, which is lost.
+                // the unused end of the box's last line. When the box is freed, its bytes replace
+                // that end in the gap, and the end is lost.
                 assert!(bump.used() == 0 || crate::payload::SHARDS_FORCED && bump.used() < 64);
                 let texts = [Box::new_in(String::from("a"), &bump), Box::new_in(String::from("b"), &bump)];
-                assert_eq!(*texts[0], "a"); // and dropped, unlike a value that `alloc` stores
+                assert_eq!(*texts[0], "a"); // the boxes drop the strings, unlike the bump
                 drop(Box::new_in((), &bump));
             }
 

@@ -16,7 +16,7 @@ fn into_vec_reuses_the_slots() {
     arena.publish(2).unwrap();
     let (vec, meter) = metered(|| arena.into_vec());
     assert_eq!((vec.as_slice(), vec.capacity(), vec.as_ptr()), (&[1, 2][..], 10, first));
-    assert_eq!((meter.requests, meter.returns), (0, 1), "the bytes beside the slots are returned");
+    assert_eq!((meter.requests, meter.returns), (0, 1), "requests, and returns of the bytes beside the slots");
     let ((), meter) = metered(|| drop(vec));
     assert_eq!(meter.returns, 1);
 }
@@ -110,7 +110,7 @@ fn into_boxed_slice_frees_the_unused_slots() {
     arena = AtomicArena::with_capacity(2);
     arena.fill_default();
     let (boxed, meter) = metered(|| arena.into_boxed_slice());
-    assert_eq!((boxed.len(), meter.requests), (2, 0), "full: nothing to free");
+    assert_eq!((boxed.len(), meter.requests), (2, 0), "the length, and requests although no slot is unused");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_panic_in_drop_is_handled_by_the_vector() {
 fn compact_keeps_the_capacity_for_runs() {
     let mut arena = AtomicArena::with_capacity(8);
     punch_holes(&arena);
-    assert!(arena.reserve(2).is_err(), "four are free, but scattered");
+    assert!(arena.reserve(2).is_err(), "a run was found, but no two free slots are contiguous");
     assert_eq!(arena.compact(), [1, 3, 5, 7]);
     assert_eq!(arena.alloc_slice_copy(&[9; 4]).unwrap(), [9; 4]);
     assert_eq!(arena.as_mut_slice().unwrap(), [1, 3, 5, 7, 9, 9, 9, 9]);

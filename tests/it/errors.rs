@@ -35,7 +35,8 @@ fn full_is_an_error_for_every_value() {
 #[test]
 fn discard_drops_a_borrowed_value_and_keeps_the_numbers() {
     fn store(arena: &AtomicArena<&str>, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-        // The value borrows, so an error that contains it cannot leave this function.
+        // The value is borrowed, so an error that contains it does not fit in the `'static` error
+        // that this function returns.
         let words: AtomicArena<&str> = AtomicArena::with_capacity(1);
         words.alloc(text).map_err(Full::discard)?;
         words.alloc(text).map_err(Full::discard)?;

@@ -242,7 +242,7 @@ fn as_mut_slice_ignores_vacant_slots_directly_below_the_cursor() {
     drop(above);
     assert_eq!(arena.as_mut_slice(), Some(&mut [1][..]));
     assert_eq!((arena.index_bound(), arena.remaining()), (1, 6));
-    assert_eq!(arena.alloc_slice_copy(&[2; 6]).unwrap().len(), 6, "the arena is whole again");
+    assert_eq!(arena.alloc_slice_copy(&[2; 6]).unwrap().len(), 6, "the arena has lost slots");
 }
 
 // ---- publish_all
@@ -258,7 +258,7 @@ fn publish_all_shows_every_value_and_no_vacant_slot() {
     assert!(arena.get(2).is_none() && arena.get(5).is_none());
     assert_eq!(arena.get_slice(3..5).unwrap().len(), 2);
     assert_room(&arena, 4, || ledger.value());
-    assert_eq!(arena.iter().count(), 4, "later values are owned, as before");
+    assert_eq!(arena.iter().count(), 4, "a value that was stored later is published");
     drop(arena);
     assert_eq!(ledger.dropped(), 8);
 }
@@ -281,7 +281,7 @@ fn fill_with_fills_every_free_slot_and_returns_the_whole_arena() {
     let all = arena.fill_with(|index| index);
     assert_eq!(all, [100, 1, 2, 3, 4, 5]);
     all[5] = 50;
-    assert_eq!(arena.iter().collect::<Vec<_>>(), [(0, &100)], "the filled values are owned");
+    assert_eq!(arena.iter().collect::<Vec<_>>(), [(0, &100)], "a filled value is published");
     assert!(arena.is_full());
     arena.publish_all();
     assert_eq!(arena.get_slice(0..6), Some(&[100, 1, 2, 3, 4, 50][..]));
@@ -384,7 +384,7 @@ fn double_ended_iterators_meet_in_the_middle_and_know_their_length() {
     let mut arena = mixed(&ledger);
     assert!(arena.iter().rev().map(|(index, _)| index).eq([3, 1]));
     drop(arena.drain().next_back());
-    assert_eq!(ledger.dropped(), 4, "the rest in front is dropped too");
+    assert_eq!(ledger.dropped(), 4, "the values in front were not dropped");
 }
 
 #[test]

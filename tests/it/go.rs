@@ -251,7 +251,7 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
     let arena = AtomicArena::with_capacity(8);
     for expected in 0..8 {
         for back in 0..12 {
-            // Each length, added to the cursor, would wrap to between slot 0 and the cursor.
+            // Many of these lengths, added to the cursor, would wrap to a slot below the cursor.
             let huge = usize::MAX - back;
             let full = arena.alloc_slice_with(huge, |_| panic!()).map(|_| ()).unwrap_err();
             assert_eq!((full.requested(), full.remaining()), (huge, 8 - cursor_after(expected)));
@@ -261,14 +261,14 @@ fn fault_3_a_huge_bulk_length_wraps_and_moves_the_counter_back() {
         assert_eq!(arena.index_of(arena.alloc(expected).unwrap()), Some(expected));
         assert_eq!((arena.count(), arena.index_bound()), (expected + 1, cursor_after(expected + 1)));
     }
-    // If one of the attempts had succeeded, it would have taken a run up to the end.
+    // The single values have filled the arena.
     assert_eq!(arena.reserve_up_to(usize::MAX).capacity(), 0);
 }
 
 #[test]
 fn fault_4_clearing_with_the_counter_past_the_end_writes_beyond_the_buffer() {
-    // Arenas of one size tend to be adjacent in memory, so a write beyond one of them changes the
-    // next. A memory checker detects the other cases.
+    // Arenas of one size are often adjacent in memory, so a write beyond one of them changes the
+    // next. A memory checker detects such a write in the other cases.
     let mut arenas = [(); 3].map(|()| AtomicArena::with_capacity(32));
     for arena in &arenas {
         assert_eq!(fill_up(arena, || 0xAB_u8), 32);
@@ -302,7 +302,7 @@ fn fault_5_a_reset_after_failing_requests_bricks_the_arena() {
             });
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        assert!(refused >= 60 - 16, "every other request failed");
+        assert!(refused >= 60 - 16, "only {refused} requests failed");
         assert_eq!(arena.count(), 16);
         if round % 2 == 0 {
             arena.reset()
@@ -329,7 +329,7 @@ fn fault_6_what_was_kept_over_a_reset_reads_the_new_values() {
     arena.reset();
     assert_eq!(arena.get(index), None);
     let owned = arena.alloc(8).unwrap();
-    assert_eq!(arena.get(index), None, "only the new owner can reach the slot");
+    assert_eq!(arena.get(index), None, "the slot of an owned value is visible");
     *owned = 9;
     assert_eq!(arena.iter().count(), 0);
 }

@@ -31,7 +31,7 @@ fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
             if !in_order {
                 given.sort_unstable();
             }
-            assert!(given.iter().copied().eq(0..20), "one thread is given 0, 1, 2 and so on: {given:?}");
+            assert!(given.iter().copied().eq(0..20), "one thread was not given 0, 1, 2 and so on: {given:?}");
             arena.reset();
         }
     }
@@ -39,8 +39,9 @@ fn invariant_01_a_slot_is_handed_out_once_per_epoch() {
 
 #[test]
 fn invariant_01_a_refusal_beside_a_return_hands_no_slot_out_twice() {
-    // One thread repeatedly returns the last run, and another thread is repeatedly refused. Each
-    // thread writes its name into the slots that it gets, and must find its name there.
+    // Two threads share two free slots. One thread repeatedly takes and returns one slot, and the
+    // other takes and returns a run of two, so requests are often refused. Each thread writes its
+    // name into the slots that it gets, and must find its name there.
     let arena = AtomicArena::with_capacity(4);
     arena.alloc_slice_copy(&[0; 2]).unwrap();
     let barrier = Barrier::new(2);
@@ -79,7 +80,7 @@ fn invariant_02_vacant_slots_serve_requests_for_one() {
     punch_holes(&arena);
     let full = arena.alloc_slice_copy(&[1, 2]).unwrap_err();
     assert_eq!(full.requested(), 2);
-    assert_eq!(arena.remaining(), 5, "more slots remain than the error reports");
+    assert_eq!(arena.remaining(), 5, "the number of free slots, which is not the one in the error");
     arena.alloc(1).unwrap();
     arena.publish(2).unwrap();
     let mut run = arena.reserve(1).unwrap();
@@ -232,7 +233,7 @@ enum End {
 }
 
 /// Calls `f` with every combination of three runs of one to three slots and of the ways in which
-/// they end.
+/// they end. Under Miri, calls it with a sample of them.
 fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
     use End::*;
     let ends = [Leaked, Finished, HalfFinished, Published, Dropped];
@@ -296,7 +297,7 @@ fn invariant_05_settling_retracts_the_cursor() {
     let mut arena = AtomicArena::with_capacity(10);
     let runs = [2, 1, 3, 2, 1].map(|n| arena.reserve(n).unwrap());
     for (place, run) in runs.into_iter().enumerate() {
-        // The runs are vacant and leaked in turn. Returning the last one retracts the cursor.
+        // The runs are returned and leaked in turn. Returning the last one retracts the cursor.
         if place % 2 == 0 { drop(run) } else { mem::forget(run) }
     }
     assert_eq!(arena.get_mut(0), None);
@@ -444,7 +445,8 @@ fn invariant_10_a_value_may_point_at_its_own_slot() {
 
 #[test]
 fn invariant_11_values_of_different_lifetimes_stay_in_separate_arenas() {
-    // A covariant view would let a short-lived string into an arena of static ones.
+    // If `AtomicArena` were covariant, a short-lived string could be stored in an arena of static
+    // ones.
     let statics: AtomicArena<&'static str> = AtomicArena::with_capacity(2);
     let text = String::from("short");
     let shorts: AtomicArena<&str> = AtomicArena::with_capacity(2);
@@ -482,10 +484,12 @@ fn invariant_11_send_and_sync_require_exactly_what_they_need() {
     const { assert!(implements!(Guard: Sync) && !implements!(Guard: Send)) };
 
     const { assert!(implements!(AtomicArena<u32>: Send) && implements!(AtomicArena<u32>: Sync)) };
-    // `Send` but not `Sync`: owned values only move.
+    // `Cell` is `Send` but not `Sync`. Owned values only move between threads, so the arena is
+    // both.
     const { assert!(implements!(AtomicArena<Cell<u32>>: Send)) };
     const { assert!(implements!(AtomicArena<Cell<u32>>: Sync)) };
-    // `Sync` but not `Send`: another thread could receive the value and drop it.
+    // `Guard` is `Sync` but not `Send`. Another thread could receive the value and drop it, so the
+    // arena is neither.
     const { assert!(!implements!(AtomicArena<Guard>: Send)) };
     const { assert!(!implements!(AtomicArena<Guard>: Sync)) };
     const { assert!(!implements!(AtomicArena<Rc<u32>>: Send)) };

@@ -25,7 +25,7 @@ fn a_key_finds_its_value_by_index_and_from_any_thread() {
 }
 
 #[test]
-fn a_full_arena_returns_the_value_and_takes_no_generation() {
+fn a_full_arena_returns_the_value() {
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(String::from("a")).unwrap();
     let full = arena.publish_keyed(String::from("b")).unwrap_err();
@@ -82,7 +82,7 @@ fn every_published_value_has_a_key_and_no_other_slot_has() {
     assert_eq!(without.map(|index| arena.key_at(index)), [None; 6]);
     arena.publish_all();
     assert_eq!(arena.key_at(without[0]).and_then(|key| arena.get_keyed(key)), Some(&2));
-    assert_eq!(arena.get_keyed(key), Some(&1), "publish_all ended the epoch");
+    assert_eq!(arena.get_keyed(key), Some(&1), "`publish_all` ended the epoch");
 }
 
 #[test]
@@ -129,8 +129,9 @@ fn get_keyed_mut_settles_leaked_handles_even_if_the_key_finds_nothing() {
 
 // ---- when a key ends
 
-/// Ends the epoch with `end` in each of several rounds. A key finds its own value until the epoch
-/// ends, and nothing afterwards. There are more rounds than the byte beside a slot can distinguish.
+/// Ends the epoch with `end` in each of several rounds. Checks that a key finds its own value until
+/// the epoch ends, and nothing afterwards. Except under Miri, there are more rounds than the stamps
+/// can distinguish.
 fn check_end<T: Sync + PartialEq>(make: impl Fn(usize) -> T, end: impl Fn(&mut AtomicArena<T>)) {
     let mut arena = AtomicArena::with_capacity(4);
     let mut stale: Vec<Key<T>> = Vec::new();
@@ -199,7 +200,8 @@ fn reset_decommit_ends_every_key() {
     for round in 0..120 {
         stale.push(arena.publish_keyed(round).unwrap().0);
         if round % 3 == 0 {
-            // This ends an epoch with keys, so no value is left when the pages are returned.
+            // `reset` ends the epoch of the key, so `reset_decommit` then ends an epoch without
+            // keys or values.
             arena.reset();
         }
         arena.reset_decommit().unwrap();

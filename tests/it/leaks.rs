@@ -132,7 +132,7 @@ fn a_leaked_run_is_never_published() {
 
 #[test]
 fn a_handle_that_has_ended_leaves_no_mark() {
-    // Values of a whole cache line, so that no run is shortened.
+    // Each value is as long as a cache line, so that no line boundary shortens a run.
     let value = |number: u64| [number; 8];
     for (publish, used) in [(false, 1), (true, 1), (false, 3), (true, 3), (true, 4)] {
         let mut arena = AtomicArena::with_capacity(128);

@@ -347,8 +347,8 @@ fn a_local_of_zero_sized_values_works() {
 
 // ---- leaked
 
-/// The capacity of an arena in which a `Local` is leaked. Its first run is long enough for the
-/// values that are stored.
+/// The capacity of an arena in which a `Local` is leaked. It is large enough for the first run of
+/// the `Local` to have room for all values that are stored.
 const LEAKED_IN: usize = scaled(4096, 400);
 
 /// Fills slots 0 and 1 with owned values, then leaks a `Local` that has stored an owned value, a
@@ -358,7 +358,7 @@ fn leak_a_local<T: Sync>(arena: &AtomicArena<T>, behind: usize, mut make: impl F
     arena.alloc(make()).unwrap();
     let mut local = arena.local_with_batch(slots(64));
     local.alloc(make()).unwrap();
-    assert!(arena.count() > 8, "the first run is long enough for all that follows");
+    assert!(arena.count() > 8, "the first run is too short");
     local.publish(make()).unwrap();
     for _ in 0..behind {
         local.alloc(make()).unwrap();
@@ -398,7 +398,7 @@ fn a_local_leaked_directly_after_a_publish_leaks_no_value() {
     leak_a_local(&arena, 0, || 7);
     assert_eq!(arena.iter_mut().count(), 4);
     assert_eq!(arena.as_mut_slice(), Some(&mut [7; 4][..]));
-    assert_eq!(arena.reserve(LEAKED_IN - 4).unwrap().first_index(), 4, "the arena is whole again");
+    assert_eq!(arena.reserve(LEAKED_IN - 4).unwrap().first_index(), 4, "the arena has lost slots");
 }
 
 #[test]
@@ -455,7 +455,8 @@ fn vacant_and_bound<T>(arena: &AtomicArena<T>) -> (usize, usize) {
     (arena.stats().vacant, arena.index_bound())
 }
 
-/// Stores `len` values by one of the methods, and returns the index of the first.
+/// Stores `len` values by one of the methods. Returns the index of the first value, or `None` if
+/// the request is refused.
 fn store_by(method: usize, local: &mut Local<'_, u8>, arena: &AtomicArena<u8>, len: usize) -> Option<usize> {
     let src = &[7; 256][..len];
     let text = std::str::from_utf8(src).unwrap();
@@ -585,7 +586,7 @@ fn a_run_that_cannot_be_extended_is_returned_for_a_fresh_one() {
         arena.alloc(100).unwrap();
         let first = store_by(method, &mut local, &arena, 4).unwrap();
         assert_eq!((first, arena.stats().vacant), (bound + 1, bound - 6), "by {method}");
-        assert_eq!(local.publish(1).unwrap().0, bound + 5, "the fresh run is longer");
+        assert_eq!(local.publish(1).unwrap().0, bound + 5, "the index after the slice");
         drop(local);
         assert_room(&arena, ROOM - 12, || 0);
     }
@@ -601,14 +602,15 @@ fn a_request_too_long_for_a_fresh_run_is_served_by_the_arena_and_the_rest_stays(
         // A run has at most 8 slots, and 5 slots do not fit in half of it.
         assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
         assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
-        assert_eq!(local.publish(1).unwrap().0, 6, "the rest still serves requests");
+        assert_eq!(local.publish(1).unwrap().0, 6, "the rest does not serve the request");
         assert_eq!(arena.stats().handles, 1);
     }
 }
 
 #[test]
 fn a_first_run_may_be_twice_the_request() {
-    // A first run has 512 bytes, and 300 do not fit in half of it.
+    // A first run has 512 bytes, and 300 do not fit in half of it, so the run becomes twice as long
+    // as the request.
     let arena = AtomicArena::<u8>::with_capacity(100_000);
     let mut local = arena.local();
     let text = "x".repeat(300);
@@ -655,7 +657,7 @@ fn refused_runs_report_what_is_left_at_the_cursor() {
         assert_eq!(numbers(local.reserve(10).map(|_| ()).unwrap_err()), (10, 3));
         assert_eq!(numbers(local.reserve(usize::MAX).map(|_| ()).unwrap_err()), (usize::MAX, 3));
     }
-    assert_eq!(local.publish(1).unwrap().0, 2, "the rest is still there");
+    assert_eq!(local.publish(1).unwrap().0, 2, "the rest was lost");
     drop((run, local));
     assert_room(&arena, 147, || 0);
 }
@@ -706,7 +708,7 @@ fn up_to_takes_what_is_left_at_the_cursor_then_the_rest_of_the_run() {
     let others = arena.reserve(200 - arena.index_bound() - 2).unwrap();
     let run = local.reserve_up_to(50);
     assert_eq!((run.first_index(), run.capacity()), (198, 2));
-    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), rest, "only the rest of the run is left");
+    assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), rest, "the length of the rest of the run");
     assert_eq!(local.alloc_prefix_clone(&[1; 50]).len(), 0);
     drop(others);
     drop(run);
@@ -848,9 +850,10 @@ fn alloc_try_with_keeps_the_slot_when_it_fails() {
 
 // ---- the grid: user code
 
-/// Calls each method that runs user code and fills a run, with code that calls `step` before each
-/// value. Returns whether the method panicked.
-fn each_with_user_code<'l>(
+/// Calls the method with this number, one of those that fill slots with the results of user code.
+/// `step` makes each value, and its argument is the number of values made before. Returns whether
+/// the method panicked.
+fn fill_with_user_code<'l>(
     method: usize,
     local: &mut Local<'_, Counted<'l>>,
     len: usize,
@@ -886,12 +889,12 @@ fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
                 let before = ledger.made();
                 let highest = Cell::new(0);
                 let step = |made: usize| {
-                    assert_eq!(arena.iter().count(), 0, "nothing is visible after {made} of {len}");
+                    assert_eq!(arena.iter().count(), 0, "visible after {made} of {len}");
                     highest.set(arena.index_bound());
                     assert_ne!(made, panic_at, "here");
                     ledger.value()
                 };
-                let panicked = each_with_user_code(method, &mut local, len, &step);
+                let panicked = fill_with_user_code(method, &mut local, len, &step);
                 assert_eq!(panicked, panic_at < len);
                 let stored = if panicked { 0 } else { len };
                 assert_eq!(arena.iter().count(), if method == 2 { stored } else { 0 });
@@ -954,7 +957,7 @@ fn user_code_may_use_the_arena_and_leak_in_it() {
                     mem::forget(other);
                     ledger.value()
                 };
-                assert!(!each_with_user_code(method, &mut local, len, &step));
+                assert!(!fill_with_user_code(method, &mut local, len, &step));
                 drop(local);
                 assert_eq!(arena.stats().handles, 2 * len);
                 let published = arena.iter().count();
@@ -1007,7 +1010,7 @@ fn a_local_believes_no_length() {
             assert_eq!(local.publish_from_iter(liar(said, 0..1)).unwrap().1, [0]);
             assert_eq!(local.publish_from_iter(liar(said, 0..0)).unwrap(), (ROOM, &[][..]));
             let full = local.publish_from_iter(liar(usize::MAX, 0..2)).unwrap_err();
-            assert_eq!(full.into_inner().values, 0..2, "the iterator is returned unused");
+            assert_eq!(full.into_inner().values, 0..2, "the iterator was used");
             drop(local);
             assert_eq!((arena.count(), arena.iter().count()), (held + 5, 1));
             assert_room(&arena, ROOM - held - 5, || 0);
@@ -1026,7 +1029,7 @@ fn reset_zeroed_clears_values_written_before_a_panic() {
         panic_of(|| {
             let _ = local.alloc_slice_with(len, |place| if place + 1 == len { panic!() } else { SECRET });
         });
-        // Other handles take and return the slots without writing to them, and the cursor is
+        // A reservation and the `Local` return the slots without writing to them, and the cursor is
         // retracted over them.
         let run = local.reserve(len - 1).unwrap();
         drop(local);
@@ -1035,7 +1038,8 @@ fn reset_zeroed_clears_values_written_before_a_panic() {
         arena.reset_zeroed();
         let mut run = arena.reserve(len).unwrap();
         let bytes = run.as_mut_ptr().cast::<u8>();
-        // SAFETY: the arena was filled before, so no byte is uninitialised.
+        // SAFETY: the reservation has `len` slots of 4 bytes. The arena was filled and then zeroed,
+        // so all these bytes are initialised.
         let bytes = unsafe { std::slice::from_raw_parts(bytes, 4 * len) };
         assert!(bytes.iter().all(|&byte| byte == 0), "{bytes:x?}");
     }
@@ -1066,7 +1070,7 @@ fn a_reservation_and_its_local_are_counted() {
     let rest = arena.index_bound() - 2;
     assert_eq!(handles(), 2);
     let second = local.reserve(rest).unwrap();
-    assert_eq!(handles(), 2, "the second took the last slots, and is counted in place of the `Local`");
+    assert_eq!(handles(), 2, "the second reservation took the last slots, but is not counted in place of the `Local`");
     drop(local);
     assert_eq!(handles(), 2);
     drop((first, second));
@@ -1106,7 +1110,8 @@ fn slots_that_a_reservation_returns_do_not_rejoin_the_local() {
     assert_room(&arena, 997, || [0; 8]);
 }
 
-/// The operations of a `Local` before it reserves. They determine the stamp before the reservation.
+/// The operations of a `Local` before it reserves. They determine the stamp of the slot before the
+/// reservation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Before {
     Nothing,
@@ -1117,7 +1122,7 @@ enum Before {
     PublishedSlice,
 }
 
-/// The end of a handle.
+/// How a handle ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Leaked,
@@ -1191,7 +1196,8 @@ fn split_and_end(
             }
         }
         live.extend(0..ledger.made());
-        // A run may end earlier, at a cache line. `usize::MAX` means the whole rest of it.
+        // The run may be shorter than 16 slots, because it ends at a boundary of a cache line. A
+        // `len` of `usize::MAX` stands for the whole rest of the run.
         let rest = arena.index_bound() - ledger.made();
         assert!(rest > 3);
         let len = len.min(rest);

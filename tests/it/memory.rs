@@ -86,8 +86,8 @@ fn one_byte_too_few() {
     assert_eq!(AtomicArena::<(), _>::in_bytes(&mut area.0[..3]).unwrap().capacity(), 3);
 }
 
-/// Checks `bytes_for` at every distance from an aligned address. It may exceed the required size
-/// only by what alignment and shards explain.
+/// Checks that `bytes_for` is enough at every distance from an aligned address, and that it exceeds
+/// the bytes of slots and stamps only by padding, shards and the summary.
 fn bytes_are_enough<T>() {
     use atomicarena::BorrowedArena;
     let capacities: &[usize] =
@@ -100,7 +100,8 @@ fn bytes_are_enough<T>() {
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
         }
         let least = capacity * (size_of::<T>() + 1);
-        // The summary has room for the slots that would fit in place of the tail.
+        // The summary may be larger than this capacity needs, because it has room for the slots
+        // that would fit in place of the tail.
         let tail = if capacity < SMALLEST_WITH_TAIL { 0 } else { size_with_tail(capacity) + 128 };
         assert!((least..least + align_of::<T>() + tail).contains(&bytes), "{bytes} bytes for {capacity} slots");
     }
@@ -200,7 +201,7 @@ fn a_static_arena_returns_static_references() {
     assert!(NAMES.alloc_array([const { String::new() }; 3]).is_err());
 }
 
-/// The stack of the thread is many times smaller than the arena.
+/// Except under Miri, the arena is many times larger than the stack of the thread.
 #[test]
 fn a_boxed_inline_arena_takes_no_stack() {
     use atomicarena::StaticArena;
@@ -234,7 +235,7 @@ fn a_boxed_inline_arena_is_one_allocation_and_drops_its_values() {
     assert_eq!(metered(|| drop(Arena::<u64>::new_boxed())).1.returns, 1);
 }
 
-/// The allocator may return used memory. Every byte value is a stamp in some epoch.
+/// The allocator may return used memory. Every byte value except 0 is a stamp in some epoch.
 #[test]
 fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
     use atomicarena::StaticArena;
@@ -243,8 +244,8 @@ fn a_boxed_inline_arena_is_empty_whatever_its_memory_held() {
         let used: Vec<_> = (0..4)
             .map(|_| {
                 let mut used = Box::<Arena>::new_uninit();
-                // SAFETY: any bytes may be written to memory that is not yet initialised as an
-                // arena.
+                // SAFETY: the box owns this memory, and any bytes may be written to a
+                // `MaybeUninit`.
                 unsafe { used.as_mut_ptr().write_bytes(byte, 1) };
                 used
             })
@@ -377,8 +378,9 @@ mod mapped {
 
         const MIB: usize = 1 << 20;
 
-        /// On 32-bit targets an eighth of the address space. On 64-bit targets more memory than any
-        /// machine reserves for huge pages.
+        /// A capacity for values of 8 bytes. On 32-bit targets the slots take an eighth of the
+        /// address space. On 64-bit targets they take 1 TiB, which is more than any machine
+        /// reserves for huge pages.
         const MANY: usize = if cfg!(target_pointer_width = "64") { 1 << 37 } else { 1 << 26 };
 
         /// The environment variable that names the test for a child process.
@@ -400,7 +402,7 @@ mod mapped {
             assert!(child.status.success() && said.contains("1 passed"), "{child:?}");
         }
 
-        /// Returns the number after a key in a file of `/proc`, in its unit.
+        /// Returns the number after a key in a file of `/proc`, in the unit that the file uses.
         fn number(path: &str, key: &str) -> usize {
             let text = fs::read_to_string(path).unwrap();
             let rest = text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
@@ -444,8 +446,8 @@ mod mapped {
                 }
                 let error = AtomicArena::<u64>::try_with_capacity(MANY).unwrap_err();
                 assert_eq!(error, CapacityError::OutOfMemory { bytes: 8 * MANY });
-                // A smaller request is granted. It can be decommitted and used again although a
-                // second mapping would not fit.
+                // A smaller request is granted. The arena can be decommitted and used again,
+                // although a second mapping would not fit.
                 let mut arena = AtomicArena::<u64, _>::mapped(5 << 20).build().unwrap();
                 for _ in 0..3 {
                     arena.alloc(1).unwrap();
@@ -472,7 +474,7 @@ mod mapped {
                 let MapError::Lock { bytes, os_error } = error else { panic!("{error}") };
                 assert_eq!((bytes / MIB, os_error), (9, Some(nix::errno::Errno::ENOMEM as i32)));
                 assert!(error.to_string().contains("ulimit -l"), "{error}");
-                assert_eq!(locked(), 0, "nothing is left locked");
+                assert_eq!(locked(), 0, "memory was left locked");
 
                 let arena = builder().allow_fallback(true).build().unwrap();
                 assert_eq!((arena.is_locked(), arena.alloc(1).is_ok()), (false, true));
@@ -525,8 +527,8 @@ mod mapped {
             let arena = built.unwrap();
             assert_eq!(arena.huge_pages(), Some(HugePages::Transparent));
             let first = &raw const *arena.alloc(1).unwrap();
-            assert_eq!(first.addr() % (2 * MIB), 0, "the slots begin at the border of a huge page");
-            // The mapping of the arena carries the advice.
+            assert_eq!(first.addr() % (2 * MIB), 0, "the slots do not begin at the border of a huge page");
+            // The mapping of the arena has the flag for the advice.
             let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
             let mut inside = false;
             let flags = smaps.lines().find_map(|line| {
@@ -565,7 +567,7 @@ mod mapped {
             in_child("a_capacity_of_a_billion_slots_costs_nothing", || {
                 let before = resident();
                 // `in_order`, because with active shards a returned run is marked vacant slot by
-                // slot.
+                // slot, which would touch the pages of all its stamps.
                 let arena = AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().in_order();
                 assert_near("513 GiB, untouched", resident(), before);
                 arena.publish([7; 64]).unwrap();
@@ -600,7 +602,8 @@ mod mapped {
                         arena.reset_decommit().unwrap();
                         let released = resident();
                         assert_near("released", released, before);
-                        // No slot is left to zero, and finding that out touches no page.
+                        // No slot needs to be zeroed, and `reset_zeroed` finds this out without
+                        // touching a page.
                         arena.reset_zeroed();
                         assert_near("zeroed", resident(), before);
                         println!("prefaulted {prefault}, round {round}: resident {filled}, released {released}");
@@ -618,8 +621,8 @@ mod mapped {
         #[test]
         fn prefaulted_allocations_cause_no_fault_and_request_no_memory() {
             const COUNT: usize = 100_000;
-            /// Allocates and publishes `COUNT` values each, and returns the page faults and
-            /// allocator requests of this thread.
+            /// Allocates `COUNT` values and publishes `COUNT` values. Returns the numbers of page
+            /// faults and of allocator requests of this thread.
             fn faults(arena: &AtomicArena<u64, Mapped<u64>>) -> (usize, usize) {
                 let faults = || {
                     let usage = getrusage(UsageWho::RUSAGE_THREAD).unwrap();

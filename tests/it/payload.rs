@@ -95,9 +95,9 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Runs `f`, which must panic, and returns its message.
+/// Runs `f`, which must panic, and returns the message of the panic.
 pub(crate) fn panic_of(f: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("this must panic");
+    let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("no panic");
     match panic.downcast::<String>() {
         Ok(message) => *message,
         Err(panic) => panic.downcast::<&str>().map(|message| message.to_string()).unwrap(),
@@ -136,7 +136,7 @@ pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R +
     let call = |values: Vec<V>| {
         let mut results = Vec::with_capacity(values.len());
         ready.fetch_add(1, Ordering::Relaxed);
-        // Spins instead of blocking. At a blocking barrier, the first thread would finish before
+        // Spins instead of blocking. At a blocking barrier, the first thread could finish before
         // the second one wakes up.
         for turn in 0.. {
             match ready.load(Ordering::Relaxed) {
@@ -154,7 +154,7 @@ pub(crate) fn at_once<V: Send, R: Send>(mut values: Vec<V>, f: impl Fn(V) -> R +
     })
 }
 
-/// Returns the number of unused slots in shards. No slot may be vacant.
+/// Returns the number of unused slots in shards. Vacant slots, if there are any, are counted too.
 pub(crate) fn unused_in_shards<T, S: Storage<T>>(arena: &AtomicArena<T, S>) -> usize {
     arena.index_bound() - arena.count()
 }
@@ -174,7 +174,7 @@ pub(crate) fn until_contended<R>(mut attempt: impl FnMut() -> (R, bool)) -> (R, 
     let (done, active) = attempt();
     assert!(if active { HAS_SHARDS } else { !SHARDS_FORCED });
     if HAS_SHARDS && !active {
-        println!("not seen: threads that contend. What is tested with active shards was tested without.");
+        println!("not seen: threads that contend. The test ran without active shards.");
     }
     (done, active)
 }
@@ -203,7 +203,8 @@ pub(crate) fn tail_size(capacity: usize) -> usize {
     if capacity < smallest { 0 } else { size_with_tail(capacity) }
 }
 
-/// Returns the size that a tail for this capacity has, even if the arena has none.
+/// Returns the size in bytes of a tail for this capacity, whether or not an arena of this capacity
+/// has one.
 pub(crate) fn size_with_tail(capacity: usize) -> usize {
     // The alignment of a shard, on the platforms that run the tests.
     const CACHE_LINE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 128 } else { 64 };
@@ -248,8 +249,9 @@ pub(crate) fn assert_room<T, S: Storage<T>>(arena: &AtomicArena<T, S>, free: usi
     assert!(arena.is_full());
 }
 
-/// Moves the cursor to the end and leaves every other slot vacant, starting with slot 0. The other
-/// slots hold their own index. The capacity must be even, so that the last slot is taken.
+/// Moves the cursor to the end of a new arena. Afterwards each even slot is vacant, and each odd
+/// slot holds its own index. The capacity must be even, because returning the last slot would
+/// retract the cursor.
 pub(crate) fn punch_holes(arena: &AtomicArena<usize>) {
     let capacity = arena.capacity();
     assert_eq!(capacity % 2, 0);
@@ -264,7 +266,8 @@ pub(crate) fn punch_holes(arena: &AtomicArena<usize>) {
     assert_eq!(arena.remaining(), capacity / 2);
 }
 
-/// Creates an arena whose slots are owned, published, vacant, published, owned, and three unused.
+/// Creates an arena whose first five slots are owned, published, vacant, published and owned. Three
+/// more slots are unused.
 pub(crate) fn mixed(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     let arena = AtomicArena::with_capacity(8);
     arena.alloc(ledger.value()).unwrap();
@@ -287,7 +290,7 @@ pub(crate) fn mined(ledger: &Ledger) -> AtomicArena<Counted<'_>> {
     arena
 }
 
-/// Returns `n`, or `miri` under Miri, which slows programs down by a factor of a thousand or more.
+/// Returns `n`, or `miri` under Miri, which runs programs far more slowly.
 pub(crate) const fn scaled(n: usize, miri: usize) -> usize {
     if cfg!(miri) { miri } else { n }
 }

@@ -11,7 +11,7 @@ use atomicarena::{ArenaPool, AtomicArena, CapacityError, Checkout, Inline, Stati
 use crate::allocations::{assert_no_request, metered, short_of_memory};
 use crate::payload::{Dice, Ledger, assert_room, panic_of, scaled};
 
-/// Asserts that every arena is in the pool, empty, and has room for `capacity` values.
+/// Asserts that every arena is in the pool and empty, and has room for `capacity` values.
 #[track_caller]
 fn assert_whole<T: Default, S: Storage<T>>(pool: &ArenaPool<T, S>, capacity: usize) {
     assert_eq!(pool.available(), pool.arenas());
@@ -84,7 +84,7 @@ fn values_are_dropped_when_the_arena_is_returned() {
         arena.publish(ledger.value()).unwrap();
         let mut local = arena.local();
         local.alloc(ledger.value()).unwrap();
-        assert_eq!(arena.iter().count(), 1, "what an earlier round published is not there");
+        assert_eq!(arena.iter().count(), 1, "the number of published values, without those of earlier rounds");
         drop(local);
         drop(arena);
         assert_eq!((ledger.made(), ledger.dropped()), (3 * round, 3 * round));
@@ -277,9 +277,9 @@ fn try_new_survives_every_refusal_of_the_allocator() {
     for granted in 0..needed {
         let (refused, meter) = short_of_memory(granted, || ArenaPool::<u64>::try_new(3, 5).unwrap_err());
         assert!(matches!(refused, CapacityError::OutOfMemory { .. }), "{refused:?}");
-        // The table of arenas may have been refused, so the text must not advise fewer slots.
+        // The table of arenas may have been refused, so it is not enough to advise fewer slots.
         assert!(refused.to_string().ends_with("request a smaller arena or pool"), "{refused}");
-        assert_eq!(meter.returns, granted, "granted memory is freed");
+        assert_eq!(meter.returns, granted, "granted memory was not freed");
     }
     assert!(short_of_memory(needed, || ArenaPool::<u64>::try_new(3, 5)).0.is_ok());
 }
@@ -398,7 +398,7 @@ fn no_two_threads_hold_one_arena() {
                 });
             }
         });
-        assert!(arenas < THREADS || refused.into_inner() == 0, "there was an arena for each thread");
+        assert!(arenas < THREADS || refused.into_inner() == 0, "refused although there was an arena for each thread");
         assert_eq!(Arc::strong_count(&pool), 1);
         assert_whole(&pool, 8);
     }
@@ -432,7 +432,7 @@ fn arenas_are_returned_whole_from_threads_that_panic_leak_and_pass_them_on() {
             });
         }
         drop(send);
-        // Another thread returns them.
+        // Another thread returns the arenas.
         scope.spawn(move || receive.into_iter().for_each(drop));
     });
     assert_eq!(ledger.alive(), Vec::<usize>::new());

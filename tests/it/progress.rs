@@ -9,8 +9,8 @@ use atomicarena::AtomicArena;
 const CAPACITY: usize = 64;
 
 /// Runs `stop` on a thread. In the middle of an operation, `stop` calls the function that it
-/// receives. That function returns only after another thread has performed every operation on the
-/// arena. In this time the stopped thread may hold `held` slots.
+/// receives. That function returns only after another thread has performed operations of every kind
+/// on the arena. Meanwhile the stopped thread may hold at most `held` slots.
 fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) + Send) {
     let arena = AtomicArena::with_capacity(CAPACITY);
     let (stopped, go_on) = (Barrier::new(2), Barrier::new(2));
@@ -35,7 +35,7 @@ fn others_go_on(held: usize, stop: impl FnOnce(&AtomicArena<usize>, &dyn Fn()) +
     assert_eq!(arena.alloc_slice_with(CAPACITY, |index| index).unwrap().len(), CAPACITY);
 }
 
-/// Performs every operation with `&self`.
+/// Performs operations of every kind with `&self`.
 fn do_everything(arena: &AtomicArena<usize>) {
     *arena.alloc(1).unwrap() += 1;
     arena.alloc_with(|| 2).unwrap();

@@ -1,5 +1,5 @@
-//! Parallel iterators, and runs that all workers fill: each value is dropped once after panics,
-//! early stops and wrong lengths.
+//! Parallel iterators, and runs that all workers fill. Each value is dropped once, also after
+//! panics, early stops and wrong lengths.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -96,7 +96,7 @@ fn par_iter_mut_yields_each_value_once() {
 fn the_work_is_split() {
     let mut arena = AtomicArena::with_capacity(100);
     arena.fill_with(|index| index + 1);
-    // One sum per part. No part is empty.
+    // Each part of the work adds one sum to the list. No part is empty.
     let parts = |sums: Vec<usize>| (sums.len() > 1 && !sums.contains(&0), sums.iter().sum());
     let lent = among_workers(|| arena.par_iter_mut().fold(|| 0, |sum, (_, value)| sum + *value).collect());
     assert_eq!(parts(lent), (true, 5050));
@@ -130,8 +130,7 @@ fn leaked_values_are_not_yielded() {
 #[test]
 fn par_drain_yields_each_value_once_and_leaves_an_empty_arena() {
     let ledger = Ledger::new();
-    // More rounds than there are epochs. The stamps of the ended epoch are read after the next
-    // epoch has begun.
+    // The drain reads the stamps of the ended epoch after the next epoch has begun.
     for round in 1..=60 {
         let mut arena = mixed(&ledger);
         let drain = arena.par_drain();
@@ -141,6 +140,7 @@ fn par_drain_yields_each_value_once_and_leaves_an_empty_arena() {
         assert_eq!((arena.count(), arena.get(1).is_some()), (0, false));
     }
     let mut arena = AtomicArena::with_capacity(8);
+    // There are more rounds than epochs that the stamps distinguish.
     for _ in 0..120 {
         let hole = arena.reserve(1).unwrap();
         arena.publish(ledger.made()).unwrap();
@@ -232,7 +232,7 @@ fn a_run_is_filled_in_order() {
     let run = among_workers(|| arena.alloc_from_par_iter(squares)).unwrap();
     assert!(run.iter().copied().eq((0..n).map(|place| place.wrapping_mul(place))));
     run[0] = 5;
-    assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "only workers made the values");
+    assert!(workers.into_inner().unwrap().iter().all(Option::is_some), "a value was not made by a worker");
     assert!(arena.is_full());
     assert_eq!(arena.as_mut_slice().unwrap()[..4], [7, 8, 5, 1]);
 }
@@ -379,7 +379,7 @@ fn a_wrong_length_fills_a_whole_run_or_none() {
             match catch_unwind(AssertUnwindSafe(fill)) {
                 Ok(len) => {
                     assert_eq!((len, arena.count()), (lengths[0], lengths[0]));
-                    assert_eq!(ledger.alive().len(), len, "extra values are dropped");
+                    assert_eq!(ledger.alive().len(), len, "an extra value was not dropped");
                 }
                 Err(_) => {
                     assert_eq!((ledger.alive().len(), arena.count()), (0, 0));
@@ -403,7 +403,7 @@ fn a_wrong_length_is_named_in_the_panic() {
     assert_eq!(among_workers(|| fill([4, 10, 10])), "a parallel iterator splits beyond its length");
 }
 
-/// Uses the consumer in a way that is wrong for an iterator.
+/// Uses the consumer in a way that no correct iterator does.
 struct Abuser<'a>(&'a Ledger, Abuse);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -492,7 +492,7 @@ fn an_iterator_that_misuses_the_consumer_gets_no_run() {
     }
 }
 
-/// The object whose drop panics in a worker, after all values are in their slots.
+/// The object whose drop panics during the call, after all values are in their slots.
 enum Dropped {
     TheIterator,
     AValueTooMany,
@@ -565,7 +565,7 @@ fn references_from_the_locals_of_workers_outlive_them_and_no_slot_is_lost() {
         let workers = (0..n).into_par_iter().with_max_len(64);
         workers.map_init(|| arena.local(), |local, _| local.alloc(ledger.value()).unwrap()).collect()
     });
-    assert_eq!((values.len(), arena.count()), (n, n), "each `Local` has returned its rest");
+    assert_eq!((values.len(), arena.count()), (n, n), "a `Local` has not returned its rest");
     values.sort_by_key(|value| value.id);
     assert!(values.iter().map(|value| value.id).eq(0..n));
     assert_room(&arena, n, || ledger.value());

@@ -140,7 +140,7 @@ fn index_of_rejects_values_outside_the_arena() {
     let stranger = other.alloc(1).unwrap();
     assert_eq!(arena.index_of(stranger), None);
     assert_eq!(arena.index_of(&1), None);
-    // Adjacent values on both sides, at every distance from the slots.
+    // 64 adjacent values, all outside the arena.
     let around = [0_u32; 64];
     assert!(around.iter().all(|value| arena.index_of(value).is_none()));
 }
@@ -149,12 +149,13 @@ fn index_of_rejects_values_outside_the_arena() {
 fn index_of_rejects_a_neighbour_directly_after_the_slots() {
     let mut memory = [MaybeUninit::new(7u8); 33];
     let (inside, outside) = memory.split_at_mut(32);
-    // SAFETY: initialised above.
+    // SAFETY: every byte of `memory` was initialised above.
     let neighbour = unsafe { outside[0].assume_init_ref() };
     let arena = AtomicArena::<u8, _>::in_bytes(inside).unwrap();
     let last = arena.alloc_slice_copy(&[1; 16]).unwrap().last().unwrap();
     assert_eq!((arena.capacity(), arena.index_of(last)), (16, Some(15)));
-    // The stamps come first if that wastes no byte, so this is the byte after the slots.
+    // The stamps precede the slots if that wastes no byte, so `neighbour` is the byte after the
+    // slots.
     assert_eq!(std::ptr::from_ref(last).wrapping_add(1), std::ptr::from_ref(neighbour));
     assert_eq!(arena.index_of(neighbour), None);
 }

@@ -144,7 +144,7 @@ fn truncate_drops_the_rest() {
     assert_eq!((run.len(), ledger.alive()), (1, vec![0]));
     run.truncate(0);
     assert_eq!((run.len(), ledger.dropped()), (0, 4));
-    assert_eq!(run.capacity(), 4, "the slots stay with the reservation");
+    assert_eq!(run.capacity(), 4, "the reservation has lost slots");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn fill_from_iter_takes_only_what_fits() {
     let mut numbers = 0..10;
     run.push(100).unwrap();
     assert_eq!(run.fill_from_iter(numbers.by_ref()), 2);
-    assert_eq!(numbers.next(), Some(2), "no item was taken and discarded");
+    assert_eq!(numbers.next(), Some(2), "an item was taken and discarded");
     assert_eq!(run.fill_from_iter(numbers.by_ref()), 0);
     assert_eq!(numbers.next(), Some(3));
     assert_eq!(*run, [100, 0, 1]);
@@ -345,9 +345,10 @@ fn text_is_written_piece_by_piece() {
     let arena = AtomicArena::with_capacity(20);
     let mut text = arena.reserve(9).unwrap();
     write!(text, "ä-{:02}", 1007).unwrap();
-    let pieces = ["1", "23"].map(std::hint::black_box); // otherwise the compiler joins them
+    // Without the black box, the compiler would join the two pieces.
+    let pieces = ["1", "23"].map(std::hint::black_box);
     assert!(write!(text, "{}{}", pieces[0], pieces[1]).is_err());
-    assert_eq!(text.len(), 8, "the piece that fits is written, and no part of the other");
+    assert_eq!(text.len(), 8, "the length with the piece that fits, and no part of the other");
     text.write_char('!').unwrap();
     assert!(text.is_full() && text.write_str("").is_ok() && text.write_char('!').is_err());
     let (first, bytes) = text.publish();
@@ -379,7 +380,7 @@ fn finish_returns_the_unfilled_slots() {
     run.fill_from_iter(0..2);
     assert_eq!(run.finish(), &[0, 1]);
     assert_eq!((arena.count(), arena.remaining()), (2, 6));
-    assert_eq!(arena.reserve(6).unwrap().first_index(), 2, "at the cursor it is returned as a run");
+    assert_eq!(arena.reserve(6).unwrap().first_index(), 2, "the slots were not returned as a run");
     assert_room(&arena, 6, || 0);
 }
 
@@ -391,7 +392,7 @@ fn finish_below_a_neighbour_leaves_vacant_slots() {
     run.push(0).unwrap();
     run.finish();
     assert_eq!((arena.count(), arena.remaining()), (2, 6));
-    assert!(arena.reserve(4).is_err(), "vacant slots serve single requests");
+    assert!(arena.reserve(4).is_err(), "three vacant slots served a run of four");
     assert_room(&arena, 6, || 0);
 }
 
@@ -428,7 +429,7 @@ fn publish_publishes_the_whole_run() {
     let (first, slice) = run.publish();
     assert_eq!((first, slice), (run_after(1, 4), &[10, 11, 12][..]));
     assert_eq!(arena.get_slice(first..first + 3), Some(&[10, 11, 12][..]));
-    assert_eq!(arena.get_slice(first..first + 4), None, "the returned slot is not published");
+    assert_eq!(arena.get_slice(first..first + 4), None, "the returned slot is published");
     assert_eq!(arena.iter().collect::<Vec<_>>(), [(first, &10), (first + 1, &11), (first + 2, &12)]);
     assert_room(&arena, 4, || 0);
     assert_eq!(arena.get(first + 3), None);

@@ -59,7 +59,7 @@ fn reset_of_an_arena_with_holes_makes_every_slot_free() {
     assert_eq!(arena.alloc_slice_copy(&[1; 8]).unwrap().len(), 8);
     arena.reset();
     assert_room(&arena, 8, || 0);
-    assert_eq!(arena.iter_mut().count(), 8, "no slot is taken for vacant any more");
+    assert_eq!(arena.iter_mut().count(), 8, "a stale stamp marks a slot as vacant");
 }
 
 #[test]
@@ -102,12 +102,13 @@ fn a_second_panic_in_reset_aborts() {
 
 // ---- reset_zeroed
 
-/// Returns the bytes of the first `n` slots. All must have been written or zeroed before.
+/// Returns the bytes of the first `n` slots. Every one of them must have been written or zeroed
+/// before.
 fn bytes_of(arena: &AtomicArena<[u8; 4]>, n: usize) -> Vec<u8> {
     let mut run = arena.reserve(n).unwrap();
     assert_eq!(run.first_index(), 0);
     let start = run.as_mut_ptr().cast::<u8>();
-    // SAFETY: the run has `n` slots of 4 bytes, and all of them are initialised.
+    // SAFETY: the run has `n` slots of 4 bytes, and the caller has written or zeroed all of them.
     unsafe { std::slice::from_raw_parts(start, 4 * n) }.to_vec()
 }
 
@@ -158,7 +159,7 @@ fn reset_zeroed_leaves_no_byte_that_was_ever_written() {
             arena.fill_with(|_| SECRET);
             arena.reset();
         }),
-        ("a slot that came back below the cursor, was taken unwritten, and came back by it", |arena| {
+        ("a slot that became vacant, was taken again without a write, and was returned at the cursor", |arena| {
             arena.fill_with(|_| SECRET);
             arena.reset_zeroed();
             let mut low = arena.reserve(1).unwrap();
@@ -222,8 +223,8 @@ fn reset_zeroed_works_for_zero_sized_values_and_with_a_local() {
 
 // ---- the epoch
 
-/// Leaves stale stamps with every kind of mark: published at 0 and 7, vacant at 2, leaked runs at 3
-/// and 4..6.
+/// Leaves marks that a reset makes stale: published at 0 and 7, vacant at 2, leaked runs at 3 and
+/// 4..6.
 fn leave_marks<T: Sync>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) {
     arena.publish(make()).unwrap();
     arena.alloc(make()).unwrap();
@@ -235,7 +236,8 @@ fn leave_marks<T: Sync>(arena: &AtomicArena<T>, mut make: impl FnMut() -> T) {
     leaked.into_iter().for_each(mem::forget);
 }
 
-/// Asserts that no stale mark has an effect: no slot is published or vacant, and all are owned.
+/// Fills the arena with owned values, and asserts that no stale mark has an effect: no slot is
+/// published or vacant.
 fn assert_no_mark<T>(arena: &mut AtomicArena<T>, resets: usize, make: impl FnMut() -> T)
 where
     T: Sync,
@@ -254,9 +256,9 @@ fn near_first_wrap(resets: usize) -> bool {
     matches!(resets, 1 | 49..=52)
 }
 
-/// Returns pairs of numbers of resets. The first number is for the resets before the marks are
-/// made. The second is for the resets between the marks and the check, and takes all values near a
-/// wrap, even if the epoch had 16 bits.
+/// Returns pairs of numbers of resets: how many precede the marks, and how many lie between the
+/// marks and the check. The second numbers include those near the first wraps of the epoch, and
+/// those near a wrap of 16 bits.
 fn resets() -> impl Iterator<Item = (usize, usize)> {
     let after = (1..=300).chain([65_535, 65_536, 65_537]).filter(|&after| !cfg!(miri) || near_first_wrap(after));
     after.flat_map(|after| [(0, after), (1, after), (17, after)])
@@ -310,7 +312,7 @@ fn a_stale_vacant_mark_has_no_effect_after_the_epoch_wraps() {
 fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
     fn check<T: Sync>(mut make: impl FnMut() -> T) {
         let mut arena = runs_from_cursor(AtomicArena::with_capacity(64));
-        // Not in the first epoch, which might be a special case.
+        // The test does not start in the first epoch, which might be a special case.
         (0..3).for_each(|_| arena.reset());
         assert_eq!(arena.alloc_slice_with(40, |_| make()).unwrap().len(), 40);
         let (stale, _) = arena.publish(make()).unwrap();
@@ -338,7 +340,8 @@ fn a_stale_published_mark_has_no_effect_while_other_slots_are_used() {
 #[test]
 fn marks_of_all_epochs_are_distinguished() {
     let mut arena = AtomicArena::with_capacity(scaled(600, 60));
-    // Each epoch publishes one slot more, so that stamps of every epoch are adjacent.
+    // Each epoch publishes the slot after that of the previous epoch, so stamps of different epochs
+    // are adjacent.
     for round in 0..arena.capacity() {
         if round > 0 {
             assert_eq!(arena.alloc_slice_copy(&vec![0; round]).unwrap().len(), round);
@@ -379,7 +382,8 @@ fn reset_zeroed_clears_all_that_was_written_at_any_alignment_and_nothing_else() 
         let end = begin + arena.capacity();
         arena.reset_zeroed();
         drop(arena);
-        // SAFETY: every byte was initialised, and the arena stores bytes.
+        // SAFETY: every byte was initialised above, and the arena overwrites bytes only with stamps
+        // and `u8` values.
         let memory = memory.map(|byte| unsafe { byte.assume_init() });
         assert!(memory[begin..begin + written].iter().all(|&byte| byte == 0), "{written} from {begin}: {memory:x?}");
         assert!(memory[begin + written..end].iter().all(|&byte| byte == 0xaa), "{written} from {begin}: {memory:x?}");

@@ -1,8 +1,9 @@
 //! Arenas whose slots come from shards because of contention, and arenas that must not use shards.
 //!
-//! If shards are forced, every arena here uses them from the first slot on, even a small one.
-//! Otherwise arenas of 2,048 slots or more use them after contention was detected. Whether threads
-//! contend depends on the machine. The tests also pass if they do not, and then print a note.
+//! If shards are forced, every arena on the heap or in a mapping uses them from the first slot on,
+//! even a small one, unless it is `in_order`. Otherwise arenas of 2,048 slots or more use them
+//! after contention was detected. Whether threads contend depends on the machine. The tests also
+//! pass if they do not, and then print a note.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -148,7 +149,7 @@ fn n_threads_fill_n_slots(n: usize, runs: usize, store: Store) {
 
         let dropped = || drops.iter().map(|drops| drops.load(Ordering::Relaxed)).sum::<usize>();
         let made: usize = made.iter().map(|made| made.swap(0, Ordering::Relaxed)).sum();
-        assert_eq!(dropped(), made - n, "run {run}: exactly the refused values were dropped");
+        assert_eq!(dropped(), made - n, "run {run}: not exactly the refused values were dropped");
         match run / 2 % 3 {
             0 => arena.reset(),
             1 => assert_eq!(arena.drain().count(), n),
@@ -189,8 +190,8 @@ fn shards_are_activated_when_threads_contend() {
         let (arena, active) = contended(|| 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
         assert_eq!(unused_in_shards(&arena) > 0, active);
-        // A run that is longer than the rest at the cursor is refused, although single requests get
-        // more slots.
+        // A run is refused if it is longer than the slots left at the cursor, although single
+        // requests get more slots.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);
@@ -215,7 +216,7 @@ fn shards_are_activated_when_threads_contend_for_runs() {
     assert_eq!((arena.count(), arena.remaining()), (taken, LARGE - taken));
     assert_eq!(unused_in_shards(&arena) > 0, active && FORCED_RUN != 2);
     firsts.sort_unstable();
-    assert!(firsts.windows(2).all(|pair| pair[0] + RUN <= pair[1]), "no two runs overlap");
+    assert!(firsts.windows(2).all(|pair| pair[0] + RUN <= pair[1]), "two runs overlap");
     assert_eq!(arena.iter_mut().count(), taken);
     assert_room(&arena, LARGE - taken, || 8);
 }
@@ -259,7 +260,7 @@ fn exclusive_access_deactivates_shards() {
     let (mut arena, _) = contended(|| 7);
     assert_eq!(arena.get_mut(0), Some(&mut 7));
     let bound = arena.index_bound();
-    // Forced shards stay inactive until the first request that they can serve. Until then,
+    // Forced shards stay inactive until the first request that they can serve. Before that request,
     // returning a run retracts the cursor.
     for len in [2, 5, LARGE - bound].into_iter().filter(|&len| len > FORCED_RUN / 2) {
         let run = arena.reserve(len).unwrap();
@@ -267,7 +268,7 @@ fn exclusive_access_deactivates_shards() {
         drop(run);
         assert_eq!((arena.index_bound(), arena.count()), (bound, TAKEN));
     }
-    // A single thread does not activate them again.
+    // Unless shards are forced, a single thread does not activate them again.
     for index in bound..bound + FEW {
         let published = arena.publish(8).unwrap().0;
         assert!(SHARDS_FORCED || (published, arena.index_bound()) == (index, index + 1));
@@ -294,7 +295,7 @@ fn in_order_never_uses_shards() {
             assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (bound, bound + 1));
             assert_eq!((arena.count(), unused_in_shards(&arena)), (bound + 1, 0));
             drop(arena.reserve(5).unwrap());
-            assert_eq!(arena.index_bound(), bound + 1, "a run is returned to the cursor");
+            assert_eq!(arena.index_bound(), bound + 1, "the run was not returned to the cursor");
         }
     }
 }
@@ -309,7 +310,7 @@ fn in_order_deactivates_shards() {
     for index in bound..bound + FEW {
         assert_eq!((arena.publish(8).unwrap().0, arena.index_bound()), (index, index + 1));
         drop(arena.reserve(5).unwrap());
-        assert_eq!(arena.index_bound(), index + 1, "a run is returned to the cursor");
+        assert_eq!(arena.index_bound(), index + 1, "the run was not returned to the cursor");
     }
     // The slots that shards held are vacant now, and are used last.
     assert_room(&arena, LARGE - TAKEN - FEW, || 9);
@@ -409,7 +410,7 @@ fn hammer(arena: &AtomicArena<usize>, watch: impl Fn()) {
     assert_eq!(stored.into_inner(), MANY);
     let mut all = given.concat();
     all.sort_unstable();
-    assert!(all.into_iter().eq(0..MANY), "each slot once");
+    assert!(all.into_iter().eq(0..MANY), "a slot was handed out twice or never");
     assert_eq!((arena.count(), arena.remaining(), arena.is_full(), arena.index_bound()), (MANY, 0, true, MANY));
     assert!(arena.alloc(0).is_err() && arena.publish(0).is_err());
     let published = given.iter().skip(1).step_by(2).map(Vec::len).sum();
@@ -500,7 +501,7 @@ impl<'l> Used<'l> {
 fn with_active_shards_exclusive_methods_see_exactly_the_values() {
     let ledger = Ledger::new();
     let Used { mut arena, values } = Used::new(&ledger);
-    // These values belong to earlier attempts.
+    // Only values of earlier attempts have been dropped so far.
     let dropped = ledger.dropped();
     assert!(arena.iter_mut().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
     assert!(arena.iter_mut().rev().map(|(index, value)| (index, value.id)).eq(values.iter().rev().copied()));
@@ -508,7 +509,7 @@ fn with_active_shards_exclusive_methods_see_exactly_the_values() {
         let expected = values.binary_search_by_key(&index, |&(index, _)| index).ok().map(|at| values[at].1);
         assert_eq!(arena.get_mut(index).map(|value| value.id), expected, "{index}");
     }
-    assert!(arena.as_mut_slice().is_none(), "there is a hole");
+    assert!(arena.as_mut_slice().is_none(), "a slice in spite of a hole");
     arena.publish_all();
     assert!(arena.iter().map(|(index, value)| (index, value.id)).eq(values.iter().copied()));
     assert_room(&arena, LARGE - values.len(), || ledger.value());
@@ -645,7 +646,7 @@ fn with_active_shards_leaked_handles_are_settled() {
         kept.push(made());
         arena.alloc(ledger.value()).unwrap();
     }
-    assert!(arena.count() > kept.len(), "what leaked handles hold is not free");
+    assert!(arena.count() > kept.len(), "slots of leaked handles count as free");
 
     kept.sort_unstable();
     let mut ids: Vec<_> = used.arena.iter_mut().map(|(_, value)| value.id).collect();

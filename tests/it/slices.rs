@@ -1,4 +1,5 @@
-//! The bulk methods: contiguous, all or nothing.
+//! The bulk methods, which store contiguous values. Except for `alloc_prefix_clone`, they store all
+//! values or none.
 
 use std::cell::Cell;
 
@@ -6,7 +7,8 @@ use atomicarena::AtomicArena;
 
 use crate::payload::{Ledger, assert_room, panic_of, punch_holes, run_after, runs_from_cursor, scaled};
 
-/// Reports a length of `said`, whatever the length of `values`, and counts the calls of `len`.
+/// Reports a length of `said`, whatever the length of `values`, and counts the calls of `len` and
+/// `next`.
 struct Liar<'a, I> {
     said: usize,
     len_calls: &'a Cell<usize>,
@@ -81,8 +83,8 @@ fn an_exact_fit_is_stored_by_every_method() {
     assert!(arena.is_full());
 }
 
-/// Asserts that the arena is full of these published values, and that the method that published
-/// them returned `first` and `slice`.
+/// Asserts that `slice` is the four published values that fill the arena, and that `first` is the
+/// index of the first value.
 #[track_caller]
 fn assert_published<T: PartialEq + std::fmt::Debug + Sync>(arena: &AtomicArena<T>, first: usize, slice: &[T]) {
     assert_eq!((first, arena.get_slice(0..4)), (0, Some(slice)));
@@ -219,7 +221,7 @@ fn a_run_is_served_by_vacant_slots_only_if_they_lie_side_by_side() {
     assert_eq!((full.requested(), full.remaining()), (1, 0));
 }
 
-/// Returns an arena in which each slot holds a value, except for these runs, which are vacant.
+/// Returns an arena in which each slot holds a value, except for the given runs, which are vacant.
 fn with_vacant_runs(capacity: usize, vacant: &[std::ops::Range<usize>]) -> AtomicArena<usize> {
     let arena = AtomicArena::with_capacity(capacity);
     let mut all: Vec<_> = (0..capacity).map(|_| arena.reserve(1).unwrap()).collect();
@@ -262,7 +264,7 @@ fn vacant_slots_side_by_side_serve_every_method() {
         },
     ];
     for store in methods {
-        // Two slots are too few, and so are slots that are not contiguous.
+        // Each method stores three values. Vacant runs of one or two slots are too short for them.
         let mut arena = with_vacant_runs(20, &[1..3, 5..8, 10..11, 12..18]);
         let mut got: Vec<_> = (0..3).map(|_| store(&arena)).collect();
         got.sort_unstable();
@@ -276,7 +278,8 @@ fn vacant_slots_side_by_side_serve_every_method() {
     }
 }
 
-/// The vacant slots of each block of 1,024 are counted together.
+/// Each block of 1,024 slots has its own count of vacant slots, so a run across a border is counted
+/// in two blocks.
 #[test]
 fn vacant_slots_side_by_side_are_found_across_the_borders_of_counted_blocks() {
     let rows = [
@@ -429,7 +432,7 @@ fn a_panic_counts_the_whole_slice_as_written() {
     let arena = AtomicArena::with_capacity(20);
     panic_of(|| _ = arena.alloc_slice_with(8, |place| assert_eq!(place, 0, "here")));
     assert_eq!((arena.count(), arena.stats().high_water), (0, 8));
-    // Slots that an iterator did not fill were not written to.
+    // Slots that an iterator did not fill do not count as written.
     let calls = Calls::default();
     arena.alloc_from_iter(calls.liar(16, [(); 3].into_iter())).unwrap();
     assert_eq!((arena.count(), arena.stats().high_water), (3, 8));
@@ -465,7 +468,7 @@ fn a_clone_that_panics_midway_returns_every_slot() {
     let arena = AtomicArena::with_capacity(5);
     let message = panic_of(|| _ = arena.alloc_slice_clone(&source));
     assert_eq!(message, "clone refused");
-    assert_eq!(ledger.alive(), [0, 1, 2, 3], "the two clones were dropped, the source was not");
+    assert_eq!(ledger.alive(), [0, 1, 2, 3], "not exactly the values of the source are alive");
     assert_room(&arena, 5, || ledger.value());
     drop(arena);
     drop(source);
@@ -519,7 +522,7 @@ fn an_iterator_shorter_than_its_len_gives_a_shorter_slice() {
     let calls = Calls::default();
     let slice = arena.alloc_from_iter(calls.liar(5, 0..3)).unwrap();
     assert_eq!(slice, &[0, 1, 2]);
-    assert_eq!(calls.len.get(), 1, "len() is asked once");
+    assert_eq!(calls.len.get(), 1, "the number of calls of `len`");
     assert_room(&arena, 3, || 0);
 }
 
@@ -665,7 +668,7 @@ fn clone_may_allocate_in_the_same_arena() {
 
 #[test]
 fn alloc_vec_moves_its_values() {
-    // `Counted` is `Clone`, and its ledger allows no clone.
+    // A clone would panic, because the ledger allows none.
     let ledger = Ledger::with_clones(0);
     let arena = AtomicArena::with_capacity(5);
     let mut values = ledger.values(5);

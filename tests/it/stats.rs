@@ -20,7 +20,7 @@ fn stats_count_taken_slots_vacant_slots_and_handles() {
     let run = arena.reserve(4).unwrap();
     let empty = arena.reserve(0).unwrap();
     let mut local = arena.local_with_batch(1.try_into().unwrap());
-    assert_eq!(numbers(), (4, 0, 1)); // neither counts: they hold no slot
+    assert_eq!(numbers(), (4, 0, 1)); // `empty` and `local` hold no slot, so they do not count
     local.alloc(1).unwrap();
     assert_eq!(numbers(), (5, 0, 2));
     arena.alloc(2).unwrap();

@@ -51,8 +51,8 @@ impl<const BEHIND: usize> Place for InBytes<BEHIND> {
     type Storage<'m, T: 'm> = Borrowed<'m, T>;
 
     fn arena<'m, T: 'm>(bytes: &'m mut Bytes) -> AtomicArena<T, Borrowed<'m, T>> {
-        // Slots, stamps, and padding to align the slots unless they are zero-sized. This is too
-        // small for another slot.
+        // This is enough for the slots, the stamps, and padding to align the slots unless they are
+        // zero-sized. It is too little for another slot.
         let lining_up = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
         let len = CAPACITY * (size_of::<T>() + 1) + lining_up;
         // Not zeros, because the arena must not rely on them.
@@ -91,7 +91,7 @@ mod system {
     }
 }
 
-/// Runs every test with one kind of memory.
+/// Runs every test with each of the given kinds of memory.
 macro_rules! over {
     ($($(#[$meta:meta])* $name:ident: $place:ty),* $(,)?) => {$(
         $(#[$meta])*
@@ -232,7 +232,8 @@ fn full_is_an_error<P: Place>() {
 fn unfilled_slots_are_returned<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
-    // Below the cursor the slots become vacant. At the cursor, the cursor is retracted.
+    // The slots of `low` become vacant, because `high` follows them. Returning `high` retracts the
+    // cursor.
     let mut low = arena.reserve(5).unwrap();
     let high = arena.reserve(5).unwrap();
     low.push(1).unwrap();
@@ -407,7 +408,7 @@ fn a_stale_stamp_is_never_valid_again<P: Place>() {
     }
     for _ in 0..scaled(600, 60) {
         arena.reset();
-        // Owned values, in slots with stamps of every age.
+        // The values are owned, in slots with stamps of many earlier epochs.
         arena.alloc_slice_copy(&[0; CAPACITY]).unwrap();
         assert_eq!(arena.iter().count(), 0);
         assert!(arena.as_mut_slice().is_some());
@@ -474,7 +475,7 @@ fn compact_closes_the_holes<P: Place>() {
     assert!(arena.iter().map(|(index, value)| (index, value.id)).eq([(0, 0), (1, 1), (2, 2), (3, 4)]));
     assert_room(&arena, CAPACITY - 4, || ledger.value());
     arena.reset();
-    assert_eq!(ledger.alive(), [3], "exactly the leaked values are alive");
+    assert_eq!(ledger.alive(), [3], "not exactly the leaked values are alive");
 }
 
 fn compact_after_compact<P: Place>() {
@@ -493,7 +494,7 @@ fn compact_after_compact<P: Place>() {
             assert!(arena.drain().eq(round - kept..=round));
         }
     }
-    // The arena is full, with every other slot vacant.
+    // The cursor is at the end, and every other slot is vacant.
     arena.reset();
     let runs: Vec<_> = (0..CAPACITY).map(|_| arena.reserve(1).unwrap()).collect();
     for (index, mut run) in runs.into_iter().enumerate() {
@@ -547,8 +548,8 @@ where
                 let arena = &arena;
                 scope.spawn(move || {
                     let mut local = arena.local_with_batch(NonZeroUsize::new(2).unwrap());
-                    // 48 of the 64 slots are used. A handle may hold one more, and a pair must find
-                    // two adjacent slots.
+                    // Values take 48 of the 64 slots. The others are spare, because a handle may
+                    // hold one more slot, and a pair must find two adjacent slots.
                     for i in 0..3 {
                         let value = worker * 100 + i;
                         let (index, _) = arena.publish(value).unwrap();
@@ -605,7 +606,7 @@ fn stats_over_resets<P: Place>() {
     let new = arena.stats();
     assert_eq!((new.capacity, new.count, new.high_water, new.resets), (CAPACITY, 0, 0, 0));
     assert_eq!(new.bytes - new.overhead, CAPACITY * 8);
-    assert!(new.overhead >= CAPACITY, "a byte beside each slot");
+    assert!(new.overhead >= CAPACITY, "less than a byte beside each slot");
     arena.alloc_slice_copy(&[1; 40]).unwrap();
     arena.reset();
     arena.alloc_slice_copy(&[1; 20]).unwrap();

@@ -1,6 +1,7 @@
-//! All operations at once, from many threads. The work is bounded, and the result does not depend
-//! on the interleaving: each slot has one owner, each value is dropped once, published values are
-//! complete and stay, and after the threads have ended every slot without a value can be allocated.
+//! Operations of every kind at once, from many threads. The work is bounded, and the result does
+//! not depend on the interleaving: each slot has one owner, each value is dropped once, published
+//! values are complete and stay, and after the threads have ended every slot without a value can be
+//! allocated.
 //!
 //! The long variants are ignored by default. `ATOMICARENA_STRESS` is their number of rounds.
 
@@ -24,7 +25,8 @@ fn long() -> usize {
     std::env::var("ATOMICARENA_STRESS").map_or(2_000, |rounds| rounds.parse().expect("a number of rounds"))
 }
 
-/// Counts the drops of each value of a round. No two threads create the value of one counter.
+/// Counts the drops of each value of a round. Each thread has its own counters, one for each value
+/// that it may create.
 struct Tally(Vec<AtomicU8>);
 
 impl Tally {
@@ -74,7 +76,7 @@ impl Drop for Load<'_> {
     }
 }
 
-/// One thread in one round.
+/// The state of one thread in one round.
 struct Worker<'a, 't> {
     arena: &'a AtomicArena<Load<'t>>,
     tally: &'t Tally,
@@ -87,7 +89,8 @@ struct Worker<'a, 't> {
     runs: Vec<Reservation<'a, Load<'t>>>,
 }
 
-/// The result of a thread: the values that it created, and the indices of those that are stored.
+/// The result of a thread: the numbers of the values that it created, and the index and number of
+/// each value that is stored.
 struct Left {
     made: std::ops::Range<usize>,
     stored: Vec<(usize, usize)>,
@@ -235,7 +238,8 @@ impl<'a, 't> Worker<'a, 't> {
         }
     }
 
-    /// Runs user code that fails midway, and checks that nothing remains of it.
+    /// Runs user code that panics midway. The checks after the round show that nothing remains of
+    /// it.
     fn panics(&mut self) {
         let mut values = self.make_some();
         let arena = self.arena;
@@ -304,8 +308,8 @@ fn read(arena: &AtomicArena<Load<'_>>, writers: &Writers, seed: usize) {
     }
 }
 
-/// Runs one round: all threads at work, with a reader, and then the checks.
-fn round(arena: &mut AtomicArena<Load<'_>>, tally: &Tally, steps: usize, round: usize, lefts: Vec<Left>) {
+/// Checks the results of a round, and empties the arena.
+fn check_round(arena: &mut AtomicArena<Load<'_>>, tally: &Tally, steps: usize, round: usize, lefts: Vec<Left>) {
     let mut stored: Vec<_> = lefts.iter().flat_map(|left| &left.stored).copied().collect();
     stored.sort_unstable();
     assert!(stored.windows(2).all(|pair| pair[0].0 < pair[1].0), "a slot has two owners");
@@ -316,7 +320,7 @@ fn round(arena: &mut AtomicArena<Load<'_>>, tally: &Tally, steps: usize, round: 
     let live: Vec<_> = made.clone().filter(|&id| tally.drops(id) == 0).collect();
     let mut ids: Vec<_> = stored.iter().map(|&(_, id)| id).collect();
     ids.sort_unstable();
-    assert_eq!(live, ids, "exactly the stored values are alive");
+    assert_eq!(live, ids, "the live values are not the stored ones");
 
     let free = arena.capacity() - stored.len();
     let runs: Vec<_> = (0..=arena.capacity()).map_while(|_| arena.reserve(1).ok()).collect();
@@ -355,12 +359,12 @@ fn everything_at_once(rounds: usize, capacities: &[usize], steps: usize) {
                 read(arena, writers, number);
                 workers.into_iter().map(|worker| worker.join().unwrap()).collect()
             });
-            round(&mut arena, &tally, steps, number, lefts);
+            check_round(&mut arena, &tally, steps, number, lefts);
         }
     }
 }
 
-/// Capacities at which most requests are refused, up to one at which none is refused.
+/// Capacities from one at which most requests are refused to one at which few or none are.
 const CAPACITIES: [usize; 6] = [1, 3, 16, 65, 257, 4_096];
 
 #[test]
@@ -390,7 +394,8 @@ fn together(f: impl Fn(usize) + Sync) {
     });
 }
 
-/// Makes requests that cannot fit, including lengths that would wrap a sum.
+/// Makes requests that cannot fit, some with lengths that would overflow a sum, and checks that
+/// they are refused.
 fn refused_bulk(arena: &AtomicArena<usize>) {
     let capacity = arena.capacity();
     for len in [capacity + 1, usize::MAX, usize::MAX - capacity, isize::MAX as usize, 2 * capacity] {
@@ -488,8 +493,8 @@ fn an_arena_that_refused_many_requests_is_whole_after_a_reset_for_long() {
     hammered_then_reset(10 * long());
 }
 
-/// Publishes by every method, and checks that every reader finds the values by index, also modulo
-/// the capacity.
+/// Publishes runs on several threads, and checks that another thread finds the values by index,
+/// also modulo the capacity.
 fn published_in_bulk_is_visible(rounds: usize) {
     let capacity = 96;
     let mut arena = AtomicArena::with_capacity(capacity);
@@ -542,7 +547,7 @@ fn bulk_published_values_are_visible_to_all_for_long() {
 
 // ---- returning slots
 
-/// Takes slots and returns them by every method, and keeps none.
+/// Takes slots by one of several methods, and returns all of them.
 fn take_and_return(arena: &AtomicArena<usize>, owners: &[AtomicBool], dice: &mut Dice) {
     let slots = |run: &Reservation<'_, usize>| run.first_index()..run.first_index() + run.capacity();
     let enter = |run: &Reservation<'_, usize>| {
@@ -603,11 +608,11 @@ fn slots_returned_under_load_are_all_free_again_for_long() {
 
 // ---- shards
 
-/// More threads than cores, so that some are interrupted in the middle of a refill. If shards are
-/// forced, several threads share each shard.
+/// On a machine with fewer cores than this, some threads are interrupted in the middle of a refill.
+/// If shards are forced, several threads share each shard.
 const CROWD: usize = scaled(6, 3);
 
-/// Takes slots by every method until a single slot is refused, and returns some of them. The result
+/// Takes slots by many methods until a single slot is refused, and returns some of them. The result
 /// is the slots that it has kept.
 fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: usize, seed: usize) -> Vec<usize> {
     let mut dice = Dice::new(seed as u64 + 1);
@@ -617,7 +622,7 @@ fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: 
             assert!(!owners[slot].swap(true, Ordering::Relaxed), "slot {slot} has two owners");
         }
     };
-    // This keeps the first values of the reservation, and returns its other slots.
+    // Fills the first `len` slots of the reservation and keeps them. Returns its other slots.
     let keep = |kept: &mut Vec<usize>, mut run: Reservation<'_, usize>, len: usize| {
         let slots = run.first_index()..run.first_index() + run.capacity();
         take(slots.clone());
@@ -711,8 +716,8 @@ fn mixed_requests_leave_each_slot_one_owner_for_long() {
 const LONGEST_SHARED: usize = if SHARDS_FORCED { FORCED_RUN / 2 } else { 1 };
 
 /// Lets threads take runs of `len` slots and return none. If shards are forced, a rest that is long
-/// enough for a request must never be retired. So at the end, all unused slots are in the two
-/// shards.
+/// enough for a request must never be retired. So at the end, all unused slots below the cursor are
+/// in the rests of the two shards.
 fn what_fits_is_never_retired(rounds: usize, len: usize) {
     let capacity = scaled(100_000, 200);
     let mut arena = AtomicArena::with_capacity(capacity);
@@ -736,7 +741,7 @@ fn what_fits_is_never_retired(rounds: usize, len: usize) {
             gaps += usize::from(index != next);
             next = index + 1;
         }
-        assert!(!SHARDS_FORCED || gaps <= 2, "{gaps} gaps, which are more than shards");
+        assert!(!SHARDS_FORCED || gaps <= 2, "{gaps} gaps, and only two shards");
         assert_room(&arena, capacity - taken, || 8);
         arena.reset();
     }
@@ -747,7 +752,8 @@ fn a_rest_of_single_slots_is_never_retired() {
     what_fits_is_never_retired(scaled(20, 1), 1);
 }
 
-/// A refill is twice as long as a run, so no rest is too short.
+/// If shards are forced, a refill is twice as long as one of these runs, so no rest is too short
+/// for a run.
 #[test]
 fn a_rest_of_equal_runs_is_never_retired() {
     what_fits_is_never_retired(scaled(20, 1), LONGEST_SHARED);

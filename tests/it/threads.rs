@@ -127,7 +127,7 @@ fn runs_and_single_slots_never_overlap() {
             }
         }
         drop(local);
-        // Another owner of one of these slots would overwrite this.
+        // Another owner of one of these slots would overwrite the value.
         for (place, slot) in slots.iter_mut().enumerate() {
             **slot = thread * n + place;
         }
@@ -171,7 +171,7 @@ fn readers_see_whole_values_while_others_publish() {
                 whole(index, value);
                 now += 1;
             }
-            assert!(now >= seen, "a value that was seen stays");
+            assert!(now >= seen, "a value that was seen has disappeared");
             seen = now;
             if let Some(value) = bound.checked_sub(1).and_then(|index| arena.get(index)) {
                 whole(bound - 1, value);
@@ -293,7 +293,7 @@ fn handles_and_values_move_to_other_threads() {
     });
     assert_eq!((arena.count(), arena.iter().count()), (5, 3));
     assert_room(&arena, 11, || ledger.value());
-    // This is undone, because `id` is also the position in the ledger.
+    // The thread changed `id`, which is also the position in the ledger, so it is restored.
     let mut arena = arena;
     arena.get_mut(0).unwrap().id -= 100;
     thread::scope(|scope| scope.spawn(move || drop(arena)).join().unwrap());
@@ -414,8 +414,8 @@ fn slots_returned_by_panics_and_short_runs_are_all_found_again() {
 
 #[test]
 fn no_request_is_refused_while_vacant_slots_change_hands() {
-    // All threads together take fewer slots than are vacant at any time, so if a request is
-    // refused, slots were free all the time.
+    // All threads take fewer slots in total than are vacant, so slots are free at any time, and no
+    // request may be refused.
     let each = scaled(200, 10);
     let vacant = THREADS * each + THREADS;
     let arena = AtomicArena::with_capacity(2 * vacant);
@@ -504,7 +504,7 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn:
             }
         }
     };
-    // All threads take turns until the end, so that each has a number of its own.
+    // No thread ends before the last round of turns, so the threads have different numbers.
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..TAKERS).map(|_| mpsc::channel()).unzip();
     senders[0].send(()).unwrap();
     thread::scope(|scope| {
@@ -525,7 +525,7 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn:
     all.into_iter().eq(first..arena.index_bound())
 }
 
-/// Lets threads take turns of several lengths, in an arena that has shards.
+/// Checks turns of several lengths, in arenas that are large enough for shards.
 fn turns_of_every_length_are_in_order(new: impl Fn(usize) -> AtomicArena<u64>) {
     for capacity in [2_100, scaled(20_000, 2_100)] {
         for turn in [1, 20, 64, 200] {

@@ -26,13 +26,13 @@ pub(crate) enum Op {
         size: usize,
         align: u32,
     },
-    /// A closure that should return a value of about `size` bytes, but allocates `nested` bytes and
-    /// then fails.
+    /// A closure that should return a value of at least `size` bytes, but allocates `nested` bytes
+    /// and then fails.
     Fail {
         size: usize,
         nested: usize,
     },
-    /// An iterator that yields fewer values than it claims.
+    /// An iterator that may yield fewer or more values than it claims.
     Short {
         claims: usize,
         yields: usize,
@@ -65,14 +65,15 @@ impl Block {
     }
 
     fn write(&self) {
-        // SAFETY: the block belongs to the model.
+        // SAFETY: the bump has handed out the block, and only the model uses it.
         unsafe { self.start.write_bytes(self.pattern, self.layout.size()) };
     }
 
     fn check(&self, len: usize) {
-        // SAFETY: the bytes are within the block, were written before, and belong to the model.
+        // SAFETY: the bytes are within the block, and were written before. Only the model uses the
+        // block.
         let bytes = unsafe { NonNull::slice_from_raw_parts(self.start, len).as_ref() };
-        // Compared at once, which Miri does quickly.
+        // Miri compares two slices faster than byte by byte.
         if bytes != vec![self.pattern; len] {
             panic!("byte {:?} was overwritten", bytes.iter().position(|byte| *byte != self.pattern));
         }
@@ -189,7 +190,8 @@ impl<'a> Model<'a> {
                     let block = self.blocks.swap_remove(block % self.blocks.len());
                     block.check(block.layout.size());
                     #[cfg(feature = "allocator-api2-02")]
-                    // SAFETY: a block of this bump, which is no longer used.
+                    // SAFETY: the block is from this bump and has this layout. It is no longer
+                    // used.
                     unsafe {
                         self.bump.deallocate(block.start, block.layout);
                     }
@@ -222,7 +224,8 @@ impl<'a> Model<'a> {
     fn resize(&mut self, index: usize, layout: Layout) {
         let block = &self.blocks[index];
         let (old, kept) = (block.layout, block.layout.size().min(layout.size()));
-        // SAFETY: a block of this bump, which is no longer used if this succeeds.
+        // SAFETY: the block is from this bump and has the layout `old`. It is no longer used if
+        // this succeeds. The new size is at least the old one for `grow`, and less for `shrink`.
         let moved = unsafe {
             if layout.size() >= old.size() {
                 self.bump.grow(block.start, old, layout)

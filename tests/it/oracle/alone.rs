@@ -52,7 +52,7 @@ fn look<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &Oracle)
     assert!(iter.next().is_none() && iter.next_back().is_none());
     numbers(arena, oracle);
     if T::COUNTED {
-        assert_eq!(live(), oracle.live(), "values that live");
+        assert_eq!(live(), oracle.live(), "the number of live values");
     }
 }
 
@@ -118,14 +118,15 @@ fn get_array<T: Value, S: Storage<T>, const N: usize>(
                 assert!(value.shows(oracle.value(index).unwrap()));
                 rewrite(*value, oracle, index);
             }
-            // All references existed at once, and no two were equal.
+            // The references exist at once, and writing through one has not changed the value of
+            // another.
             assert!(got.iter().zip(indices).all(|(value, index)| value.shows(oracle.value(index).unwrap())));
         }
         Err(error) => assert_eq!(Some(error), wrong, "{indices:?}"),
     }
 }
 
-/// Writes to a value. With exclusive access this is possible even if it is published.
+/// Writes to a value. With exclusive access this is possible even if the value is published.
 fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     let tag = oracle.tag();
     value.set(tag);
@@ -135,7 +136,8 @@ fn rewrite<T: Value>(value: &mut T, oracle: &mut Oracle, index: usize) {
     }
 }
 
-/// Takes some values from both ends, compares them with `want`, and returns the rest of `want`.
+/// Takes some values from both ends, and compares them with `want`. Returns the number of values
+/// that are left.
 fn both_ends<I: DoubleEndedIterator + ExactSizeIterator>(
     iter: &mut I,
     mut want: Vec<(usize, u32)>,
@@ -288,15 +290,15 @@ fn compact<T: Value, S: Storage<T>>(arena: &mut AtomicArena<T, S>, oracle: &mut 
     }
 }
 
-/// Checks that every byte that was ever written is zero. The arena must be empty.
+/// Checks that every slot that was ever written is zeroed. The arena must be empty.
 fn assert_zero<T, S: Storage<T>>(arena: &AtomicArena<T, S>, oracle: &mut Oracle) {
     let mut all = arena.reserve_up_to(usize::MAX);
     let first = all.as_mut_ptr();
     oracle.highest = oracle.capacity();
     for (index, _) in oracle.written.iter().enumerate().filter(|(_, written)| **written) {
         for byte in 0..size_of::<T>() {
-            // SAFETY: the byte is within the slots, which are exclusively borrowed. It was written,
-            // at least with zero.
+            // SAFETY: the arena is empty, so `all` owns every slot, and the byte is in one of them.
+            // The byte is initialised, because `reset_zeroed` zeroes every slot that was written.
             let byte = unsafe { first.add(index).cast::<u8>().add(byte).read() };
             assert_eq!(byte, 0, "slot {index} was not zeroed");
         }
@@ -330,11 +332,11 @@ pub(crate) fn end<T: Value, S: Storage<T>>(
             assert_eq!(vec.len(), held);
             assert!(vec.iter().zip(values).all(|(value, (_, tag))| value.shows(tag)));
             if T::COUNTED {
-                assert_eq!(live(), oracle.live(), "values that live");
+                assert_eq!(live(), oracle.live(), "the number of live values");
             }
             (held, fuse, with_drop_fuse(fuse, || drop(vec)))
         }
     };
     assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < left));
-    assert_eq!(live(), if T::COUNTED { oracle.leaked } else { 0 }, "values that live on");
+    assert_eq!(live(), if T::COUNTED { oracle.leaked } else { 0 }, "the number of live values after the end");
 }

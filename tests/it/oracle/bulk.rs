@@ -10,10 +10,10 @@ use super::op::{Bulk, Method};
 use super::source::{Source, Stored};
 use super::value::{Store, Value, catch, with_clone_fuse};
 
-/// The maximum length of a vector.
+/// The maximum length of a slice or a vector that a program creates.
 const LONGEST: usize = 300;
 
-/// The `Local` that serves a request, or the arena if it is `None`.
+/// The `Local` that serves a request. If it is `None`, the arena serves the request.
 pub(super) type Via<'v, 'a, T> = Option<&'v mut OpenLocal<'a, T>>;
 
 /// Returns the source of the slots and, for a `Local`, the oracle's knowledge of it.
@@ -72,7 +72,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Calls the methods that copy a slice, if this type has them.
+    /// Calls `store`, one of the methods that copy a slice, if this type of values has it.
     fn copied<'s>(
         &mut self,
         source: Source<'s, 'a, T, S>,
@@ -155,11 +155,11 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
                 numbers
             })
         });
-        assert_eq!(log.asked_len.get(), 1, "the length is read once");
+        assert_eq!(log.asked_len.get(), 1, "the number of calls of `len`");
         match (done, log.slots.take()) {
             (Some(Ok(values)), Some(slots)) => {
                 assert_eq!(log.tags.len(), bulk.len.min(bulk.given));
-                assert_eq!(log.calls, bulk.len.min(bulk.given + 1), "more items requested than fit, or after the end");
+                assert_eq!(log.calls, bulk.len.min(bulk.given + 1), "the number of calls of `next`");
                 self.keep(known, slots, values, &log.tags);
             }
             (Some(got), None) => {
@@ -201,11 +201,11 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
             None if self.arena.index_bound() == before => src.len(),
             None => self.arena.index_bound() - before,
         };
-        // A part of an empty slice is empty.
+        // If no slot is free, nothing is stored.
         let slots = self.take(known.as_deref_mut(), src.len(), Answer::UpTo(got)).unwrap_or(Slots::Own(0));
         let fits = slots.len();
         if let (None, Slots::Arena(Place::SomeVacant(_))) = (&done, &slots) {
-            // The cursor has served the request.
+            // Instead of vacant slots, the call may have taken all slots left at the cursor.
             self.oracle.highest = self.oracle.highest.max(self.oracle.capacity().min(before + src.len()));
         }
         assert_eq!(done.is_none(), T::COUNTED && fuse.is_some_and(|at| at < fits));
@@ -226,8 +226,8 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Called when user code is about to make the first of `len` values. The arena has taken the
-    /// slots by then.
+    /// Predicts the slots of a request for `len` values. To be called when user code is about to
+    /// make the first value. The arena has taken the slots by then.
     pub(super) fn begin_fill(&mut self, known: Option<&mut Known>, len: usize) -> Slots {
         self.take(known, len, Answer::Served(true)).expect("user code was called although there was no room")
     }
@@ -249,7 +249,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         }
     }
 
-    /// Checks that a panic has undone a request for which `made` values were created.
+    /// Records that a panic has undone a request for which `made` values were created.
     fn gave_up(&mut self, known: Option<&mut Known>, slots: Slots, made: usize) {
         match (slots, known) {
             (Slots::Arena(place), _) => {
@@ -259,7 +259,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
                 self.return_place(place);
             }
             (Slots::Own(_), Some(known)) => {
-                // A vacant slot that was not shown yet may have been written as well.
+                // A slot that the oracle does not know yet may have been written as well.
                 if let Some(first) = known.first_unused() {
                     self.oracle.written[first..][..made].fill(true);
                 }

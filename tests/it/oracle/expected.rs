@@ -7,8 +7,8 @@ use std::ops::Range;
 pub(crate) enum Slot {
     /// At or above the cursor.
     Free,
-    /// Below the cursor, and returned. A call in progress may have taken it without having shown
-    /// which slot it took.
+    /// Below the cursor, without a value. The slot has no owner either, unless a call in progress
+    /// has taken it and the oracle does not know this yet.
     Vacant,
     /// Below the cursor, in a shard, and unused.
     InShard,
@@ -39,7 +39,8 @@ impl Place {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Returned {
     Known,
-    /// A number of unknown slots may have extended the shard or may have become vacant.
+    /// This number of slots, which the oracle does not know, may have extended the shard or may
+    /// have become vacant.
     Unclear(usize),
 }
 
@@ -48,24 +49,24 @@ pub(crate) struct Oracle {
     pub(crate) slots: Vec<Slot>,
     /// The cursor. All slots that were handed out are below it.
     pub(crate) bound: usize,
-    /// The longest run with which the shard is refilled, or 0 without a shard. There is one thread,
-    /// so there is one shard.
+    /// The longest run with which the shard is refilled, or 0 if there is no shard. Only one thread
+    /// runs, so only one shard is used.
     refill: usize,
     /// The rest of the shard.
     shard: Range<usize>,
     /// Whether the shard has served a request since the last exclusive access. If so, the cursor
     /// only rises, and returned slots extend the shard or become vacant.
     active: bool,
-    /// The lengths of the runs of vacant slots that calls in progress have taken without showing
-    /// which.
+    /// The lengths of the runs that calls in progress have taken from the vacant slots. The oracle
+    /// does not know yet where these runs are.
     hidden: Vec<usize>,
     /// Runs whose handle was leaked since the last exclusive access.
     leaked_runs: Vec<Range<usize>>,
-    /// Leaked values.
+    /// The number of leaked values.
     pub(crate) leaked: usize,
-    /// Values in reservations.
+    /// The number of values in reservations.
     pub(crate) reserved: usize,
-    /// The slots that were ever written.
+    /// Whether each slot was ever written.
     pub(crate) written: Vec<bool>,
     /// The highest position of the cursor so far.
     pub(crate) highest: usize,
@@ -113,7 +114,7 @@ impl Oracle {
 
     // ---- predictions
 
-    /// The number of vacant slots that can be allocated.
+    /// Returns the number of vacant slots, without those that calls in progress have taken.
     pub(crate) fn vacant(&self) -> usize {
         self.slots.iter().filter(|&&slot| slot == Slot::Vacant).count() - self.hidden.iter().sum::<usize>()
     }
@@ -122,7 +123,7 @@ impl Oracle {
         self.bound - self.free_below_cursor()
     }
 
-    /// The number of slots below the cursor that single requests can get.
+    /// Returns the number of slots below the cursor that single requests can get.
     pub(crate) fn free_below_cursor(&self) -> usize {
         self.shard.len() + self.vacant()
     }
@@ -138,7 +139,7 @@ impl Oracle {
         }
     }
 
-    /// The value of a slot that is not in a reservation.
+    /// Returns the tag of the slot's value, unless a handle or a call holds the slot.
     pub(crate) fn value(&self, index: usize) -> Option<u32> {
         match self.slots.get(index) {
             Some(&Slot::Published(tag) | &Slot::Owned(tag)) => Some(tag),
@@ -146,17 +147,18 @@ impl Oracle {
         }
     }
 
-    /// The values with their indices, in index order.
+    /// Returns the tags of all values with their indices, in index order. Values that a handle or a
+    /// call holds are not included.
     pub(crate) fn values(&self) -> Vec<(usize, u32)> {
         (0..self.capacity()).filter_map(|index| Some((index, self.value(index)?))).collect()
     }
 
-    /// The number of values alive: in slots, in reservations, and leaked.
+    /// Returns the number of live values: in slots, in reservations, and leaked.
     pub(crate) fn live(&self) -> usize {
         self.values().len() + self.reserved + self.leaked
     }
 
-    // ---- taking and returning slots, shared
+    // ---- taking and returning slots while the arena is shared
 
     pub(crate) fn take_one(&mut self) -> Option<Place> {
         self.take_sharded(1).map(Place::Run).ok().or_else(|| self.take_below_cursor())
@@ -180,8 +182,8 @@ impl Oracle {
         Some(Place::SomeVacant(1))
     }
 
-    /// Takes a run. The error is the number of slots left at the cursor. `served` is the answer of
-    /// the arena, which is used only where the oracle cannot predict it.
+    /// Takes a run. The error is the number of slots left at the cursor. `served` is whether the
+    /// arena has served the request. It is used only where the oracle cannot predict this.
     pub(crate) fn take_run(&mut self, len: usize, served: bool) -> Result<Place, usize> {
         match len {
             0 => Ok(self.nothing()),
@@ -223,13 +225,14 @@ impl Oracle {
         }
         self.active = true;
         if self.shard.end != self.bound {
-            // The rest is too short, and the refill cannot extend it.
+            // The rest is too short for the request, and does not end at the cursor, so the refill
+            // cannot extend it. It is retired.
             self.slots[self.shard.clone()].fill(Slot::Vacant);
             self.shard = self.bound..self.bound;
         }
         self.shard.end = self.take_from_cursor(refill).end;
         self.slots[self.shard.clone()].fill(Slot::InShard);
-        Ok(self.take_from_shard(len).expect("the refill is twice as long"))
+        Ok(self.take_from_shard(len).expect("the refill is at least twice as long as the request"))
     }
 
     fn take_from_shard(&mut self, len: usize) -> Option<Range<usize>> {
@@ -249,7 +252,7 @@ impl Oracle {
         }
         let side_by_side = self.slots.split(|&slot| slot != Slot::Vacant).map(<[_]>::len);
         let fitting: usize = side_by_side.map(|vacant| vacant / len).sum();
-        // The number of runs that hidden runs may overlap.
+        // The maximum number of these fitting runs that hidden runs can overlap.
         let overlapped: usize = self.hidden.iter().map(|hidden| (hidden + 2 * len - 2) / len).sum();
         let taken = fitting > overlapped || fitting > 0 && served;
         taken.then(|| {
@@ -258,7 +261,7 @@ impl Oracle {
         })
     }
 
-    /// An empty run, whose index is the capacity.
+    /// Returns an empty run, whose index is the capacity.
     fn nothing(&self) -> Place {
         Place::Run(self.capacity()..self.capacity())
     }
@@ -274,17 +277,18 @@ impl Oracle {
         run
     }
 
-    /// Checks the place of a run that the arena has taken. Its slots must have been free.
+    /// Checks that the arena has taken a run that the prediction allows, and returns the run.
+    /// `first` is its first index.
     pub(crate) fn resolve(&mut self, place: Place, first: usize) -> Range<usize> {
         match place {
             Place::Run(run) => {
-                assert_eq!(first, run.start, "a run begins at the cursor or at the rest of the shard");
+                assert_eq!(first, run.start, "the run does not begin where the oracle expects it");
                 run
             }
             Place::SomeVacant(len) => {
                 let run = first..first + len;
                 for slot in &mut self.slots[run.clone()] {
-                    assert_eq!(*slot, Slot::Vacant, "{run:?} was handed out, but it was not free");
+                    assert_eq!(*slot, Slot::Vacant, "{run:?} was handed out, but it was not vacant");
                     *slot = Slot::Held;
                 }
                 self.show(len);
@@ -293,14 +297,14 @@ impl Oracle {
         }
     }
 
-    /// Records that a hidden run was shown or returned.
+    /// Records that the oracle has learned where a hidden run is, or that the run was returned.
     fn show(&mut self, len: usize) {
         let at = self.hidden.iter().position(|&hidden| hidden == len).expect("it was hidden");
         self.hidden.swap_remove(at);
     }
 
-    /// Returns a place. If its slots are not known, the new position of the cursor, `bound`, shows
-    /// whether they were directly below the cursor.
+    /// Records that the slots of a place were returned. If the oracle does not know them, the new
+    /// position of the cursor, `bound`, shows whether they were directly below the cursor.
     pub(crate) fn return_place(&mut self, place: Place, bound: usize) -> Returned {
         let len = match place {
             Place::Run(run) => {
@@ -323,7 +327,8 @@ impl Oracle {
         self.shard.start - len..self.shard.start
     }
 
-    /// Decides whether slots of an unclear return have extended the shard, which begins at `start`.
+    /// Decides whether slots of an unclear return have extended the shard, which now begins at
+    /// `start`.
     pub(crate) fn decide(&mut self, len: usize, start: usize) {
         if start != self.shard.start {
             let run = self.in_front_of_shard(len);
@@ -354,8 +359,8 @@ impl Oracle {
         self.written[index] = true;
     }
 
-    /// Records that a panic has interrupted the construction of a value, which may have been in
-    /// place.
+    /// Records that a panic has interrupted the construction of a value. The value may have been
+    /// constructed in its slot, so the slot counts as written.
     pub(crate) fn note_interrupted(&mut self, index: usize) {
         self.written[index] = true;
         self.highest = self.highest.max(index + 1);
@@ -396,7 +401,7 @@ impl Oracle {
         self.epoch += 1;
     }
 
-    /// Moves the values to the first slots. Each is owned, with a new index.
+    /// Moves the values to the first slots. They are then owned.
     pub(crate) fn compact(&mut self) {
         let values = self.values();
         self.empty();
@@ -406,7 +411,7 @@ impl Oracle {
         }
     }
 
-    /// The cursor serves every request from now on.
+    /// Disables the shard from now on.
     pub(crate) fn disable(&mut self) {
         self.settle();
         self.refill = 0;

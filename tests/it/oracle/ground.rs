@@ -1,5 +1,5 @@
-//! A shared arena and its oracle, and the operations that need no open handle. User code that the
-//! arena calls performs operations here too, in the middle of the operation that called it.
+//! A shared arena and its oracle, and the operations that need no open handle. User code performs
+//! such operations too, in the middle of the call that runs it.
 
 use atomicarena::{AtomicArena, Full, Iter, Key, Reservation, Storage};
 

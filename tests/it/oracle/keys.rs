@@ -27,7 +27,7 @@ impl<T: Value> Keys<T> {
     pub(crate) fn keep(&mut self, oracle: &Oracle, key: Key<T>) {
         if let Some(&(epoch, before)) = self.all.iter().rev().find(|(epoch, _)| epoch.is_some()) {
             let same = epoch == Some(oracle.epoch);
-            // Ordered by epoch, and then by index.
+            // Keys are ordered by epoch, and then by index.
             let order = if same { before.index().cmp(&key.index()) } else { std::cmp::Ordering::Less };
             assert_eq!((before.cmp(&key), before == key), (order, order.is_eq()), "{before:?} and {key:?}");
         }
@@ -40,8 +40,8 @@ impl<T: Value> Keys<T> {
         }
     }
 
-    /// Creates keys in another arena, in which no earlier key finds a value. That arena is then
-    /// dropped.
+    /// Creates keys in another arena, and checks that no earlier key finds a value there. The other
+    /// arena is then dropped.
     pub(crate) fn make_strangers(&mut self) {
         let other = AtomicArena::with_capacity(STRANGERS as usize);
         for tag in 0..STRANGERS {
@@ -60,7 +60,7 @@ impl<T: Value> Keys<T> {
         let &(epoch, key) = self.all.get(which.checked_rem(self.all.len())?)?;
         let now = epoch == Some(oracle.epoch);
         let tag = oracle.published(key.index()).filter(|_| now);
-        assert_eq!(tag.is_some(), now, "what has a key stays published until the epoch ends");
+        assert_eq!(tag.is_some(), now, "a value with a key is no longer published in its epoch");
         Some((key, tag))
     }
 

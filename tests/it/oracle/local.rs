@@ -14,17 +14,17 @@ pub(super) struct OpenLocal<'a, T> {
     pub(super) known: Known,
 }
 
-/// The oracle's knowledge of a `Local`. The contract leaves open only the length of its runs, which
-/// the oracle learns from the cursor.
+/// The oracle's knowledge of a `Local`. The contract leaves open how long its runs are, which the
+/// oracle learns from the cursor, and which vacant slot it takes if no slot is left at the cursor.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// The greatest length of a run, if the caller chose one.
+    /// The batch limit, or `usize::MAX` if the caller chose none.
     ceiling: usize,
     /// The current run. Its values are below `next`.
     run: Range<usize>,
     next: usize,
-    /// Whether it counts as a handle. It does from its first run until a reservation takes the last
-    /// of its slots. Only while it counts may the run be extended.
+    /// Whether the `Local` counts as a handle. It does so from its first run until a reservation
+    /// takes the last slots of its run. Only while it counts may its run be extended.
     counted: bool,
     /// Whether the run is one vacant slot, whose index the oracle does not know yet.
     hidden: bool,
@@ -33,9 +33,10 @@ pub(super) struct Known {
 /// The place of the slots of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Slots {
-    /// The next slots of the run of a `Local`. Slots without a value stay in it.
+    /// This number of slots, the next ones of a `Local`'s run. Slots without a value stay in the
+    /// run.
     Own(usize),
-    /// Outside the run of the `Local`. Slots without a value are returned.
+    /// Slots outside the run of a `Local`. Those without a value are returned.
     Arena(Place),
 }
 
@@ -44,7 +45,7 @@ pub(super) enum Slots {
 pub(super) enum Answer {
     /// Whether a request for all slots or none was served.
     Served(bool),
-    /// The number of slots for a request that accepts fewer.
+    /// The number of slots that the arena has given to a request that accepts fewer.
     UpTo(usize),
 }
 
@@ -170,7 +171,8 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         }
     }
 
-    /// Checks what is visible of the `Local`. Learns which slot it has taken.
+    /// Checks what is visible of the `Local`. If the `Local` has taken a vacant slot, this also
+    /// learns which one.
     pub(super) fn look<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>) {
         let text = format!("{:?}", self.local);
         let (start, end) = text
@@ -218,10 +220,10 @@ impl Known {
         if self.hidden { 1 } else { self.run.end - self.next }
     }
 
-    /// Predicts the slots of a request. The error is the number of slots left at the cursor. Called
-    /// when the arena has taken the slots, before anything else happens.
+    /// Predicts the slots of a request. The error is the number of slots left at the cursor. To be
+    /// called when the arena has taken the slots, before anything else happens.
     ///
-    /// The answer is used only where the oracle cannot predict it.
+    /// `answer` is used only where the oracle cannot predict it.
     pub(super) fn take<T: Value, S: Storage<T>>(
         &mut self,
         ground: &mut Ground<'_, '_, T, S>,
@@ -284,7 +286,7 @@ impl Known {
         self.ceiling.min(left / 16).max(1)
     }
 
-    /// Starts a fresh run from the cursor.
+    /// Starts a fresh run from the cursor. Its length must be in `lengths`.
     fn refill(&mut self, oracle: &mut Oracle, len: usize, lengths: RangeInclusive<usize>) {
         assert!(lengths.contains(&len), "a run of {len}, and not {lengths:?}");
         let run = oracle.take_from_cursor(len);

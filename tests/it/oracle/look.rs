@@ -48,7 +48,8 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         }
     }
 
-    /// Indexing finds what `get` finds, or panics with a message that names the index.
+    /// Checks that indexing finds a published value, and otherwise panics with a message that names
+    /// the index.
     pub(crate) fn index(&self, which: usize) {
         let (arena, index) = (self.arena, which % (self.oracle.capacity() + 2));
         match (message_of(|| &arena[index]), self.oracle.published(index)) {
@@ -66,7 +67,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
         self.looks += 1;
         numbers(self.arena, self.oracle);
         if T::COUNTED {
-            assert_eq!(live(), self.oracle.live(), "values alive");
+            assert_eq!(live(), self.oracle.live(), "the number of live values");
         }
         self.look_at_slots();
         self.look_at_ranges();
@@ -86,7 +87,7 @@ impl<T: Value, S: Storage<T>> Ground<'_, '_, T, S> {
             let (got, want) = (self.arena.get(index), self.oracle.published(index));
             assert_eq!(got.is_some(), want.is_some(), "whether slot {index} is visible");
             assert!(got.is_none_or(|value| value.shows(want.unwrap())), "slot {index} shows something else");
-            // Only at some steps, so that some epochs have no key.
+            // Only at some steps, so that the first key of an epoch is often created late.
             if self.looks % 4 == 0 {
                 let key = self.arena.key_at(index);
                 assert_eq!(key.map(|key| key.index()), want.map(|_| index));

@@ -13,8 +13,8 @@ use super::value::Value;
 /// The calls that the iterator received, and the values that it yielded.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The number of slots that the arena takes before the first call, if it takes slots for the
-    /// values.
+    /// The number of slots that the arena takes before the first call of `next`, or `None` if the
+    /// slots were taken earlier.
     pub(crate) fills: Option<usize>,
     pub(super) slots: Option<Slots>,
     pub(crate) calls: usize,
@@ -47,7 +47,7 @@ impl<T: Value, S: Storage<T>> Iterator for LyingIter<'_, '_, '_, T, S> {
         if self.log.calls == self.at + 1 {
             self.ground.act(self.act);
         }
-        // The iterator is not fused: it would continue after its end.
+        // The iterator is not fused. After its first `None`, it would yield values again.
         (self.log.calls != self.has + 1).then(|| {
             let tag = self.ground.oracle.tag();
             self.log.tags.push(tag);

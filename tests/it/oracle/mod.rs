@@ -1,20 +1,24 @@
 //! Programs of random operations. Each runs against an arena and against a plain vector of slots,
 //! the oracle.
 //!
-//! The oracle knows whether each slot is free, vacant, held by a handle, owned or published, and
-//! with which value. It predicts the result of every method: the position of the cursor, which
-//! requests fail and with which numbers, which values are visible, and how many values are alive.
-//! So each value is dropped exactly once, unless a leaked handle leaked it. When a program takes
-//! every free slot one by one, exactly the predicted slots must be available. The contract leaves
-//! two things open, which the oracle learns from the results: which vacant slots are taken (they
-//! must have been vacant and contiguous), and the length of a run of a `Local` (at most its share).
+//! The oracle knows whether each slot is free, vacant, in a shard, held by a handle, owned or
+//! published, and which value it holds. It predicts the result of every method, the position of the
+//! cursor, which values are visible, and how many values are alive. The values report a second
+//! drop, so the number of live values shows that each value was dropped exactly once or leaked with
+//! a handle or a `Drain`. When a program takes every free slot one by one, exactly the predicted
+//! slots must be available. The contract leaves two things open, which the oracle learns from the
+//! results: which vacant slots are taken (they must have been vacant and contiguous), and the
+//! length of a `Local`'s run (at most one sixteenth of the slots left at the cursor, unless a
+//! request needs more).
 //!
 //! A request for several slots is refused only if neither the cursor, nor the shard, nor the vacant
-//! slots have enough contiguous slots. While user code runs in a call that has taken vacant slots
-//! without showing which, the oracle accepts both answers if either may be right.
+//! slots have enough contiguous slots. While user code runs in a call that has taken vacant slots,
+//! the oracle may not know which ones the call has taken. It then accepts either answer to such a
+//! request if either may be right.
 //!
-//! Keys are kept over all epochs, together with some keys of other arenas. After every step each
-//! key must find its own value or none.
+//! Keys are kept over all epochs, with some keys of other arenas. Some of the keys are tried after
+//! each step, and all of them after each use of exclusive access. A key must find its own value or
+//! none.
 //!
 //! If shards are forced, short requests are served by a shard. Returned slots then extend the rest
 //! of the shard, or become vacant. Only one thread runs, so the oracle knows which slots are in the
@@ -53,8 +57,8 @@ pub(crate) use value::{Counted, Plain, Value};
 
 /// The longest run of a shard if shards are forced, and 0 otherwise.
 ///
-/// Every heap arena and every mapped arena then has two active shards from the first slot on. A
-/// shard serves requests of up to half of its run.
+/// If shards are forced, every heap arena and every mapped arena has two active shards from the
+/// first slot on. A shard serves requests of up to half of its longest run.
 pub(crate) const FORCED_RUN: usize = if cfg!(not(target_pointer_width = "64")) {
     0
 } else if cfg!(shards = "forced") {

@@ -1,8 +1,8 @@
 //! The operations on an arena, and their encoding in four bytes.
 //!
-//! A program is a list of four-byte words, so that the shrinking of a property test and the
-//! mutations of a fuzzer affect whole operations. Removing a word removes an operation, and every
-//! word encodes one.
+//! A program is encoded as a list of four-byte words. Each word encodes one operation, and no word
+//! is invalid. Removing or changing a word therefore removes or changes one operation, which suits
+//! the shrinking of a property test and the mutations of a fuzzer.
 
 /// The maximum number of open handles of each kind.
 pub(crate) const HANDLES: usize = 3;
@@ -57,7 +57,7 @@ pub(crate) enum Op {
     },
 }
 
-/// A method for one value.
+/// A method that stores one value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum One {
     Alloc,
@@ -101,15 +101,16 @@ pub(crate) struct Bulk {
     pub(crate) len: usize,
     /// For an iterator, the real number of values.
     pub(crate) given: usize,
-    /// The value before which `act` happens. For a clone, the number of clones that succeed.
+    /// The number of the value before which `act` happens. For `ClonePanics` and `PrefixPanics`,
+    /// the number of clones that succeed.
     pub(crate) at: usize,
     pub(crate) act: Act,
-    /// Calls the method that publishes the values, if there is one.
+    /// Whether to call the method that publishes the values, if there is one.
     pub(crate) publish: bool,
 }
 
 impl Bulk {
-    /// Clones that do not panic.
+    /// Returns a request that stores `len` clones, none of which panics.
     pub(crate) fn clones(len: usize) -> Self {
         Bulk { method: Method::Clone, len, given: len, at: 0, act: Act::Return, publish: false }
     }
@@ -201,7 +202,7 @@ pub(crate) enum Alone {
         zeroed: bool,
         fuse: Option<usize>,
     },
-    /// The values get new indices, and are then published or not.
+    /// The values get new indices, and are then published if `publish` is set.
     Compact {
         publish: bool,
     },
@@ -216,7 +217,7 @@ pub(crate) struct Many {
     pub(crate) first: usize,
     /// A step of 0 names one slot several times.
     pub(crate) step: usize,
-    /// Counts only slots that hold a value.
+    /// Whether `first` and `step` count only slots that hold a value.
     pub(crate) held: bool,
 }
 
@@ -255,8 +256,8 @@ impl Program {
             1 => End::Drop { fuse },
             _ => End::IntoVec { boxed: end % 4 == 3, fuse },
         };
-        // The capacity is either small, so that many operations happen near the end, or large
-        // enough for a `Local` with runs of several slots.
+        // The capacity is either small, so that many operations happen near the end of the arena,
+        // or large enough for a `Local` with runs of several slots.
         let capacity = match capacity {
             0..168 => 1 + usize::from(capacity % 24),
             168..244 => 64,
@@ -320,7 +321,7 @@ fn act(byte: u8) -> Act {
 }
 
 /// Decodes a length. Most lengths are small. Some are too large to fit, and some are so large that
-/// a sum would wrap.
+/// adding them to an index would overflow.
 fn len(byte: u8) -> usize {
     match byte % 32 {
         few @ 0..24 => usize::from(few % 8),
@@ -382,7 +383,8 @@ fn probe(byte: u8) -> Probe {
 
 fn alone(kind: u8, b: u8, c: u8) -> Alone {
     let (front, back) = (usize::from(b % 8), usize::from(b / 8 % 8));
-    // Some of these numbers of resets are near one or several wraps of the epoch.
+    // Some of these numbers of resets are near one wrap, or several wraps, of the epoch in the
+    // stamps.
     const TIMES: [usize; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 48, 49, 50, 51, 52, 101, 255, 256];
     match (kind, b % 4) {
         (2 | 7, 0..2) => Alone::Compact { publish: c % 2 == 1 },

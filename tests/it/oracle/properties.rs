@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use super::op::{Act, Bulk, End, EndRun, Method, Op};
 use super::{Counted, Plain, Program, Value, run, run_in_order, run_on};
 
-/// The number of operations in a program, at most.
+/// The maximum number of operations in a program.
 const LONGEST: usize = if cfg!(miri) { 20 } else { 60 };
 
 fn programs() -> impl Strategy<Value = Program> {
@@ -75,16 +75,18 @@ fn programs_on_borrowed_bytes_agree_with_the_oracle() {
     check(250, on::<Plain>);
 }
 
-/// A call takes vacant slots before the shard, does not show them, and returns them. Random
-/// programs seldom do so.
+/// A call takes vacant slots, most of the time directly below the rest of the shard. Its closure
+/// panics, which returns the slots before the test learns which ones they were. Random programs
+/// seldom do so.
 #[test]
 fn hidden_slots_return_to_the_shard_or_become_vacant() {
     let reserve = |handle, len| Op::Reserve { handle, len, up_to: false, local: None };
     let end = |handle| Op::EndRun(handle, EndRun::Drop(None));
     let bulk = Bulk { method: Method::With, len: 4, given: 4, at: 2, act: Act::Panic, publish: false };
     let panics = Op::Bulk { bulk, local: None };
-    // The first runs use up the shard, so that returned runs become vacant. The last refill leaves
-    // three slots in the shard, and none at the cursor.
+    // If refills have eight slots, the first two reservations use up the shard, so their slots
+    // become vacant when they are returned. `reserve(2, 1)` then refills the shard with the last
+    // three slots, so no slot is left at the cursor.
     for returned in [&[1][..], &[0, 1], &[1, 0], &[0]] {
         let returned = returned.iter().map(|&handle| end(handle));
         let before = [reserve(0, 4), reserve(1, 4)].into_iter().chain(returned);

@@ -56,7 +56,8 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
         self.ground.look();
     }
 
-    /// Ends every handle. Handle `i` is leaked if bit `i` of `forget` is set.
+    /// Ends every handle. Reservation `i` is leaked if bit `i` of `forget` is set, and `Local` `i`
+    /// if bit `i + HANDLES` is set.
     pub(crate) fn end(mut self, forget: u8) {
         for handle in 0..HANDLES {
             let end = if forget & 1 << handle != 0 { EndRun::Forget } else { EndRun::Drop(None) };
@@ -89,7 +90,7 @@ impl<'a, 'o, T: Value, S: Storage<T>> Shared<'a, 'o, T, S> {
             }
         };
         let want = match ground.take(known.as_deref_mut(), len, answer) {
-            // A part of an empty run is empty.
+            // If no slot is free, the reservation is empty.
             Err(_) if up_to => Ok(Slots::Own(0)),
             want => want,
         };
@@ -246,7 +247,7 @@ impl<T: Value> Run<'_, T> {
         let done = catch(|| self.reservation.fill_from_iter(iter));
         if let Some(filled) = done {
             assert_eq!((filled, log.tags.len()), (room.min(has), room.min(has)));
-            assert_eq!(log.calls, room.min(has + 1), "more items requested than fit, or after the end");
+            assert_eq!(log.calls, room.min(has + 1), "the number of calls of `next`");
         }
         // Values yielded before a panic are kept.
         self.tags.append(&mut log.tags);
@@ -264,7 +265,8 @@ impl<T: Value> Run<'_, T> {
             slot.write(T::new(tag));
             self.tags.push(tag);
         }
-        // SAFETY: the slots above the old length were written above.
+        // SAFETY: the new length is at most the capacity, because `spare` ends there. The slots
+        // between the old and the new length were written above.
         unsafe { self.reservation.set_len(self.tags.len()) };
     }
 

@@ -110,7 +110,8 @@ impl<'a, T: Sync, S: Storage<T>> Source<'_, 'a, T, S> {
 
 impl<'a, S: Storage<u8>> Source<'_, 'a, u8, S> {
     pub(crate) fn str(self, src: &str, publish: bool) -> Result<Stored<'a, u8>, Full<()>> {
-        // SAFETY: only ASCII is ever written to it.
+        // SAFETY: the programs write only values of `u8::new` to these bytes, and all of them are
+        // ASCII.
         let owned = |text: &'a mut str| Stored::Owned(unsafe { text.as_bytes_mut() });
         let published = |(first, text): (usize, &'a str)| Stored::Published(first, text.as_bytes());
         match (self, publish) {

@@ -1,4 +1,5 @@
-//! The values in the tested arenas. They carry a tag, and a ledger counts those that are alive.
+//! The values in the tested arenas. Each value carries a tag. A ledger counts the live values of
+//! the type with drop glue.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -12,20 +13,21 @@ use super::source::{Source, Stored};
 /// The tag of a default value.
 pub(crate) const DEFAULT: u32 = 1 << 31;
 
-/// The result of a method that exists only for some types of values.
+/// The result of a method that exists only for some types of values. It is `None` for the others.
 pub(crate) type Copied<'a, T> = Option<Result<Stored<'a, T>, Full<()>>>;
 
-/// A method that copies a slice into an arena or a handle, and publishes it if asked to.
+/// A method that copies a slice into an arena or a handle. The last argument is whether to publish
+/// the copies.
 pub(crate) type Store<'s, 'a, T, S> = fn(Source<'s, 'a, T, S>, &[T], bool) -> Copied<'a, T>;
 
 /// A value that can be distinguished from others.
 pub(crate) trait Value: Clone + Debug + Default + Sync {
-    /// Whether the [ledger](live) counts it, so that its clones and drops can be made to panic.
+    /// Whether the ledger counts the values of this type and can make their clones and drops panic.
     const COUNTED: bool;
 
     fn new(tag: u32) -> Self;
 
-    /// Returns whether the value is alive and has this tag.
+    /// Returns whether the value has this tag and, if the ledger counts it, is alive.
     fn shows(&self, tag: u32) -> bool;
 
     fn set(&mut self, tag: u32);
@@ -85,8 +87,8 @@ impl Drop for Counted {
     }
 }
 
-/// A value that is copied and never dropped. Because of its odd size, only the first slot begins at
-/// a word boundary.
+/// A value that is copied and never dropped. Because of its odd size, most slots do not begin at a
+/// word boundary.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
     tag: [u8; 4],
@@ -158,8 +160,8 @@ impl Value for u8 {
     }
 }
 
-/// Which values are alive, and which operations panic. Each thread has its own ledger, because a
-/// program runs on one thread.
+/// Records which values are alive, and which operations must panic. A program runs on one thread,
+/// so a ledger per thread keeps the counts of parallel tests apart.
 #[derive(Default)]
 struct Ledger {
     /// The number of drops of each value, in the order of creation.
@@ -178,8 +180,8 @@ impl Ledger {
         self.drops.len() as u32 - 1
     }
 
-    /// Returns whether this drop must panic. A fault is only recorded, because a panic might abort
-    /// here.
+    /// Records a drop, and returns whether it must panic. A faulty drop is only recorded, because a
+    /// panic during unwinding would abort.
     fn died(&mut self, id: u32) -> bool {
         match self.drops.get_mut(id as usize) {
             Some(drops @ 0) => {
@@ -192,7 +194,7 @@ impl Ledger {
     }
 }
 
-/// Returns whether the fuse was set for this operation. The fuse is then used up.
+/// Counts one operation, and returns whether the fuse was set for it. The fuse is then used up.
 fn burns(fuse: &mut Option<usize>) -> bool {
     match fuse {
         Some(0) => fuse.take().is_some(),
@@ -217,10 +219,10 @@ pub(crate) fn begin() {
     with(|ledger| *ledger = Ledger::default());
 }
 
-/// Returns the number of counted values that are alive. Each other value was dropped once.
+/// Returns the number of counted values that are alive. Panics if a value was dropped twice.
 pub(crate) fn live() -> usize {
     with(|ledger| {
-        assert_eq!(ledger.faults, 0, "a value was dropped that did not live");
+        assert_eq!(ledger.faults, 0, "a value was dropped that was not alive");
         ledger.live
     })
 }
@@ -276,5 +278,5 @@ pub(crate) fn message_of<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     QUIET.set(true);
     let done = catch_unwind(AssertUnwindSafe(f));
     QUIET.set(false);
-    done.map_err(|panic| *panic.downcast().expect("a message with numbers"))
+    done.map_err(|panic| *panic.downcast().expect("the message is a `String`"))
 }
