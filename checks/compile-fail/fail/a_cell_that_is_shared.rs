@@ -1,4 +1,5 @@
-//! An arena of `Cell` is `Sync`, but methods that lend `&Cell` are refused, and so are handles.
+//! An arena of `Cell`s is `Sync`, but its handles and sequential iterators are not. `Iter` and
+//! `Values` lend `&Cell`, so they are not `Send` either.
 use std::cell::Cell;
 
 use atomicarena::{Borrowed, Drain, Heap, Inline, IntoIter, Iter, IterMut, Local, Mapped, Reservation, Values};

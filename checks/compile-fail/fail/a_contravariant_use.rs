@@ -1,4 +1,5 @@
-//! A type for short references is not one for long ones: a value read from it would dangle.
+//! No type is contravariant in `T` or in its lifetime. Otherwise safe code could make a reference
+//! outlive what it refers to.
 use atomicarena::{AtomicArena, Iter, Key, Local, ParDrain, ParIntoIter, ParIter, Reservation};
 
 type Text = &'static str;

@@ -1,4 +1,5 @@
-//! Types that store values are invariant, or a short `&str` could get among the `&'static str`.
+//! These types are invariant in `T`. If one that can store values were covariant, a short-lived
+//! `&str` could be stored where a `&'static str` is expected.
 use atomicarena::{AtomicArena, Borrowed, IterMut, Local, Mapped, ParDrain, ParIntoIter, Reservation, StaticArena};
 
 type Text = &'static str;

@@ -1,5 +1,5 @@
-//! An inline arena holds its values, so its `Drop` names their type. On the stack they therefore
-//! cannot refer to each other, even if they have nothing to drop.
+//! `Inline<T, N>` implements `Drop`, so references in `T` must outlive the arena. Therefore the
+//! values of an inline arena on the stack cannot refer to each other, even if they need no drop.
 use std::cell::Cell;
 
 use atomicarena::StaticArena;

@@ -1,4 +1,5 @@
-//! Values may refer to each other only if no `Drop` follows a reference to a dropped neighbour.
+//! If the `Drop` of a value can follow a reference, the referent must outlive the arena. So such
+//! values cannot refer to each other.
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 

@@ -1,4 +1,5 @@
-//! A handle that drops values makes the same requirements of them as the arena.
+//! If the `Drop` of a value can follow a reference, the referent must also outlive any reservation,
+//! iterator, guard or pool that may drop the value.
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ fn an_owned_guard_of_a_pool() {
     a.next.set(Some(a));
 }
 
-// The pool drops its values.
+// The guard is never dropped, but the pool drops the values.
 fn a_leaked_guard_of_a_pool() {
     let pool = ArenaPool::new(1, 2);
     let arena = Box::leak(Box::new(pool.checkout().unwrap())); //~ E0597

@@ -1,4 +1,4 @@
-//! `finish` and `publish` consume the reservation. Published values can no longer be written.
+//! `finish` and `publish` consume the reservation, so no method of it can be called afterwards.
 use atomicarena::AtomicArena;
 
 fn pushed_after_finish(arena: &AtomicArena<u32>) {

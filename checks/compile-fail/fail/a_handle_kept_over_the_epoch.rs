@@ -1,4 +1,5 @@
-//! No `Reservation`, `Local` or iterator outlives an epoch.
+//! Handles and iterators borrow the arena, so they must be gone before a method ends the epoch. For
+//! the same reason no value can be stored while a `Drain` exists.
 use atomicarena::AtomicArena;
 
 fn reservation_over_reset(mut arena: AtomicArena<u32>) {
@@ -13,7 +14,7 @@ fn reservation_over_drain(mut arena: AtomicArena<u32>) {
     run.publish();
 }
 
-// It is not used again, but its drop returns slots.
+// The reservation is not used again, but its drop returns slots.
 fn reservation_dropped_after_reset(mut arena: AtomicArena<u32>) {
     let _run = arena.reserve(2).unwrap();
     arena.reset(); //~ E0502

@@ -1,4 +1,4 @@
-//! A `Local` and a `Reservation` are for one thread at a time, for every type of values.
+//! `Local` and `Reservation` are never `Sync`, whatever the type of the values.
 use atomicarena::{Local, Reservation};
 
 type T = u8;

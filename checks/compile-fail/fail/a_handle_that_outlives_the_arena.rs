@@ -1,4 +1,4 @@
-//! `Local`, `Reservation` and the iterators borrow the arena.
+//! `Local`, `Reservation` and the iterators borrow the arena, so they cannot outlive it.
 use atomicarena::{AtomicArena, Drain, Iter, IterMut, Local, Reservation};
 
 fn local<'a>() -> Local<'a, u32> {

@@ -1,4 +1,4 @@
-//! A key has the type of its value, so it cannot be used with arenas of other types.
+//! A `Key<T>` works only with arenas of `T`. Its value can be borrowed only until the epoch ends.
 use atomicarena::{AtomicArena, Key};
 
 fn another_type(arena: &AtomicArena<u8>, key: Key<u16>) {

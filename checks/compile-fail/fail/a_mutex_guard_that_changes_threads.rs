@@ -1,4 +1,5 @@
-//! `MutexGuard` is `Sync` but not `Send`, so it cannot be moved to another thread in any way.
+//! `MutexGuard` is not `Send`, so an arena of guards is neither `Send` nor `Sync`. Handles, and
+//! iterators through which a guard could be moved out, are not `Send` either.
 use std::sync::MutexGuard;
 
 use atomicarena::{

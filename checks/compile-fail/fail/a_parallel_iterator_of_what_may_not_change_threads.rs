@@ -1,4 +1,5 @@
-//! Workers are threads: values lent to them must be `Sync`, values moved to them must be `Send`.
+//! Workers are threads. Lending them `&T` requires `T: Sync`. Lending them `&mut T`, or moving
+//! values to them, requires `T: Send`.
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::MutexGuard;

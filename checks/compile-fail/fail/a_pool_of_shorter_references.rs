@@ -1,4 +1,5 @@
-//! Pool and guards store values, so they are invariant.
+//! A pool and its guards give `&self` access to arenas that store values, so they are invariant in
+//! `T`. A guard's borrow of its pool cannot be lengthened.
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};
 
 type Text = &'static str;

@@ -1,4 +1,5 @@
-//! A pool moves arenas between holders, so pool and guard are `Send` only if the arenas are.
+//! A pool lends the same arena to one thread after another. So if the arenas are not `Send`, the
+//! pool and its guards are neither `Send` nor `Sync`.
 use std::rc::Rc;
 use std::sync::MutexGuard;
 

@@ -1,4 +1,5 @@
-//! References from `publish`, `get` and `iter` end with the epoch, and before any exclusive use.
+//! A reference to a published value cannot be used after the arena was moved or borrowed
+//! exclusively, for example by a method that ends the epoch.
 use atomicarena::AtomicArena;
 
 fn published_over_reset(mut arena: AtomicArena<u32>) -> u32 {

@@ -1,4 +1,4 @@
-//! The publisher keeps `&T`, like every other reader.
+//! No thread can write to a published value, because even its publisher gets only `&T`.
 use atomicarena::AtomicArena;
 
 fn by_the_publisher(arena: &AtomicArena<u32>) {

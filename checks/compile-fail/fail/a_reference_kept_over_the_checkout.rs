@@ -1,4 +1,5 @@
-//! References into a checked-out arena do not outlive the guard, nor does the guard its pool.
+//! References into a checked-out arena outlive neither the guard nor a reset or drain. A guard does
+//! not outlive its pool.
 use std::sync::Arc;
 
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};

@@ -36,7 +36,7 @@ fn read_after() -> u32 {
     *value
 }
 
-// It resembles that of `std`.
+// Has the bounds of `std::thread::spawn`.
 fn spawn(_: impl FnOnce() + Send + 'static) {}
 
 fn in_a_thread() {

@@ -1,4 +1,4 @@
-//! `&Cell` is neither `Send` nor `Sync`, so no type that contains one is.
+//! `&Cell` is neither `Send` nor `Sync`, so neither is any arena, handle or iterator of `&Cell`.
 use std::cell::Cell;
 
 use atomicarena::{

@@ -1,4 +1,4 @@
-//! An unused reservation returns its slots at once, which is probably a mistake.
+//! The compiler warns of an unused reservation, because its slots are returned at once.
 #![deny(unused_must_use)]
 use atomicarena::AtomicArena;
 

@@ -1,4 +1,5 @@
-//! The purpose of invariance: the arena outlives the string that would be stored.
+//! Why arenas and handles are invariant in `T`: otherwise they could store a reference to a string
+//! that the arena outlives.
 use atomicarena::{AtomicArena, Local, Reservation};
 
 fn put<'s>(arena: &AtomicArena<&'s str>, text: &'s str) {

@@ -7,7 +7,7 @@ unsafe impl Storage<u8> for Mine {} //~ E0046 E0277
 
 struct Value;
 
-// The same for an existing storage and other values.
+// Nor can another crate implement it for `Heap<u8>` and a value type of its own.
 unsafe impl Storage<Value> for Heap<u8> {} //~ E0046 E0277
 
 fn main() {}

@@ -1,4 +1,5 @@
-//! `FromIterator`, `Extend` and `IndexMut` are missing, because they could not report a full arena.
+//! `FromIterator` and `Extend` are missing, because they could not report a full arena. `IndexMut`
+//! is missing, because `Index` finds published values only, but `get_mut` also finds owned values.
 use atomicarena::{AtomicArena, Reservation, StaticArena};
 
 fn collected() -> AtomicArena<u8> {

@@ -1,4 +1,5 @@
-//! An arena moves values between threads, so an arena of `Rc` cannot be shared, even to fill it.
+//! Values can move between threads through a shared arena, so an arena of `Rc` cannot be shared,
+//! not even to call `count`.
 use std::rc::Rc;
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! The drop of an arena in borrowed bytes accesses them. They must be alive and unused until then.
+//! Dropping an arena in borrowed bytes accesses the bytes. Until then they must stay alive, and no
+//! other code may use them.
 use std::mem::MaybeUninit;
 
 use atomicarena::AtomicArena;

@@ -1,4 +1,5 @@
-//! References into an arena end before it is moved, dropped, replaced or turned into its values.
+//! A reference into an arena cannot be used after the arena was moved, dropped, replaced, or
+//! converted to an iterator, a vector or a boxed slice.
 use atomicarena::{AtomicArena, StaticArena};
 
 fn moved() {

@@ -1,4 +1,5 @@
-//! References from the `alloc` methods end with the epoch, and before any exclusive use.
+//! A reference to an owned value cannot be used after the arena was borrowed exclusively, for
+//! example by a method that ends the epoch.
 use atomicarena::{AtomicArena, Key, Mapped};
 
 fn over_reset(mut arena: AtomicArena<u32>) {

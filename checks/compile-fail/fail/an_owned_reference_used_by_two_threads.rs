@@ -1,4 +1,4 @@
-//! Only one thread can have a `&mut T`.
+//! Only one thread at a time can use the `&mut T` of an owned value.
 use atomicarena::AtomicArena;
 
 fn in_two_threads(_: impl FnOnce() + Send, _: impl FnOnce() + Send) {}

@@ -1,4 +1,4 @@
-//! `Rc` is neither `Send` nor `Sync`, so no type that contains one is.
+//! `Rc` is neither `Send` nor `Sync`, so neither is any arena, handle or iterator of `Rc`.
 use std::rc::Rc;
 
 use atomicarena::{

@@ -1,4 +1,4 @@
-//! `CapacityError` may get more variants.
+//! `CapacityError` may get more variants, so a pattern that lists all present ones is refused.
 use atomicarena::CapacityError;
 
 fn explain(error: CapacityError) -> &'static str {

@@ -1,4 +1,4 @@
-//! The seal of `Storage` cannot be named, nor can the types that its hidden methods return.
+//! No other crate can name the trait that seals `Storage`, because it is in a private module.
 use atomicarena::storage::sealed::Sealed; //~ E0603
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! There are no two `&mut` to one slot, and no `&mut` beside `&`.
+//! There are never two `&mut` to one slot, nor a `&mut` and a `&`.
 use atomicarena::AtomicArena;
 
 fn get_mut_twice(mut arena: AtomicArena<u32>) {

@@ -1,4 +1,5 @@
-//! Methods that lend `&T` to any thread require `T: Sync`, which `Cell` is not.
+//! Every thread can read a published value, so publishing and reading require `T: Sync`, which
+//! `Cell` is not.
 use std::cell::Cell;
 
 use atomicarena::{AtomicArena, Key, Local, Reservation};

@@ -1,4 +1,4 @@
-//! `set_len` trusts its caller, so it is `unsafe`.
+//! `set_len` does not check that the slots hold values, so it is `unsafe`.
 use atomicarena::AtomicArena;
 
 fn main() {

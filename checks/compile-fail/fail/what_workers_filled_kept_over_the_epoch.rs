@@ -1,4 +1,5 @@
-//! A slice that workers filled is lent like any other, and types that store values are invariant.
+//! A slice that `alloc_from_par_iter` returned cannot be used after the epoch. `ParIterMut` lends
+//! `&mut T`, so it is invariant in `T`.
 use atomicarena::{AtomicArena, ParIterMut};
 
 fn shorter<'a, 's>(long: ParIterMut<'a, &'static str>) -> ParIterMut<'a, &'s str> {

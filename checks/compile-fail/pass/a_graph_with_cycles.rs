@@ -1,5 +1,5 @@
-//! Values may refer to each other in cycles if their drop cannot follow a reference: on the heap,
-//! in borrowed bytes, in a mapping, in a `static`.
+//! Values on the heap, in borrowed bytes, in a mapping or in a `static` may refer to each other in
+//! cycles if dropping them cannot follow a reference.
 use std::cell::{Cell, OnceCell};
 use std::mem::MaybeUninit;
 
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use atomicarena::{AtomicArena, StaticArena};
 
 struct Node<'a> {
-    // It needs drop, but its drop cannot access a neighbour.
+    // The name needs drop, but dropping it cannot access a neighbour.
     name: String,
     next: Cell<Option<&'a Node<'a>>>,
     first: OnceCell<&'a Node<'a>>,
@@ -51,7 +51,7 @@ fn in_a_mapping() {
     assert_eq!(a.next.get().unwrap().name, "a");
 }
 
-/// The node is published, so that every thread may follow it.
+/// A node that is published, so that every thread can follow the reference in it.
 struct Shared {
     next: OnceLock<&'static Shared>,
 }

@@ -1,4 +1,4 @@
-//! An arena in a `static` lends `&'static mut`, even to values that are not `Sync`.
+//! An arena in a `static` returns `&'static mut T`, even if `T` is not `Sync`.
 use std::cell::Cell;
 use std::thread;
 

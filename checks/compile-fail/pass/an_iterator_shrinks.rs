@@ -1,5 +1,5 @@
-//! Types that only lend are covariant: an iterator over long-lived references is also an iterator
-//! over short-lived ones.
+//! `Iter` only lends `&T`, so it is covariant. An iterator over long-lived references can be used
+//! where one over short-lived references is expected.
 use atomicarena::{AtomicArena, Iter};
 
 fn same<'a, 's>(long: Iter<'a, &'static str>, short: Iter<'a, &'s str>) -> [Iter<'a, &'s str>; 2] {

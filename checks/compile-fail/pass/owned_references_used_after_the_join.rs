@@ -1,5 +1,5 @@
-//! Threads fill the arena, and their owned references are collected and used after the join. `T` is
-//! `Send` but not `Sync`.
+//! Threads fill an arena and return `&mut T`, which are used after the threads have been joined.
+//! `T` is `Send` but not `Sync`.
 use std::cell::Cell;
 use std::thread;
 

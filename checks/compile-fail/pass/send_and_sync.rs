@@ -1,5 +1,5 @@
-//! All impls of `Send` and `Sync`, with plain values, with `Cell` (only `Send`), and with
-//! `MutexGuard` (only `Sync`).
+//! Which arenas, handles, iterators and pools are `Send` and `Sync`, with plain values, with `Cell`
+//! (only `Send`), and with `MutexGuard` (only `Sync`).
 use std::cell::Cell;
 use std::sync::MutexGuard;
 
@@ -100,7 +100,7 @@ fn sync_alone() {
     sync::<ParDrain<'static, G>>();
 }
 
-/// These types hold no value.
+/// A key holds no value, so it is `Send` and `Sync` for every `T`.
 fn whatever_it_is() {
     send::<Key<*mut u8>>();
     sync::<Key<*mut u8>>();

@@ -1,4 +1,5 @@
-//! What `Local` and `Reservation` lend lives as long as the borrow of the arena, and outlives them.
+//! References from a `Local`, a `Reservation` or an `Iter` may outlive it. They live as long as its
+//! borrow of the arena.
 use atomicarena::{AtomicArena, Iter};
 
 fn owned(arena: &AtomicArena<u32>) -> [&mut u32; 2] {

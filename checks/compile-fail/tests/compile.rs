@@ -6,9 +6,10 @@
 //! exactly these errors.
 //!
 //! `the_messages_are_as_committed` also compares the messages with the `.stderr` beside the file.
-//! There is no such file if a message mentions private fields. The messages depend on the compiler,
-//! so this test is skipped with any compiler other than [`MESSAGES_OF`]. To write new messages,
-//! create an empty file, run the following command, and inspect the result:
+//! A program whose messages mention private fields has no such file. The messages depend on the
+//! compiler, so this test is skipped with any compiler other than [`MESSAGES_OF`]. To write new
+//! messages, create an empty `.stderr` file if there is none, run the following command, and
+//! inspect the result:
 //! `TRYBUILD=overwrite cargo test --manifest-path checks/compile-fail/Cargo.toml`.
 
 use std::collections::BTreeSet;
@@ -74,8 +75,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The lines that must be refused, each with the code of an error, which is empty if it has none.
-/// Line 0 is outside the file.
+/// Returns the lines that must be refused, each with the code of its error, or with an empty code
+/// if the error has none. A line of 0 means that the error is reported outside the file.
 fn marked(text: &str) -> BTreeSet<(usize, String)> {
     let marks = text.lines().enumerate().flat_map(|(at, line)| {
         let (at, codes) = match (line.split_once("//~ "), line.split_once("//~~ ")) {
@@ -88,8 +89,8 @@ fn marked(text: &str) -> BTreeSet<(usize, String)> {
     marks.collect()
 }
 
-/// The same lines, from the messages of the compiler: `file:line:column: error[code]: message`, or
-/// without a position.
+/// Returns the lines that the compiler refuses, in the form of [`marked`]. Each of its messages has
+/// the form `file:line:column: error[code]: message`, or lacks the position.
 fn refused(file: &Path, messages: &str) -> BTreeSet<(usize, String)> {
     let errors = messages.lines().filter_map(|message| {
         let (place, error) = match message.strip_prefix("error") {

@@ -1,4 +1,4 @@
-//! Turns the bytes of a fuzzer into a program. `cargo fuzz fmt` prints it as operations.
+//! Turns the bytes of a fuzzer into a program. `cargo fuzz fmt` prints the program's operations.
 
 use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 mod input;
-// Each target uses a part of this module.
+// Each target uses only a part of this module.
 #[allow(dead_code, unused_imports)]
 #[path = "../../../tests/it/oracle/mod.rs"]
 mod oracle;

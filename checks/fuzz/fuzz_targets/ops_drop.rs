@@ -1,8 +1,9 @@
-//! Programs on an arena of values that count their drops, and that panic in planned drops.
+//! Programs on an arena whose values count their drops, and panic in the drops that the program
+//! selects.
 #![no_main]
 
 mod input;
-// Each target uses a part of this module.
+// Each target uses only a part of this module.
 #[allow(dead_code, unused_imports)]
 #[path = "../../../tests/it/oracle/mod.rs"]
 mod oracle;

@@ -16,7 +16,7 @@ use atomicarena::{AtomicArena, StaticArena};
 /// An arena in zeroed memory, which takes no bytes in the program file.
 static EVENTS: StaticArena<u64, 64> = StaticArena::new();
 
-/// An arena in borrowed bytes, for example a section of a linker script.
+/// The bytes of a borrowed arena. In firmware they may be a section that the linker script defines.
 static mut POOL: [MaybeUninit<u8>; 100] = [MaybeUninit::uninit(); 100];
 
 fn run() -> i32 {
@@ -53,9 +53,9 @@ fn run() -> i32 {
     while EVENTS.alloc(1).is_ok() {}
     check!(EVENTS.publish(5).is_err_and(|full| full.into_inner() == 5) && EVENTS.is_full());
 
-    // Memory of the program, with `&mut`.
+    // An arena in borrowed bytes, with exclusive access.
     let pool = &raw mut POOL;
-    // SAFETY: no other code uses it, and this function runs once.
+    // SAFETY: no other code uses `POOL`, and this function runs once.
     let Ok(mut arena) = AtomicArena::<u32, _>::in_bytes(unsafe { &mut *pool }) else { return 100 };
     check!(arena.capacity() >= 19);
     check!(arena.fill_with(|index| index as u32).len() == arena.capacity());
