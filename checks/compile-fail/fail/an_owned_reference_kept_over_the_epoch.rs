@@ -81,7 +81,7 @@ fn several_over_reset(mut arena: AtomicArena<u32>) {
     std::mem::swap(first, second);
 }
 
-fn over_get_key_mut(mut arena: AtomicArena<u32>, key: Key<u32>) {
+fn over_get_keyed_mut(mut arena: AtomicArena<u32>, key: Key<u32>) {
     let value = arena.alloc(1).unwrap();
     let same = arena.get_keyed_mut(key); //~ E0502
     *value = 2;
