@@ -29,8 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("the rest filled: {all:?}");
     assert_eq!(all, [42, 1, 2, 3, 104, 105, 106, 107]);
 
-    // Every thread can read published values by index. A value from `alloc` belongs to its owner
-    // until it is published.
+    // Every thread can read published values by index. A value that was stored but not published
+    // can be accessed only through its `&mut`.
     assert_eq!(arena.get(4), None);
     arena.publish_all();
     println!("at index 4: {:?}, at index 8: {:?}", arena.get(4), arena.get(8));

@@ -234,35 +234,35 @@ pub enum MapError {
     AddressSpace {
         /// The number of bytes that were requested.
         bytes: usize,
-        /// The error number of the system.
+        /// The error code of the operating system, if it returned one.
         os_error: Option<i32>,
     },
     /// The system has no transparent huge pages, or the administrator has disabled them.
     TransparentHugePages {
         /// The number of bytes that were requested.
         bytes: usize,
-        /// The error number of the system.
+        /// The error code of the operating system, if it returned one.
         os_error: Option<i32>,
     },
     /// The system has not set aside enough huge pages, or does not support them.
     ExplicitHugePages {
         /// The number of bytes that were requested, which is a multiple of 2 MiB.
         bytes: usize,
-        /// The error number of the system.
+        /// The error code of the operating system, if it returned one.
         os_error: Option<i32>,
     },
     /// The system refused to lock the memory.
     Lock {
         /// The number of bytes that were to be locked.
         bytes: usize,
-        /// The error number of the system.
+        /// The error code of the operating system, if it returned one.
         os_error: Option<i32>,
     },
     /// The system did not take back the pages.
     Decommit {
         /// The size of the mapping in bytes.
         bytes: usize,
-        /// The error number of the system.
+        /// The error code of the operating system, if it returned one.
         os_error: Option<i32>,
     },
 }

@@ -253,8 +253,8 @@ fn pass_on_an_arena() {
     assert_eq!(pool.available(), 2);
 }
 
-/// Blocks of a bump. Each thread writes to the bytes that it takes, and reads those that another
-/// one has sent to it.
+/// Blocks of a bump. Each thread writes to the bytes that it takes, and reads bytes that another
+/// thread has sent to it.
 #[cfg(feature = "allocator-api2-02")]
 mod bump {
     use std::alloc::Layout;

@@ -119,8 +119,8 @@ pub fn resident_bytes() -> Result<u64> {
     Ok(kilobytes * 1024)
 }
 
-/// Returns the number of page faults of this process that needed no disk access. Each page causes
-/// one when it is touched for the first time.
+/// Returns the number of page faults of this process that needed no disk access. Usually a page
+/// causes one when it is touched for the first time. Returns 0 on systems other than Unix.
 pub fn minor_faults() -> u64 {
     #[cfg(unix)]
     {

@@ -132,8 +132,8 @@ impl Circumstances {
     }
 }
 
-/// Returns the median. It is the mean of the two middle values if there are two, and NaN if there
-/// is no value.
+/// Returns the median: the mean of the two middle values if the number of values is even, and NaN
+/// if there is no value.
 pub fn median(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);

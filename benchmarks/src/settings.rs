@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     pub rounds: Option<NonZeroUsize>,
 
-    /// Measure only these kinds of values, in the groups that store values
+    /// Measure only these kinds of values, in the groups fill, bulk, runs, vacant and bump
     #[arg(long, value_delimiter = ',', value_name = "WHAT,WHAT")]
     pub what: Option<Vec<What>>,
 

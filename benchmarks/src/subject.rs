@@ -50,7 +50,7 @@ impl Plan {
 pub enum Pages {
     /// The subject is new. Its memory was used before and comes from the allocator.
     Warm,
-    /// The subject is new, and so are its pages. The first write to each page is a page fault.
+    /// The subject is new, and so are its pages. The first write to each page causes a page fault.
     Cold,
     /// The subject was filled once with other values, and then reset.
     Reused,

@@ -103,7 +103,8 @@ impl Svg<'_> {
         written.map_err(|error| cannot_write(self.path, &error))
     }
 
-    /// Removes an old chart. A pipe or a terminal has no length that could be set.
+    /// Truncates the file, so that nothing remains of an old chart. A pipe or a terminal cannot be
+    /// truncated.
     fn truncate(&self) -> io::Result<()> {
         if self.file.metadata()?.is_file() { self.file.set_len(0) } else { Ok(()) }
     }

@@ -289,8 +289,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Drops all values, makes every slot free, and overwrites the slots with zeros.
     ///
-    /// The compiler cannot remove these writes. No byte that was written since the last call stays
-    /// readable in the current memory of the arena. There are two limits:
+    /// The compiler cannot remove these writes. No byte that has been written since the last call
+    /// stays readable in the current memory of the arena. There are two limits:
     ///
     /// - A [`StaticArena`](crate::StaticArena) that was moved has also left a copy in its previous
     ///   place.

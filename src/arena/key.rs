@@ -188,8 +188,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 
     /// Returns the published value for which `key` was created.
     ///
-    /// Returns `None` if the arena was emptied or compacted since then, or if the key belongs to
-    /// another arena.
+    /// Returns `None` if the arena has been emptied or compacted since then, or if the key belongs
+    /// to another arena.
     ///
     /// Costs one more load and one more comparison than [`get`](Self::get). Wait-free.
     ///
@@ -236,7 +236,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     #[inline]
     pub fn get_keyed_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let view = self.view();
-        // If the epoch is that of the key, only a forged key leads to a slot that is not published.
+        // If the generations are equal, the slot is published, unless the key was forged. The
+        // second condition catches forged keys.
         let leads = view.generation().is(key.generation) && view.stamps().is_published(key.index);
         // `get_mut` is called even for a stale key, because it reclaims the slots of leaked
         // handles.

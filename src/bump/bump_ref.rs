@@ -84,8 +84,9 @@ impl<'a> BumpRef<'a> {
 
 /// The slow path of [`BumpRef::take`].
 ///
-/// Not inlined. The parts of the `BumpRef` and of the layout are passed in registers. The `BumpRef`
-/// itself would be passed as a pointer, which would force the caller to keep it in memory.
+/// Not inlined. It takes the parts of the `BumpRef` and of the layout separately, so that they can
+/// be passed in registers. The `BumpRef` itself would be passed as a pointer, which would force the
+/// caller to keep it in memory.
 ///
 /// # Safety
 ///

@@ -219,9 +219,9 @@ fn bump_a_rest_is_kept_and_stolen() {
             let long = ground.alloc(64).unwrap();
             short.len() + long.len()
         });
-        // The first block ends within a line. The rest of this line is kept in a gap of shard 1,
-        // from which `assert_exact` steals it. This request may come between the two requests of
-        // the other thread.
+        // `short` ends within a line. The end of that line is kept in a gap of shard 1, from which
+        // `assert_exact` steals it. The following request may come between the two requests of the
+        // other thread.
         let mine = ground.alloc(2 * LINE).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(mine + theirs);

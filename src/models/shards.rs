@@ -180,8 +180,8 @@ fn shards_e2_return_to_a_shard() {
     });
 }
 
-/// Explores a return beside a second thread, which activates shards and takes from `shard`. The
-/// first thread takes from shard 0 or from the cursor.
+/// Explores three threads: one returns a run, one activates shards and takes from `shard`, and the
+/// main thread takes from shard 0 or from the cursor.
 fn shards_e2_return_to_a_shard_beside(shard: usize) {
     explore(2, move |ground| {
         let going = Held::new(&ground, 2).return_slots();
@@ -271,7 +271,7 @@ fn shards_what_is_left_in_them_is_settled() {
         let ground = &mut Arc::try_unwrap(ground).ok().unwrap();
         assert_eq!(ground.arena.iter_mut().count(), 2);
         assert_eq!((ground.arena.count(), ground.arena.remaining()), (2, 6));
-        // A reset leaves nothing in the shards either, although one had a rest before.
+        // A reset also empties the shards. One of them has a rest after this allocation.
         assert_eq!(activate_and_alloc(ground, 1), 1);
         ground.arena.reset();
         ground.arena.view().activate_shards();
@@ -309,7 +309,8 @@ fn shards_that_were_settled_serve_again() {
         assert_eq!(ground.alloc(), Some(0));
         assert_eq!(Arc::get_mut(&mut ground).unwrap().arena.iter_mut().count(), 1);
         ground.arena.view().activate_shards();
-        // The run of the next refill ends where the last run of the shard ended.
+        // The run of the next refill ends where the last run of this shard ended. It would not be
+        // installed if the exclusive access had not reset the shard.
         assert_eq!(ground.alloc(), Some(1));
         ground.assert_exact(2);
     });

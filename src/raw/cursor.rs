@@ -143,8 +143,8 @@ impl Cursor {
         &self.runs.handles
     }
 
-    /// Returns a bound on the slots at or above the cursor that were written to since the slots
-    /// were last zeroed.
+    /// Returns an index at or above which no slot has been written to since the slots were last
+    /// zeroed, except slots below the cursor.
     pub(crate) fn written(&self) -> usize {
         // Relaxed: an estimate.
         self.runs.written.load(Ordering::Relaxed)

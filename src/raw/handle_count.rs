@@ -26,8 +26,8 @@ use super::sync::{AtomicBool, AtomicMut, AtomicUsize, Ordering, const_fn};
 
 #[derive(Debug)]
 pub(crate) struct HandleCount {
-    /// Whether a handle was opened since the stripes were last read under exclusive access. If not,
-    /// they need not be read.
+    /// Whether a handle has been opened since the stripes were last read under exclusive access. If
+    /// not, they need not be read.
     any: AtomicBool,
     /// The stripe of all threads without an exclusive number, or of all threads if the arena has no
     /// shards.
@@ -80,7 +80,7 @@ impl HandleCount {
     }
 
     /// Returns the number of counted handles. Exact if no other call is in progress. Otherwise it
-    /// may be off by the number of handles that are opened and closed during this call.
+    /// may be off by at most the number of handles that are opened or closed during this call.
     pub(crate) fn sum(&self, shards: &[Shard]) -> usize {
         let stripes = shards.iter().map(|shard| shard.handles().open());
         let sum = stripes.fold(self.shared.open(), usize::wrapping_add);

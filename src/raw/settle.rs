@@ -86,8 +86,8 @@ impl MetadataMut<'_> {
         }
     }
 
-    /// Returns a bound on the slots that were written to since the slots were last zeroed, and
-    /// resets this bound to 0.
+    /// Returns an index at or above which no slot has been written to since the slots were last
+    /// zeroed, and starts the record of such slots anew.
     pub(crate) fn take_written(&mut self) -> usize {
         self.note_written();
         let written = self.cursor.runs.written.read_mut();
@@ -112,9 +112,9 @@ impl MetadataMut<'_> {
     /// cursor over the vacant slots directly below it. Afterwards each slot below the cursor holds
     /// a value or is vacant, and the slot directly below the cursor, if any, holds a value.
     ///
-    /// Linear in the number of slots below the cursor if a handle was leaked since the last call.
-    /// Linear in the total length of the rests if shards are active. Otherwise O(1) amortized,
-    /// because the cursor is retracted only over slots that were returned.
+    /// Linear in the number of slots below the cursor if a handle has been leaked since the last
+    /// call. Linear in the total length of the rests if shards are active. Otherwise O(1)
+    /// amortized, because the cursor is retracted only over slots that were returned.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.word().is_active() {

@@ -265,8 +265,8 @@ impl<'a> StampsMut<'a> {
         Stamps::new(self.stamps, self.clock)
     }
 
-    /// Returns a bound on the slots that were stamped since the epoch last wrapped. `bound` is the
-    /// position of the cursor.
+    /// Returns an index at or above which no slot has been stamped since the epoch last wrapped.
+    /// `bound` is the position of the cursor.
     pub(crate) fn stamped_bound(&mut self, bound: usize) -> usize {
         if self.clock.stamped.read_mut() { self.clock.stamped_bound.max(bound) } else { self.clock.stamped_bound }
     }
@@ -294,8 +294,8 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Records in the statistics that slots below `written` were written to. Called before they are
-    /// zeroed.
+    /// Records in the statistics that slots below `written` may have been written to. Called before
+    /// these slots are zeroed, because the bound on written slots then starts at 0 again.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }

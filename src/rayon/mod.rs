@@ -100,8 +100,8 @@ unsafe impl<T: Sync> Sync for Part<'_, T> {}
 impl<'a, T> Part<'a, T> {
     /// # Safety
     ///
-    /// `ArenaMut::live` or `ArenaMut::take` of this arena has returned `live`, and the arena was
-    /// not used since.
+    /// `ArenaMut::live` or `ArenaMut::take` of this arena has returned `live`, and the arena has
+    /// not been used since.
     unsafe fn new<S: Storage<T>>(arena: &'a mut AtomicArena<T, S>, live: Live) -> Self {
         let (slots, epoch) = live.into_parts();
         // The arena is exclusively borrowed for `'a`, although the view is a shared one.
@@ -165,7 +165,7 @@ impl<'a, T: Send, S: Storage<T>> IntoParallelIterator for &'a mut AtomicArena<T,
 
     fn into_par_iter(self) -> ParIterMut<'a, T> {
         let live = self.view_mut().live();
-        // SAFETY: `ArenaMut::live` has just returned `live`, and the arena was not used since.
+        // SAFETY: `ArenaMut::live` has just returned `live`, and the arena has not been used since.
         ParIterMut { part: unsafe { Part::new(self, live) } }
     }
 }
@@ -223,7 +223,7 @@ impl<'a, T: Send, S: Storage<T>> ParallelDrainFull for &'a mut AtomicArena<T, S>
 
     fn par_drain(self) -> ParDrain<'a, T> {
         let live = self.view_mut().take();
-        // SAFETY: `ArenaMut::take` has just returned `live`, and the arena was not used since.
+        // SAFETY: `ArenaMut::take` has just returned `live`, and the arena has not been used since.
         ParDrain { values: Given(unsafe { Part::new(self, live) }) }
     }
 }

@@ -317,7 +317,7 @@ impl Dice {
 /// wait for it fail instead of hanging.
 pub(crate) struct Writers(AtomicUsize);
 
-/// Represents one writing thread. Dropping it subtracts the thread from the count.
+/// Represents one writing thread. Dropping it decrements the count.
 pub(crate) struct Writer<'a>(&'a AtomicUsize);
 
 impl Writers {

@@ -1,4 +1,5 @@
-//! Reading from any thread, and the numbers that the arena reports.
+//! Methods that read a shared arena: `get`, `iter`, `index_of`, and the counts. (`stats.rs` tests
+//! the numbers in `Stats`.)
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -154,8 +155,8 @@ fn index_of_rejects_a_neighbour_directly_after_the_slots() {
     let arena = AtomicArena::<u8, _>::in_bytes(inside).unwrap();
     let last = arena.alloc_slice_copy(&[1; 16]).unwrap().last().unwrap();
     assert_eq!((arena.capacity(), arena.index_of(last)), (16, Some(15)));
-    // The stamps precede the slots if that wastes no byte, so `neighbour` is the byte after the
-    // slots.
+    // Slots of one byte need no alignment, so the stamps come first, and the slots end where
+    // `inside` ends. So `neighbour` is the byte after the last slot.
     assert_eq!(std::ptr::from_ref(last).wrapping_add(1), std::ptr::from_ref(neighbour));
     assert_eq!(arena.index_of(neighbour), None);
 }

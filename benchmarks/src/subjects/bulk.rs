@@ -53,8 +53,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [u64]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
-                // more.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { digest(place) }
             }
 
@@ -115,7 +115,7 @@ impl Subject<Slice> for CopySlices {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the put has written the slice, and nothing was reset or dropped since.
+        // SAFETY: the put has written the slice, and nothing has been reset or dropped since then.
         unsafe { digest(place) }
     }
 
@@ -210,7 +210,8 @@ impl Subject<Slice> for OrxBagExtend {
     }
 }
 
-/// A call that fills everything requires `&mut`, so each thread has its own arena or vector.
+/// Subjects that one call fills completely. Such a call requires `&mut`, so each thread has its own
+/// arena or vector.
 macro_rules! all_at_once {
     ($($(#[$doc:meta])* $subject:ident<$work:ident>, $name:literal, $kind:ident,
        $held:ty, |$plan:ident| $new:expr, |$own:ident, $value:ident| $put:expr,
@@ -239,7 +240,8 @@ macro_rules! all_at_once {
             }
 
             fn look(&self, place: *const [u64]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { digest(place) }
             }
 

@@ -256,7 +256,8 @@ macro_rules! one_region {
             }
 
             fn look(&self, place: W::Place) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { W::look(place) }
             }
 
@@ -323,7 +324,8 @@ impl<W: Load> Subject<W> for Bumpalo {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+        // returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -360,7 +362,8 @@ impl<W: Load> Subject<W> for BumpaloHerd {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+        // returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -404,7 +407,8 @@ impl<W: Load> Subject<W> for BumpScopePool {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+        // returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -441,8 +445,9 @@ impl<W: Load> Subject<W> for Blink {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put. Dropping a local allocator leaves its
-        // memory with the shared one.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+        // returned is no longer used. Dropping a local allocator leaves its memory with the shared
+        // one.
         unsafe { W::look(place) }
     }
 

@@ -59,7 +59,8 @@ macro_rules! grown_in {
             }
 
             fn look(&self, place: *const [u32]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { digest(place) }
             }
 
@@ -149,7 +150,8 @@ impl Subject<Grown> for Global {
     }
 
     fn look(&self, place: *const [u32]) -> u64 {
-        // SAFETY: only `reset` and `drop` free the vector, and neither was called since the put.
+        // SAFETY: only `reset` and `drop` free the vector, and neither has been called since the
+        // put.
         unsafe { digest(place) }
     }
 

@@ -106,7 +106,8 @@ macro_rules! loops {
             }
 
             fn look(&self, place: *const T) -> u64 {
-                // SAFETY: the put has written the value, and nothing was reset or dropped since.
+                // SAFETY: the put has written the value, and nothing has been reset or dropped
+                // since then.
                 unsafe { (*place).digest() }
             }
 
@@ -162,7 +163,7 @@ impl<T: Element> Subject<T> for FetchAddAndStore<T> {
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the put has written the value, and nothing was reset or dropped since.
+        // SAFETY: the put has written the value, and nothing has been reset or dropped since then.
         unsafe { (*place).digest() }
     }
 

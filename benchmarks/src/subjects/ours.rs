@@ -88,7 +88,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
+    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+    // returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 
@@ -115,7 +116,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
+    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+    // returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 
@@ -129,7 +131,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any more.
+    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+    // returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 

@@ -1,4 +1,5 @@
-//! Short runs of slots: strings, slices of a few words, reservations. Also an arena in bytes.
+//! Subjects that store short runs: strings, slices of a few words, reservations. Also single values
+//! in an arena in borrowed bytes.
 
 use std::{mem::MaybeUninit, sync::Mutex};
 
@@ -58,8 +59,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [$element]) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
-                // more.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { digest(place) }
             }
 
@@ -87,8 +88,8 @@ into_the_arena!(
     |arena, slice| arena.publish_slice_copy(slice.get()).map(|(_, slice)| slice);
     LocalPublishSliceCopy, "Local::publish_slice_copy", Slice as u64, |arena| -> Local<'a, u64> { arena.local() },
     |local, slice| local.publish_slice_copy(slice.get()).map(|(_, slice)| slice);
-    /// Reserves as many slots as a slice has, pushes its numbers one by one, and publishes them
-    /// together.
+    /// Reserves a slot for each number of a slice, pushes the numbers one by one, and publishes
+    /// them together.
     Reserve, "reserve, push, publish", Slice as u64, |arena| -> &'a AtomicArena<u64> { arena },
     |arena, slice| arena.reserve(FOUR).map(|reserved| filled(reserved, slice));
     LocalReserve, "Local::reserve, push, publish", Slice as u64, |arena| -> Local<'a, u64> { arena.local() },
@@ -144,7 +145,8 @@ impl Subject<Slice> for MutexExtend {
     }
 }
 
-/// Slices from an iterator, in a herd, which accepts no capacity.
+/// Slices from an iterator, in a herd. A herd cannot be created with a capacity, so `with_room`
+/// ignores the plan.
 pub struct HerdFromIter(Herd);
 
 impl Subject<Slice> for HerdFromIter {
@@ -167,7 +169,8 @@ impl Subject<Slice> for HerdFromIter {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: nothing was reset or dropped since the put.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
+        // returned is no longer used.
         unsafe { digest(place) }
     }
 
@@ -180,7 +183,8 @@ impl Subject<Slice> for HerdFromIter {
     }
 }
 
-/// One box per string, kept in a vector for each thread with room for all.
+/// One box per string. Each thread keeps its boxes in a vector of its own, which has room for all
+/// of them.
 pub struct BoxStr(PerThread<Vec<Box<str>>>);
 
 impl Subject<Text> for BoxStr {
@@ -206,7 +210,8 @@ impl Subject<Text> for BoxStr {
     }
 
     fn look(&self, place: *const [u8]) -> u64 {
-        // SAFETY: only `reset` and `drop` free the string, and neither was called since the put.
+        // SAFETY: only `reset` and `drop` free the string, and neither has been called since the
+        // put.
         unsafe { digest(place) }
     }
 

@@ -45,7 +45,8 @@ macro_rules! vacant {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing was dropped since the put, whose `&mut` is not used any more.
+                // SAFETY: nothing has been dropped since the put, and the reference that the put
+                // returned is no longer used.
                 unsafe { (*place).digest() }
             }
 
@@ -110,8 +111,8 @@ macro_rules! asked {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing was reset or dropped since the put, whose `&mut` is not used any
-                // more.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference that
+                // the put returned is no longer used.
                 unsafe { (*place).digest() }
             }
 

@@ -156,14 +156,16 @@ impl Allocator for Mimalloc {
     }
 }
 
-/// One box per value, from a named allocator (stable Rust has no `Box::new_in`), kept in a vector
-/// with room for all.
+/// One box per value, from the allocator `A`. Each thread keeps its boxes in a vector of its own,
+/// which has room for all of them. The boxes are raw pointers, because stable Rust has no
+/// `Box::new_in`.
 pub struct Boxes<T, A: Allocator> {
     boxes: PerThread<Vec<NonNull<T>>>,
     allocator: PhantomData<A>,
 }
 
-// SAFETY: the pointers own their values, like boxes, with which the struct would be `Sync`, too.
+// SAFETY: the pointers own their values, as boxes would. With boxes in place of the pointers, the
+// struct would be `Sync` under the same bounds.
 unsafe impl<T: Send, A: Allocator> Sync for Boxes<T, A> {}
 
 impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
@@ -193,7 +195,7 @@ impl<T: Element, A: Allocator> Subject<T> for Boxes<T, A> {
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: only `reset` and `drop` free the box, and neither was called since the put.
+        // SAFETY: only `reset` and `drop` free the box, and neither has been called since the put.
         unsafe { (*place).digest() }
     }
 

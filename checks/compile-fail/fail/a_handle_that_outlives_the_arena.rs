@@ -1,4 +1,5 @@
-//! `Local`, `Reservation` and the iterators borrow the arena, so they cannot outlive it.
+//! `Local`, `Reservation`, `Iter`, `IterMut` and `Drain` borrow the arena, so they cannot outlive
+//! it.
 use atomicarena::{AtomicArena, Drain, Iter, IterMut, Local, Reservation};
 
 fn local<'a>() -> Local<'a, u32> {

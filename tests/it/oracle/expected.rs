@@ -60,7 +60,7 @@ pub(crate) struct Oracle {
     /// The lengths of the runs that calls in progress have taken from the vacant slots. The oracle
     /// does not know yet where these runs are.
     hidden: Vec<usize>,
-    /// Runs whose handle was leaked since the last exclusive access.
+    /// Runs whose handle has been leaked since the last exclusive access.
     leaked_runs: Vec<Range<usize>>,
     /// The number of leaked values.
     pub(crate) leaked: usize,

@@ -94,7 +94,7 @@ pub(crate) enum Inner {
     Probe(Probe),
 }
 
-/// A bulk method, its length, and what happens at one of the values.
+/// A call of a bulk method: which method, how many values, and what happens at one of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bulk {
     pub(crate) method: Method,

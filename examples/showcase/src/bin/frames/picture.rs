@@ -1,4 +1,4 @@
-//! Draws a frame of the game as light.
+//! Draws a frame of the game on a [`Canvas`] of light.
 
 use showcase::light::Canvas;
 

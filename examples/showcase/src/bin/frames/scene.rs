@@ -48,12 +48,12 @@ impl<'f> Scene<'f> {
         self.ships[number as usize] as usize
     }
 
-    /// Returns the ships within this distance, and some that are farther away.
+    /// Returns the ships within `distance` of `place`, and possibly some that are farther away.
     pub(crate) fn ships_near(&self, place: [f32; 2], distance: f32) -> impl Iterator<Item = &'f Entity> {
         self.ships_by_place.near(place, distance)
     }
 
-    /// Returns the shots within this distance, and some that are farther away.
+    /// Returns the shots within `distance` of `place`, and possibly some that are farther away.
     pub(crate) fn shots_near(&self, place: [f32; 2], distance: f32) -> impl Iterator<Item = &'f Entity> {
         self.shots_by_place.near(place, distance)
     }

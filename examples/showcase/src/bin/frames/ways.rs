@@ -88,7 +88,8 @@ impl Spawn for Vec<Box<Entity>> {
     }
 }
 
-/// The other way: each system has a vector of boxes, and in the end they are merged.
+/// The other way: each system fills its own vector of boxes, and the vectors are merged at the end
+/// of the frame.
 #[derive(Default)]
 pub(crate) struct InBoxes {
     #[expect(clippy::vec_box, reason = "the entities must stay where they are while the vectors grow and are merged")]

@@ -61,7 +61,7 @@ struct Options {
     /// Number of bodies
     #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(2..=100_000_000))]
     bodies: u32,
-    /// Number of frames. Every second frame is a picture
+    /// Number of frames. Every second frame and the last one are drawn
     #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(1..))]
     frames: u32,
     /// Number of threads that build and walk [default: one per core]

@@ -65,8 +65,8 @@ pub(crate) fn build<S: Store>(
     let mut tasks = Vec::new();
     plan.divide(0..bodies.points.len(), &mut tasks);
 
-    // Relaxed: each number goes to one thread with any ordering. The tasks were created before the
-    // threads.
+    // Relaxed: `fetch_add` hands out each number once, whatever the ordering. The tasks were
+    // created before the threads were started, so every thread sees them.
     let next = AtomicUsize::new(0);
     let work = || {
         let mut store = store();

@@ -39,8 +39,8 @@ pub(crate) trait Batch {
     fn telemetry(kept: &Self::Kept) -> Telemetry<'_>;
 }
 
-/// The kernel writes into reserved slots, and the parsed datagrams refer to the slots. They outlive
-/// the workers and live until the end of the batch, so the arena is borrowed until then.
+/// The kernel writes into reserved slots, and the parsed datagrams borrow from them. The datagrams
+/// live until the end of the batch, so the arena stays borrowed until then.
 impl<'a> Batch for &'a AtomicArena<Packet> {
     type Run = &'a mut [Packet];
     type Kept = Telemetry<'a>;

@@ -47,7 +47,7 @@ pub(crate) fn expected(sources: &[Source]) -> Trees<Heap> {
     trees.expect("the heap is never full")
 }
 
-/// Returns the number of all trees, including those within other trees.
+/// Returns the total number of trees, including those within other trees.
 pub(crate) fn nodes(trees: &Trees<Heap>) -> u64 {
     trees.iter().map(|tree| tree.nodes()).sum()
 }
