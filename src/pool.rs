@@ -37,10 +37,10 @@ use crate::storage::{Heap, Storage};
 /// The pool is `Send` and `Sync` if `T: Send`, because different threads use the same arena, one
 /// after another. A holder may share its arena with other threads, like any arena.
 ///
-/// Neither checkout nor return blocks. Checkout has the progress guarantee of
-/// [`AtomicArena::alloc`], and return has that of dropping a [`Reservation`](crate::Reservation),
-/// except for dropping the values. The actions of one holder on an arena happen before those of the
-/// next holder.
+/// Neither checkout nor return blocks. A checkout has the same progress guarantee as
+/// [`AtomicArena::alloc`], and a return the same as dropping a [`Reservation`](crate::Reservation).
+/// (The time to drop the values comes in addition.) The actions of one holder on an arena happen
+/// before those of the next holder.
 ///
 /// # Leaks
 ///

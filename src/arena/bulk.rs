@@ -572,7 +572,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Panics
     ///
-    /// Panics if a call of `clone` panics. The clones made so far are dropped without having been
+    /// Panics if a call of `clone` panics. The clones made so far are dropped without ever becoming
     /// visible, and every slot is returned.
     ///
     /// # Examples
@@ -619,7 +619,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// # Panics
     ///
-    /// Panics if the iterator panics. The items stored so far are dropped without having been
+    /// Panics if the iterator panics. The items stored so far are dropped without ever becoming
     /// visible, and every slot is returned.
     ///
     /// # Examples

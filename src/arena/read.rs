@@ -239,7 +239,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// [`alloc`](Self::alloc)). It does not find slots in other threads' shards, and it does not
     /// combine slots from two of these places.
     ///
-    /// Exact under the same conditions as [`count`](Self::count), and has the same cost. Wait-free.
+    /// It is exact under the same conditions as [`count`](Self::count), and costs as much.
+    /// Wait-free.
     ///
     /// # Examples
     ///

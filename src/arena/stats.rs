@@ -30,10 +30,10 @@ pub struct Stats {
     /// The high-water mark over all resets.
     ///
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
-    /// exceed it. It is an upper bound on the indices used so far, and not a number of values. It
-    /// may include slots that never held a value: vacant slots, slots that a handle holds now, one
-    /// slot of each `Local` that returned unused slots and, after contention, unused slots of
-    /// shards (see [`in_order`](AtomicArena::in_order)).
+    /// exceed it. So it bounds the indices used so far, and does not count values. Slots below it
+    /// may never have held a value: vacant slots, slots that a handle holds, the first slot that a
+    /// `Local` returned unused and, after contention, unused slots of shards (see
+    /// [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
     /// The number of times that the arena was emptied or compacted.
     ///

@@ -80,7 +80,7 @@ unsafe impl BumpStorage for MappedBytes {
     }
 }
 
-/// A bump in memory mapped from the operating system. Created by [`AtomicBump::mapped`].
+/// A bump whose memory is mapped from the operating system. Created by [`AtomicBump::mapped`].
 ///
 /// # Examples
 ///

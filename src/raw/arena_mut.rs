@@ -263,8 +263,8 @@ impl Live {
 ///
 /// # Safety
 ///
-/// Each address that `next` returns is that of a value that the caller owns. `next` returns each
-/// address once, and no code accesses the values afterwards.
+/// Each address that `next` returns points to a value that the caller owns. `next` returns each
+/// address once, and no code accesses these values after this call.
 pub(crate) unsafe fn drop_each<T>(next: impl FnMut() -> Option<*mut T>) {
     /// Drops values until none is left, even if dropping one of them panics. `next` has moved past
     /// a value before the value is dropped, so no value is dropped twice.

@@ -512,8 +512,8 @@ mod tests {
         assert_eq!((take_one(&cursor, meta), take_one(&cursor, meta)), (Some(1), None));
     }
 
-    /// If the refill were cleared before its run is installed, a thread that looks at shards could
-    /// miss the run.
+    /// If a refill were cleared before its run was installed, a thread that then searches the
+    /// shards could miss the run.
     #[cfg(all(feature = "std", target_pointer_width = "64"))]
     #[test]
     fn a_cursor_that_names_a_refill_is_not_reset() {

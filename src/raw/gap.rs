@@ -187,9 +187,9 @@ impl Gap {
         }
     }
 
-    /// Extends the rest downwards by `run`, if the run ends where the rest starts and both have at
-    /// most `limit` bytes in total. Returns whether the rest was extended. Does not change the end
-    /// of the gap.
+    /// Adds `run` below the rest, if the run ends where the rest starts, and the two have at most
+    /// `limit` bytes in total. Returns whether the rest was extended. Does not change the end of
+    /// the gap.
     #[inline]
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.

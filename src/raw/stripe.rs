@@ -1,4 +1,4 @@
-//! A stripe of the count of open handles.
+//! One stripe of the striped count of open handles.
 
 #![forbid(unsafe_code)]
 

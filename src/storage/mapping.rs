@@ -1,6 +1,6 @@
-//! A mapping from the operating system, for an arena or a bump. This file makes system calls
-//! through `memmap2`, and reads a setting of the Linux kernel. No other file calls the operating
-//! system directly.
+//! Memory mapped from the operating system, for an arena or a bump. This file makes system calls
+//! through `memmap2`, and reads a setting of the Linux kernel from `/sys`. No other file calls the
+//! operating system directly.
 //!
 //! The tests run on Linux. On Windows this file only maps and unmaps memory, and on macOS it also
 //! locks memory. The file compiles for both systems, but was never run there.
