@@ -15,10 +15,10 @@
 //! | an arena on the heap, with a capacity known at run time | [`AtomicArena::with_capacity`] |
 //! | an arena in a `static`, or without a heap | [`StaticArena`] |
 //! | an arena in memory that you already have | [`BorrowedArena`] |
-//! | an arena larger than the RAM, in huge pages, or locked in RAM | [`MappedArena`] |
+//! | an arena larger than RAM, in huge pages, or locked in RAM | [`MappedArena`] |
 //! | one empty arena for each request, frame, or batch | [`ArenaPool`] |
 //! | a handle for a thread that stores thousands of values | [`Local`] |
-//! | such a handle in a struct, a task, or a thread without a scope | [`OwnedLocal`] |
+//! | such a handle in a struct, a task, or a thread that is not scoped | [`OwnedLocal`] |
 //! | contiguous values that are made one by one or published as one slice | [`Reservation`] |
 //! | an index that becomes invalid when the arena is emptied | [`Key`] |
 //! | values of any type, or an allocator for collections | [`AtomicBump`] |

@@ -193,7 +193,7 @@ impl<T, S: Storage<T>> ArenaPool<T, S> {
     ///
     /// Costs one atomic read-modify-write. If arenas were not returned in the reverse order of
     /// their checkout, the call instead searches for a returned arena. The search reads at most one
-    /// byte per arena and costs two or three read-modify-writes. Has the progress guarantee of
+    /// byte per arena and costs two or three read-modify-writes. Has the same progress guarantee as
     /// [`AtomicArena::alloc`].
     ///
     /// # Examples

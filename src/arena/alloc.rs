@@ -69,7 +69,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The compiler can often construct the value in its slot, without a copy. `make` may use the
     /// arena.
     ///
-    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
+    /// Has the same progress guarantee as [`alloc`](Self::alloc), apart from the call of `make`.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// consumes no input. The outer error is that of the arena, and the inner error is that of
     /// `make`.
     ///
-    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
+    /// Has the same progress guarantee as [`alloc`](Self::alloc), apart from the call of `make`.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// `make` may use the arena.
     ///
-    /// Has the progress guarantee of [`alloc`](Self::alloc), except for `make`.
+    /// Has the same progress guarantee as [`alloc`](Self::alloc), apart from the call of `make`.
     ///
     /// # Errors
     ///

@@ -340,7 +340,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Clones a slice into contiguous slots. The clones belong to the caller.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
-    /// Lock-free, like [`reserve`](Self::reserve), except for `clone`.
+    /// Lock-free, like [`reserve`](Self::reserve), apart from the calls of `clone`.
     ///
     /// # Errors
     ///
@@ -372,7 +372,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Fills `len` contiguous slots with `f(0)`, `f(1)` and so on. The values belong to the caller.
     ///
     /// Costs one atomic read-modify-write and the calls of `f`, which may use this arena.
-    /// Lock-free, like [`reserve`](Self::reserve), except for `f`.
+    /// Lock-free, like [`reserve`](Self::reserve), apart from the calls of `f`.
     ///
     /// # Errors
     ///
@@ -404,7 +404,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// shorter and the other slots are returned.
     ///
     /// Costs one atomic read-modify-write and the calls of `next`, which may use this arena.
-    /// Lock-free, like [`reserve`](Self::reserve), except for the iterator.
+    /// Lock-free, like [`reserve`](Self::reserve), apart from the calls of the iterator.
     ///
     /// # Errors
     ///
@@ -462,7 +462,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// values belong to the caller.
     ///
     /// Costs one atomic read-modify-write, a `memcpy`, and one call of the allocator to free the
-    /// vector. Lock-free, like [`reserve`](Self::reserve), except for the allocator.
+    /// vector. Lock-free, like [`reserve`](Self::reserve), apart from the call of the allocator.
     ///
     /// # Errors
     ///
@@ -492,7 +492,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// The returned slice is as long as the cloned prefix, and may be empty.
     ///
     /// Costs one atomic read-modify-write and the calls of `clone`, which may use this arena.
-    /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), except for `clone`.
+    /// Lock-free, like [`reserve_up_to`](Self::reserve_up_to), apart from the calls of `clone`.
     ///
     /// # Panics
     ///
@@ -563,7 +563,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// values appear one by one. [`get_slice`](Self::get_slice) returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `clone`, which may use this arena, and a
-    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for `clone`.
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), apart from the
+    /// calls of `clone`.
     ///
     /// # Errors
     ///
@@ -609,8 +610,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// returns all of them or nothing.
     ///
     /// Costs one atomic read-modify-write, the calls of `next`, which may use this arena, and a
-    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), except for the
-    /// iterator.
+    /// store of one byte per value. Lock-free, like [`reserve`](Self::reserve), apart from the
+    /// calls of the iterator.
     ///
     /// # Errors
     ///
@@ -651,8 +652,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Other threads may see the values appear one by one. [`get_slice`](Self::get_slice) returns
     /// all of them or nothing.
     ///
-    /// Costs one atomic read-modify-write, a move, and a store of one byte per value. Lock-free,
-    /// like [`reserve`](Self::reserve).
+    /// Costs one atomic read-modify-write, one move of the array, and a store of one byte per
+    /// value. Lock-free, like [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///

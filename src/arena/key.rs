@@ -83,7 +83,7 @@ pub struct Key<T> {
     generation: NonZeroU64,
     /// A slot that was published in that epoch, unless the key was forged with `serde`.
     index: usize,
-    /// A key neither contains nor consumes a `T`.
+    /// A key contains no `T`. It is covariant in `T`, and `Send` and `Sync` for every `T`.
     marker: PhantomData<fn() -> T>,
 }
 
@@ -126,8 +126,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// Costs one more load and one more comparison than [`publish`](Self::publish). The first key
     /// of an epoch also draws the number of the epoch. This costs two atomic read-modify-writes,
-    /// one of them on a counter that all arenas of the process share. Has the progress guarantee of
-    /// [`alloc`](Self::alloc).
+    /// one of them on a counter that all arenas of the process share. Has the same progress
+    /// guarantee as [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///

@@ -220,7 +220,8 @@ impl<'a, T> Local<'a, T> {
     /// Stores the result of `make`. The compiler can often construct it in its slot. `make` may use
     /// the arena.
     ///
-    /// Has the cost and progress guarantee of [`alloc`](Self::alloc), except for `make`.
+    /// Has the same cost and progress guarantee as [`alloc`](Self::alloc), apart from the call of
+    /// `make`.
     ///
     /// # Errors
     ///
@@ -254,7 +255,8 @@ impl<'a, T> Local<'a, T> {
     /// The outer error is that of the arena, and the inner error is that of `make`. `make` is
     /// called only if there is a free slot. It may use the arena.
     ///
-    /// Has the cost and progress guarantee of [`alloc`](Self::alloc), except for `make`.
+    /// Has the same cost and progress guarantee as [`alloc`](Self::alloc), apart from the call of
+    /// `make`.
     ///
     /// # Errors
     ///
@@ -321,7 +323,8 @@ impl<'a, T> Local<'a, T> {
     /// Publishes the result of `make`, which receives the index of the value. `make` may use the
     /// arena.
     ///
-    /// Has the cost and progress guarantee of [`publish`](Self::publish), except for `make`.
+    /// Has the same cost and progress guarantee as [`publish`](Self::publish), apart from the call
+    /// of `make`.
     ///
     /// # Errors
     ///
@@ -357,7 +360,8 @@ impl<'a, T> Local<'a, T> {
     /// Publishes a value like [`publish`](Self::publish), and returns a key instead of an index.
     ///
     /// Costs one more load and one more comparison than `publish`. The first key of an epoch also
-    /// costs two atomic read-modify-writes. Has the progress guarantee of [`alloc`](Self::alloc).
+    /// costs two atomic read-modify-writes. Has the same progress guarantee as
+    /// [`alloc`](Self::alloc).
     ///
     /// # Errors
     ///
@@ -422,8 +426,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Clones a slice into contiguous slots. The clones belong to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
-    /// for `clone`, which may use the arena.
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy),
+    /// apart from the calls of `clone`, which may use the arena.
     ///
     /// # Errors
     ///
@@ -454,8 +458,8 @@ impl<'a, T> Local<'a, T> {
 
     /// Fills `len` contiguous slots with `f(0)`, `f(1)` and so on. The values belong to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
-    /// for `f`, which may use the arena.
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy),
+    /// apart from the calls of `f`, which may use the arena.
     ///
     /// # Errors
     ///
@@ -485,8 +489,8 @@ impl<'a, T> Local<'a, T> {
     /// that number stay in the iterator, which is dropped. If the iterator ends early, the slice is
     /// shorter, and the other slots are unused again.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
-    /// for the iterator, which may use the arena.
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy),
+    /// apart from the calls of the iterator, which may use the arena.
     ///
     /// # Errors
     ///
@@ -519,7 +523,7 @@ impl<'a, T> Local<'a, T> {
 
     /// Moves an array into contiguous slots. The values belong to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy).
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy).
     ///
     /// # Errors
     ///
@@ -545,8 +549,8 @@ impl<'a, T> Local<'a, T> {
     /// Moves the values of a vector into contiguous slots, and frees the memory of the vector. The
     /// values belong to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), plus
-    /// one call of the allocator to free the vector.
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy),
+    /// plus one call of the allocator to free the vector.
     ///
     /// # Errors
     ///
@@ -573,8 +577,8 @@ impl<'a, T> Local<'a, T> {
     /// The slots are found as in [`reserve_up_to`](Self::reserve_up_to), and the prefix has as many
     /// values as slots are found. The returned slice may therefore be shorter than `src`, or empty.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy), except
-    /// for `clone`, which may use the arena.
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy),
+    /// apart from the calls of `clone`, which may use the arena.
     ///
     /// # Panics
     ///
@@ -644,8 +648,9 @@ impl<'a, T> Local<'a, T> {
     /// values appear one by one. [`get_slice`](AtomicArena::get_slice) returns all of them or
     /// nothing.
     ///
-    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy),
-    /// except for `clone`, which may use the arena.
+    /// Has the same cost and progress guarantee as
+    /// [`publish_slice_copy`](Self::publish_slice_copy), apart from the calls of `clone`, which may
+    /// use the arena.
     ///
     /// # Errors
     ///
@@ -689,8 +694,9 @@ impl<'a, T> Local<'a, T> {
     /// that, other threads may see the values appear one by one.
     /// [`get_slice`](AtomicArena::get_slice) returns all of them or nothing.
     ///
-    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy),
-    /// except for the iterator, which may use the arena.
+    /// Has the same cost and progress guarantee as
+    /// [`publish_slice_copy`](Self::publish_slice_copy), apart from the calls of the iterator,
+    /// which may use the arena.
     ///
     /// # Errors
     ///
@@ -729,7 +735,8 @@ impl<'a, T> Local<'a, T> {
     /// Other threads may see the values appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy).
+    /// Has the same cost and progress guarantee as
+    /// [`publish_slice_copy`](Self::publish_slice_copy).
     ///
     /// # Errors
     ///
@@ -809,7 +816,7 @@ impl<'a, T> Local<'a, T> {
     /// those slots. If no slot is left at the cursor, takes one slot from a shard, or one vacant
     /// slot. If no such slot exists either, takes the rest of the current run.
     ///
-    /// Has the cost and progress guarantee of [`reserve`](Self::reserve).
+    /// Has the same cost and progress guarantee as [`reserve`](Self::reserve).
     ///
     /// # Examples
     ///
@@ -888,7 +895,7 @@ impl<'a, T> Local<'a, T> {
 impl<'a> Local<'a, u8> {
     /// Copies a string into contiguous bytes. The copy belongs to the caller.
     ///
-    /// Has the cost and progress guarantee of [`alloc_slice_copy`](Self::alloc_slice_copy).
+    /// Has the same cost and progress guarantee as [`alloc_slice_copy`](Self::alloc_slice_copy).
     ///
     /// # Errors
     ///
@@ -920,7 +927,8 @@ impl<'a> Local<'a, u8> {
     /// Other threads may see the bytes appear one by one. [`get_slice`](AtomicArena::get_slice)
     /// returns all of them or nothing.
     ///
-    /// Has the cost and progress guarantee of [`publish_slice_copy`](Self::publish_slice_copy).
+    /// Has the same cost and progress guarantee as
+    /// [`publish_slice_copy`](Self::publish_slice_copy).
     ///
     /// # Errors
     ///

@@ -127,8 +127,8 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
 impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
     fn drop(&mut self) {
         let (header, stamps, slots) = self.arena.view().into_raw_parts();
-        // SAFETY: the first three arguments are the parts of an `ArenaRef` of this arena, to which
-        // the run belongs.
+        // SAFETY: the first three arguments are the parts of an `ArenaRef` of this arena, and the
+        // run belongs to this arena.
         unsafe { local::end(header, stamps, slots, self.run, None) };
     }
 }

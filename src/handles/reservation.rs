@@ -19,10 +19,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Takes `n` contiguous slots, to be filled step by step.
     ///
     /// The slots come from the calling thread's shard (see [`in_order`](AtomicArena::in_order)),
-    /// from the cursor, which is the end of the slots handed out so far, or from contiguous
-    /// *vacant* slots, which were returned below the cursor. If `n` is 1, the slot is found as in
-    /// [`alloc`](AtomicArena::alloc). If `n` is 0, the method always succeeds and returns an empty
-    /// reservation at index `capacity`.
+    /// from the *cursor*, or from contiguous *vacant* slots. The cursor is the end of the slots
+    /// handed out so far. Vacant slots are slots below it that were returned. If `n` is 1, the slot
+    /// is found as in [`alloc`](AtomicArena::alloc). If `n` is 0, the method always succeeds and
+    /// returns an empty reservation at index `capacity`.
     ///
     /// Costs one atomic read-modify-write. Creating and ending the reservation each write one byte
     /// at each end of the run. Both also update a count of handles with a load and a store. In an
@@ -75,8 +75,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// `usize::MAX` takes all slots left at the cursor. While shards are active, dropping such a
     /// reservation unused writes one byte per slot.
     ///
-    /// Has the cost and progress guarantee of [`reserve`](Self::reserve). In a full arena, costs as
-    /// much as [`alloc`](AtomicArena::alloc) does there.
+    /// Has the same cost and progress guarantee as [`reserve`](Self::reserve). In a full arena,
+    /// costs as much as [`alloc`](AtomicArena::alloc) does there.
     ///
     /// # Examples
     ///
@@ -385,8 +385,8 @@ impl<'a, T> Reservation<'a, T> {
             return Err(Full::new((), src.len(), room));
         }
         let end = self.start + self.len;
-        // Set before the first call of `clone`, because `clone` may write to the slot and then
-        // panic.
+        // Set before the first call of `clone`, because a clone may be constructed in its slot, and
+        // a panic may leave the slot partly written.
         self.written = self.written.max(self.len + src.len());
         let mut clones = Clones { view: self.view, made: end..end };
         for value in src {

@@ -1,4 +1,4 @@
-//! Bumps without shards, and the numbers of bytes that a bump reports.
+//! Bumps without shards, and the byte counts that a bump reports.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -352,7 +352,7 @@ fn handles_opened_and_closed_crosswise() {
     });
 }
 
-// Runs that one call takes, fills and publishes.
+// The following models are about runs that are taken, filled and published in one call.
 
 #[test]
 fn e1_publish_slice_to_get_slice() {

@@ -182,7 +182,8 @@ impl Shard {
     /// run.
     #[inline]
     pub(crate) fn rest(&self) -> Range<usize> {
-        // Relaxed: an estimate, or a guess that an exchange confirms.
+        // Relaxed: the caller uses the result as an estimate, or as a guess that an exchange then
+        // confirms.
         Self::unpack(self.0.rest.load(Ordering::Relaxed))
     }
 

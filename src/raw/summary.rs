@@ -49,9 +49,9 @@ impl<'a> Summary<'a> {
     /// Returns the number of vacant slots of the block. The number is never too low.
     #[inline]
     pub(crate) fn count(self, block: usize) -> usize {
-        // Relaxed: if a return happens before this load, then so does its increment, and by
-        // coherence the load sees the increment. The count need not provide E2, because the stamp
-        // of each slot does.
+        // Relaxed: if returning a slot happens before this load, then so does the increment of the
+        // count, and by coherence the load sees the increment. The count need not provide E2,
+        // because the stamp of each slot does.
         self.count_in(self.words[block].load(Ordering::Relaxed))
     }
 

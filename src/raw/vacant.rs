@@ -11,10 +11,10 @@
 //! vacant when the search began, and is no longer vacant when the search reaches it, another thread
 //! has claimed it. But in two cases the search can miss a slot that was free all the time:
 //!
-//! - A rest that is *retired* moves from a shard to the vacant slots. The search may have passed
-//!   its stamps before they were marked, and looked at the shard after it was emptied.
-//! - A search for a run *puts back* the slots it has claimed if it does not get the whole run. The
-//!   search for one slot may have passed them while they were claimed.
+//! - Retiring the rest of a shard makes its slots vacant. The search may have passed their stamps
+//!   before they were marked, and may have looked at the shard after it was emptied.
+//! - A search for a run puts back the slots that it has claimed if it does not get the whole run.
+//!   The search for one slot may have passed these slots while they were claimed.
 //!
 //! Therefore both operations increment the counter `changes` after they have marked the slots. A
 //! request for one slot that finds nothing searches again if the counter has changed since its

@@ -25,8 +25,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// the workers.
     ///
     /// Costs one [`reserve`](Self::reserve), one store per value, and the work of rayon, which may
-    /// allocate. Lock-free like `reserve`, except for the iterator and for waiting until all
-    /// workers are done.
+    /// allocate. Lock-free like `reserve`, apart from the calls of the iterator and from waiting
+    /// until all workers are done.
     ///
     /// # Errors
     ///
