@@ -1318,7 +1318,7 @@ fn a_local_ends_on_another_thread() {
 #[test]
 fn locals_in_threads_store_every_kind() {
     let rounds = scaled(2_000, 20);
-    let arena = AtomicArena::<u8>::with_capacity(2 * rounds * 12 + 5_000);
+    let arena = AtomicArena::<u8>::with_capacity(2 * rounds * 12 + scaled(5_000, 160));
     let stored: usize = thread::scope(|scope| {
         let workers: Vec<_> = (1..=2_u8)
             .map(|name| {
