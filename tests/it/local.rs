@@ -541,7 +541,7 @@ fn a_single_local_hands_out_0_1_2_and_so_on_whatever_it_is_asked_for() {
 #[test]
 fn a_request_that_fits_in_the_rest_of_the_run_does_not_move_the_cursor() {
     for method in 0..METHODS {
-        let arena = AtomicArena::with_capacity(1_000);
+        let arena = AtomicArena::with_capacity(ROOM);
         let mut local = eight_of(&arena, 1, || 0);
         let bound = arena.index_bound();
         assert_eq!(store_by(method, &mut local, &arena, bound - 1), Some(1));
@@ -595,7 +595,7 @@ fn a_run_that_cannot_be_extended_is_returned_for_a_fresh_one() {
 #[test]
 fn a_request_too_long_for_a_fresh_run_is_served_by_the_arena_and_the_rest_stays() {
     for method in 0..METHODS {
-        let arena = AtomicArena::with_capacity(1_000).in_order();
+        let arena = AtomicArena::with_capacity(ROOM).in_order();
         let mut local = eight_of(&arena, 6, || 0);
         let bound = arena.index_bound();
         arena.alloc(100).unwrap();
@@ -611,7 +611,7 @@ fn a_request_too_long_for_a_fresh_run_is_served_by_the_arena_and_the_rest_stays(
 fn a_first_run_may_be_twice_the_request() {
     // A first run has 512 bytes, and 300 do not fit in half of it, so the run becomes twice as long
     // as the request.
-    let arena = AtomicArena::<u8>::with_capacity(100_000);
+    let arena = AtomicArena::<u8>::with_capacity(scaled(100_000, 16_000));
     let mut local = arena.local();
     let text = "x".repeat(300);
     local.alloc_str(&text).unwrap();
@@ -626,9 +626,9 @@ fn a_first_run_may_be_twice_the_request() {
 
 #[test]
 fn runs_of_slices_end_at_cache_lines() {
-    let arena = runs_from_cursor(AtomicArena::<u64>::with_capacity(1 << 16));
+    let arena = runs_from_cursor(AtomicArena::<u64>::with_capacity(scaled(1 << 16, 1 << 12)));
     let mut locals = [arena.local(), arena.local()];
-    for round in 0..200 {
+    for round in 0..scaled(200, 10) {
         // No run is extended, because the other handle's run follows it.
         locals[round % 2].alloc_slice_copy(&[1; 37]).unwrap();
         assert_eq!(arena.reserve(2).unwrap().as_ptr().addr() % 64, 0, "round {round}");
@@ -781,7 +781,7 @@ fn values_of_no_size_have_indices_in_a_local() {
 
 #[test]
 fn values_of_every_method_are_usable_together_and_outlive_the_local() {
-    let arena = AtomicArena::with_capacity(1_000);
+    let arena = AtomicArena::with_capacity(ROOM);
     let words = || ["a", "b"].map(String::from);
     let (owned, array, (index, published), run, keyed) = {
         let mut local = arena.local();
@@ -1060,7 +1060,7 @@ fn a_slot_in_which_a_closure_panicked_counts_as_written() {
 
 #[test]
 fn a_reservation_and_its_local_are_counted() {
-    let arena = AtomicArena::with_capacity(1_000);
+    let arena = AtomicArena::with_capacity(ROOM);
     let handles = || arena.stats().handles;
     let mut local = arena.local_with_batch(slots(8));
     assert_eq!(handles(), 0);
@@ -1297,7 +1297,7 @@ fn a_leaked_local_leaks_nothing_that_it_published_or_took_from_the_arena() {
 
 #[test]
 fn a_local_ends_on_another_thread() {
-    let arena = AtomicArena::with_capacity(1_000);
+    let arena = AtomicArena::with_capacity(ROOM);
     thread::scope(|scope| {
         for round in 0..scaled(50, 4) {
             let mut local = arena.local_with_batch(slots(8));
@@ -1312,7 +1312,7 @@ fn a_local_ends_on_another_thread() {
     });
     let stored = 2 * scaled(50, 4);
     assert_eq!((arena.stats().handles, arena.count()), (0, stored));
-    assert_room(&arena, 1_000 - stored, || 0);
+    assert_room(&arena, ROOM - stored, || 0);
 }
 
 #[test]
@@ -1355,7 +1355,7 @@ fn locals_in_threads_store_every_kind() {
 
 #[test]
 fn an_owned_local_continues_from_loan_to_loan() {
-    let arena = Arc::new(AtomicArena::with_capacity(1_000));
+    let arena = Arc::new(AtomicArena::with_capacity(ROOM));
     let mut owned: OwnedLocal<u32> = arena.local_owned();
     assert!(Arc::ptr_eq(owned.arena(), &arena));
     for round in 0..20 {
@@ -1379,7 +1379,7 @@ fn an_owned_local_lives_in_a_struct_and_in_a_thread() {
         local: OwnedLocal<String>,
         indices: Vec<usize>,
     }
-    let arena = Arc::new(AtomicArena::with_capacity(1_000));
+    let arena = Arc::new(AtomicArena::with_capacity(ROOM));
     let workers: Vec<_> = (0..4)
         .map(|name| {
             let mut worker = Worker { local: arena.local_owned(), indices: Vec::new() };
