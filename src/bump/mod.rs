@@ -73,9 +73,9 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 /// # Full
 ///
 /// The budget is never exceeded. A request is refused only if there is no room for it at the
-/// cursor, in any thread's run, or among the returned bytes that were kept. It may miss bytes that
-/// other calls hold at that moment. Free bytes in different places are not joined, so a request may
-/// be refused although enough bytes [remain](Self::remaining) in total.
+/// cursor, in any thread's run, or among the returned bytes that were kept. The request does not
+/// see bytes that other calls hold at that moment. Free bytes in different places are not joined,
+/// so a request may be refused although enough bytes [remain](Self::remaining) in total.
 ///
 /// # Memory ordering
 ///
