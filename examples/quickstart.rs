@@ -30,15 +30,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(all, [42, 1, 2, 3, 104, 105, 106, 107]);
 
     // Every thread can read published values by index. A value that was stored but not published
-    // can be accessed only through its `&mut`.
+    // can be accessed only through its `&mut`, or through `&mut` of the arena.
     assert_eq!(arena.get(4), None);
     arena.publish_all();
     println!("at index 4: {:?}, at index 8: {:?}", arena.get(4), arena.get(8));
     assert_eq!(arena.get(4), Some(&104));
     assert_eq!(arena.get(8), None);
-    assert_eq!(arena.get_wrapping(8), arena.get(0), "the same as a ring");
+    assert_eq!(arena.get_wrapping(8), arena.get(0), "index 8 of a ring of 8 slots is index 0");
 
-    // A full arena is an ordinary error. It reports the numbers and returns the value.
+    // A full arena is an ordinary error. The error says how many slots were requested and how many
+    // remain, and returns the value.
     let full = arena.alloc(7).expect_err("8 numbers are stored");
     println!("one more: {full}");
     assert_eq!(full.remaining(), 0);

@@ -1,4 +1,4 @@
-//! The trait of all measured subjects.
+//! The trait of the subjects that threads fill with values.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -17,7 +17,7 @@ pub enum Kind {
     Ours,
     /// Another crate, or the standard library.
     Peer,
-    /// A limit that no container can exceed.
+    /// A bare loop without a container: the least that a container of the same design must do.
     Limit,
 }
 
@@ -106,8 +106,8 @@ impl<X> PerThread<X> {
         Self { parts, next: AtomicUsize::new(0) }
     }
 
-    /// Takes the container of the next thread. It is moved out, so that its fields can be in
-    /// registers.
+    /// Takes the next container, which no other thread has. It is moved out, so that its fields can
+    /// be in registers.
     pub fn take(&self) -> Taken<'_, X> {
         // Relaxed: only the number matters. The mutex orders the accesses to the container.
         let home = &self.parts[self.next.fetch_add(1, Ordering::Relaxed) % self.parts.len()];

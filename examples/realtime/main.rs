@@ -11,10 +11,11 @@
 //! page is prefaulted, and those of the mapped arena are locked in RAM if that is permitted.
 //!
 //! If the machine also runs other programs, the kernel sometimes lets them use the processor
-//! instead. That causes latencies of milliseconds in every way, even if nothing is stored. An arena
-//! cannot prevent them, but a dedicated core can.
+//! instead. That causes latencies of milliseconds, even if nothing is stored. An arena cannot
+//! prevent them, but a dedicated core can.
 //!
-//! Read `ways.rs` first: it contains the four ways to store an event, and how each is prepared.
+//! Read `ways.rs` first: it contains three ways to store an event, and a baseline that stores
+//! nothing, and how each is prepared.
 #![forbid(unsafe_code)]
 
 mod chart;
@@ -40,8 +41,8 @@ use machine::Machine;
 use report::{Report, Series};
 use ways::{EVENTS, Event, MOST_ROUNDS, Way, Ways};
 
-/// Measures how long a producer takes to store an event, in four ways, and how often it misses its
-/// deadline.
+/// Measures how long a producer takes to store an event, in three ways and a baseline, and how
+/// often it misses its deadline.
 ///
 /// Exit code: 0 on success, 1 if the measurement fails, 2 if the options are wrong or FILE cannot
 /// be opened.

@@ -60,12 +60,12 @@ impl fmt::Display for Report {
         for Series { way, latencies } in &self.series {
             writeln!(f, "\n{way}")?;
             for doubling in 0..64 {
-                let (from, to) = (1_u64 << doubling, (1_u64 << doubling) * 2 - 1);
+                let (from, to) = (1_u64 << doubling, u64::MAX >> (63 - doubling));
                 let count = latencies.count_between(from, to);
                 if count > 0 {
                     // A bar grows by four characters with every power of ten.
                     let bar = "#".repeat(1 + (4.0 * (count as f64).log10()) as usize);
-                    writeln!(f, "{:>9} - {:>9} {count:>8} {bar}", nanoseconds(from), nanoseconds(to + 1))?;
+                    writeln!(f, "{:>9} - {:>9} {count:>8} {bar}", nanoseconds(from), nanoseconds(to))?;
                 }
             }
         }
@@ -73,7 +73,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Formats a duration with three digits and a suitable unit.
+/// Formats a duration in ns, µs or ms.
 pub(crate) fn nanoseconds(value: u64) -> String {
     let (value, unit) = match value {
         0..1_000 => return format!("{value} ns"),

@@ -1,4 +1,4 @@
-//! Limits that no container can exceed.
+//! Bare loops without a container: the least that a container of the same design must do.
 
 use std::{
     arch::asm,

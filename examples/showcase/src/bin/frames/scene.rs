@@ -1,4 +1,4 @@
-//! Finds the entities of a frame by position, and ships by number.
+//! Finds the ships and shots of a frame by position, and ships or their wrecks by number.
 
 use std::ops::RangeInclusive;
 
