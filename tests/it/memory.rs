@@ -128,8 +128,9 @@ fn bytes_around_the_smallest_capacity_with_a_tail() {
         let tail = if arena.capacity() < SLOTS { 0 } else { size_with_tail(arena.capacity()) };
         assert_eq!(stats.bytes, size_of_val(&arena) + 2 * arena.capacity() + tail);
         assert!(2 * arena.capacity() + tail <= len);
-        if len % 64 == 0 {
-            // Every slot is usable, and slots that were returned are found again.
+        if len % 64 == 0 && !cfg!(miri) {
+            // Every slot is usable, and slots that were returned are found again. (Under Miri this
+            // would take minutes for each length.)
             let holes: Vec<_> = (0..SLOTS / 2).map(|_| arena.reserve(1).unwrap()).collect();
             arena.alloc_slice_copy(&vec![1; arena.remaining()]).unwrap();
             drop(holes);
