@@ -1,7 +1,7 @@
 //! A shared arena in any kind of memory. (`arena_mut.rs` is its exclusive counterpart.)
 //!
-//! Handles and iterators hold an [`ArenaRef`], so they need not name the storage. Only this file,
-//! `arena_mut.rs`, and the handles that own a run turn the index of a slot into an address.
+//! Handles and iterators hold an [`ArenaRef`], so they need not name the storage. Only this file
+//! and `arena_mut.rs` turn the index of a slot into an address.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -376,8 +376,7 @@ impl<'a, T> ArenaRef<'a, T> {
     pub(crate) unsafe fn fill(self, index: usize, value: T) -> &'a mut T {
         // SAFETY: the caller owns the slot, which holds no value before and holds one afterwards.
         // The caller accesses the slot only through this reference. The slot is not handed out
-        // again before the epoch ends. Ending the epoch requires a `&mut` borrow of the arena,
-        // which cannot exist during `'a`.
+        // again without a `&mut` borrow of the arena, which cannot exist during `'a`.
         unsafe { &mut *self.write(index, value) }
     }
 
@@ -393,9 +392,9 @@ impl<'a, T> ArenaRef<'a, T> {
         let slot = unsafe { self.write(index, value) };
         self.stamps().publish(index, mark);
         // SAFETY: the slot holds a value. No thread writes to a published value before the epoch
-        // ends. Ending the epoch requires a `&mut` borrow of the arena, which cannot exist during
-        // `'a`. The pointer is not derived from a `&mut T`, so a reference that another thread
-        // creates does not invalidate it.
+        // ends, except under exclusive access. That access and the end of the epoch both require a
+        // `&mut` borrow of the arena, which cannot exist during `'a`. The pointer is not derived
+        // from a `&mut T`, so a reference that another thread creates does not invalidate it.
         unsafe { &*slot }
     }
 
@@ -423,8 +422,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.stamps().track(index, AccessTracker::read);
         // SAFETY: the slot has a stamp, so `index` is below the capacity. The slot is published, so
         // writing its value happened before (E1). No thread writes to, moves or drops the value
-        // before the epoch ends. Ending the epoch requires a `&mut` borrow of the arena, which
-        // cannot exist during `'a`.
+        // without a `&mut` borrow of the arena, which cannot exist during `'a`.
         Some(unsafe { self.slots.add(index).as_ref() })
     }
 

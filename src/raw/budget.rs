@@ -101,8 +101,8 @@ use super::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::thread_id::{TINY, thread_id_or_any};
 use super::word::{MAX_PACKED_CAPACITY, Word};
 
-/// The minimum capacity of a bump with shards. For a smaller bump, the shards (4 KiB) would be a
-/// large overhead, and a refill would be only a few lines.
+/// The minimum capacity of a bump with shards. For a smaller bump, the shards (up to 4 KiB) would
+/// be a large overhead, and a refill would be only a few lines.
 const MIN_CAPACITY: usize = if cfg!(all(test, loom)) {
     2 * LINE
 } else if TINY {
@@ -208,7 +208,7 @@ impl Head {
         }
     }
 
-    /// Returns the end of the bytes that were ever handed out.
+    /// Returns an offset at or above which no byte was ever handed out.
     pub(crate) fn high_water_mut(&mut self, has_shards: bool, capacity: usize) -> usize {
         let next = Word::new(self.0.next.read_mut(), has_shards).next();
         let next = if has_shards { next * LINE } else { next };
@@ -568,7 +568,7 @@ impl<'a> Budget<'a> {
         self.capacity - self.offset(self.word(self.head.0.next.load(Ordering::Relaxed)))
     }
 
-    /// Returns the end of the bytes that were ever handed out.
+    /// Returns an offset at or above which no byte was ever handed out.
     pub(crate) fn high_water(self) -> usize {
         // Acquire: pairs with the Release in `retract`, before which `past` was raised.
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
@@ -576,8 +576,9 @@ impl<'a> Budget<'a> {
         self.offset(word).max(self.head.0.past.load(Ordering::Relaxed))
     }
 
-    /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in this
-    /// thread's shard or at the cursor. Returns whether the block was extended.
+    /// Extends a block of `len` bytes that ends at `end` by `more` bytes, if they are free in the
+    /// run of this thread's shard or, if the block is longer than `SHARD_LIMIT` or there are no
+    /// shards, at the cursor. Returns whether the block was extended.
     #[inline]
     pub(crate) fn extend(self, end: usize, len: usize, more: usize) -> bool {
         match self.shards {

@@ -14,8 +14,8 @@
 //!   The compare-and-swap that takes a run gives the thread the slots from the old value of the
 //!   cursor up to the new one.
 //! - If the cursor is at or past the end, an addition gives nothing and is not undone. A cursor
-//!   past the end is equivalent to one at the end. To rule out overflow, a thread that reads a
-//!   value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
+//!   past the end is equivalent to one at the end. To rule out overflow, a thread whose addition
+//!   returns a value `OVERSHOOT_LIMIT` or more past the end resets the cursor to the end.
 //! - A return changes the cursor from the end of the run to its start, with a compare-and-swap.
 //!   (For a run that ends at the end of the arena, the expected value may be anything at or past
 //!   the end.) The cursor may have moved and returned to the expected value (ABA). This is
@@ -24,6 +24,8 @@
 //! - No thread undoes an addition by a subtraction. The subtraction could come after the cursor was
 //!   retracted from past the end and advanced again, and would then retract it below a slot with an
 //!   owner.
+//! - A refill advances the cursor over a run whose slots have no owner yet. A compare-and-swap on
+//!   the shard's word then gives each of these slots to one thread (`shards.rs`).
 //! - A vacant slot is below the cursor. A compare-and-swap on its stamp gives it to one thread.
 //! - Under exclusive access the cursor is retracted over vacant slots and advanced over slots that
 //!   were just filled. The end of an epoch sets the cursor to 0. At that time no slot has an owner.

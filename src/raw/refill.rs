@@ -70,7 +70,7 @@ impl Cursor {
     }
 
     /// Counts a compare-exchange that failed because another thread moved the cursor. Activates
-    /// shards after several such failures. `is_empty` tells that the arena has no shards.
+    /// shards after several such failures. `is_empty` is true if the arena has no shards.
     #[cold]
     pub(super) fn note_failed_exchange(&self, mode: &ShardMode, is_empty: bool) {
         if is_empty || mode.is_disabled() || mode.is_active() {
@@ -87,8 +87,8 @@ impl Cursor {
     /// Makes shards serve requests from now on.
     fn activate(&self, mode: &ShardMode) {
         mode.activate();
-        // Relaxed: the word only has to differ from the one that `retract` expects. A
-        // read-modify-write does not end a release sequence.
+        // Relaxed: the word only has to differ from those that `retract` and `return_fast` expect.
+        // A read-modify-write does not end a release sequence.
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 

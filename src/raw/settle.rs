@@ -48,7 +48,7 @@ impl MetadataMut<'_> {
     }
 
     /// Returns the number of vacant slots. O(1) if there are none or the arena has no summary,
-    /// otherwise linear in the number of blocks of the summary.
+    /// otherwise linear in the number of blocks below the cursor.
     #[inline]
     pub(crate) fn vacant(&mut self) -> usize {
         let bound = self.bound();
@@ -87,7 +87,7 @@ impl MetadataMut<'_> {
     }
 
     /// Returns an index at or above which no slot has been written to since the slots were last
-    /// zeroed, and starts the record of such slots anew.
+    /// zeroed, and resets the record of written slots.
     pub(crate) fn take_written(&mut self) -> usize {
         self.note_written();
         let written = self.cursor.runs.written.read_mut();

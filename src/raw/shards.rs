@@ -12,7 +12,8 @@
 //! run in the shard. The third clears the record from the cursor. Between the first and the third,
 //! the refill is *pending*. A thread that reads a pending refill *helps*: it completes the refill
 //! before it continues. So at every moment each free slot is at or above the cursor, in a pending
-//! refill, in a shard, or vacant. A request for one slot looks in each of these places.
+//! refill, in a shard, or vacant. (The exceptions are slots that a call is about to make vacant,
+//! see `vacant.rs`.) A request for one slot looks in each of these places.
 //!
 //! # Why no run is lost or installed twice
 //!

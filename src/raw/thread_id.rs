@@ -18,8 +18,8 @@ use super::sync::{AtomicUsize, Ordering, const_fn};
 
 /// Whether shards are active from the first slot on, in every arena that has room for them. Set
 /// only in tests, by `--cfg shards="forced"` or `--cfg shards="runs"`. With `forced`, a refill
-/// takes at most two slots, so shards serve only single slots. With `runs`, a refill takes at most
-/// eight slots, so shards also serve runs.
+/// takes at most two slots, so only a request for one slot begins a refill. With `runs`, a refill
+/// takes at most eight slots, so a request for up to four slots begins one.
 pub(crate) const FORCED: bool = cfg!(any(shards = "forced", shards = "runs"));
 
 /// Whether there are few shards and short runs, so that tests and models reach every case.
