@@ -7,8 +7,8 @@ use core::fmt;
 #[cfg(feature = "mapped")]
 use std::io;
 
-/// The error of a request that an arena, or an [`AtomicBump`](crate::AtomicBump), is too full to
-/// serve.
+/// The error of a request that an arena, a [`Reservation`](crate::Reservation), or an
+/// [`AtomicBump`](crate::AtomicBump) is too full to serve.
 ///
 /// In most cases it contains the argument of the refused call, such as the value that was not
 /// stored, and [`into_inner`](Full::into_inner) returns it. Otherwise, for example if the argument
@@ -134,7 +134,7 @@ pub enum CapacityError {
     /// The capacity is 0, the given memory has no room for one slot, or a pool has no arenas.
     Zero,
     /// The slots, or the stamps that record their state in one byte each, would exceed `isize::MAX`
-    /// bytes.
+    /// bytes. In a mapping, this limit applies to the slots and the stamps together.
     ///
     /// If a pool has too many arenas, the error counts each arena as a slot.
     TooLarge {
@@ -190,8 +190,8 @@ pub enum IndexError {
     },
     /// The slot holds no value.
     ///
-    /// Nothing has been stored in it since the arena was created or emptied, or the slot was
-    /// returned without a value.
+    /// Nothing has been stored in it since the arena was created, emptied or compacted, or the slot
+    /// was returned without a value, or it was reclaimed because its handle was leaked.
     NoValue {
         /// The index.
         index: usize,
@@ -228,7 +228,7 @@ impl Error for IndexError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapError {
-    /// No arena can have the requested capacity, in any kind of memory.
+    /// The requested capacity is 0, or the mapping would exceed `isize::MAX` bytes.
     Capacity(CapacityError),
     /// The system refused the address space.
     AddressSpace {

@@ -197,7 +197,7 @@ impl<T> Drop for Drain<'_, T> {
 /// An iterator that owns an arena and moves all values out of it.
 ///
 /// Created by `AtomicArena::into_iter`. If the iterator is dropped, the remaining values are
-/// dropped, and then the memory is freed.
+/// dropped, and then the storage of the arena.
 pub struct IntoIter<T, S: Storage<T>> {
     storage: S,
     live: Live,

@@ -83,8 +83,8 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `std` (default) | shards, which need a number for each thread. Implies `alloc`. |
-//! | `alloc` | arenas on the heap and in a box, `alloc_vec`, `into_vec` |
+//! | `std` (default) | shards, `io::Write` for a [`Reservation`] of bytes. Implies `alloc`. |
+//! | `alloc` | arenas on the heap and in a box, [`OwnedLocal`], `alloc_vec`, `into_vec` |
 //! | `mapped` | [`MappedArena`], with the crate `memmap2`. Implies `std`. |
 //! | `pool` | [`ArenaPool`]. Implies `alloc`. |
 //! | `rayon` | parallel iterators, `alloc_from_par_iter`. Implies `std`. |

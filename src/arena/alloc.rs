@@ -13,9 +13,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// thread instead, which is a run of slots whose state is on a cache line of its own (see
     /// [`in_order`](Self::in_order)). If the cursor has reached the end, the method takes a slot
     /// from any shard, or searches for a *vacant* slot, which is a free slot below the cursor and
-    /// in no shard. The search reads one word per block of 1,024 slots. In each block that may have
-    /// a vacant slot, it also reads the state of the slots. In arenas of fewer than 2,048 slots and
-    /// in inline arenas, it reads the state of every slot.
+    /// in no shard. The search reads at most one word per block of 1,024 slots. In each block that
+    /// may have a vacant slot, it also reads the state of the slots. In arenas of fewer than 2,048
+    /// slots and in inline arenas, it reads the state of every slot.
     ///
     /// Wait-free if the cursor serves the request without contention and the target has an atomic
     /// addition, as x86-64 and AArch64 with LSE do. Otherwise lock-free.

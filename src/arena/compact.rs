@@ -22,8 +22,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// A gap consists of slots that were returned below a value: unused slots of a
     /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), and slots whose value was
-    /// not created, for example because of a panic. After contention, the unused slots of shards
-    /// are gaps too (see [`in_order`](Self::in_order)).
+    /// not created, for example because of a panic. The slots of a leaked handle and, after
+    /// contention, the unused slots of shards are gaps too (see [`in_order`](Self::in_order)).
     ///
     /// Without gaps this operation is O(1), except as stated for [`get_mut`](Self::get_mut), and
     /// except in one of 50 calls (see [`reset`](Self::reset)). With gaps it is linear in

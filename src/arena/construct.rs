@@ -26,8 +26,8 @@ impl<T> AtomicArena<T> {
     /// Makes two allocations: `capacity * size_of::<T>()` bytes for the slots, which it does not
     /// access, and `capacity` zeroed bytes for their state. From 2,048 slots on, the second
     /// allocation also contains up to 4 KiB for shards and one word per 1,024 slots. Takes constant
-    /// time if the allocator gets this memory as zeroed pages from the operating system, and need
-    /// not zero it.
+    /// time if the allocator gets the second allocation as zeroed pages from the operating system,
+    /// and so need not zero it.
     ///
     /// # Panics
     ///
@@ -213,9 +213,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// An arena of 2,048 slots or more detects when threads contend for its cursor, the boundary
     /// between used and unused slots. From then on, until the next exclusive access, it serves each
-    /// thread from a shard, which is a run of slots kept in the arena. With two threads, single
-    /// allocations from shards are about ten times as fast as from the shared cursor. A request
-    /// that is long compared with the runs in shards is still served at the cursor.
+    /// thread from a shard, which is a run of slots kept in the arena. If two threads allocate
+    /// `u64` values one by one in warm memory, shards are about twelve times as fast as the shared
+    /// cursor. A request that is long compared with the runs in shards is still served at the
+    /// cursor.
     ///
     /// Shards do not change the capacity, because the unused slots of every shard are handed out
     /// before the arena is full. However, with shards the next index depends on the thread, and a

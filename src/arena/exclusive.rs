@@ -117,8 +117,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// remaining values. If it is leaked, it leaks them.
     ///
     /// Costs as much as a [`reset`](Self::reset) of values that need no drop, and additionally what
-    /// [`get_mut`](Self::get_mut) states. If slots were returned below a value, also reads one word
-    /// per 1,024 slots. Iterating then costs one load for each slot below the
+    /// [`get_mut`](Self::get_mut) states. If slots below a value are free, also reads one word per
+    /// 1,024 slots. Iterating then costs one load for each slot below the
     /// [`index_bound`](Self::index_bound) before the call, and one move per value.
     ///
     /// # Panics
@@ -145,8 +145,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// Returns all values as one slice, or `None` if a slot below
     /// [`index_bound`](Self::index_bound) holds no value.
     ///
-    /// There may be such slots if slots were returned below a value, or if shards had unused slots
-    /// (see [`in_order`](Self::in_order)). [`compact`](Self::compact) closes the gaps.
+    /// There may be such slots if slots were returned below a value, if a handle was leaked, or if
+    /// shards had unused slots (see [`in_order`](Self::in_order)). [`compact`](Self::compact)
+    /// closes the gaps.
     ///
     /// O(1), except as stated for [`get_mut`](Self::get_mut).
     ///

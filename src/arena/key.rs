@@ -50,7 +50,7 @@ use crate::storage::Storage;
 /// - In another process a key is meaningless, and `get_keyed` returns `None` with overwhelming
 ///   probability. Each process numbers its epochs from a random start. There are 2<sup>63</sup>
 ///   possible starts, and the choice is as random as `RandomState` on the target. If two processes
-///   have a million epochs each, they share a number with a probability of 1 in 4 ×
+///   have a million epochs each, they share a number with a probability of 1 in 4.6 ×
 ///   10<sup>12</sup>.
 /// - *Without the feature `std`, every process starts at 1.* A key from another process may then
 ///   lead to any published value, so do not accept such keys. The same holds after a `fork` for

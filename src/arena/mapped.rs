@@ -204,7 +204,7 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     ///
     /// # Errors
     ///
-    /// Returns [`MapError`] if no arena can have this capacity, or if the system refuses address
+    /// Returns [`MapError`] if the capacity is 0 or too large, or if the system refuses address
     /// space or, without [`allow_fallback`](Self::allow_fallback), a requested option. The error
     /// says what can be changed.
     pub fn build(self) -> Result<MappedArena<T>, MapError> {

@@ -64,10 +64,10 @@ pub use stats::Stats;
 ///
 /// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
 /// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
-/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. In all other
-/// arenas, a thread gets a number in its first call that needs one. That call registers a
-/// destructor, for which the standard library or the C library may allocate memory. It can also be
-/// a call that stores a single value.
+/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. In other
+/// arenas, a thread gets a number in its first call that needs one, which may be a call that stores
+/// a single value. That call registers a destructor, for which the standard library or the C
+/// library may allocate memory.
 ///
 /// # Memory ordering
 ///
@@ -209,7 +209,7 @@ pub type BorrowedArena<'m, T> = AtomicArena<T, Borrowed<'m, T>>;
 #[cfg(all(feature = "mapped", not(all(test, loom))))]
 pub type MappedArena<T> = AtomicArena<T, Mapped<T>>;
 
-// A panic does not make the arena unusable: the slot that was being filled is returned, and every
+// A panic does not make the arena unusable: the slot that was being filled is not lost, and every
 // invariant of the arena holds while user code runs. (Code that panics while it changes a value
 // through its `&mut T` may leave that value half changed. Later code that accesses the arena
 // through `&mut` then finds the value in this state, as with a `Mutex` that ignores poisoning.)

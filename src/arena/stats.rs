@@ -23,7 +23,7 @@ pub struct Stats {
     pub vacant: usize,
     /// The number of handles that hold slots.
     ///
-    /// Counts each [`Local`](crate::Local) that has taken a run, and each
+    /// Counts each [`Local`](crate::Local) that has a run, even if the run is used up, and each
     /// [`Reservation`](crate::Reservation) that has slots. A leaked handle counts until the next
     /// exclusive access to the arena.
     pub handles: usize,
@@ -31,8 +31,8 @@ pub struct Stats {
     ///
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
     /// exceed it. So it bounds the indices used so far, and does not count values. Slots below it
-    /// may never have held a value: vacant slots, slots that a handle holds, the first slot that a
-    /// `Local` returned unused and, after contention, unused slots of shards (see
+    /// may never have held a value, for example vacant slots, slots that a handle holds, the first
+    /// slot that a `Local` returned unused and, after contention, unused slots of shards (see
     /// [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
     /// The number of times that the arena was emptied or compacted.

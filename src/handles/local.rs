@@ -23,9 +23,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     ///
     /// A new run occupies at most 64 KiB and at most a sixteenth of the slots that are not handed
     /// out yet, but always has at least one slot. So one handle does not take all remaining slots
-    /// at once: `k` handles that take one run each leave about `(15/16)^k` of them to others. An
-    /// idle handle keeps its run, and requests of other threads may be refused in the meantime.
-    /// Therefore an arena with `Local`s needs spare capacity.
+    /// at once: `k` handles that take one run each leave about `(15/16)^k` of them, or more, to
+    /// others. An idle handle keeps its run, and requests of other threads may be refused in the
+    /// meantime. Therefore an arena with `Local`s needs spare capacity.
     ///
     /// Costs nothing, because the first run is taken when the first value is stored.
     ///
@@ -117,8 +117,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 /// read-modify-write per 1,024 slots. Dropping is lock-free but not wait-free, because other
 /// threads can make a read-modify-write fail, which is then repeated.
 ///
-/// Leaking a `Local` (`mem::forget`) leaks the values in its current run. The rest of that run
-/// stays lost until the next exclusive access to the arena. Values of earlier runs, published
+/// Leaking a `Local` (`mem::forget`) may leak the owned values in its current run. The rest of that
+/// run stays lost until the next exclusive access to the arena. Values of earlier runs, published
 /// values and reservations are not affected.
 ///
 /// # Threads
@@ -813,8 +813,9 @@ impl<'a, T> Local<'a, T> {
     ///
     /// If there are no `n` contiguous free slots, takes all slots left at the cursor. If the
     /// current run ends at the cursor, also takes the rest of that run, which directly precedes
-    /// those slots. If no slot is left at the cursor, takes one slot from a shard, or one vacant
-    /// slot. If no such slot exists either, takes the rest of the current run.
+    /// those slots. (It then takes both even if `n` contiguous slots are vacant elsewhere.) If no
+    /// slot is left at the cursor, takes one slot from a shard, or one vacant slot. If no such slot
+    /// exists either, takes the rest of the current run.
     ///
     /// Has the same cost and progress guarantee as [`reserve`](Self::reserve).
     ///

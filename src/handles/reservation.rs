@@ -31,10 +31,10 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// if another thread has moved the cursor in the meantime.
     ///
     /// Returning unused slots retracts the cursor if it is still at their end. Otherwise the slots
-    /// extend the calling thread's shard if they adjoin it, or become vacant, which costs one byte
-    /// written per slot. Vacant slots can serve any later request. While shards are active, the
-    /// cursor is not retracted. If your program returns a large part of what it reserves while many
-    /// threads take single slots, call `in_order`.
+    /// extend the calling thread's shard if they end where its unused slots start, or become
+    /// vacant, which costs one byte written per slot. Vacant slots can serve any later request.
+    /// While shards are active, the cursor is not retracted. If your program returns a large part
+    /// of what it reserves while many threads take single slots, call `in_order`.
     ///
     /// # Errors
     ///

@@ -192,7 +192,7 @@ impl<'a, T> Iterator for Lent<'a, T> {
 ///
 /// The call to `par_drain` empties the arena. Values that are not consumed are dropped. If the
 /// iterator never runs, dropping it drops them. If a worker panics or stops early, it drops the
-/// rest of its part. Leaking the iterator leaks the values.
+/// values left in its part. Leaking the iterator leaks the values.
 ///
 /// # Examples
 ///
