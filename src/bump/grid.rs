@@ -2,9 +2,10 @@
 //!
 //! # User code
 //!
-//! Closures, iterators and implementations of `Clone` may panic, and may allocate in the same bump.
-//! A block never leaves the call that took it. So if user code panics or fails, the block is
-//! dropped, and its bytes are unused again. The values made before the panic are dropped first.
+//! Closures, iterators, and implementations of `Clone` and of formatting traits may panic, and may
+//! allocate in the same bump. A block never leaves the call that took it. So if user code panics or
+//! fails, the block is dropped, and its bytes are unused again. The values made before the panic
+//! are dropped first.
 
 use core::alloc::Layout;
 use core::fmt;

@@ -12,9 +12,9 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The number of bytes that the first refill of a handle takes. The number doubles with each
-/// further refill, up to `MAX_RUN`. A refill takes more bytes if a request needs them, and fewer if
-/// few are left.
+/// The number of bytes that a handle takes for its first run. The number doubles each time the
+/// handle extends its run or takes a fresh one, up to `MAX_RUN`. The handle takes more bytes if a
+/// request needs them, and fewer if few are left.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
@@ -91,7 +91,8 @@ pub struct LocalBump<'a> {
     /// between them belong to the handle.
     next: NonNull<u8>,
     end: usize,
-    /// The number of bytes that the next refill takes, unless a request needs more or few are left.
+    /// The number of bytes of the next extension or fresh run, unless a request needs more or few
+    /// are left.
     length: usize,
     /// The handle acts like an exclusive borrow of the bytes of its run.
     marker: PhantomData<&'a mut u8>,
@@ -195,7 +196,7 @@ impl<'a> LocalBump<'a> {
 ///
 /// Within the run, each of them costs an addition and a comparison. Extending the run, or taking a
 /// new one, costs one atomic read-modify-write on the shared cursor. Returning the rest of the old
-/// run costs at least one more.
+/// run usually costs at least one more.
 impl<'a> LocalBump<'a> {
     /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///

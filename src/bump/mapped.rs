@@ -229,7 +229,8 @@ impl<F: FnMut(usize, usize)> BumpMapBuilder<F> {
     /// # Errors
     ///
     /// Returns [`MapError`] if no bump can have this capacity, or if the system refuses address
-    /// space or a requested option. The error says what can be changed.
+    /// space or, without [`allow_fallback`](Self::allow_fallback), a requested option. The error
+    /// says what can be changed.
     pub fn build(self) -> Result<MappedBump, MapError> {
         MappedBytes::new(self.0).map(|storage| AtomicBump { storage })
     }

@@ -31,8 +31,8 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// Methods that allocate take `&self`, and return references that live as long as the borrow of the
 /// bump. (Only [`alloc_layout`](Self::alloc_layout) returns a pointer instead.) Values never move
-/// and are never dropped. The global allocator is called only to create and to drop a bump on the
-/// heap. A full bump returns an ordinary error.
+/// and are never dropped. The global allocator is called only to create and to drop a bump, and
+/// possibly when a thread uses a bump for the first time. A full bump returns an ordinary error.
 ///
 /// # Threads
 ///
@@ -44,7 +44,8 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 /// bytes are free. These runs become shorter towards the end of the budget. When no bytes are left
 /// for new runs, threads take bytes from each other's runs, so that no thread is refused while
 /// another thread's run has room. A smaller bump has no shards, so all threads take their bytes
-/// from the cursor. The same holds for any bump without the feature `std` or on a 32-bit target.
+/// from the cursor. The same holds for a bump of 512 GiB or more, and for any bump without the
+/// feature `std` or on a 32-bit target.
 ///
 /// No method blocks. Methods that allocate are lock-free, and methods that only count are
 /// wait-free.

@@ -235,11 +235,11 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
         let last = ground.alloc(32).unwrap();
         // Takes the lines after the shard's run, so that the next refill cannot extend that run.
         assert!(ground.alloc(2 * LINE).is_some());
-        // If the bytes are returned in time, the refill of this thread displaces them, and the
-        // shard keeps them in its gap. The thread uses up the refill.
+        // If the bytes are returned in time, the refill of the thread `displacing` displaces them,
+        // and the shard keeps them in its gap. `displacing` uses up the refill.
         let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
-        // If the bytes are kept in time, this thread steals them. It takes nothing else from the
-        // shard, because any other take would also order this thread after the return.
+        // If the bytes are kept in time, the thread `taking` steals them. It takes nothing else
+        // from the shard, because any other take would also order `taking` after the return.
         let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
         ground.free(last);
         let held = 96 + 2 * LINE + displacing.join().unwrap() * LINE + taking.join().unwrap();

@@ -1,4 +1,4 @@
-//! Bumps without shards, and the byte counts that a bump reports.
+//! Bumps without shards, the byte counts that a bump reports, and requests of 0 bytes.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

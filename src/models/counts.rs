@@ -59,8 +59,8 @@ fn a_leaked_handle_is_counted_by_a_thread_without_a_number() {
 
 #[test]
 fn a_leaked_handle_is_counted_by_threads_that_share_a_shard() {
-    // Both threads use shard 1, but only the thread with the exclusive number 1 writes to its
-    // stripe.
+    // Both threads use shard 1, but only the thread with the exclusive number 1 writes to the
+    // stripe in that shard.
     explore_leaked([1, 3]);
 }
 

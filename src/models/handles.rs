@@ -1,4 +1,5 @@
-//! Runs of handles: extended at the cursor, split, leaked, and ended in another thread.
+//! Runs of handles: extended at the cursor, split, leaked, and ended in another thread. The last
+//! models are about runs that are taken, filled and published in one call.
 
 use super::*;
 

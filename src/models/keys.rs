@@ -1,4 +1,5 @@
-//! Keys: threads that race to create the first key of an epoch, and E1 through a key.
+//! Keys: threads that race to create the first key of an epoch, E1 through a key, and the keys of
+//! two arenas.
 
 use super::*;
 

@@ -77,7 +77,7 @@ fn shards_a_rest_is_extended_beside_a_steal() {
 #[test]
 fn shards_a_rest_is_extended_beside_a_late_helper() {
     explore_extended_rest(|ground| {
-        // The helper may continue after the owner of the shard has taken from the extended rest.
+        // The helper may continue after the thread on shard 1 has taken from the extended rest.
         let helper = spawn_on(ground, 0, Ground::alloc);
         assert!(helper.join().unwrap().is_some());
         1

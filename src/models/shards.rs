@@ -1,4 +1,5 @@
-//! Shards: refills, steals, and runs that are returned at the same time.
+//! Shards: how they are activated, refilled, stolen from, counted and settled, beside other
+//! requests and returns.
 
 use super::*;
 

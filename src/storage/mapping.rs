@@ -27,7 +27,7 @@ const HUGE_PAGE_BITS: u8 = 21;
 /// The number of prefaulted bytes between two calls of the progress callback.
 const PROGRESS_BYTES: usize = 16 << 20;
 
-/// Selects how an arena is mapped in pages of 2 MiB. Only Linux supports them.
+/// Selects how an arena or a bump is mapped in pages of 2 MiB. Only Linux supports them.
 ///
 /// One page fault and one TLB entry cover 512 times as much memory as with pages of 4 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,9 +78,9 @@ pub unsafe trait Storage<T>: sealed::Sealed<T> {
 
 /// The state of an arena of `T` whose stamps and slots are outside the storage itself.
 ///
-/// Only [`RawMemory`] implements `Drop`, and that type does not name `T`. If a generic type
-/// implemented `Drop`, the drop check would require the values to strictly outlive the arena. An
-/// arena whose values refer to each other would then not compile.
+/// This type does not implement `Drop`. [`RawMemory`] does, and that type does not name `T`. If a
+/// generic type implemented `Drop`, the drop check would require the values to strictly outlive the
+/// arena. An arena whose values refer to each other would then not compile.
 #[derive(Debug)]
 struct Memory<T> {
     /// Invariant: created for `T`.
@@ -155,7 +155,7 @@ impl RawMemory {
 }
 
 /// Returns whether an arena of this capacity on the heap or in a mapping has a tail (see
-/// [`tail_size`]). In tests of shards and in models, every arena has one.
+/// [`tail_size`]). In tests of shards and in models, every such arena has one.
 ///
 /// The upper limit rules out an overflow in [`tail_size`]. A larger arena works without a tail.
 fn has_tail(capacity: usize) -> bool {
