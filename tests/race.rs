@@ -5,16 +5,19 @@
 //!
 //! The standard library is not instrumented. The sanitizer therefore does not see the edges of its
 //! locks, channels and scoped threads, and would report correct code. For this reason there is no
-//! test harness, and the scenarios use only `spawn` and `join`, with arenas in `static`s. A gate of
-//! Relaxed operations makes the threads overlap without an ordering between them.
+//! test harness, and the scenarios use only `spawn` and `join`, with arenas that are in `static`s
+//! or leaked. A gate of Relaxed operations makes the threads overlap without an ordering between
+//! them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use atomicarena::StaticArena;
 
-/// The number of runs of each scenario, and of takes and returns in each run.
+/// The number of rounds of each scenario.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
+
+/// The number of times that a thread takes and returns slots, an arena or bytes in one round.
 const TURNS: usize = if cfg!(miri) { 5 } else { 100 };
 
 type Task<R> = Box<dyn FnOnce() -> R + Send>;
@@ -159,7 +162,7 @@ fn return_by_vacancy() {
 }
 
 /// E2 between different methods: slots written by a reservation go to a `Local`, to `alloc` and to
-/// a bulk copy.
+/// bulk methods.
 fn return_to_others() {
     const SLOTS: usize = 64;
     static ARENA: StaticArena<[usize; 2], { SLOTS * ROUNDS }> = StaticArena::new();

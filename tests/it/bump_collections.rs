@@ -194,7 +194,7 @@ mod maps {
         });
         let mut maps = maps.into_iter();
         let (mut even, odd) = (maps.next().unwrap(), maps.next().unwrap());
-        // A thread other than its creator grows the map.
+        // A thread that did not create the map grows it.
         thread::scope(|scope| drop(scope.spawn(|| even.extend(odd))));
         assert_eq!(even.len(), keys as usize);
         even.retain(|&key, _| key < 10);

@@ -1,4 +1,4 @@
-//! Methods with `&mut self`, except `reset`, which has a file of its own.
+//! Methods with `&mut self`, and `into_iter`. Resets, `compact` and keys have files of their own.
 
 use std::mem;
 

@@ -170,7 +170,7 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
                 let _writer = one_by_one.begin();
                 let mut refused = 0;
                 for _ in 0..chunks {
-                    // Wait until the other thread has made another attempt.
+                    // Wait until the thread with the bulk requests has made another attempt.
                     let seen = attempts.load(Ordering::Relaxed);
                     in_bulk.wait_for(|| (attempts.load(Ordering::Relaxed) != seen).then_some(()));
                     refused += (0..chunk).filter(|&i| arena.alloc(i).is_err()).count();
@@ -225,7 +225,7 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
         }
         for mut slots in handed_out {
             if SHARDS_FORCED {
-                // The other thread has a shard of its own, and the rest of that shard is stolen
+                // The bulk thread has a shard of its own, and the rest of that shard is stolen
                 // last.
                 slots.sort_unstable();
             }

@@ -1,6 +1,6 @@
 //! Tests of the numbered invariants in docs/design.md, each with the number in its name. Parts of
 //! invariants 11 and 12 say what must not compile, which `checks/compile-fail` tests. Invariant 14
-//! is about the models, and `progress` tests invariant 15.
+//! is about the models, and `progress` and `allocations` test invariant 15.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -232,8 +232,8 @@ enum End {
     Dropped,
 }
 
-/// Calls `f` with every combination of three runs of one to three slots and of the ways in which
-/// they end. Under Miri, calls it with a sample of them.
+/// Calls `f` with every row of three runs, each with one to three slots and one way to end. Under
+/// Miri, calls it with a sample of the rows.
 fn every_row_of_runs(mut f: impl FnMut([(usize, End); 3])) {
     use End::*;
     let ends = [Leaked, Finished, HalfFinished, Published, Dropped];
@@ -352,7 +352,7 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
-            // The start of the current open run. A refill and a published value move it.
+            // The start of the current open run. A fresh run and a published value move it.
             let mut run = 0;
             for place in 0..used {
                 let before = arena.count();

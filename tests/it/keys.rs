@@ -130,8 +130,8 @@ fn get_keyed_mut_settles_leaked_handles_even_if_the_key_finds_nothing() {
 // ---- when a key ends
 
 /// Ends the epoch with `end` in each of several rounds. Checks that a key finds its own value until
-/// the epoch ends, and nothing afterwards. Except under Miri, there are more rounds than the stamps
-/// can distinguish.
+/// the epoch ends, and nothing afterwards. Except under Miri, there are more rounds than epochs
+/// that the stamps can distinguish.
 fn check_end<T: Sync + PartialEq>(make: impl Fn(usize) -> T, end: impl Fn(&mut AtomicArena<T>)) {
     let mut arena = AtomicArena::with_capacity(4);
     let mut stale: Vec<Key<T>> = Vec::new();

@@ -22,7 +22,8 @@ fn slots(n: usize) -> NonZeroUsize {
 }
 
 /// Allocates through the handles in turn until one is refused, and then through each handle until
-/// it is refused. Returns the number of values of each handle, and the total at the first refusal.
+/// it is refused. Returns the number of values of each handle, and the total after the turn with
+/// the first refusal.
 fn take_turns(locals: &mut [Local<'_, usize>], capacity: usize) -> (Vec<usize>, usize) {
     let mut got = vec![0; locals.len()];
     let mut first_refusal = None;
@@ -441,8 +442,8 @@ fn runs_double_from_half_a_kib_up_to_64_kib() {
 
 // ---- the grid: where the slots come from
 
-/// Returns a `Local` with runs of at most 8 slots that has used `used` slots of its first run. The
-/// arena must have room for several runs.
+/// Returns a `Local` whose runs have at most 8 slots, after it has used `used` slots of its first
+/// run. The arena must have room for several runs.
 fn eight_of<T>(arena: &AtomicArena<T>, used: usize, mut make: impl FnMut() -> T) -> Local<'_, T> {
     assert!(arena.remaining() >= 16 * 8);
     let mut local = arena.local_with_batch(slots(8));
@@ -558,7 +559,7 @@ fn a_run_that_ends_at_the_cursor_is_extended() {
             let bound = arena.index_bound();
             let missing = len - (bound - 3);
             assert_eq!(store_by(method, &mut local, &arena, len), Some(3), "{len} by {method}");
-            // The run is extended by the length of a refill, or by the number of missing slots.
+            // The run is extended by the length of a fresh run, or by the number of missing slots.
             let grown = arena.index_bound() - bound;
             assert!(grown == missing || (missing < grown && grown <= 8), "{grown}, and {missing} were missing");
             assert_eq!(arena.stats().vacant, 0);
@@ -1048,7 +1049,7 @@ fn a_slot_in_which_a_closure_panicked_counts_as_written() {
     let arena = AtomicArena::<u32>::with_capacity(200);
     let mut local = arena.local_with_batch(slots(8));
     panic_of(|| _ = local.alloc_with(|| panic!("here")));
-    // The reservation takes the whole run, so the handle returns nothing.
+    // The reservation takes the whole run, so the `Local` returns nothing.
     let run = local.reserve(arena.index_bound()).unwrap();
     drop(local);
     drop(run);

@@ -374,12 +374,12 @@ fn no_two_threads_hold_one_arena() {
                 scope.spawn(move || {
                     let mut dice = Dice::new(thread as u64);
                     let hold = |arena: &AtomicArena<usize>, values: usize| {
-                        assert_eq!((arena.count(), arena.iter().next()), (0, None), "it is empty");
+                        assert_eq!((arena.count(), arena.iter().next()), (0, None), "the arena is not empty");
                         for place in 0..values {
                             assert_eq!(
                                 arena.publish(thread).unwrap(),
                                 (place, &thread),
-                                "only this holder fills the arena"
+                                "another holder fills the arena"
                             );
                         }
                         assert!(arena.iter().all(|(_, &value)| value == thread));

@@ -526,7 +526,11 @@ fn with_active_shards_the_arena_is_a_slice_if_there_is_no_hole() {
     assert_eq!(arena.as_mut_slice().map(|all| all.len()), whole.then_some(TAKEN));
     assert_eq!(arena.compact(), [7; TAKEN]);
     assert_eq!(arena.as_mut_slice(), Some(&mut [7; TAKEN][..]));
-    assert_eq!(arena.alloc_slice_copy(&vec![8; LARGE - TAKEN]).unwrap().len(), LARGE - TAKEN, "the rest is one run");
+    assert_eq!(
+        arena.alloc_slice_copy(&vec![8; LARGE - TAKEN]).unwrap().len(),
+        LARGE - TAKEN,
+        "the other slots are not one run"
+    );
 }
 
 #[test]

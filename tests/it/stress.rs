@@ -3,7 +3,8 @@
 //! values are complete and stay, and after the threads have ended every slot without a value can be
 //! allocated.
 //!
-//! The long variants are ignored by default. `ATOMICARENA_STRESS` is their number of rounds.
+//! The long variants are ignored by default. Their number of rounds is a multiple of
+//! `ATOMICARENA_STRESS`.
 
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
@@ -20,7 +21,7 @@ const THREADS: usize = scaled(4, 3);
 /// The greatest number of values that one thread creates in one round.
 const MADE: usize = scaled(2_000, 300);
 
-/// The number of rounds of a long variant.
+/// The number of rounds of a long variant, without its factor.
 fn long() -> usize {
     std::env::var("ATOMICARENA_STRESS").map_or(2_000, |rounds| rounds.parse().expect("a number of rounds"))
 }
@@ -608,12 +609,12 @@ fn slots_returned_under_load_are_all_free_again_for_long() {
 
 // ---- shards
 
-/// On a machine with fewer cores than this, some threads are interrupted in the middle of a refill.
-/// If shards are forced, several threads share each shard.
+/// The number of threads in these tests. On a machine with fewer cores, some threads are
+/// interrupted in the middle of a refill. If shards are forced, several threads share each shard.
 const CROWD: usize = scaled(6, 3);
 
-/// Takes slots by many methods until a single slot is refused, and returns some of them. The result
-/// is the slots that it has kept.
+/// Takes slots by many methods until a single slot is refused, and returns some of them to the
+/// arena. The result is the slots that were kept.
 fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: usize, seed: usize) -> Vec<usize> {
     let mut dice = Dice::new(seed as u64 + 1);
     let mut kept = Vec::new();

@@ -465,8 +465,7 @@ fn refusals_do_not_disturb_slots_returned_at_the_end() {
 
 #[test]
 fn a_local_is_refused_beside_other_refused_requests() {
-    // While other threads have briefly moved the cursor past the end, a `Local` requests a run
-    // there.
+    // A `Local` requests a run while other threads have briefly moved the cursor past the end.
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(0).unwrap();
     let stored = together(|thread| {
@@ -514,7 +513,7 @@ fn turns_are_in_order<S: Storage<u64> + Sync>(arena: &AtomicArena<u64, S>, turn:
                 for _ in 0..turns {
                     receiver.recv().unwrap();
                     publish(turn);
-                    // After the last turn the first thread has ended, so this send fails.
+                    // After the last turn no thread receives any more, so this send may fail.
                     let _ = next.send(());
                 }
             });

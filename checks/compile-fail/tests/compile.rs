@@ -6,10 +6,10 @@
 //! exactly these errors.
 //!
 //! `the_messages_are_as_committed` also compares the messages with the `.stderr` beside the file.
-//! A program whose messages mention private fields has no such file. The messages depend on the
-//! compiler, so this test is skipped with any compiler other than [`MESSAGES_OF`]. To write new
-//! messages, create an empty `.stderr` file if there is none, run the following command, and
-//! inspect the result:
+//! A program whose messages mention private parts of the library has no such file. The messages
+//! depend on the compiler, so this test is skipped with any compiler other than [`MESSAGES_OF`]. To
+//! write new messages, create an empty `.stderr` file if there is none, run the following command,
+//! and inspect the result:
 //! `TRYBUILD=overwrite cargo test --manifest-path checks/compile-fail/Cargo.toml`.
 
 use std::collections::BTreeSet;

@@ -1,8 +1,9 @@
 //! A program without std, without alloc and without a C library that fills a `static` arena, for
 //! x86-64 Linux.
 //!
-//! It exits with 0 if all checks succeed, with the number of the first failed check, or with 101
-//! after a panic. `checks/no-std/run` builds and runs it.
+//! It exits with 0 if all checks succeed, with the number of the first failed check, with 100 if a
+//! step between the checks fails, or with 101 after a panic. `checks/no-std/run` builds and runs
+//! it.
 
 #![no_std]
 #![no_main]

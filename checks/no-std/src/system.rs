@@ -1,6 +1,7 @@
-//! What std and the C library usually provide: an entry point, an exit, a panic handler, and three
-//! functions to which the compiler emits calls. These functions use volatile accesses or assembly,
-//! because the compiler could turn a plain loop into a call of the function itself.
+//! What std and the C library usually provide: an entry point, an exit, a panic handler, a
+//! personality function, and three functions to which the compiler emits calls. These three use
+//! volatile accesses or assembly, because the compiler could turn a plain loop into a call of the
+//! function itself.
 
 use core::arch::{asm, global_asm};
 use core::panic::PanicInfo;

@@ -259,7 +259,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
                 self.return_place(place);
             }
             (Slots::Own(_), Some(known)) => {
-                // A slot that the oracle does not know yet may have been written as well.
+                // If the oracle does not know the slot yet, it cannot record the write.
                 if let Some(first) = known.first_unused() {
                     self.oracle.written[first..][..made].fill(true);
                 }

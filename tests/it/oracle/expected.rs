@@ -70,8 +70,7 @@ pub(crate) struct Oracle {
     pub(crate) written: Vec<bool>,
     /// The highest position of the cursor so far.
     pub(crate) highest: usize,
-    /// Handles with slots, and calls that use one internally. Leaked handles count until exclusive
-    /// access.
+    /// The number of handles with slots. Leaked handles count until exclusive access.
     pub(crate) handles: usize,
     /// The number of times that the arena was emptied or that its values got new indices.
     pub(crate) epoch: usize,

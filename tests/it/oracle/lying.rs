@@ -31,7 +31,7 @@ pub(crate) struct LyingIter<'g, 'a, 'o, T: Value, S: Storage<T>> {
     pub(crate) says: usize,
     /// The number of values.
     pub(crate) has: usize,
-    /// The number of the `next` call that runs `act` first.
+    /// The number of the call of `next` that runs `act`, counted from 0.
     pub(crate) at: usize,
     pub(crate) act: Act,
 }

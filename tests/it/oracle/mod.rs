@@ -27,7 +27,7 @@
 //! User code misbehaves as the program says: closures, iterators, clones and drops panic, closures
 //! and iterators use the arena that calls them, and iterators report a wrong length.
 //!
-//! The fuzzer in `checks/fuzz` runs the same programs.
+//! The fuzzer in `checks/fuzz` runs such programs too.
 
 mod alone;
 mod bulk;
@@ -58,7 +58,8 @@ pub(crate) use value::{Counted, Plain, Value};
 /// The longest run of a shard if shards are forced, and 0 otherwise.
 ///
 /// If shards are forced, every heap arena and every mapped arena has two active shards from the
-/// first slot on. A shard serves requests of up to half of its longest run.
+/// first slot on, unless it is `in_order`. A shard serves requests of up to half of its longest
+/// run.
 pub(crate) const FORCED_RUN: usize = if cfg!(not(target_pointer_width = "64")) {
     0
 } else if cfg!(shards = "forced") {

@@ -167,7 +167,7 @@ pub(crate) enum Probe {
     /// The slots are returned in the order in which they were taken.
     Return,
     ReturnReversed,
-    /// Every other slot is returned, and the others are published.
+    /// Slots with even indices are returned, and slots with odd indices are published.
     Holes,
     Keep,
 }

@@ -16,8 +16,8 @@ pub(crate) const DEFAULT: u32 = 1 << 31;
 /// The result of a method that exists only for some types of values. It is `None` for the others.
 pub(crate) type Copied<'a, T> = Option<Result<Stored<'a, T>, Full<()>>>;
 
-/// A method that copies a slice into an arena or a handle. The last argument is whether to publish
-/// the copies.
+/// A method that copies a slice into an arena, directly or through a `Local`. The last argument is
+/// whether to publish the copies.
 pub(crate) type Store<'s, 'a, T, S> = fn(Source<'s, 'a, T, S>, &[T], bool) -> Copied<'a, T>;
 
 /// A value that can be distinguished from others.
