@@ -52,8 +52,8 @@ fn turn<S: Storage<Line>>(make: impl FnOnce() -> Result<AtomicArena<Line, S>, Ma
     Ok(Turn { make, fill: start.elapsed(), faults: minor_faults() - faults })
 }
 
-/// Returns the number of page faults of this process that needed no disk access. Each page causes
-/// one when it is touched for the first time.
+/// Returns the number of page faults of this process that needed no disk access. Usually a page
+/// causes one when it is touched for the first time. Returns 0 on systems other than Unix.
 fn minor_faults() -> i64 {
     #[cfg(unix)]
     {

@@ -1,11 +1,12 @@
 //! The table of the Go original: `Alloc`, `Reset`, `AppendSlice` of 1,000, and native allocations
 //! of the same bytes, from 100 B to 1 GB.
 //!
-//! Three things differ on purpose. First, the `Reset` of the original is filled once and then reset
-//! again and again. Here it is filled each time. Second, the original calls readers during a reset,
-//! which the compiler refuses here, because `reset` takes `&mut`. The counterpart is an arena
-//! behind an `RwLock`, whose readers come and go between the resets. Third, the arena of each size
-//! holds as many values as fit in that number of bytes. The original counts the pointers to them.
+//! Three things differ on purpose. First, `Reset` of the original fills the arena once, and then
+//! resets it again and again. Here the arena is filled before each reset. Second, the original
+//! calls readers during a reset, which the compiler refuses here, because `reset` takes `&mut`. The
+//! counterpart is an arena behind an `RwLock`, whose readers come and go between the resets. Third,
+//! the arena of each size holds as many values as fit in that number of bytes. The original counts
+//! the pointers to them.
 
 use std::{
     hint::black_box,

@@ -16,7 +16,8 @@ use crate::{
     work::{counting, sum},
 };
 
-/// The number of slots of the subject, all of which are filled in each epoch.
+/// The number of slots of the subject, all of which are filled in each epoch. With several threads,
+/// `Local::publish` has an eighth more slots.
 const SLOTS: usize = 4_096;
 
 /// The number of epochs from one check of the values to the next. A check moves all values to the

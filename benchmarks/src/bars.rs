@@ -15,7 +15,7 @@ pub struct Bar {
     pub bar: String,
     /// The median over the rounds. For a ratio, the median of the ratios within each round.
     pub measured: f64,
-    /// The same for the minimum. For a ratio, the ratio of the two minima. Other load on the
+    /// The minimum over the rounds. For a ratio, the ratio of the two minima. Other load on the
     /// machine makes medians worse, but hardly the minima.
     pub of_minima: f64,
     pub unit: &'static str,

@@ -320,8 +320,9 @@ fn takes_part(settings: &Settings, entrant: &Entrant, pages: Pages) -> bool {
     settings.wants(entrant.name, entrant.kind != Kind::Peer) && (pages != Pages::Reused || entrant.resets)
 }
 
-/// Returns the readings, for both ways to read: one reader alone, one beside a publisher, and, with
-/// more than two threads, all threads except the publisher as readers.
+/// Returns the readings, for both ways to read: one reader alone, with several threads also one
+/// beside a publisher, and with more than two threads also all threads except the publisher as
+/// readers.
 fn readings(settings: &Settings) -> Vec<Reading> {
     let most = settings.threads.iter().copied().max().unwrap_or(1);
     let mut of_each = vec![(1, false)];

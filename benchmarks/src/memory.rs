@@ -1,5 +1,5 @@
-//! Controls what the allocator does with freed memory, and reads what the kernel reports as
-//! resident.
+//! Controls what the allocator does with freed memory, counts allocations, and reads the resident
+//! bytes and the page faults that the kernel reports.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::subject::Pages;
 
-/// The system's allocator. It counts requests while counting is on.
+/// The system's allocator. While counting is on, it counts the requests for memory.
 pub struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);

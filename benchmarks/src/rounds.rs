@@ -48,7 +48,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// Returns whether the rows of the group come from turns in the one generic loop.
+    /// Returns whether the group has turns in the generic loop.
     pub fn fills(self) -> bool {
         matches!(self, Self::Fill | Self::Bulk | Self::Runs | Self::Vacant | Self::Bump)
     }

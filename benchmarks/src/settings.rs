@@ -24,7 +24,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     pub elements: Option<NonZeroUsize>,
 
-    /// Number of rounds. In each round every subject has one turn [default: 21, or 5 with --quick]
+    /// Number of rounds. In each round every subject has one turn. Slow measurements have their own
+    /// number [default: 21, or 5 with --quick]
     #[arg(long, value_name = "N")]
     pub rounds: Option<NonZeroUsize>,
 
@@ -40,7 +41,8 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', value_name = "GROUP,GROUP")]
     pub only: Option<Vec<Group>>,
 
-    /// Measure only peers whose name contains this, beside atomicarena and the limits
+    /// Measure only peers whose name contains this, beside atomicarena and the limits. The groups
+    /// reset and construct ignore it
     #[arg(long, value_name = "TEXT")]
     pub subject: Option<String>,
 

@@ -17,7 +17,8 @@ pub enum Kind {
     Ours,
     /// Another crate, or the standard library.
     Peer,
-    /// A bare loop without a container: the least that a container of the same design must do.
+    /// A bare loop without a container: the least that a container of the same design must do. For
+    /// readers, a plain vector.
     Limit,
 }
 

@@ -24,8 +24,8 @@ pub const KEPT_ONE_IN: usize = 1024;
 /// The timed loop: `puts` values from the source, one after another.
 ///
 /// The returned places are not forced into memory. Only the last place of each block is kept,
-/// because keeping more places would take measurable time. Later checks show that the other values
-/// were also stored.
+/// because keeping more places would take measurable time. If the subject can be walked, `contents`
+/// shows that the other values were also stored.
 #[inline(never)]
 pub fn fill<W: Work, S: Subject<W>>(
     subject: &S,
@@ -105,7 +105,8 @@ fn expected_of_kept<W: Work>(plan: &Plan, seed: u64, block: usize) -> u64 {
     sum
 }
 
-/// Returns the seed of one thread. No two threads have a value in common.
+/// Returns the seed of one thread. No two threads have a value in common, except default values and
+/// [`Grown`](crate::work::Grown) vectors, which depend only on the lower half of the seed.
 fn seed_of(seed: u64, thread: usize) -> u64 {
     seed.wrapping_add((thread as u64) << 40)
 }

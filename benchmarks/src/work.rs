@@ -2,9 +2,9 @@
 
 use std::{fmt::Write as _, vec};
 
-/// An item that one put stores. Every turn has a different seed, from which all its values are
-/// derived. Values that an earlier turn has left in recycled memory are therefore never taken for
-/// values of this turn.
+/// An item that one put stores. Every turn has a different seed, from which all its values except
+/// [`Defaults`] are derived. Values that an earlier turn has left in recycled memory are therefore
+/// never taken for values of this turn.
 pub trait Work: Sized {
     /// The source of the items, created before the clock starts.
     type Source: Send;

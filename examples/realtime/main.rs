@@ -44,8 +44,8 @@ use ways::{EVENTS, Event, MOST_ROUNDS, Way, Ways};
 /// Measures how long a producer takes to store an event, in three ways and a baseline, and how
 /// often it misses its deadline.
 ///
-/// Exit code: 0 on success, 1 if the measurement fails, 2 if the options are wrong or FILE cannot
-/// be opened.
+/// Exit code: 0 on success, 1 if the measurement fails or the chart cannot be written, 2 if the
+/// options are wrong or FILE cannot be opened.
 #[derive(Parser)]
 struct Options {
     /// Deadline for storing one event

@@ -41,8 +41,8 @@ use table::{Shortage, Table};
 ///
 /// A text file is valid UTF-8. A word is a run of letters, digits and `_`, and case matters. Hidden
 /// files are included, but not .git, and not the files that .gitignore names. Exit code: 0 on
-/// success, 1 if --check finds a difference, 2 if the index cannot be created or is incomplete
-/// because a file or a folder cannot be read.
+/// success, 1 if --check finds a difference, 2 if the index cannot be created or printed, or is
+/// incomplete because a file or a folder cannot be read.
 #[derive(Parser)]
 struct Options {
     /// Files and folders to index [default: the repository of this example]

@@ -25,13 +25,14 @@
 //! **A list of postings grows at its head.** A new posting is pushed in front of the newest one. No
 //! posting is ever removed, so if the head is unchanged, the list is unchanged, too.
 //!
-//! Both operations are lock-free: a compare-and-swap fails only if that of another thread has
-//! succeeded. The text of a word comes from `alloc_str`, which is lock-free for the same reason.
+//! Both operations are lock-free: apart from spurious failures, a compare-and-swap fails only if
+//! that of another thread has succeeded. The text of a word comes from `alloc_str`, which is
+//! lock-free for the same reason.
 //!
 //! # A lost race
 //! Other threads may follow a link as soon as it is set, so a word is published *before* it is
-//! linked. If two threads find the same new word at the same time, both create a node, and one of
-//! them is linked too late. Its node and its text remain unused. A published value cannot be
+//! linked. If two threads find the same new word at the same time, both create a node, but only one
+//! of the nodes is linked. The other node and its text remain unused. A published value cannot be
 //! removed, because other threads may hold references to it. Such a race happens only while a word
 //! is new. The report counts the unused nodes: a word without a posting was never linked.
 //!
@@ -40,7 +41,7 @@
 //! - P: pushing a posting → reading a list, from `newest`.
 //!
 //! Publishing a node happens before each `get` that returns it: that edge belongs to the arena. L
-//! and P order the rest: `get` finds the node, and the `next` of a posting is visible.
+//! and P ensure that `get` finds the node, and that the `next` of a posting is visible.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -223,8 +224,9 @@ impl<'t> Table<'t> {
 
     /// Publishes a word that is not in a chain yet.
     ///
-    /// Most words of a text are already in the table, so new words come directly from the arena. A
-    /// request is then never refused while another thread holds free slots.
+    /// Most words of a text are already in the table, so new words come directly from the arenas. A
+    /// word is then never refused while another thread holds free slots. (A text needs contiguous
+    /// slots, so it may be refused earlier.)
     fn make(&self, hash: u32, text: &str) -> Result<(usize, &Word<'t>), Shortage> {
         let text: &'t str = self.texts.alloc_str(text).map_err(|full| Shortage::full("bytes", full, self.texts))?;
         let (next, newest, count) = (AtomicU32::new(NOWHERE), AtomicU32::new(NOWHERE), AtomicU32::new(0));

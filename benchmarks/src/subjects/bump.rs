@@ -1,7 +1,7 @@
 //! Bump allocators: values of many types in one region, without destructors.
 //!
-//! They store single values and slices. None of them except bumpalo itself offers a walk over its
-//! values, so only the kept places are checked. A thorough turn keeps all places.
+//! They store single values, slices and strings. None of them except bumpalo itself offers a walk
+//! over its values, so only the kept places are checked. A thorough turn keeps all places.
 
 use std::{alloc::Layout, sync::Mutex};
 

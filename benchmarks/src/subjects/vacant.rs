@@ -11,8 +11,8 @@ use crate::{
     work::Element,
 };
 
-/// An arena whose only free slots are vacant ones, as many as there will be values. Every other
-/// slot holds a zero.
+/// An arena whose only free slots are vacant ones, as many as there will be values. The slots that
+/// are not vacant hold zeros.
 macro_rules! vacant {
     ($($(#[$doc:meta])* $subject:ident, $name:literal, |$vacant:ident| $make:expr;)*) => {$(
         $(#[$doc])*

@@ -25,7 +25,8 @@ enum Kind {
 }
 
 impl Film {
-    /// Creates the file. The ending of its name selects the kind: `.gif` or `.png`.
+    /// Creates a film. The ending of the name selects the kind: `.gif` or `.png`. This method
+    /// creates the file of a GIF, and `finish` that of a PNG.
     pub fn new(path: &Path, width: usize, height: usize) -> Result<Self, FilmError> {
         let failed = |why| FilmError { path: path.to_owned(), why };
         let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
@@ -70,7 +71,7 @@ impl Film {
         }
     }
 
-    /// Writes the rest of the file.
+    /// Completes the GIF, or writes the PNG.
     pub fn finish(self) -> Result<(), FilmError> {
         let Film { path, kind } = self;
         let written = match kind {

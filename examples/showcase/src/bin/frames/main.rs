@@ -14,7 +14,7 @@
 //! the end one vector of all boxes. The two ways take turns, and the program fails if a frame
 //! differs. It prints the medians over the frames:
 //!
-//! - *look*: one thread reads the last frame, and records the position of each entity.
+//! - *look*: one thread reads the last frame, and records the places of ships and shots.
 //! - *build*: the systems run. They read the last frame, decide, and spawn.
 //! - *free*: the last frame is freed when the next one replaces it.
 //!
@@ -56,7 +56,7 @@ struct Options {
     /// Number of ships in both fleets together
     #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     ships: u32,
-    /// Number of frames. Every third frame is a picture
+    /// Number of frames. Every third frame and the last one are drawn
     #[arg(long, default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..))]
     frames: u32,
     /// Film to write. The name ends in .gif, or in .png to keep only the last picture

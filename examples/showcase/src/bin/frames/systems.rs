@@ -60,8 +60,8 @@ pub(crate) fn run<F: Frame, S: Spawn>(
     Ok([ships?, shots?, sparks?])
 }
 
-/// Steers ships towards the nearest enemy, lets them shoot at it, and turns wrecks into ships
-/// again.
+/// Steers ships towards the nearest enemy, lets them shoot at it, turns ships that are destroyed
+/// into wrecks, and turns wrecks into ships again.
 fn ships<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full<()>> {
     for (_, ship) in last.frame.entities() {
         match ship.kind {

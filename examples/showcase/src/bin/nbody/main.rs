@@ -55,7 +55,7 @@ use simulation::{Failure, Simulation, Ways};
 /// arena and in boxes.
 ///
 /// Exit code: 0 on success, 1 if the ways differ or --check finds an error, 2 if the film cannot be
-/// written.
+/// written or --nodes is too small.
 #[derive(Parser)]
 struct Options {
     /// Number of bodies

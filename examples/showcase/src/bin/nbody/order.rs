@@ -63,7 +63,7 @@ pub(crate) fn levels_in_common(one: Key, other: Key) -> u32 {
     ((one ^ other).leading_zeros() - 1) / 3
 }
 
-/// Returns the digit of a level, which is less than [`LEVELS`].
+/// Returns the digit of a level. The level must be less than [`LEVELS`].
 pub(crate) fn octant(key: Key, level: u32) -> u64 {
     key >> (3 * (LEVELS - 1 - level)) & 7
 }

@@ -95,7 +95,7 @@ pub(crate) fn build<S: Store>(
 struct Plan<'b> {
     points: &'b [Point],
     order: &'b Order,
-    /// The greatest number of bodies in one task.
+    /// The greatest number of bodies in one task, unless all of them have the same key.
     task: usize,
 }
 

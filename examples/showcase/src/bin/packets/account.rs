@@ -109,7 +109,8 @@ impl Balance {
         self.dropped = self.dropped.into_iter().chain(other.dropped).reduce(|one, other| one + other);
     }
 
-    /// Returns an error if a datagram is missing or wrong, or if none was received.
+    /// Returns an error if the counts do not add up to the number sent, if a datagram is wrong, or
+    /// if none was received.
     pub(crate) fn check(&self) -> Result<(), Unbalanced> {
         let known = self.received + self.refused + self.lost;
         let wrong = self.damaged > 0 || self.strange > 0 || self.wrong_sum;

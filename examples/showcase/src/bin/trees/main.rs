@@ -59,8 +59,8 @@ use ways::Heap;
 
 /// Parses Rust sources in parallel, into one arena, on the heap, and into an arena for each thread.
 ///
-/// Exit code: 0 on success, 1 if the trees differ, 2 if a source cannot be read or there is no
-/// memory.
+/// Exit code: 0 on success, 1 if the trees differ, 2 if there is no source or one cannot be read,
+/// or if there is not enough memory.
 #[derive(Parser)]
 struct Options {
     /// Sources, or folders of sources [default: what cargo has downloaded, or generated JSON]
