@@ -195,7 +195,7 @@ impl<F: FnMut(usize, usize)> BumpMapBuilder<F> {
     /// Sets whether [`build`](Self::build) touches every page, so that no allocation causes a page
     /// fault.
     ///
-    /// Takes about one second per GiB, or less with explicit huge pages.
+    /// Takes about a third of a second per GiB, or less with explicit huge pages.
     pub fn prefault(self, prefault: bool) -> Self {
         BumpMapBuilder(self.0.prefault(prefault))
     }

@@ -111,13 +111,9 @@ impl Ground {
 
     /// Takes bytes that are returned because the closure fails.
     pub(super) fn fail<const SIZE: usize>(&self) {
-        let mut block = None;
-        let _ = self.bump.alloc_try_with(|| {
-            // The closure does not know which bytes it was given, so it accesses no cell. The
-            // earlier and later owners of the bytes access their cells.
-            block = Some(());
-            Err::<[u8; SIZE], _>(())
-        });
+        // The closure does not know which bytes it was given, so it accesses no cell. The earlier
+        // and later owners of the bytes access their cells.
+        let _ = self.bump.alloc_try_with(|| Err::<[u8; SIZE], _>(()));
     }
 
     pub(super) fn local(&self) -> LocalBump<'_> {

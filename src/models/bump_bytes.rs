@@ -59,19 +59,18 @@ fn bump_the_high_water_mark_never_falls() {
 #[test]
 fn bump_counts_beside_a_refill() {
     explore(4, |ground| {
-        let other = spawn_on(&ground, 1, |ground| {
-            let block = ground.alloc(3 * LINE);
-            if let Some(block) = block {
-                ground.free(block);
+        let reader = spawn_on(&ground, 1, |ground| {
+            let (used, high) = (ground.bump.used(), ground.bump.high_water());
+            assert!(used <= 4 * LINE && high <= 4 * LINE);
+            if used > 0 {
+                assert!(ground.bump.high_water() > 0);
             }
-            ground.alloc(16)
         });
-        let (used, high) = (ground.bump.used(), ground.bump.high_water());
-        assert!(used <= 4 * LINE && high <= 4 * LINE);
-        if used > 0 {
-            assert!(ground.bump.high_water() > 0);
+        if let Some(block) = ground.alloc(3 * LINE) {
+            ground.free(block);
         }
-        assert!(other.join().unwrap().is_some());
+        assert!(ground.alloc(16).is_some());
+        reader.join().unwrap();
         assert!(ground.bump.high_water() >= 3 * LINE);
     });
 }

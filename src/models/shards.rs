@@ -393,9 +393,11 @@ fn shards_two_meet_a_pending_refill() {
 #[test]
 fn shards_counts_beside_a_pending_refill() {
     explore_shards(4, |ground| {
-        let other = spawn_on(&ground, 1, |ground| ground.alloc_times(2));
-        assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);
-        assert_eq!(ground.alloc_times(2) + other.join().unwrap(), 4);
+        let reader = spawn_on(&ground, 1, |ground| {
+            assert!(ground.arena.count() <= 4 && ground.arena.remaining() <= 4);
+            ground.alloc_times(2)
+        });
+        assert_eq!(ground.alloc_times(2) + reader.join().unwrap(), 4);
         ground.assert_exact(4);
     });
 }

@@ -34,11 +34,9 @@ pub(crate) type Arena<'m, 'a> = AtomicArena<Node<InArena<'a>>, Borrowed<'m, Node
 pub(crate) struct Ground(Box<[MaybeUninit<u8>]>);
 
 impl Ground {
-    /// Allocates bytes for a number of nodes: the size of each, one byte for its stamp, and
-    /// padding.
+    /// Allocates enough bytes for an arena of this number of nodes.
     pub(crate) fn new(nodes: usize) -> Self {
-        let node = size_of::<Node<InArena<'_>>>();
-        Ground(Box::new_uninit_slice(nodes * (node + 1) + align_of::<Node<InArena<'_>>>()))
+        Ground(Box::new_uninit_slice(AtomicArena::<Node<InArena<'_>>>::bytes_for(nodes)))
     }
 
     /// Creates an empty arena in the bytes of the previous arena.
