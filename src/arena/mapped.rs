@@ -159,9 +159,9 @@ impl<T, F: FnMut(usize, usize)> MapBuilder<T, F> {
     /// Sets whether [`build`](Self::build) touches every page, so that no allocation causes a page
     /// fault.
     ///
-    /// Takes about a third of a second per GiB, or less with explicit huge pages. If the arena is larger
-    /// than the available memory, the system reacts as it does to any program that uses too much
-    /// memory.
+    /// Takes about a third of a second per GiB, or less with explicit huge pages. If the arena is
+    /// larger than the available memory, the system reacts as it does to any program that uses too
+    /// much memory.
     pub fn prefault(mut self, prefault: bool) -> Self {
         self.options.prefault = prefault;
         self

@@ -8,7 +8,7 @@
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 
-use atomicarena::{AtomicArena, Borrowed, Full, Local};
+use atomicarena::{AtomicArena, Borrowed, BorrowedArena, Full, Local};
 
 use crate::tree::{self, Link, Node, Store};
 
@@ -36,7 +36,7 @@ pub(crate) struct Ground(Box<[MaybeUninit<u8>]>);
 impl Ground {
     /// Allocates enough bytes for an arena of this number of nodes.
     pub(crate) fn new(nodes: usize) -> Self {
-        Ground(Box::new_uninit_slice(AtomicArena::<Node<InArena<'_>>>::bytes_for(nodes)))
+        Ground(Box::new_uninit_slice(BorrowedArena::<Node<InArena<'_>>>::bytes_for(nodes)))
     }
 
     /// Creates an empty arena in the bytes of the previous arena.
