@@ -54,8 +54,8 @@ fn room(reading: &Reading) -> usize {
 }
 
 /// Returns the index to read in a step. The steps below `len`, a power of two, visit every index
-/// below `len` once, in an order that no prefetcher can learn. As in a loop over keys, no index
-/// depends on the value that was read before it.
+/// below `len` once, in an order that no prefetcher can learn. No index depends on a value that was
+/// read earlier, so the processor can overlap the reads, as when a program looks up a list of keys.
 #[inline(always)]
 fn scatter(step: usize, len: usize) -> usize {
     let mask = len - 1;
@@ -87,8 +87,8 @@ pub fn turn<T: Element, R: Readable<T>>(reading: &Reading, seed: u64) -> Result<
     let missing = AtomicUsize::new(readers + usize::from(publisher));
     let done = AtomicBool::new(false);
     let pass = || {
-        // AcqRel, and Acquire below: what a thread did before this gate happens before what any
-        // thread does after it.
+        // AcqRel, and Acquire below: everything that any thread did before the gate is visible to
+        // every thread after the gate.
         missing.fetch_sub(1, Ordering::AcqRel);
         while missing.load(Ordering::Acquire) > 0 {
             thread::yield_now();

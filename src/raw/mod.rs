@@ -1,7 +1,7 @@
 //! The algorithms, in terms of atomics, slot indices and byte offsets. Only `arena_ref.rs` and
 //! `arena_mut.rs` depend on the type of the values. `gap.rs` and `budget.rs` belong to the bump
-//! allocator (`src/bump`), whose terms and orderings `budget.rs` introduces. The terms and
-//! orderings of the arena follow.
+//! allocator (`src/bump`). See `budget.rs` for its terms and orderings. The terms and orderings of
+//! the arena follow.
 //!
 //! # Terms
 //!
@@ -32,8 +32,8 @@
 //! - **E2 return → reuse**: the old owner's accesses to a slot happen before the new owner's
 //!   accesses (`cursor.rs`, `stamps.rs`, `shards.rs`).
 //! - **E3 install → take**: installing a run in a shard happens before taking slots of that run
-//!   from the shard (`shards.rs`). This edge continues E2 for slots that were returned before the
-//!   run was installed.
+//!   from the shard (`shards.rs`). Together with E2, it orders the accesses of an old owner before
+//!   those of a thread that takes the slot from the shard.
 //! - **E4 advance → look**: a thread that reads a value of the cursor sees each shard as it was
 //!   when the cursor reached that value, or later (`shards.rs`).
 //! - **E5 count → uncount**: counting a block with vacant slots happens before uncounting it, so

@@ -20,9 +20,9 @@ pub(crate) const SPARK_LIFE: u8 = 24;
 /// Returns the greatest possible number of entities, for a number of ships.
 ///
 /// A ship fires once in `RELOAD` frames. Its shots in the air were fired in the last `SHOT_LIFE`
-/// frames. The sparks of its shots come from shots that were in the air within the last
-/// `SPARK_LIFE` frames, and each shot hits in one frame only. No ship is destroyed twice within
-/// `SPARK_LIFE` frames, because it is a wreck for longer than that.
+/// frames. A spark of a hit glows for at most `SPARK_LIFE` frames, so the shot that caused it was
+/// fired in the last `SHOT_LIFE + SPARK_LIFE` frames. Each shot hits at most once. No ship is
+/// destroyed twice within `SPARK_LIFE` frames, because it is a wreck for longer than that.
 pub(crate) fn most(ships: usize) -> usize {
     const { assert!(WRECK_LIFE > SPARK_LIFE) };
     let shots = |frames: u8| usize::from(frames / RELOAD) + 1;

@@ -67,8 +67,8 @@ struct Options {
     /// Number of threads that build and walk [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
-    /// Cubes with a smaller apparent size (edge divided by distance) attract as one body. With 0,
-    /// every body counts
+    /// A cube attracts as one body if its apparent size (edge divided by distance) is smaller than
+    /// this. With 0, every body counts
     #[arg(long, default_value_t = 0.7, value_parser = theta)]
     theta: f64,
     /// Where to store the trees
