@@ -217,6 +217,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     }
 
     /// Stores the results of `make(0)`, `make(1)` and so on in all slots.
+    ///
+    /// Not `collect((0..self.taken).map(make))`, which made clones of four words 10 % slower.
     #[inline]
     fn fill(&mut self, mut make: impl FnMut(usize) -> T) {
         let first = self.source.view().slot(self.start);
