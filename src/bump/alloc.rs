@@ -43,7 +43,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc<T>(&self, value: T) -> Result<&mut T, Full<T>> {
-        grid::alloc(self.view(), value)
+        grid::alloc(self, value)
     }
 
     /// Stores the result of `make`. The compiler can often construct it in place. `make` may use
@@ -72,7 +72,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_with<T, F: FnOnce() -> T>(&self, make: F) -> Result<&mut T, Full<F>> {
-        grid::alloc_with(self.view(), make)
+        grid::alloc_with(self, make)
     }
 
     /// Stores the result of `make`, which may fail. If it fails, the bytes are returned to the
@@ -104,7 +104,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_try_with<T, F: FnOnce() -> Result<T, E>, E>(&self, make: F) -> Result<Result<&mut T, E>, Full<F>> {
-        grid::alloc_try_with(self.view(), make)
+        grid::alloc_try_with(self, make)
     }
 
     /// Returns uninitialised memory for a value.
@@ -126,7 +126,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_uninit<T>(&self) -> Result<&mut MaybeUninit<T>, Full<()>> {
-        grid::alloc_uninit(self.view())
+        grid::alloc_uninit(self)
     }
 
     /// Returns uninitialised memory for a slice of `len` values.
@@ -149,7 +149,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_uninit_slice<T>(&self, len: usize) -> Result<&mut [MaybeUninit<T>], Full<()>> {
-        grid::alloc_uninit_slice(self.view(), len)
+        grid::alloc_uninit_slice(self, len)
     }
 
     /// Copies a slice. The copy belongs to the caller.
@@ -174,7 +174,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_slice_copy<T: Copy>(&self, src: &[T]) -> Result<&mut [T], Full<()>> {
-        grid::alloc_slice_copy(self.view(), src)
+        grid::alloc_slice_copy(self, src)
     }
 
     /// Clones a slice. The clones belong to the caller.
@@ -201,7 +201,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_slice_clone<T: Clone>(&self, src: &[T]) -> Result<&mut [T], Full<()>> {
-        grid::alloc_from_iter(self.view(), src.iter().cloned(), src.len()).map_err(Full::discard)
+        grid::alloc_from_iter(self, src.iter().cloned(), src.len()).map_err(Full::discard)
     }
 
     /// Stores `f(0)`, `f(1)` and so on, as a slice of `len` values. The values belong to the
@@ -228,7 +228,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_slice_with<T>(&self, len: usize, f: impl FnMut(usize) -> T) -> Result<&mut [T], Full<()>> {
-        grid::alloc_from_iter(self.view(), (0..len).map(f), len).map_err(Full::discard)
+        grid::alloc_from_iter(self, (0..len).map(f), len).map_err(Full::discard)
     }
 
     /// Stores the items of an iterator as a slice. The values belong to the caller.
@@ -265,7 +265,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     {
         let iter = iter.into_iter();
         let len = iter.len();
-        grid::alloc_from_iter(self.view(), iter, len)
+        grid::alloc_from_iter(self, iter, len)
     }
 
     /// Copies a string. The copy belongs to the caller.
@@ -289,7 +289,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_str(&self, src: &str) -> Result<&mut str, Full<()>> {
-        grid::alloc_str(self.view(), src)
+        grid::alloc_str(self, src)
     }
 
     /// Stores formatted text, which belongs to the caller.
@@ -317,7 +317,7 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// assert_eq!(bump.alloc_fmt(format_args!("{} + {}", 1, 2)).unwrap(), "1 + 2");
     /// ```
     pub fn alloc_fmt(&self, args: fmt::Arguments<'_>) -> Result<&mut str, Full<()>> {
-        grid::alloc_fmt(self.view(), args)
+        grid::alloc_fmt(self, args)
     }
 
     /// Returns uninitialised memory with this layout. It belongs to the caller until the bump is
@@ -341,6 +341,6 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// ```
     #[inline]
     pub fn alloc_layout(&self, layout: Layout) -> Result<NonNull<[u8]>, Full<()>> {
-        grid::alloc_layout(self.view(), layout)
+        grid::alloc_layout(self, layout)
     }
 }

@@ -37,7 +37,7 @@ macro_rules! allocator {
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
-                    block(self.view().take(layout), layout)
+                    block(self.take(layout), layout)
                 }
 
                 #[inline]

@@ -57,16 +57,37 @@ impl<'a> BumpRef<'a> {
     /// Takes bytes for `layout`. They belong to the caller during `'a`.
     #[inline]
     pub(super) fn take(self, layout: Layout) -> Option<NonNull<u8>> {
+        Some(self.take_block(layout).ok()?.hand_out(layout.size()))
+    }
+
+    /// Like [`take`](Self::take), but takes bytes only from the run of this thread's shard, and at
+    /// most once. This is the inlined fast path. The error contains bytes that the caller now owns
+    /// instead, usually none.
+    #[inline]
+    pub(super) fn take_once(self, layout: Layout) -> Result<NonNull<u8>, Range<usize>> {
         if layout.size() == 0 {
-            return Some(dangling(layout));
+            return Ok(dangling(layout));
         }
-        if let Some(offset) = self.budget.take_next(layout) {
-            return Some(self.pointer(offset));
+        self.budget.take_once(layout).map(|offset| self.pointer(offset))
+    }
+
+    /// Like [`take`](Self::take), but uses the bytes `taken` if the request fits in them. The caller
+    /// owns these bytes, which were in the run of a shard. Otherwise they are returned.
+    pub(super) fn take_from(self, taken: Range<usize>, layout: Layout) -> Option<NonNull<u8>> {
+        match self.budget.piece_of(taken, layout) {
+            Some(piece) => {
+                let block = Block { bump: self, pointer: self.pointer(piece.start), piece };
+                Some(block.hand_out(layout.size()))
+            }
+            None => self.take(layout),
         }
-        let (head, shards, capacity) = self.budget.into_parts();
-        // SAFETY: the arguments are the parts of this `BumpRef` and of the layout, whose size is
-        // not 0.
-        unsafe { take_near(head, shards, self.base, capacity, layout.size(), layout.align()) }
+    }
+
+    /// Like [`take`](Self::take), but takes bytes only from the run of this thread's shard or, if
+    /// there are no shards, from the cursor. The size of the layout is not 0.
+    #[inline]
+    pub(super) fn take_near(self, layout: Layout) -> Option<NonNull<u8>> {
+        self.budget.take_near(layout).map(|offset| self.pointer(offset))
     }
 
     /// Takes a block with this layout. Dropping the block returns its bytes. The error is the
@@ -80,59 +101,6 @@ impl<'a> BumpRef<'a> {
         let piece = self.budget.take_piece(layout)?;
         Ok(Block { bump: self, pointer: self.pointer(piece.start), piece })
     }
-}
-
-/// The slow path of [`BumpRef::take`].
-///
-/// Not inlined. It takes the parts of the `BumpRef` and of the layout separately, so that they can
-/// be passed in registers. The `BumpRef` itself would be passed as a pointer, which would force the
-/// caller to keep it in memory.
-///
-/// # Safety
-///
-/// The first four arguments are the parts of a `BumpRef`. The last two are those of a layout whose
-/// size is not 0.
-#[cold]
-#[inline(never)]
-unsafe fn take_near(
-    head: &Head,
-    shards: Option<&Shards>,
-    base: NonNull<u8>,
-    capacity: usize,
-    size: usize,
-    align: usize,
-) -> Option<NonNull<u8>> {
-    // SAFETY: the caller passes the parts of a `BumpRef`.
-    let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the caller passes the parts of a layout.
-    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
-    match bump.budget.take_near(layout) {
-        Some(offset) => Some(bump.pointer(offset)),
-        // SAFETY: the caller gives the guarantees that `take_far` requires.
-        None => unsafe { take_far(head, shards, base, capacity, size, align) },
-    }
-}
-
-/// Continues `take_near`: takes the bytes from any gap or from the cursor.
-///
-/// # Safety
-///
-/// The requirements are those of `take_near`.
-#[cold]
-#[inline(never)]
-unsafe fn take_far(
-    head: &Head,
-    shards: Option<&Shards>,
-    base: NonNull<u8>,
-    capacity: usize,
-    size: usize,
-    align: usize,
-) -> Option<NonNull<u8>> {
-    // SAFETY: the caller passes the parts of a `BumpRef`.
-    let bump = unsafe { BumpRef::new(head, shards, base, capacity) };
-    // SAFETY: the caller passes the parts of a layout.
-    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
-    Some(bump.take_block(layout).ok()?.hand_out(size))
 }
 
 /// Operations of an allocator on blocks that it has handed out.

@@ -10,9 +10,12 @@
 use core::alloc::Layout;
 use core::fmt;
 use core::mem::MaybeUninit;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
+use super::AtomicBump;
 use super::bump_ref::{Block, BumpRef};
+use super::storage::BumpStorage;
 use crate::error::Full;
 
 /// A bump or a handle, from which a method takes bytes.
@@ -50,22 +53,54 @@ pub(super) trait Taken {
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
-impl<'a> Source<'a> for BumpRef<'a> {
+impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
     type Block = Block<'a>;
 
     #[inline]
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        BumpRef::take(*self, layout)
+        AtomicBump::take(self, layout)
     }
 
     #[inline]
     fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
-        self.take_block(layout)
+        self.view().take_block(layout)
     }
 
     #[inline]
     fn bump(&self) -> BumpRef<'a> {
-        *self
+        self.view()
+    }
+}
+
+impl<S: BumpStorage> AtomicBump<S> {
+    /// Takes bytes for `layout`. They belong to the caller as long as the bump is borrowed.
+    #[inline]
+    pub(super) fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
+        // The slow path creates a view of its own, so the fast path need not load all of this one.
+        match self.view().take_once(layout) {
+            Ok(bytes) => Some(bytes),
+            Err(taken) => self.take_near(layout, taken),
+        }
+    }
+
+    /// The slow path of [`take`](Self::take). `taken` is the error of the fast path.
+    #[cold]
+    #[inline(never)]
+    fn take_near(&self, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
+        if taken.is_empty() {
+            if let Some(bytes) = self.view().take_near(layout) {
+                return Some(bytes);
+            }
+        }
+        self.take_far(layout, taken)
+    }
+
+    /// Continues `take_near`: takes the bytes from `taken`, from any gap, or from the cursor. A
+    /// function of its own, so that `take_near` need not save registers.
+    #[cold]
+    #[inline(never)]
+    fn take_far(&self, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
+        self.view().take_from(taken, layout)
     }
 }
 

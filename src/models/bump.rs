@@ -42,15 +42,16 @@ pub(super) fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + S
     });
 }
 
-/// Calls `run` in a new thread whose shard is `shard`. (The shard of the first thread is 0.)
+/// Calls `run` in a new thread with this id. The first thread has the id 0. Ids below 2 are
+/// exclusive, and the shard of a thread is its id modulo 2.
 pub(super) fn spawn_on<R: 'static>(
     ground: &Arc<Ground>,
-    shard: usize,
+    id: usize,
     run: impl FnOnce(&Ground) -> R + 'static,
 ) -> JoinHandle<R> {
     let ground = ground.clone();
     thread::spawn(move || {
-        set_thread_id(shard);
+        set_thread_id(id);
         run(&ground)
     })
 }
@@ -134,17 +135,80 @@ impl Ground {
 #[test]
 fn bump_two_take_from_one_shard() {
     explore(2, |ground| {
-        let other = spawn_on(&ground, 0, |ground| ground.alloc(16));
+        let other = spawn_on(&ground, 2, |ground| ground.alloc(16));
         let (mine, theirs) = (ground.alloc(32).unwrap(), other.join().unwrap().unwrap());
         assert!(mine.end <= theirs.start || theirs.end <= mine.start);
         ground.assert_exact(48);
     });
 }
 
+// In the next four models, another thread may change the shard between the two accesses of the fast
+// path: after this thread has seen enough bytes in the shard, and before it takes them.
+
+#[test]
+fn bump_the_bytes_are_others_than_those_seen() {
+    explore(2, |ground| {
+        let block = ground.alloc(32).unwrap();
+        // The other thread shares the shard, and extends the rest downwards.
+        let other = spawn_on(&ground, 2, |ground| ground.free(block));
+        let mine = ground.alloc(16).unwrap();
+        other.join().unwrap();
+        assert_eq!(ground.bump.used(), 16);
+        while let Some(block) = ground.alloc(16) {
+            assert!(block.end <= mine.start || mine.end <= block.start);
+        }
+    });
+}
+
+#[test]
+fn bump_the_bytes_are_less_aligned_than_those_seen() {
+    explore(2, |ground| {
+        let block = ground.alloc(32).unwrap();
+        let other = spawn_on(&ground, 2, |ground| {
+            ground.free(block);
+            ground.alloc(16)
+        });
+        let mine = ground.alloc_aligned(16, 32).unwrap();
+        assert_eq!(mine.start % 32, 0);
+        let theirs = other.join().unwrap().unwrap();
+        assert!(mine.end <= theirs.start || theirs.end <= mine.start);
+        // Up to 16 bytes are lost as padding.
+        let used = ground.bump.used();
+        assert!((32..=64).contains(&used));
+        ground.assert_exact(used);
+    });
+}
+
+#[test]
+fn bump_fewer_bytes_are_left_than_those_seen() {
+    explore(2, |ground| {
+        assert!(ground.alloc(16).is_some());
+        // Only one of the two requests fits in the 112 bytes that are left.
+        let other = spawn_on(&ground, 1, |ground| ground.alloc(64).map_or(0, |block| block.len()));
+        let mine = ground.alloc(64).map_or(0, |block| block.len());
+        let theirs = other.join().unwrap();
+        assert!(mine + theirs >= 64);
+        ground.assert_exact(16 + mine + theirs);
+    });
+}
+
+#[test]
+fn bump_a_run_is_refilled_after_more_was_taken_than_was_left() {
+    explore(6, |ground| {
+        assert!(ground.alloc(64).is_some() && ground.alloc(16).is_some());
+        // The other threads share the shard. One of them may take bytes that this thread has seen.
+        // The other one may refill the shard after this thread has taken more than was left.
+        let others = [2, 2].map(|id| spawn_on(&ground, id, |ground| ground.alloc(32)));
+        assert!(ground.alloc(48).is_some());
+        assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
+        ground.assert_exact(80 + 48 + 64);
+    });
+}
+
 #[test]
 fn bump_two_take_aligned_from_one_shard() {
     explore(2, |ground| {
-        let other = spawn_on(&ground, 0, |ground| ground.alloc(16));
+        let other = spawn_on(&ground, 2, |ground| ground.alloc(16));
         let mine = ground.alloc_aligned(16, 32).unwrap();
         assert_eq!(mine.start % 32, 0);
         let theirs = other.join().unwrap().unwrap();
@@ -179,7 +243,7 @@ fn bump_a_pending_refill_is_in_sight_of_a_long_request() {
 #[test]
 fn bump_three_take_all_there_is() {
     explore(3, |ground| {
-        let others = [0, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        let others = [2, 1].map(|id| spawn_on(&ground, id, |ground| ground.alloc(LINE)));
         assert!(ground.alloc(LINE).is_some());
         assert!(others.into_iter().all(|other| other.join().unwrap().is_some()));
         ground.assert_exact(3 * LINE);
@@ -190,7 +254,7 @@ fn bump_three_take_all_there_is() {
 fn bump_two_refill_one_shard() {
     explore(4, |ground| {
         let twice = |ground: &Ground| [ground.alloc(LINE).unwrap(), ground.alloc(LINE).unwrap()];
-        let other = spawn_on(&ground, 0, twice);
+        let other = spawn_on(&ground, 2, twice);
         twice(&ground);
         other.join().unwrap();
         ground.assert_exact(4 * LINE);
@@ -233,7 +297,7 @@ fn bump_a_returned_rest_is_displaced_and_taken_again() {
         assert!(ground.alloc(2 * LINE).is_some());
         // If the bytes are returned in time, the refill of the thread `displacing` displaces them,
         // and the shard keeps them in its gap. `displacing` uses up the refill.
-        let displacing = spawn_on(&ground, 0, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
+        let displacing = spawn_on(&ground, 2, |ground| (0..2).filter(|_| ground.alloc(LINE).is_some()).count());
         // If the bytes are kept in time, the thread `taking` steals them. It takes nothing else
         // from the shard, because any other take would also order `taking` after the return.
         let taking = spawn_on(&ground, 1, |ground| ground.alloc(32).map_or(0, |block| block.len()));
@@ -270,7 +334,7 @@ fn bump_a_block_that_grew_is_ordered_after_those_before() {
         // The block grows over bytes that this thread has used and returned.
         let block = ground.alloc(32).unwrap();
         let next = ground.alloc(32).unwrap();
-        let other = spawn_on(&ground, 0, move |ground| ground.grow(block, 64).unwrap());
+        let other = spawn_on(&ground, 2, move |ground| ground.grow(block, 64).unwrap());
         ground.free(next);
         ground.write(&other.join().unwrap());
     });
@@ -378,7 +442,7 @@ fn bump_two_put_into_one_gap() {
     explore(4, |ground| {
         let blocks = [ground.alloc(16), ground.alloc(32), ground.alloc(80)].map(Option::unwrap);
         let [a, b, _] = blocks;
-        let other = spawn_on(&ground, 0, move |ground| ground.free(a));
+        let other = spawn_on(&ground, 2, move |ground| ground.free(a));
         ground.free(b);
         other.join().unwrap();
         // The longer block is kept, and the shorter one is lost.
@@ -418,7 +482,7 @@ fn bump_a_long_block_is_returned_to_the_cursor() {
 fn bump_a_long_block_is_returned_beside_refills_of_one_shard() {
     explore(7, |ground| {
         let long = ground.alloc(5 * LINE).unwrap();
-        let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        let others = [1, 3].map(|id| spawn_on(&ground, id, |ground| ground.alloc(LINE)));
         ground.free(long);
         for other in others {
             assert!(other.join().unwrap().is_some());
@@ -430,7 +494,7 @@ fn bump_a_long_block_is_returned_beside_refills_of_one_shard() {
 #[test]
 fn bump_a_late_helper_beside_a_cursor_that_is_retracted() {
     explore(7, |ground| {
-        let others = [1, 0].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(LINE)));
+        let others = [1, 2].map(|id| spawn_on(&ground, id, |ground| ground.alloc(LINE)));
         if let Some(long) = ground.alloc(5 * LINE) {
             ground.free(long);
         }
@@ -460,7 +524,7 @@ fn bump_the_cursor_comes_back_beside_a_refill() {
     explore(6, |ground| {
         // One of the two threads refills the shard. The other may take from the shard without
         // reading the cursor. (Reading the cursor would also order it after the return.)
-        let others = [1, 1].map(|shard| spawn_on(&ground, shard, |ground| ground.alloc(16)));
+        let others = [1, 3].map(|id| spawn_on(&ground, id, |ground| ground.alloc(16)));
         if let Some(long) = ground.alloc(5 * LINE) {
             ground.free(long);
         }
@@ -472,7 +536,7 @@ fn bump_the_cursor_comes_back_beside_a_refill() {
 #[test]
 fn bump_a_failed_closure_beside_a_take() {
     explore(4, |ground| {
-        let other = spawn_on(&ground, 0, |ground| ground.alloc(32));
+        let other = spawn_on(&ground, 2, |ground| ground.alloc(32));
         ground.fail::<48>();
         ground.fail::<96>();
         assert!(other.join().unwrap().is_some());

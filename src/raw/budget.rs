@@ -10,9 +10,10 @@
 //! length (`gap.rs`). Any thread can take bytes from the start of a gap with a compare-exchange. If
 //! they need padding for their alignment, the thread takes the padding with them. A *shard* serves
 //! one or a few threads, and consists of several gaps. The first gap is the shard's *run*, from
-//! which these threads take bytes first. The others contain returned bytes, and bytes that a refill
-//! has displaced from a run. The *cursor* is the index of the next line of 64 bytes to hand out
-//! (`Head`).
+//! which these threads take bytes first. (The thread whose exclusive number is that of the shard
+//! does so with an addition, which is faster.) The other gaps contain returned bytes, and bytes
+//! that a refill has displaced from a run. The *cursor* is the index of the next line of 64 bytes
+//! to hand out (`Head`).
 //!
 //! 1. A request is served by the shard of the requesting thread, from the shard's run or from one
 //!    of its other gaps.
@@ -37,17 +38,18 @@
 //! fewer bytes in another gap. The bytes that they replace are then lost. If there is no such gap,
 //! the returned bytes are lost. A reset makes lost bytes available again.
 //!
-//! A bump has no shards if its capacity is less than 64 KiB, or 512 GiB or more. Without `std` and
-//! on 32-bit targets, no bump has shards. The cursor of a bump without shards counts bytes and
-//! serves every request.
+//! A bump has no shards if its capacity is less than 64 KiB, or almost 512 GiB or more (`MAX_END`).
+//! Without `std` and on 32-bit targets, no bump has shards. The cursor of a bump without shards
+//! counts bytes and serves every request.
 //!
 //! # Why no byte has two owners
 //!
 //! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
 //! gap, it is in a pending refill that is not yet installed, it belongs to one call or caller, or
 //! it is lost. No byte at or above the cursor has an owner. Each step that takes, installs or
-//! returns bytes is one compare-exchange, which moves the bytes from one of these states to
-//! another, or across the cursor. The word of a gap is the complete state of the gap. If no refill
+//! returns bytes is one compare-exchange or addition, which moves the bytes from one of these states
+//! to another, or across the cursor. The old word, which an addition returns, shows which bytes it
+//! has taken. The word of a gap is the complete state of the gap. If no refill
 //! is pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if
 //! a word has changed and returned to its old value (ABA). Two steps rely on more than the words:
 //!
@@ -88,7 +90,7 @@
 //!
 //! `used` and `high_water` also read the cursor with Acquire, so that the values they read
 //! afterwards are at least as recent. All other accesses are Relaxed. They are estimates, guesses
-//! that a compare-exchange confirms, or accesses to `past`, which the Release in `retract` orders.
+//! that a compare-exchange or an addition confirms, or accesses to `past`, which the Release in `retract` orders.
 
 #![forbid(unsafe_code)]
 
@@ -278,12 +280,6 @@ impl<'a> Budget<'a> {
         Budget { head, shards, base, capacity }
     }
 
-    /// Returns the arguments of [`new`](Self::new), except the base.
-    #[inline]
-    pub(crate) fn into_parts(self) -> (&'a Head, Option<&'a Shards>, usize) {
-        (self.head, self.shards, self.capacity)
-    }
-
     #[inline]
     pub(crate) fn capacity(self) -> usize {
         self.capacity
@@ -329,11 +325,15 @@ impl<'a> Budget<'a> {
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard. Returns
-    /// their start, or `None` if the request needs the slow path.
+    /// their start. The error is that of [`Gap::take_once`]: the request needs the slow path, and
+    /// the caller may own some bytes.
     #[inline]
-    pub(crate) fn take_next(self, layout: Layout) -> Option<usize> {
+    pub(crate) fn take_once(self, layout: Layout) -> Result<usize, Range<usize>> {
         // A thread without an exclusive number takes the slow path.
-        self.shards?.get(thread_id_or_any())?.0.run.take_once(layout)
+        match self.shards.and_then(|shards| shards.get(thread_id_or_any())) {
+            Some(shard) => shard.0.run.take_once(layout),
+            None => Err(0..0),
+        }
     }
 
     /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard or, if
@@ -346,6 +346,17 @@ impl<'a> Budget<'a> {
             None => self.head.take_bytes(self.base, self.capacity, layout)?,
         };
         Some(end - layout.size())
+    }
+
+    /// Returns the bytes `taken` as a piece for `layout`, whose size is not 0, if they are enough.
+    /// Otherwise returns them to the bump. They belong to the caller and were in the run of a shard.
+    pub(crate) fn piece_of(self, taken: Range<usize>, layout: Layout) -> Option<Piece> {
+        let needed = size_with_padding(self.base + taken.start, layout);
+        if needed <= taken.len() {
+            return Some(Piece { start: taken.start + needed - layout.size(), taken, from_cursor: false });
+        }
+        self.return_run(taken, false, false);
+        None
     }
 
     /// Takes bytes for `layout`, whose size is not 0. The error is the number of bytes left at the
@@ -629,7 +640,7 @@ mod tests {
 
     #[test]
     fn the_run_of_the_last_refill_ends_at_the_capacity() {
-        for capacity in [1 << 20, (1 << 39) - 1, 1 << 39] {
+        for capacity in [1 << 20, MAX_END, MAX_END + 1] {
             let (head, shards) = (Head::new(), [const { Shard::new() }; SHARDS]);
             let budget = Budget::new(&head, has_shards(capacity).then_some(&shards), 0, capacity);
             let take = |bytes| budget.take_piece(Layout::from_size_align(bytes, 1).unwrap());

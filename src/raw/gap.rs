@@ -1,5 +1,15 @@
 //! A run of free bytes, described by one atomic word. Any thread can take bytes from its start.
 //!
+//! # Taking more than is left
+//!
+//! A thread with an exclusive number takes bytes from the run of its shard with one addition to the
+//! word (`take_once`), which is faster than a compare-exchange. Before the addition, it reads the
+//! word and sees that enough bytes are left. If another thread changes the gap between the two, the
+//! addition may take other bytes than expected, or more than are left. In the second case, the
+//! thread owns all bytes that were left, and the length of the gap becomes negative. Such a gap is
+//! empty. Its end, which is the sum of its start and its length, is unchanged, so refills and
+//! returned runs can extend it like any other empty gap.
+//!
 //! # Orderings
 //!
 //! - B1, return → take: each operation that puts bytes into a gap is Release (`install`,
@@ -14,16 +24,18 @@ use core::ops::Range;
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
-/// The low `LEN_BITS` bits of a gap's word contain the length of the gap in bytes, and the other
-/// bits contain the offset of its first byte. In an empty gap, the offset is the end of the bytes
-/// that were taken last, or 0 in a new gap.
+/// The low `START_BITS` bits of a gap's word contain the offset of the first byte of the gap, and
+/// the other bits contain the length of the gap in bytes, as a signed number. If the length is 0,
+/// the offset is the end of the bytes that were taken last, or 0 in a new gap.
+const START_BITS: u32 = usize::BITS - LEN_BITS;
 const LEN_BITS: u32 = 25;
 
 /// The maximum number of bytes in a gap.
-pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - 1;
+pub(super) const MAX_LEN: usize = (1 << (LEN_BITS - 1)) - 1;
 
-/// The maximum end of a gap.
-pub(super) const MAX_END: usize = usize::MAX >> LEN_BITS;
+/// The maximum end of a gap. The offset must fit in its bits even if a thread takes more bytes than
+/// are left.
+pub(super) const MAX_END: usize = (1usize << START_BITS).saturating_sub(MAX_LEN + 1);
 
 /// The number of bytes in a line. The cursor of a bump with shards counts lines.
 pub(crate) const LINE: usize = 1 << LINE_BITS;
@@ -32,12 +44,6 @@ pub(super) const LINE_BITS: u32 = 6;
 /// A run of free bytes.
 #[derive(Debug)]
 pub(super) struct Gap(AtomicUsize);
-
-/// Returns the number to add to the word of a gap in order to take `taken` bytes from its start.
-#[inline(always)]
-fn moved_up(taken: usize) -> usize {
-    (taken << LEN_BITS) - taken
-}
 
 /// Returns the size of `layout` plus the padding that a block with this layout needs at `address`.
 /// The sum does not overflow, because the size and the alignment of a layout add up to at most
@@ -55,16 +61,28 @@ pub(super) fn size_with_padding(address: usize, layout: Layout) -> usize {
     if misaligned == 0 { layout.size() } else { padded(misaligned, layout) }
 }
 
+/// Returns the offset in `word`.
+#[inline]
+fn start(word: usize) -> usize {
+    word & ((1 << START_BITS) - 1)
+}
+
+/// Returns the length in `word`, which may be negative.
+#[inline]
+fn signed_len(word: usize) -> isize {
+    word as isize >> START_BITS
+}
+
 #[inline]
 fn unpack(word: usize) -> Range<usize> {
-    let start = word >> LEN_BITS;
-    start..start + (word & MAX_LEN)
+    let end = start(word).wrapping_add_signed(signed_len(word));
+    start(word).min(end)..end
 }
 
 #[inline]
 fn pack(run: Range<usize>) -> usize {
     debug_assert!(run.len() <= MAX_LEN);
-    run.start << LEN_BITS | run.len()
+    run.len() << START_BITS | run.start
 }
 
 impl Gap {
@@ -90,15 +108,15 @@ impl Gap {
         // no byte is accessed, so no ordering is needed.
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
-            let (start, len) = (word >> LEN_BITS, word & MAX_LEN);
+            let Range { start, end } = unpack(word);
             // The base is a multiple of `LINE`, so only the padding for larger alignments depends
             // on it.
             let address = if layout.align() <= LINE { start } else { base + start };
             let taken = size_with_padding(address, layout);
-            if taken > len {
+            if taken > end - start {
                 return None;
             }
-            let rest = word + moved_up(taken);
+            let rest = pack(start + taken..end);
             // Acquire: B1, the bytes may have had an owner before.
             match self.0.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(start..start + taken),
@@ -107,35 +125,50 @@ impl Gap {
         }
     }
 
-    /// Takes bytes for `layout` and returns their start. Returns `None` if too few are left, if
-    /// another thread changes the gap in the meantime, or if the alignment is larger than a line.
+    /// Takes bytes for `layout` and returns their start. The error contains bytes that the caller
+    /// now owns instead, usually none.
+    ///
+    /// For each gap, at most one thread at a time may call this: the thread whose exclusive number
+    /// is that of the shard. So the length was not negative before the addition, and afterwards it
+    /// is at least `-MAX_LEN`.
     ///
     /// This is the inlined fast path, so it has no loop. The common case, which needs no padding,
     /// has a branch of its own, so that it does not wait for the calculation of the padding.
     #[inline]
-    pub(super) fn take_once(&self, layout: Layout) -> Option<usize> {
-        // Relaxed: a guess that the exchange confirms.
+    pub(super) fn take_once(&self, layout: Layout) -> Result<usize, Range<usize>> {
+        // Relaxed: a guess that the addition confirms.
         let word = self.0.load(Ordering::Relaxed);
-        let (start, left) = (word >> LEN_BITS, word & MAX_LEN);
+        let start = start(word);
         let misaligned = start & (layout.align() - 1);
         if layout.align() > LINE {
-            None
+            Err(0..0)
         } else if misaligned == 0 {
-            (layout.size() <= left && self.take_exactly(word, layout.size())).then_some(start)
+            self.take_exactly(word, layout.size()).map(|()| start)
         } else {
             let padding = layout.align() - misaligned;
-            let taken = padding + layout.size();
-            (taken <= left && self.take_exactly(word, taken)).then_some(start + padding)
+            self.take_exactly(word, padding + layout.size()).map(|()| start + padding)
         }
     }
 
-    /// Takes `taken` bytes from the gap if its word is `word`. Returns whether they were taken.
+    /// Takes `taken` bytes from the start of the gap if its word is `word`. If the word shows fewer
+    /// bytes, takes nothing. If the word has changed, takes up to `taken` bytes from the new start,
+    /// and returns them as the error.
     #[inline]
-    fn take_exactly(&self, word: usize, taken: usize) -> bool {
-        // Acquire: B1, the bytes may have had an owner before. Relaxed on failure: the value
-        // is not used.
-        let rest = word + moved_up(taken);
-        self.0.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    fn take_exactly(&self, word: usize, taken: usize) -> Result<(), Range<usize>> {
+        #[cold]
+        #[inline(never)]
+        fn taken_from(word: usize, taken: usize) -> Range<usize> {
+            let rest = unpack(word);
+            rest.start..rest.end.min(rest.start + taken)
+        }
+
+        // `taken` is at most `isize::MAX`, because the padding is less than the alignment.
+        if taken as isize > signed_len(word) {
+            return Err(0..0);
+        }
+        // Acquire: B1, the bytes may have had an owner before.
+        let now = self.0.fetch_add(taken.wrapping_sub(taken << START_BITS), Ordering::Acquire);
+        if now == word { Ok(()) } else { Err(taken_from(now, taken)) }
     }
 
     /// Takes the `len` bytes from `start` on, if the gap starts there and has enough bytes. Returns
@@ -144,15 +177,18 @@ impl Gap {
     pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
-        while word >> LEN_BITS == start && len <= word & MAX_LEN {
-            let rest = word + (len << LEN_BITS) - len;
+        loop {
+            let rest = unpack(word);
+            if rest.start != start || rest.len() < len {
+                return false;
+            }
+            let rest = pack(start + len..rest.end);
             // Acquire: B1, the bytes may have had an owner before.
             match self.0.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
-        false
     }
 
     /// Puts the run of a refill into the gap, unless another thread has already done so. If the run
@@ -194,15 +230,18 @@ impl Gap {
     pub(super) fn extend_down(&self, run: Range<usize>, limit: usize) -> bool {
         // Relaxed, also on failure: a guess that the exchange confirms.
         let mut word = self.0.load(Ordering::Relaxed);
-        while word >> LEN_BITS == run.end && (word & MAX_LEN) + run.len() <= limit {
-            let extended = word - (run.len() << LEN_BITS) + run.len();
+        loop {
+            let rest = unpack(word);
+            if rest.start != run.end || rest.len() + run.len() > limit {
+                return false;
+            }
+            let extended = pack(run.start..rest.end);
             // Release: B1, the caller's accesses happen before those of the next owner.
             match self.0.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
-        false
     }
 
     /// Replaces the rest of the gap with `run`, if the rest has fewer than `bound` bytes and no
@@ -214,7 +253,8 @@ impl Gap {
         let word = self.0.load(Ordering::Relaxed);
         // Release: B1, the caller's accesses happen before those of the next owner. Relaxed on
         // failure: the value is not used.
-        word & MAX_LEN < bound && self.0.compare_exchange(word, pack(run), Ordering::Release, Ordering::Relaxed).is_ok()
+        unpack(word).len() < bound
+            && self.0.compare_exchange(word, pack(run), Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     pub(super) fn clear_mut(&mut self) {
