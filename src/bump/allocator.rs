@@ -11,6 +11,7 @@ macro_rules! allocator {
             use $($error)::+ as Refused;
 
             use super::AtomicBump;
+            use super::grid::Source;
             use super::storage::BumpStorage;
 
             #[inline]
@@ -37,7 +38,8 @@ macro_rules! allocator {
             unsafe impl<S: BumpStorage> $($trait)::+ for &AtomicBump<S> {
                 #[inline]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, Refused> {
-                    block(self.take(layout), layout)
+                    let mut bump = *self;
+                    block(bump.take(layout), layout)
                 }
 
                 #[inline]

@@ -60,46 +60,14 @@ impl<'a> BumpRef<'a> {
         Some(self.take_block(layout).ok()?.hand_out(layout.size()))
     }
 
-    /// Like [`take`](Self::take), but takes bytes only from the run of this thread's shard, and at
-    /// most once. This is the inlined fast path. The error contains bytes that the caller now owns
-    /// instead, usually none.
-    #[inline]
-    pub(super) fn take_once(self, layout: Layout) -> Result<NonNull<u8>, Range<usize>> {
-        if layout.size() == 0 {
-            return Ok(dangling(layout));
-        }
-        self.budget.take_once(layout).map(|offset| self.pointer(offset))
-    }
-
-    /// Like [`take`](Self::take), but uses the bytes `taken` if the request fits in them. The caller
-    /// owns these bytes, which were in the run of a shard. Otherwise they are returned.
-    pub(super) fn take_from(self, taken: Range<usize>, layout: Layout) -> Option<NonNull<u8>> {
-        match self.budget.piece_of(taken, layout) {
-            Some(piece) => {
-                let block = Block { bump: self, pointer: self.pointer(piece.start), piece };
-                Some(block.hand_out(layout.size()))
-            }
-            None => self.take(layout),
-        }
-    }
-
-    /// Like [`take`](Self::take), but takes bytes only from the run of this thread's shard or, if
-    /// there are no shards, from the cursor. The size of the layout is not 0.
-    #[inline]
-    pub(super) fn take_near(self, layout: Layout) -> Option<NonNull<u8>> {
-        self.budget.take_near(layout).map(|offset| self.pointer(offset))
-    }
-
     /// Takes a block with this layout. Dropping the block returns its bytes. The error is the
     /// number of bytes left at the cursor.
     #[inline]
-    pub(super) fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
+    pub(super) fn take_block(self, layout: Layout) -> Result<Block<Self>, usize> {
         if layout.size() == 0 {
-            let piece = Piece { start: 0, taken: 0..0, from_cursor: false };
-            return Ok(Block { bump: self, pointer: dangling(layout), piece });
+            return Ok(Block::dangling(self, layout));
         }
-        let piece = self.budget.take_piece(layout)?;
-        Ok(Block { bump: self, pointer: self.pointer(piece.start), piece })
+        Ok(Block::new(self, self.budget.take_piece(layout)?))
     }
 }
 
@@ -182,15 +150,40 @@ pub(super) fn dangling(layout: Layout) -> NonNull<u8> {
     unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(layout.align())) }
 }
 
+/// A bump, or a reference to one.
+pub(super) trait View: Copy {
+    fn view(&self) -> BumpRef<'_>;
+}
+
+impl View for BumpRef<'_> {
+    #[inline]
+    fn view(&self) -> BumpRef<'_> {
+        *self
+    }
+}
+
 /// Bytes that were taken but not yet handed out. If the code that fills them panics, dropping the
 /// block returns them. A block never leaves the call that took it, so it is never leaked.
-pub(super) struct Block<'a> {
-    bump: BumpRef<'a>,
+pub(super) struct Block<V: View> {
+    bump: V,
     pointer: NonNull<u8>,
     piece: Piece,
 }
 
-impl Block<'_> {
+impl<V: View> Block<V> {
+    /// Creates a block from a piece that this bump has handed out.
+    #[inline]
+    pub(super) fn new(bump: V, piece: Piece) -> Self {
+        Block { pointer: bump.view().pointer(piece.start), bump, piece }
+    }
+
+    /// Creates a block of 0 bytes.
+    #[inline]
+    pub(super) fn dangling(bump: V, layout: Layout) -> Self {
+        let piece = Piece { start: 0, taken: 0..0, from_cursor: false };
+        Block { bump, pointer: dangling(layout), piece }
+    }
+
     #[inline]
     pub(super) fn pointer(&self) -> NonNull<u8> {
         self.pointer
@@ -204,7 +197,7 @@ impl Block<'_> {
         if missing == 0 {
             return true;
         }
-        let budget = self.bump.budget;
+        let budget = self.bump.view().budget;
         let extended = missing == more && size != 0 && budget.extend(self.piece.taken.end, size, more);
         if extended {
             self.piece.taken.end = end;
@@ -221,25 +214,25 @@ impl Block<'_> {
         let pointer = self.pointer;
         let Range { start, end } = self.piece.taken;
         let used = self.piece.start + size;
-        let (budget, from_cursor) = (self.bump.budget, self.piece.from_cursor);
+        let (bump, from_cursor) = (self.bump, self.piece.from_cursor);
         // Once the block is handed out, the start of its padding is no longer known, so freeing the
         // block cannot return the padding. Padding of at least a line is therefore returned now.
         // Shorter padding is lost.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {
-            budget.return_run(used..end, from_cursor, false);
+            bump.view().budget.return_run(used..end, from_cursor, false);
         }
         if padding.len() >= LINE {
-            budget.return_run(padding, false, false);
+            bump.view().budget.return_run(padding, false, false);
         }
         pointer
     }
 }
 
-impl Drop for Block<'_> {
+impl<V: View> Drop for Block<V> {
     #[cold]
     fn drop(&mut self) {
-        self.bump.budget.return_run(self.piece.taken.clone(), self.piece.from_cursor, true);
+        self.bump.view().budget.return_run(self.piece.taken.clone(), self.piece.from_cursor, true);
     }
 }

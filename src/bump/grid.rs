@@ -14,9 +14,10 @@ use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use super::AtomicBump;
-use super::bump_ref::{Block, BumpRef};
+use super::bump_ref::{Block, BumpRef, View, dangling};
 use super::storage::BumpStorage;
 use crate::error::Full;
+use crate::raw::budget::Piece;
 
 /// A bump or a handle, from which a method takes bytes.
 pub(super) trait Source<'a>: Sized {
@@ -53,58 +54,72 @@ pub(super) trait Taken {
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
+impl<S: BumpStorage> View for &AtomicBump<S> {
+    #[inline]
+    fn view(&self) -> BumpRef<'_> {
+        AtomicBump::view(self)
+    }
+}
+
+// The fast path takes bytes from the run of this thread's shard. The slow path is a function that
+// is called with the bump, and not with a view, because the fast path would then have to load all
+// parts of the view.
 impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
-    type Block = Block<'a>;
+    type Block = Block<Self>;
 
     #[inline]
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        AtomicBump::take(self, layout)
+        #[cold]
+        #[inline(never)]
+        fn slow<S: BumpStorage>(bump: &AtomicBump<S>, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
+            if taken.is_empty() {
+                let view = bump.view();
+                if let Some(start) = view.budget().take_near(layout) {
+                    return Some(view.pointer(start));
+                }
+            }
+            Some(take_after(bump, layout, taken).ok()?.hand_out(layout.size()))
+        }
+
+        if layout.size() == 0 {
+            return Some(dangling(layout));
+        }
+        let view = AtomicBump::view(self);
+        match view.budget().take_once(layout) {
+            Ok(taken) => Some(view.pointer(taken.end - layout.size())),
+            Err(taken) => slow(self, layout, taken),
+        }
     }
 
     #[inline]
-    fn take_block(self, layout: Layout) -> Result<Block<'a>, usize> {
-        self.view().take_block(layout)
+    fn take_block(self, layout: Layout) -> Result<Block<Self>, usize> {
+        if layout.size() == 0 {
+            return Ok(Block::dangling(self, layout));
+        }
+        match AtomicBump::view(self).budget().take_once(layout) {
+            Ok(taken) => Ok(Block::new(self, Piece::from_gap(taken, layout))),
+            Err(taken) => take_after(self, layout, taken),
+        }
     }
 
     #[inline]
     fn bump(&self) -> BumpRef<'a> {
-        self.view()
+        AtomicBump::view(self)
     }
 }
 
-impl<S: BumpStorage> AtomicBump<S> {
-    /// Takes bytes for `layout`. They belong to the caller as long as the bump is borrowed.
-    #[inline]
-    pub(super) fn take(&self, layout: Layout) -> Option<NonNull<u8>> {
-        // The slow path creates a view of its own, so the fast path need not load all of this one.
-        match self.view().take_once(layout) {
-            Ok(bytes) => Some(bytes),
-            Err(taken) => self.take_near(layout, taken),
-        }
-    }
-
-    /// The slow path of [`take`](Self::take). `taken` is the error of the fast path.
-    #[cold]
-    #[inline(never)]
-    fn take_near(&self, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
-        if taken.is_empty() {
-            if let Some(bytes) = self.view().take_near(layout) {
-                return Some(bytes);
-            }
-        }
-        self.take_far(layout, taken)
-    }
-
-    /// Continues `take_near`: takes the bytes from `taken`, from any gap, or from the cursor. A
-    /// function of its own, so that `take_near` need not save registers.
-    #[cold]
-    #[inline(never)]
-    fn take_far(&self, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
-        self.view().take_from(taken, layout)
-    }
+/// Continues a request after an error of `take_once`, which is `taken`.
+#[cold]
+#[inline(never)]
+fn take_after<S: BumpStorage>(
+    bump: &AtomicBump<S>,
+    layout: Layout,
+    taken: Range<usize>,
+) -> Result<Block<&AtomicBump<S>>, usize> {
+    Ok(Block::new(bump, bump.view().budget().take_after(taken, layout)?))
 }
 
-impl Taken for Block<'_> {
+impl<V: View> Taken for Block<V> {
     #[inline]
     fn pointer(&self) -> NonNull<u8> {
         self.pointer()
@@ -357,7 +372,7 @@ struct Text<'a, B> {
     bump: BumpRef<'a>,
     block: B,
     /// The block that replaced the first one, if any.
-    moved: Option<Block<'a>>,
+    moved: Option<Block<BumpRef<'a>>>,
     /// Invariant: the first `len` bytes of the current block were written, and this block has room
     /// for `room` bytes. (The current block is `moved` or, if that is `None`, `block`.)
     len: usize,

@@ -179,6 +179,18 @@ impl<'a> LocalBump<'a> {
         }
     }
 
+    /// Takes a block for a request that does not fit in the rest of the run, or is for 0 bytes.
+    #[cold]
+    #[inline(never)]
+    fn take_block_slow(&mut self, layout: Layout) -> Result<LocalBlock<'_, 'a>, usize> {
+        if layout.size() != 0 {
+            if let Some(pointer) = self.refill(layout) {
+                return Ok(LocalBlock::Run { local: self, pointer });
+            }
+        }
+        Ok(LocalBlock::Bump(self.bump.take_block(layout)?))
+    }
+
     /// Returns the offset of the end of the run, or 0 before the first run.
     fn run_end(&self) -> usize {
         self.end - self.bump.pointer(0).addr().get()
@@ -533,12 +545,10 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
 
     #[inline]
     fn take_block(self, layout: Layout) -> Result<LocalBlock<'l, 'a>, usize> {
-        if layout.size() != 0 {
-            if let Some(pointer) = self.fit(layout).or_else(|| self.refill(layout)) {
-                return Ok(LocalBlock::Run { local: self, pointer });
-            }
+        match self.fit(layout) {
+            Some(pointer) if layout.size() != 0 => Ok(LocalBlock::Run { local: self, pointer }),
+            _ => self.take_block_slow(layout),
         }
-        Ok(LocalBlock::Bump(self.bump.take_block(layout)?))
     }
 
     #[inline]
@@ -559,7 +569,7 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
 /// block of the bump.
 pub(super) enum LocalBlock<'l, 'a> {
     Run { local: &'l mut LocalBump<'a>, pointer: NonNull<u8> },
-    Bump(Block<'a>),
+    Bump(Block<BumpRef<'a>>),
 }
 
 impl Taken for LocalBlock<'_, '_> {

@@ -255,7 +255,7 @@ pub(crate) struct Piece {
 
 impl Piece {
     #[inline]
-    fn from_gap(taken: Range<usize>, layout: Layout) -> Self {
+    pub(crate) fn from_gap(taken: Range<usize>, layout: Layout) -> Self {
         // A block longer than `SHARD_LIMIT` was never in a shard's run, so the cursor may be
         // retracted over it.
         let from_cursor = layout.size() > SHARD_LIMIT;
@@ -324,11 +324,10 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard. Returns
-    /// their start. The error is that of [`Gap::take_once`]: the request needs the slow path, and
-    /// the caller may own some bytes.
+    /// Takes bytes for `layout`, whose size is not 0, from the run of this thread's shard. The
+    /// result is that of [`Gap::take_once`]. After an error, the request needs the slow path.
     #[inline]
-    pub(crate) fn take_once(self, layout: Layout) -> Result<usize, Range<usize>> {
+    pub(crate) fn take_once(self, layout: Layout) -> Result<Range<usize>, Range<usize>> {
         // A thread without an exclusive number takes the slow path.
         match self.shards.and_then(|shards| shards.get(thread_id_or_any())) {
             Some(shard) => shard.0.run.take_once(layout),
@@ -348,15 +347,16 @@ impl<'a> Budget<'a> {
         Some(end - layout.size())
     }
 
-    /// Returns the bytes `taken` as a piece for `layout`, whose size is not 0, if they are enough.
-    /// Otherwise returns them to the bump. They belong to the caller and were in the run of a shard.
-    pub(crate) fn piece_of(self, taken: Range<usize>, layout: Layout) -> Option<Piece> {
+    /// Continues a request after an error of [`take_once`](Self::take_once), which is `taken`. Uses
+    /// these bytes if they are enough. Otherwise returns them, and takes others. The error is the
+    /// number of bytes left at the cursor.
+    pub(crate) fn take_after(self, taken: Range<usize>, layout: Layout) -> Result<Piece, usize> {
         let needed = size_with_padding(self.base + taken.start, layout);
         if needed <= taken.len() {
-            return Some(Piece { start: taken.start + needed - layout.size(), taken, from_cursor: false });
+            return Ok(Piece { start: taken.start + needed - layout.size(), taken, from_cursor: false });
         }
         self.return_run(taken, false, false);
-        None
+        self.take_piece(layout)
     }
 
     /// Takes bytes for `layout`, whose size is not 0. The error is the number of bytes left at the

@@ -125,8 +125,8 @@ impl Gap {
         }
     }
 
-    /// Takes bytes for `layout` and returns their start. The error contains bytes that the caller
-    /// now owns instead, usually none.
+    /// Takes bytes for `layout`, and the padding that aligns them. The padding is at the start of
+    /// the returned range. The error contains bytes that the caller now owns instead, usually none.
     ///
     /// For each gap, at most one thread at a time may call this: the thread whose exclusive number
     /// is that of the shard. So the length was not negative before the addition, and afterwards it
@@ -135,18 +135,17 @@ impl Gap {
     /// This is the inlined fast path, so it has no loop. The common case, which needs no padding,
     /// has a branch of its own, so that it does not wait for the calculation of the padding.
     #[inline]
-    pub(super) fn take_once(&self, layout: Layout) -> Result<usize, Range<usize>> {
+    pub(super) fn take_once(&self, layout: Layout) -> Result<Range<usize>, Range<usize>> {
         // Relaxed: a guess that the addition confirms.
         let word = self.0.load(Ordering::Relaxed);
-        let start = start(word);
-        let misaligned = start & (layout.align() - 1);
+        let misaligned = start(word) & (layout.align() - 1);
         if layout.align() > LINE {
             Err(0..0)
         } else if misaligned == 0 {
-            self.take_exactly(word, layout.size()).map(|()| start)
+            self.take_exactly(word, layout.size())
         } else {
             let padding = layout.align() - misaligned;
-            self.take_exactly(word, padding + layout.size()).map(|()| start + padding)
+            self.take_exactly(word, padding + layout.size())
         }
     }
 
@@ -154,7 +153,7 @@ impl Gap {
     /// bytes, takes nothing. If the word has changed, takes up to `taken` bytes from the new start,
     /// and returns them as the error.
     #[inline]
-    fn take_exactly(&self, word: usize, taken: usize) -> Result<(), Range<usize>> {
+    fn take_exactly(&self, word: usize, taken: usize) -> Result<Range<usize>, Range<usize>> {
         #[cold]
         #[inline(never)]
         fn taken_from(word: usize, taken: usize) -> Range<usize> {
@@ -168,7 +167,7 @@ impl Gap {
         }
         // Acquire: B1, the bytes may have had an owner before.
         let now = self.0.fetch_add(taken.wrapping_sub(taken << START_BITS), Ordering::Acquire);
-        if now == word { Ok(()) } else { Err(taken_from(now, taken)) }
+        if now == word { Ok(start(word)..start(word) + taken) } else { Err(taken_from(now, taken)) }
     }
 
     /// Takes the `len` bytes from `start` on, if the gap starts there and has enough bytes. Returns
