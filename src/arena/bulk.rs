@@ -3,6 +3,9 @@
 //! Each way to make the values is implemented once, for any [`Source`] of slots. The arena itself
 //! and a [`Local`](crate::Local) are sources. A [`RunGuard`] owns the slots until all values are
 //! made.
+//!
+//! All of this is inlined into the public methods, even where the compiler would not do so. A guard
+//! that is passed in memory takes longer than the rest of the call.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -54,7 +57,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Copies the slice.
-    #[inline]
+    #[inline(always)]
     fn copied(self, src: &[T]) -> Result<RunGuard<'a, T, Self>, Full<()>>
     where
         T: Copy,
@@ -68,7 +71,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Clones the slice.
-    #[inline]
+    #[inline(always)]
     fn cloned(self, src: &[T]) -> Result<RunGuard<'a, T, Self>, Full<()>>
     where
         T: Clone,
@@ -77,7 +80,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Stores `make(0)`, `make(1)` and so on.
-    #[inline]
+    #[inline(always)]
     fn made_with(self, len: usize, make: impl FnMut(usize) -> T) -> Result<RunGuard<'a, T, Self>, Full<()>> {
         match self.guard(len) {
             Ok(mut run) => {
@@ -89,7 +92,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Stores the first `iter.len()` items of an iterator.
-    #[inline]
+    #[inline(always)]
     fn collected<I: ExactSizeIterator<Item = T>>(self, iter: I) -> Result<RunGuard<'a, T, Self>, Full<I>> {
         let len = iter.len();
         match self.guard(len) {
@@ -102,7 +105,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Moves the array.
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(self, values: [T; N]) -> Result<RunGuard<'a, T, Self>, Full<[T; N]>> {
         match self.guard(N) {
             Ok(run) => {
@@ -116,7 +119,7 @@ pub(crate) trait Source<'a, T>: Sized {
 
     /// Moves the values of the vector, and frees its memory.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     fn moved(self, mut values: Vec<T>) -> Result<RunGuard<'a, T, Self>, Full<Vec<T>>> {
         let len = values.len();
         match self.guard(len) {
@@ -132,7 +135,7 @@ pub(crate) trait Source<'a, T>: Sized {
     }
 
     /// Clones as many values from the start of the slice as it finds slots for.
-    #[inline]
+    #[inline(always)]
     fn prefix_cloned(mut self, src: &[T]) -> RunGuard<'a, T, Self>
     where
         T: Clone,
@@ -145,36 +148,36 @@ pub(crate) trait Source<'a, T>: Sized {
 }
 
 impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
-    #[inline]
+    #[inline(always)]
     fn view(&self) -> ArenaRef<'a, T> {
         *self
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_slots(&mut self, len: usize) -> Result<usize, usize> {
         self.take_run(len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_slots_up_to(&mut self, len: usize) -> (usize, usize) {
         let run = self.take_up_to(len);
         (run.start, run.len())
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
         // None of the returned slots was written to.
         self.return_run(start + filled..start + taken, start + filled);
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize) {
         self.stamps().note_stamped();
         self.stamps().publish_run(start, filled);
         self.keep_slots(start, taken, filled);
     }
 
-    #[inline]
+    #[inline(always)]
     fn return_slots(&mut self, start: usize, taken: usize) {
         // The filled slots were written to. The next slot may be partly written, because a closure
         // may have panicked while it constructed a value there. The end of the run is a bound on
@@ -206,7 +209,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     ///
     /// `src` points to as many values as there are slots. The caller is allowed to move these
     /// values out.
-    #[inline]
+    #[inline(always)]
     unsafe fn move_from(mut self, src: *const T) -> Self {
         self.track_writes(0..self.taken);
         // SAFETY: the caller guarantees that `src` points to `taken` values, and the run has as
@@ -219,7 +222,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     /// Stores the results of `make(0)`, `make(1)` and so on in all slots.
     ///
     /// Not `collect((0..self.taken).map(make))`, which made clones of four words 10 % slower.
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, mut make: impl FnMut(usize) -> T) {
         let first = self.source.view().slot(self.start);
         while self.len < self.taken {
@@ -234,7 +237,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     /// Stores the items of an iterator until every slot is filled or the iterator ends, and drops
     /// the iterator. Dropping it is user code, which may panic. The guard still owns the values
     /// then.
-    #[inline]
+    #[inline(always)]
     fn collect(&mut self, iter: impl Iterator<Item = T>) {
         let first = self.source.view().slot(self.start);
         // The range comes first in the `zip`, so no item is taken for which there is no slot. If
@@ -249,7 +252,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
 
     /// Ends the guard and returns the values, which then belong to the caller. Returns the other
     /// slots to the source.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(self) -> &'a mut [T] {
         let mut this = ManuallyDrop::new(self);
         let (start, taken, len) = (this.start, this.taken, this.len);
@@ -261,14 +264,14 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     }
 
     /// Like `finish`, for a run of `N` slots that are all filled.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish_array<const N: usize>(self) -> &'a mut [T; N] {
         self.finish().try_into().expect("every slot is filled")
     }
 
     /// Publishes the values and returns them, after the index of the first value. If there is no
     /// value, the index is the capacity.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish(self) -> (usize, &'a [T]) {
         let mut this = ManuallyDrop::new(self);
         let (view, start, taken, len) = (this.source.view(), this.start, this.taken, this.len);
@@ -282,7 +285,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     }
 
     /// Like `publish`, for a run of `N` slots that are all filled.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish_array<const N: usize>(self) -> (usize, &'a [T; N]) {
         let (first, values) = self.publish();
         (first, values.try_into().expect("every slot is filled"))

@@ -795,6 +795,7 @@ impl<'a, T> Local<'a, T> {
     /// ```
     // Always inlined, so that the `Local` and the reservation stay in registers. Keeping them in
     // memory would double the cost.
+    // Always inlined, as the method of the arena.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {
@@ -954,12 +955,12 @@ impl<'a> Local<'a, u8> {
 }
 
 impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
-    #[inline]
+    #[inline(always)]
     fn view(&self) -> ArenaRef<'a, T> {
         self.view
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_slots(&mut self, len: usize) -> Result<usize, usize> {
         if self.run.has_room(len) {
             return Ok(self.run.next);
@@ -971,7 +972,7 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_slots_up_to(&mut self, len: usize) -> (usize, usize) {
         if self.run.has_room(len) {
             return (self.run.next, len);
@@ -983,7 +984,7 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep_slots(&mut self, start: usize, taken: usize, filled: usize) {
         if self.run.is_next(start, taken) {
             self.run.next += filled;
@@ -992,7 +993,7 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize) {
         if self.run.is_next(start, taken) {
             self.run.publish_next(self.view.stamps(), filled);
@@ -1001,7 +1002,7 @@ impl<'a, T> Source<'a, T> for &mut Local<'a, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn return_slots(&mut self, start: usize, taken: usize) {
         if self.run.is_next(start, taken) {
             // The slots stay in the run, but may have been written to. This is noted in the arena

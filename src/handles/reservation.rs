@@ -56,7 +56,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.remaining(), 2);
     /// assert_eq!(arena.reserve(3).unwrap_err().remaining(), 2);
     /// ```
-    #[inline]
+    // Always inlined: a reservation that is returned in memory takes as long as the request itself.
+    #[inline(always)]
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         match self.view().take_run(n) {
             // The view is created again, so that its parts need not be kept during the request.
@@ -91,6 +92,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(run.finish(), [10, 11, 12]);
     /// assert!(arena.reserve_up_to(1).is_full());
     /// ```
+    // Always inlined, as `reserve`.
+    #[inline(always)]
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
         let run = view.take_up_to(n);

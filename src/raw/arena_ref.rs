@@ -287,7 +287,7 @@ impl<'a, T> ArenaRef<'a, T> {
 
     /// Takes a run of `len` slots and returns the first slot, or the capacity if `len` is 0. The
     /// error is the number of slots left at the cursor.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_run(self, len: usize) -> Result<usize, usize> {
         /// Not inlined, as in `take_one`.
         #[cold]
@@ -314,10 +314,29 @@ impl<'a, T> ArenaRef<'a, T> {
 
     /// Takes a run of `len` slots, or of fewer if no such run is free (see [`Cursor::take_up_to`]).
     /// The run is empty if no slot is free.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_up_to(self, len: usize) -> Range<usize> {
-        let taken = if len == 0 { None } else { self.cursor().take_up_to(&self.metadata(), len) };
-        taken.unwrap_or(self.capacity()..self.capacity())
+        /// Not inlined, as in `take_one`.
+        #[cold]
+        #[inline(never)]
+        fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, len: usize) -> Range<usize> {
+            let taken = header.cursor.take_up_to(&header.metadata(stamps, slot_size), len);
+            taken.unwrap_or(stamps.len()..stamps.len())
+        }
+
+        let (header, stamps) = (self.header, self.stamps.as_slice());
+        let start = match len {
+            0 => Some(stamps.len()),
+            1 => {
+                let taken = self.take_one().map(SlotGuard::into_index);
+                return taken.map_or(stamps.len()..stamps.len(), |index| index..index + 1);
+            }
+            _ => header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len).ok(),
+        };
+        match start {
+            Some(start) => start..start + len,
+            None => take_slow(header, stamps, size_of::<T>(), len),
+        }
     }
 
     /// Extends a run of the caller in place (see [`Cursor::extend_run`]).
