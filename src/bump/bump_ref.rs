@@ -150,7 +150,7 @@ pub(super) fn dangling(layout: Layout) -> NonNull<u8> {
     unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(layout.align())) }
 }
 
-/// A bump, or a reference to one.
+/// A reference to a bump: a [`BumpRef`], or a reference to an `AtomicBump`.
 pub(super) trait View: Copy {
     fn view(&self) -> BumpRef<'_>;
 }

@@ -4,8 +4,8 @@
 //!
 //! Closures, iterators, and implementations of `Clone` and of formatting traits may panic, and may
 //! allocate in the same bump. A block never leaves the call that took it. So if user code panics or
-//! fails, the block is dropped, and its bytes are unused again. The values made before the panic
-//! are dropped first.
+//! fails, the block is dropped, which returns its bytes. The values made before the panic are
+//! dropped first.
 
 use core::alloc::Layout;
 use core::fmt;
@@ -26,8 +26,8 @@ pub(super) trait Source<'a>: Sized {
     /// Takes bytes for `layout`, which belong to the caller during `'a`.
     fn take(&mut self, layout: Layout) -> Option<NonNull<u8>>;
 
-    /// Takes bytes for `layout`, which belong to the block during `'a`. If the block is dropped,
-    /// they are unused again. The error is the number of bytes left at the cursor.
+    /// Takes bytes for `layout`, which belong to the block during `'a`. Dropping the block returns
+    /// them. The error is the number of bytes left at the cursor.
     fn take_block(self, layout: Layout) -> Result<Self::Block, usize>;
 
     /// Returns the bump itself.
@@ -49,8 +49,7 @@ pub(super) trait Taken {
     /// room.
     fn extend(&mut self, size: usize, more: usize) -> bool;
 
-    /// Hands out the first `size` bytes, and returns their start. The bytes after them are unused
-    /// again.
+    /// Hands out the first `size` bytes, and returns their start. Returns the bytes after them.
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
@@ -61,8 +60,8 @@ impl<S: BumpStorage> View for &AtomicBump<S> {
     }
 }
 
-// The fast path takes bytes from the run of this thread's shard. The slow path is a function that
-// is called with the bump, and not with a view, because the fast path would then have to load all
+// The fast path takes bytes from the run of this thread's shard. The slow path is a function of its
+// own, and gets the bump as its argument. If it got a view, the fast path would have to load all
 // parts of the view.
 impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
     type Block = Block<Self>;
@@ -108,7 +107,7 @@ impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
     }
 }
 
-/// Continues a request after an error of `take_once`, which is `taken`.
+/// Continues a request for which `take_once` has returned `Err(taken)`.
 #[cold]
 #[inline(never)]
 fn take_after<S: BumpStorage>(

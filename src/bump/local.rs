@@ -24,9 +24,10 @@ const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 impl<S: BumpStorage> AtomicBump<S> {
     /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
-    /// A fresh run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor. An
-    /// idle handle keeps its run, which other threads cannot use. Creating a handle costs nothing,
-    /// because the first run is taken when the first value is stored.
+    /// A fresh run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor,
+    /// rounded up to 64 bytes. An idle handle keeps its run, which other threads cannot use.
+    /// Creating a handle costs nothing, because the first run is taken when the first value is
+    /// stored.
     ///
     /// # Examples
     ///

@@ -31,12 +31,13 @@
 //! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
 //!    every shard.
 //!
-//! Bytes are returned, for example, when a block is freed or shrunk, when a `LocalBump` ends, and
-//! when the closure that fills a block fails. If the bytes came from the cursor and end there, the
-//! cursor is retracted. Otherwise, if they end where the run of the returning thread's shard
-//! starts, they extend that run downwards. Otherwise they are put into an empty gap, or replace
-//! fewer bytes in another gap. The bytes that they replace are then lost. If there is no such gap,
-//! the returned bytes are lost. A reset makes lost bytes available again.
+//! Bytes are returned, for example, when a block is freed or shrunk, when a `LocalBump` ends, when
+//! the closure that fills a block fails, and when an addition has taken bytes that do not suit the
+//! request. If the bytes came from the cursor and end there, the cursor is retracted. Otherwise, if
+//! they end where the run of the returning thread's shard starts, they extend that run downwards.
+//! Otherwise they are put into an empty gap, or replace fewer bytes in another gap. The bytes that
+//! they replace are then lost. If there is no such gap, the returned bytes are lost. A reset makes
+//! lost bytes available again.
 //!
 //! A bump has no shards if its capacity is less than 64 KiB, or almost 512 GiB or more (`MAX_END`).
 //! Without `std` and on 32-bit targets, no bump has shards. The cursor of a bump without shards
@@ -47,11 +48,11 @@
 //! At every moment, exactly one of the following holds for each byte below the cursor. It is in one
 //! gap, it is in a pending refill that is not yet installed, it belongs to one call or caller, or
 //! it is lost. No byte at or above the cursor has an owner. Each step that takes, installs or
-//! returns bytes is one compare-exchange or addition, which moves the bytes from one of these states
-//! to another, or across the cursor. The old word, which an addition returns, shows which bytes it
-//! has taken. The word of a gap is the complete state of the gap. If no refill
-//! is pending, the word of the cursor is the complete state of the cursor. Hence it is harmless if
-//! a word has changed and returned to its old value (ABA). Two steps rely on more than the words:
+//! returns bytes is one compare-exchange or one addition, which moves the bytes from one of these
+//! states to another, or across the cursor. The old word, which the addition returns, shows which
+//! bytes it has taken. The word of a gap is the complete state of the gap. If no refill is pending,
+//! the word of the cursor is the complete state of the cursor. Hence it is harmless if a word has
+//! changed and returned to its old value (ABA). Two steps rely on more than the words:
 //!
 //! - *Installing a refill* must happen exactly once. The end of a shard's run only increases:
 //!   taking bytes and extending the run downwards do not change it, and each refill ends above all
@@ -72,9 +73,9 @@
 //!
 //! A thread refuses a request only after two steps: it has read a cursor with too few bytes left
 //! and no pending refill, and then it has looked at each gap once and found none with enough bytes.
-//! When it read the cursor, each byte below the cursor was in a gap (B2), had an owner, was lost,
-//! or was held by a call that was about to put it into a gap. A request may miss bytes that such a
-//! call holds. A retry after that call can find them.
+//! When it read the cursor, each byte below the cursor was in a gap (see B2 below), had an owner,
+//! was lost, or was held by a call that was about to put it into a gap. A request may miss bytes
+//! that such a call holds. A retry after that call can find them.
 //!
 //! # Orderings
 //!
@@ -90,14 +91,15 @@
 //!
 //! `used` and `high_water` also read the cursor with Acquire, so that the values they read
 //! afterwards are at least as recent. All other accesses are Relaxed. They are estimates, guesses
-//! that a compare-exchange or an addition confirms, or accesses to `past`, which the Release in `retract` orders.
+//! that a compare-exchange confirms, the load before an addition (whose result shows what was
+//! taken), or accesses to `past`, which the Release in `retract` orders.
 
 #![forbid(unsafe_code)]
 
 use core::alloc::Layout;
 use core::ops::Range;
 
-use super::gap::{Gap, LINE, LINE_BITS, MAX_END, MAX_LEN, size_with_padding};
+use super::gap::{Gap, LINE, LINE_BITS, MAX_END, MAX_EXCESS, MAX_LEN, size_with_padding};
 use super::shards::{SHARDS, own_index};
 use super::sync::{AtomicMut, AtomicUsize, CachePadded, Ordering, const_fn};
 use super::thread_id::{TINY, thread_id_or_any};
@@ -125,6 +127,9 @@ const REQUEST_FRACTION: usize = if TINY { 2 } else { 8 };
 /// The maximum length of a shard's run, in bytes. This is enough for the longest refill, and for a
 /// rest of the same length that the refill extends.
 const SHARD_LIMIT: usize = 2 * MAX_REFILL * LINE;
+
+// `Gap::take_once` relies on both.
+const _: () = assert!(2 * SHARD_LIMIT <= MAX_LEN && 15 * SHARD_LIMIT < MAX_EXCESS);
 
 /// The number of gaps of a shard, in addition to its run.
 const KEPT: usize = if TINY { 1 } else { 3 };
@@ -295,7 +300,8 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Returns the lowest position of the cursor that is at or above the offset `bytes`.
+    /// Returns the offset `bytes` in the unit of the cursor: in lines, rounded up, or in bytes if
+    /// there are no shards.
     #[inline]
     fn above(self, bytes: usize) -> usize {
         match self.shards {
@@ -347,7 +353,7 @@ impl<'a> Budget<'a> {
         Some(end - layout.size())
     }
 
-    /// Continues a request after an error of [`take_once`](Self::take_once), which is `taken`. Uses
+    /// Continues a request for which [`take_once`](Self::take_once) has returned `Err(taken)`. Uses
     /// these bytes if they are enough. Otherwise returns them, and takes others. The error is the
     /// number of bytes left at the cursor.
     pub(crate) fn take_after(self, taken: Range<usize>, layout: Layout) -> Result<Piece, usize> {
@@ -355,7 +361,7 @@ impl<'a> Budget<'a> {
         if needed <= taken.len() {
             return Ok(Piece { start: taken.start + needed - layout.size(), taken, from_cursor: false });
         }
-        self.return_run(taken, false, false);
+        self.return_run(taken, false, true);
         self.take_piece(layout)
     }
 
@@ -564,7 +570,8 @@ impl<'a> Budget<'a> {
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
-        // A gap that ends above `below` received bytes after the cursor was read. It is skipped.
+        // If a gap ends above `below`, it has received bytes after the cursor was read, so it is
+        // skipped.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);

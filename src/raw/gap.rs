@@ -25,17 +25,20 @@ use core::ops::Range;
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
 /// The low `START_BITS` bits of a gap's word contain the offset of the first byte of the gap, and
-/// the other bits contain the length of the gap in bytes, as a signed number. If the length is 0,
-/// the offset is the end of the bytes that were taken last, or 0 in a new gap.
+/// the other bits contain the length of the gap in bytes. If the length is 0, the offset is the end
+/// of the bytes that were taken last, or 0 in a new gap. If the length is negative, it is stored
+/// modulo `1 << LEN_BITS`, and the offset is above the end.
 const START_BITS: u32 = usize::BITS - LEN_BITS;
 const LEN_BITS: u32 = 25;
 
-/// The maximum number of bytes in a gap.
-pub(super) const MAX_LEN: usize = (1 << (LEN_BITS - 1)) - 1;
+/// The length of a gap is always greater than the negative of this number.
+pub(super) const MAX_EXCESS: usize = 1 << 20;
 
-/// The maximum end of a gap. The offset must fit in its bits even if a thread takes more bytes than
-/// are left.
-pub(super) const MAX_END: usize = (1usize << START_BITS).saturating_sub(MAX_LEN + 1);
+/// The maximum number of bytes in a gap.
+pub(super) const MAX_LEN: usize = (1 << LEN_BITS) - MAX_EXCESS;
+
+/// The maximum end of a gap. The offset of a gap with a negative length must fit in its bits, too.
+pub(super) const MAX_END: usize = (1usize << START_BITS).saturating_sub(MAX_EXCESS);
 
 /// The number of bytes in a line. The cursor of a bump with shards counts lines.
 pub(crate) const LINE: usize = 1 << LINE_BITS;
@@ -67,16 +70,15 @@ fn start(word: usize) -> usize {
     word & ((1 << START_BITS) - 1)
 }
 
-/// Returns the length in `word`, which may be negative.
-#[inline]
-fn signed_len(word: usize) -> isize {
-    word as isize >> START_BITS
-}
-
 #[inline]
 fn unpack(word: usize) -> Range<usize> {
-    let end = start(word).wrapping_add_signed(signed_len(word));
-    start(word).min(end)..end
+    let (start, len) = (start(word), word >> START_BITS);
+    if len > MAX_LEN {
+        // The length is negative.
+        let end = start - ((1 << LEN_BITS) - len);
+        return end..end;
+    }
+    start..start + len
 }
 
 #[inline]
@@ -95,7 +97,7 @@ impl Gap {
     /// Returns the offsets of the bytes in the gap.
     #[inline]
     pub(super) fn rest(&self) -> Range<usize> {
-        // Relaxed: an estimate. `put` reads the word again.
+        // Relaxed: an estimate.
         unpack(self.0.load(Ordering::Relaxed))
     }
 
@@ -128,15 +130,16 @@ impl Gap {
     /// Takes bytes for `layout`, and the padding that aligns them. The padding is at the start of
     /// the returned range. The error contains bytes that the caller now owns instead, usually none.
     ///
-    /// For each gap, at most one thread at a time may call this: the thread whose exclusive number
-    /// is that of the shard. So the length was not negative before the addition, and afterwards it
-    /// is at least `-MAX_LEN`.
+    /// The gap must be the run of a shard, and at most one thread at a time may call this for the
+    /// gap: the thread whose exclusive number is that of the shard. If a signal handler interrupts
+    /// the call and allocates, calls are nested. Each of them decreases the length by at most the
+    /// limit of a run, so the length stays above `-MAX_EXCESS` if fewer than 16 calls are nested.
     ///
     /// This is the inlined fast path, so it has no loop. The common case, which needs no padding,
     /// has a branch of its own, so that it does not wait for the calculation of the padding.
     #[inline]
     pub(super) fn take_once(&self, layout: Layout) -> Result<Range<usize>, Range<usize>> {
-        // Relaxed: a guess that the addition confirms.
+        // Relaxed: a guess. The old word, which the addition returns, shows what was taken.
         let word = self.0.load(Ordering::Relaxed);
         let misaligned = start(word) & (layout.align() - 1);
         if layout.align() > LINE {
@@ -161,8 +164,9 @@ impl Gap {
             rest.start..rest.end.min(rest.start + taken)
         }
 
-        // `taken` is at most `isize::MAX`, because the padding is less than the alignment.
-        if taken as isize > signed_len(word) {
+        // `taken` is at most `isize::MAX`, because the padding is less than the alignment. The
+        // length of a shard's run is at most half of `MAX_LEN`, so its upper bit is the sign.
+        if taken as isize > word as isize >> START_BITS {
             return Err(0..0);
         }
         // Acquire: B1, the bytes may have had an owner before.
@@ -258,5 +262,36 @@ impl Gap {
 
     pub(super) fn clear_mut(&mut self) {
         self.0.write_mut(0);
+    }
+}
+
+#[cfg(all(test, not(loom), target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn additions_that_take_more_than_is_left_keep_the_end() {
+        let len = MAX_EXCESS / 16;
+        let gap = Gap(AtomicUsize::new(pack(MAX_END - len..MAX_END)));
+        // Each of the nested calls has read the word before the first one takes the bytes.
+        let word = gap.0.load(Ordering::Relaxed);
+        assert_eq!(gap.take_exactly(word, len), Ok(MAX_END - len..MAX_END));
+        for _ in 0..15 {
+            assert_eq!(gap.take_exactly(word, len).map_err(|taken| taken.len()), Err(0));
+            assert_eq!(gap.rest(), MAX_END..MAX_END);
+        }
+        let layout = Layout::from_size_align(1, 1).unwrap();
+        assert_eq!((gap.take(0, layout), gap.take_once(layout).map_err(|taken| taken.len())), (None, Err(0)));
+        assert!(gap.extend_down(MAX_END - 8..MAX_END, len));
+        assert_eq!(gap.take_once(layout), Ok(MAX_END - 8..MAX_END - 7));
+    }
+
+    #[test]
+    fn the_longest_gap_has_all_its_bytes() {
+        let gap = Gap(AtomicUsize::new(0));
+        assert!(gap.put(0..MAX_LEN, 1));
+        assert_eq!(gap.rest(), 0..MAX_LEN);
+        assert!(gap.take_next(0, MAX_LEN));
+        assert_eq!(gap.rest(), MAX_LEN..MAX_LEN);
     }
 }

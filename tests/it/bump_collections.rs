@@ -91,6 +91,18 @@ macro_rules! collections {
             }
 
             #[test]
+            fn a_freed_block_of_many_megabytes_is_reused() {
+                let size = if cfg!(miri) { 1 << 20 } else { 30 << 20 };
+                let bump = AtomicBump::with_capacity(size + size / 2);
+                let first: Vec<u8, _> = Vec::with_capacity_in(size, &bump);
+                let behind: Vec<u8, _> = Vec::with_capacity_in(100_000, &bump);
+                let start = first.as_ptr();
+                drop(first);
+                assert_eq!(Vec::<u8, _>::with_capacity_in(size, &bump).as_ptr(), start);
+                drop(behind);
+            }
+
+            #[test]
             fn a_refusal_leaves_the_block_intact() {
                 for capacity in [1_000, LARGE] {
                     let bump = AtomicBump::with_capacity(capacity);
