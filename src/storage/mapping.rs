@@ -133,7 +133,8 @@ impl Extent {
         unsafe { (NonNull::new_unchecked(values), NonNull::new_unchecked(values.wrapping_add(self.values))) }
     }
 
-    /// Touches every page that holds values or metadata, before any other code uses them.
+    /// Touches every page that holds values or metadata, before any other code uses them. The first
+    /// byte is at the start of a page.
     fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
         let (first, total) = (self.parts(map).0, self.values + self.metadata);
         for offset in (0..total).step_by(SMALLEST_PAGE) {
@@ -145,10 +146,6 @@ impl Extent {
             // it.
             unsafe { first.add(offset).write_volatile(0) };
         }
-        // The loop may have missed the last page.
-        // SAFETY: the byte is within the mapping, because `total` is not 0: there is at least one
-        // byte of metadata or of a value. The write is allowed as in the loop.
-        unsafe { first.add(total - 1).write_volatile(0) };
         progress(total, total);
     }
 }
