@@ -23,14 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(several, [1, 2, 3]);
     assert_eq!((arena.count(), arena.remaining()), (4, 4));
 
-    // With `&mut` of the arena there are no other users. The free slots can be filled, and all
-    // values form one slice.
+    // While the arena is borrowed with `&mut`, it has no other users. The free slots can be filled,
+    // and all values form one slice.
     let all = arena.fill_with(|index| 100 + index as u64);
     println!("the rest filled: {all:?}");
     assert_eq!(all, [42, 1, 2, 3, 104, 105, 106, 107]);
 
     // Every thread can read published values by index. A value that was stored but not published
-    // can be accessed only through its `&mut`, or through `&mut` of the arena.
+    // can be accessed only through its `&mut`, or through a `&mut` borrow of the arena.
     assert_eq!(arena.get(4), None);
     arena.publish_all();
     println!("at index 4: {:?}, at index 8: {:?}", arena.get(4), arena.get(8));

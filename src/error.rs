@@ -190,8 +190,9 @@ pub enum IndexError {
     },
     /// The slot holds no value.
     ///
-    /// Nothing has been stored in it since the arena was created, emptied or compacted, or the slot
-    /// was returned without a value, or it was reclaimed because its handle was leaked.
+    /// Either nothing has been stored in it since the arena was created, emptied or compacted, or
+    /// it has lost its owner: it was returned without a value, or was reclaimed because its handle
+    /// was leaked.
     NoValue {
         /// The index.
         index: usize,

@@ -34,13 +34,14 @@ use crate::storage::{Heap, Storage};
 ///
 /// # Threads
 ///
-/// The pool is `Send` and `Sync` if `T: Send`, because different threads use the same arena, one
-/// after another. A holder may share its arena with other threads, like any arena.
+/// The pool is `Send` and `Sync` if `T: Send`. This is necessary because different threads use the
+/// same arena, and sufficient because they do so one after another. A holder may share its arena
+/// with other threads, like any arena.
 ///
 /// Neither checkout nor return blocks. A checkout has the same progress guarantee as
 /// [`AtomicArena::alloc`], and a return the same as dropping a [`Reservation`](crate::Reservation).
-/// (The time to drop the values comes in addition.) The actions of one holder on an arena happen
-/// before those of the next holder.
+/// (Dropping the values takes additional time.) The actions of one holder on an arena happen before
+/// those of the next holder.
 ///
 /// # Leaks
 ///

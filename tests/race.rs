@@ -313,8 +313,8 @@ mod bump {
     /// B1 at the cursor: the cursor is retracted over a freed block, and another thread advances it
     /// over the same bytes again.
     pub(super) fn return_by_the_cursor() {
-        // Only one block fits, so it always ends at the cursor. Its length is a whole number of
-        // lines.
+        // Only one block fits, and its length is a whole number of lines of 64 bytes, the unit of a
+        // cursor with shards. So it always ends at the cursor.
         static BUMP: StaticBump<640> = StaticBump::new();
         let taken: usize =
             (0..ROUNDS).flat_map(|_| together([turns(&BUMP, 448), turns(&BUMP, 448), turns(&BUMP, 448)])).sum();
@@ -351,7 +351,7 @@ mod bump {
                             continue;
                         };
                         received += 1;
-                        // A text is never freed, so only few are stored.
+                        // A text is never freed, so only a few are stored.
                         let text = if turn % 16 == 0 { bump.alloc_str("text").ok() } else { None };
                         let from = block[0];
                         assert!(block.iter().all(|&byte| byte == from) && usize::from(from) == (id + 2) % 3);
@@ -372,7 +372,7 @@ mod bump {
 
     /// Sends a block. Drops the one that was sent before and not yet received.
     fn put(place: &AtomicPtr<Block>, block: Block) {
-        // Release and Acquire: what the sender wrote happens before what the receiver reads.
+        // Release and Acquire: the sender's writes happen before the receiver's reads.
         let before = place.swap(Box::into_raw(Box::new(block)), Ordering::AcqRel);
         // SAFETY: the pointer is from `Box::into_raw`. The exchange has removed it, so no other
         // thread can have it.

@@ -6,10 +6,10 @@
 //!
 //! An arena is created, filled from the first slot to the last, and dropped. The ways to get its
 //! memory take turns, so that other programs on the machine affect all of them alike. The output is
-//! the time to fill, as the median and the minimum of the rounds, and the number of page faults
-//! meanwhile. The prefaulted arena has its page faults while it is created, and that time is
-//! printed beside it. Transparent huge pages are only advice: the number of faults tells whether
-//! the kernel used them.
+//! the time to fill, as the median and the minimum of the rounds, and the number of page faults in
+//! the median round. The prefaulted arena has its page faults while it is created, so the time to
+//! create each arena is also printed. The kernel may ignore a request for transparent huge pages.
+//! The number of faults tells whether it used them.
 
 use std::{
     hint::black_box,

@@ -1,12 +1,12 @@
-//! The table of the Go original: `Alloc`, `Reset`, `AppendSlice` of 1,000, and native allocations
-//! of the same bytes, from 100 B to 1 GB.
+//! The table of the Go original: `Alloc`, `Reset`, `AppendSlice` of 1,000, and native allocations,
+//! with sizes from 100 B to 1 GB.
 //!
 //! Three things differ on purpose. First, `Reset` of the original fills the arena once, and then
-//! resets it again and again. Here the arena is filled before each reset. Second, the original
-//! calls readers during a reset, which the compiler refuses here, because `reset` takes `&mut`. The
-//! counterpart is an arena behind an `RwLock`, whose readers come and go between the resets. Third,
-//! the arena of each size holds as many values as fit in that number of bytes. The original counts
-//! the pointers to them.
+//! resets it again and again. Here the arena is filled before each reset. Second, in the original,
+//! other threads read during a reset. The compiler refuses this here, because `reset` takes `&mut`.
+//! The counterpart is an arena behind an `RwLock`, whose readers come and go between the resets.
+//! Third, the arena of each size holds as many values as fit in that number of bytes. The original
+//! counts the size of the pointers to them instead.
 
 use std::{
     hint::black_box,
@@ -149,7 +149,8 @@ fn readers(criterion: &mut Criterion) {
     });
 }
 
-/// Blocks of a number of bytes: from the system, and from arenas of a hundred such blocks.
+/// Zeroed blocks of one size: from the global allocator, and from arenas with room for a hundred
+/// such blocks.
 fn blocks(criterion: &mut Criterion) {
     let mut group = group(criterion, "a zeroed block");
     for (name, bytes) in SIZES {

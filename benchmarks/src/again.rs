@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The number of slots of the subject, all of which are filled in each epoch. With several threads,
-/// `Local::publish` has an eighth more slots.
+/// the subject `Local::publish` has an eighth more slots.
 const SLOTS: usize = 4_096;
 
 /// The number of epochs from one check of the values to the next. A check moves all values to the

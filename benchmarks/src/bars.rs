@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Returns the peer with the smallest median in the table of a row.
+    /// Returns the row of the fastest peer in the table that contains this row.
     fn best_peer(self, beside: &Row) -> Option<&'a Row> {
         self.0
             .iter()

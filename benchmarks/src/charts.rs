@@ -1,5 +1,6 @@
-//! Charts as SVG: bars for the measurements with one thread and with the most threads, and lines
-//! for the growth of the cost if more than two numbers of threads were measured.
+//! Charts as SVG: bars for filling with one thread and with the most threads, and for reading alone
+//! and beside a publisher, and lines for the growth of the cost if more than two numbers of threads
+//! were measured.
 
 use std::path::Path;
 
@@ -112,8 +113,8 @@ struct Axis {
 }
 
 impl Axis {
-    /// Creates an axis for all positive values. It starts at a tick that is clearly below the least
-    /// value.
+    /// Creates an axis for the positive ones of `values`. It starts at a tick that is clearly below
+    /// the least value.
     fn over(values: impl Iterator<Item = f64>, from: i32, to: i32) -> Self {
         let (least, most) = values
             .filter(|value| *value > 0.0)

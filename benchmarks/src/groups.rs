@@ -64,7 +64,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Returns the length of the progress bar: the number of turns in total.
+    /// Returns the length of the progress bar: the number of turns in total. It is too high if
+    /// `--subject` excludes readers.
     pub fn turns(settings: &Settings) -> u64 {
         let mut turns = 0;
         let has = |group| settings.groups.contains(&group);
@@ -295,7 +296,7 @@ impl Runner<'_> {
         for (what, name) in [(What::U64, "u64"), (What::Line, "line")] {
             let circumstances = Circumstances {
                 group: Group::Memory,
-                what: format!("resident beside the value, {}", what.label()),
+                what: format!("resident bytes without the value, {}", what.label()),
                 threads: 1,
                 pages: Some(Pages::Cold),
                 unit: "bytes per element",
@@ -320,9 +321,9 @@ fn takes_part(settings: &Settings, entrant: &Entrant, pages: Pages) -> bool {
     settings.wants(entrant.name, entrant.kind != Kind::Peer) && (pages != Pages::Reused || entrant.resets)
 }
 
-/// Returns the readings, for both ways to read: one reader alone, with several threads also one
-/// beside a publisher, and with more than two threads also all threads except the publisher as
-/// readers.
+/// Returns the readings. In each of the two ways to read, one reader reads alone. With two or more
+/// threads, one reader also reads beside a publisher. With three or more, all threads except the
+/// publisher also read beside it.
 fn readings(settings: &Settings) -> Vec<Reading> {
     let most = settings.threads.iter().copied().max().unwrap_or(1);
     let mut of_each = vec![(1, false)];

@@ -12,8 +12,8 @@ use anyhow::{Result, ensure};
 
 use crate::work::Element;
 
-/// The time between two values of the publisher. It is the same for all subjects, whatever a push
-/// costs.
+/// The time between two values of the publisher. It is the same for all subjects, as long as a push
+/// takes less time than this.
 const PACE: Duration = Duration::from_nanos(200);
 
 pub trait Readable<T: Element>: Sync + Sized {

@@ -128,7 +128,11 @@ impl Report {
             writeln!(out, "- {line}")?;
         }
         let Settings { elements, rounds, .. } = self.settings;
-        writeln!(out, "- {elements} elements, {rounds} rounds, orders from seed {}\n", self.settings.seed)?;
+        writeln!(
+            out,
+            "- {elements} elements, {rounds} rounds, seed {} (for the order of the turns and for the values)\n",
+            self.settings.seed
+        )?;
         writeln!(out, "Bold: this crate. Italic: a limit of the machine. Medians and minima over the rounds.\n")?;
 
         writeln!(out, "## The bars\n")?;
@@ -201,7 +205,7 @@ mod tests {
     use super::number;
 
     #[test]
-    fn numbers_have_three_digits() {
+    fn numbers_have_few_digits() {
         assert_eq!(number(0.0312), "0.0312");
         assert_eq!(number(0.446), "0.45");
         assert_eq!(number(12.34), "12.3");

@@ -87,7 +87,7 @@ pub struct Settings {
     pub reset: [usize; 2],
     pub construct_bytes: usize,
     pub memory_elements: usize,
-    /// The number of rounds of the measurements that take long: of vacant slots, of `reset`, and of
+    /// The number of rounds of the slow measurements: some of vacant slots, `reset`, and
     /// construction, where each sample needs a fresh process.
     pub slow_rounds: usize,
     #[serde(skip)]

@@ -117,8 +117,8 @@ pub const VACANT: [Table; 3] = [
     },
 ];
 
-/// Returns the first and the last slot of a full arena in turn, and reserves a slot after each
-/// return.
+/// Measures returning a slot of a full arena and reserving it again, for the first and the last
+/// slot in turn.
 fn far_apart(slots: usize, seed: u64) -> Result<f64> {
     const TIMES: usize = 1_000;
     let mut arena = AtomicArena::with_capacity(slots);
@@ -277,8 +277,8 @@ pub const RESET: [Single; 4] = [
                 let first = seed.wrapping_add(round);
                 ends(bump.alloc_slice_fill_with(slots, |index| first.wrapping_add(index as u64)))
             };
-            // A `Bump` reports the size of its last region, but not how much of it is used. So the
-            // check whether it is empty is left out.
+            // Whether a `Bump` is empty is not checked, because no single method returns the number
+            // of used bytes. So the check whether it is empty is left out.
             reset(slots, make, fill, Bump::reset, |_| 0)
         },
     },
@@ -302,12 +302,13 @@ fn touch_arena(arena: &mut AtomicArena<u64>) -> usize {
     arena.count()
 }
 
-/// Measures the reset of a subject that was filled directly before. Returns the median of several
-/// resets in nanoseconds, without the cost of reading the clock.
+/// Measures the reset of a filled subject. Returns the median of the resets (of one, for a large
+/// subject) in nanoseconds, without the cost of reading the clock.
 ///
 /// The code and the header are warm for every size, because a small subject of the same kind is
-/// filled and reset before, and `touch` reads the header of the large one. This is repeated until
-/// the caches have recovered from filling a gigabyte, because that recovery is not part of a reset.
+/// filled and reset before, and `touch` (except that of a `Bump`) reads the header of the measured
+/// subject. This is repeated 999 times, so that the caches recover from filling a gigabyte, because
+/// that recovery is not part of a reset.
 fn reset<X>(
     slots: usize,
     make: impl Fn(usize) -> X,

@@ -66,7 +66,8 @@ pub trait Subject<W: Work>: Sync + Sized {
     /// Whether `look` finds the value at every place. If not, only the walk in `contents` checks
     /// the values.
     const LOOKS: bool = true;
-    /// Whether `reset` has an effect.
+    /// Whether the subject can be filled again after `reset`, so that it is also measured with
+    /// reused pages.
     const RESETS: bool = false;
 
     /// The handle through which one thread fills the subject.
@@ -74,7 +75,7 @@ pub trait Subject<W: Work>: Sync + Sized {
     where
         Self: 'a;
 
-    /// The place of a put: a pointer or an index.
+    /// What a put returns for `look`. Usually a pointer to the stored item, or its index.
     type Place: Copy;
 
     /// Creates a subject with room for the whole plan, if it accepts a capacity.

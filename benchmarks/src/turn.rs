@@ -1,4 +1,4 @@
-//! The generic loop, and one turn of a subject in it.
+//! The generic timed loop, and the turn of a subject, which runs this loop.
 
 use std::{
     hint::{black_box, spin_loop},
@@ -18,10 +18,12 @@ use crate::{
     work::Work,
 };
 
-/// One place in this number of puts is kept, and is checked after the clock has stopped.
+/// Of the places that this number of puts returns, one is kept, and is checked after the clock has
+/// stopped.
 pub const KEPT_ONE_IN: usize = 1024;
 
-/// The timed loop: `puts` values from the source, one after another.
+/// The timed loop: takes `puts` values from the source, and puts them into the subject one after
+/// another.
 ///
 /// The returned places are not forced into memory. Only the last place of each block is kept,
 /// because keeping more places would take measurable time. If the subject can be walked, `contents`
@@ -48,7 +50,8 @@ pub fn fill<W: Work, S: Subject<W>>(
     source
 }
 
-/// A gate that releases all threads at the same time, and holds them until the last has finished.
+/// Two barriers: one starts all threads at the same time, and the other lets none continue until
+/// the last has finished.
 struct Gate {
     missing: AtomicUsize,
     all_done: Barrier,

@@ -14,8 +14,8 @@
 //! instead. That causes latencies of milliseconds, even if nothing is stored. An arena cannot
 //! prevent them, but a dedicated core can.
 //!
-//! Read `ways.rs` first: it contains three ways to store an event, and a baseline that stores
-//! nothing, and how each is prepared.
+//! Read `ways.rs` first: it contains three ways to store an event and a baseline that stores
+//! nothing, and shows how each is prepared.
 #![forbid(unsafe_code)]
 
 mod chart;

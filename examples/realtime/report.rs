@@ -36,7 +36,7 @@ impl Report {
         let locked = if self.locked { "prefaulted and locked" } else { "prefaulted, not locked" };
         let plural = if rounds == 1 { "" } else { "s" };
         format!(
-            "{events} events of 256 bytes for each way, one in {period} µs, {rounds} round{plural}; mapped arena {locked}"
+            "{events} events of 256 bytes for each way, one every {period} µs, {rounds} round{plural}; mapped arena {locked}"
         )
     }
 }

@@ -51,7 +51,7 @@ static ARENAS: [StaticArena<Event, EVENTS>; MOST_ROUNDS] = [const { StaticArena:
 /// The memory for the events.
 pub(crate) struct Ways {
     mapped: AtomicArena<Event, Mapped<Event>>,
-    /// The boxes of the previous round, which the neighbour drops.
+    /// The boxes of the previous round. The thread after this one (see `main.rs`) drops them.
     #[expect(clippy::vec_box, reason = "one allocation per event is measured")]
     boxes: Vec<Box<Event>>,
 }

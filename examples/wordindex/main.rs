@@ -98,7 +98,8 @@ fn main() -> ExitCode {
 /// Fills the table, prints it, and compares it if requested.
 fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (sources, unlisted) = input::sources(&options.folders)?;
-    // The bytes are created before the table and dropped after it, because the words refer to them.
+    // The arena of bytes is created before the table and dropped after it, because the words refer
+    // to it.
     let texts = table::arena("bytes", options.bytes)?;
     let table = Table::new(&texts, options.words, options.postings)?;
     let threads = options.threads();
@@ -172,9 +173,9 @@ fn index(table: &Table<'_>, sources: &[Source], next: &AtomicUsize, bar: &Progre
         match input::read(&source.path, &mut buffer) {
             Ok(text) => {
                 for (line, word) in input::words(text) {
-                    // `as` is exact, because 2^32 sources would not fit in memory. Relaxed: the
-                    // store only keeps other threads from starting on files that are no longer
-                    // needed.
+                    // `as` is exact, because the list of 2^32 sources would take more than 128 GiB.
+                    // Relaxed: the store only keeps other threads from starting on files that are
+                    // no longer needed.
                     writer.add(word, file as u32, line).inspect_err(|_| next.store(sources.len(), Relaxed))?;
                     tally.words += 1;
                 }

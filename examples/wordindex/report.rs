@@ -91,7 +91,7 @@ impl Report<'_, '_> {
         )
     }
 
-    /// Prints each line with a word as `file:line`, in order.
+    /// Prints each line that contains the word, as `file:line`, in order.
     fn places(&self, out: &mut impl Write, text: &str) -> io::Result<()> {
         let Some(word) = self.table.find(text) else { return writeln!(out, "\n{text} does not occur") };
         let postings = self.table.postings(word);

@@ -14,13 +14,13 @@
 //! A link is the index of a node plus one, or 0 at the end of a chain. Zeroed memory is therefore
 //! an empty table. Nodes never move and are never removed. This leaves two operations to get right.
 //!
-//! **A chain of words grows at its end.** Each link in a chain is written once, from 0 to the next
-//! word, by compare-and-swap. A thread that does not find a word has walked to the 0 at the end of
-//! the chain. If the compare-and-swap fails, another thread has linked a word there, and the walk
-//! continues from that link. The links before it cannot have changed. No word occurs twice in a
-//! chain, because a thread links a word only after it has compared it with all words before it.
-//! Each link is written once, so a compare-and-swap cannot mistake a new state for an old one (no
-//! ABA problem).
+//! **A chain of words grows at its end.** Each link in a chain is written at most once, from 0 to
+//! the next word, by compare-and-swap. A thread that does not find a word has walked to the 0 at
+//! the end of the chain. If the compare-and-swap fails, another thread has linked a word there, and
+//! the walk continues from that link. The links before it cannot have changed. No word occurs twice
+//! in a chain, because a thread links a word only after it has compared it with all words before
+//! it. Each link is written once, so a compare-and-swap cannot mistake a new state for an old one
+//! (no ABA problem).
 //!
 //! **A list of postings grows at its head.** A new posting is pushed in front of the newest one. No
 //! posting is ever removed, so if the head is unchanged, the list is unchanged, too.
@@ -94,8 +94,8 @@ pub(crate) struct Posting {
     pub(crate) file: u32,
     /// The line, counted from 1.
     pub(crate) line: u32,
-    /// The posting before this one. Invariant: it is not written after this posting has become the
-    /// newest.
+    /// The next older posting of the same word. Invariant: it is not written after this posting has
+    /// become the newest.
     next: AtomicU32,
 }
 
@@ -224,9 +224,9 @@ impl<'t> Table<'t> {
 
     /// Publishes a word that is not in a chain yet.
     ///
-    /// Most words of a text are already in the table, so new words come directly from the arenas. A
-    /// word is then never refused while another thread holds free slots. (A text needs contiguous
-    /// slots, so it may be refused earlier.)
+    /// Most words of a text are already in the table, so new words are rare, and are stored without
+    /// a `Local`. A word is then never refused while another thread holds free slots. (A text needs
+    /// contiguous slots, so it may be refused earlier.)
     fn make(&self, hash: u32, text: &str) -> Result<(usize, &Word<'t>), Shortage> {
         let text: &'t str = self.texts.alloc_str(text).map_err(|full| Shortage::full("bytes", full, self.texts))?;
         let (next, newest, count) = (AtomicU32::new(NOWHERE), AtomicU32::new(NOWHERE), AtomicU32::new(0));
@@ -281,7 +281,7 @@ pub(crate) fn arena<T>(what: &'static str, capacity: u32) -> Result<AtomicArena<
     AtomicArena::try_with_capacity(capacity as usize).map_err(|reason| Shortage::Memory { what, capacity, reason })
 }
 
-/// The reason why a capacity is too small for the input or too large for the machine.
+/// A capacity that is too small for the input, or too large for the machine.
 pub(crate) enum Shortage {
     /// The arena of `what` is full.
     Full { what: &'static str, capacity: usize, full: Full<()> },

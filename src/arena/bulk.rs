@@ -235,13 +235,13 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
     }
 
     /// Stores the items of an iterator until every slot is filled or the iterator ends, and drops
-    /// the iterator. Dropping it is user code, which may panic. The guard still owns the values
+    /// the iterator. Dropping it runs user code, which may panic. The guard still owns the values
     /// then.
     #[inline(always)]
     fn collect(&mut self, iter: impl Iterator<Item = T>) {
         let first = self.source.view().slot(self.start);
         // The range comes first in the `zip`, so no item is taken for which there is no slot. If
-        // the iterator is one of a slice, `zip` compares the two lengths only once.
+        // the iterator is a slice iterator, `zip` compares the two lengths only once.
         (0..self.taken).zip(iter).for_each(|(place, value)| {
             self.track_writes(place..place + 1);
             // SAFETY: the guard owns the slot, which holds no value yet.
@@ -269,7 +269,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
         self.finish().try_into().expect("every slot is filled")
     }
 
-    /// Publishes the values and returns them, after the index of the first value. If there is no
+    /// Publishes the values. Returns the index of the first value, and the values. If there is no
     /// value, the index is the capacity.
     #[inline(always)]
     pub(crate) fn publish(self) -> (usize, &'a [T]) {

@@ -20,7 +20,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// [`as_mut_slice`](Self::as_mut_slice) moves no values and does not change what is published,
     /// but it returns `None` if there are gaps.
     ///
-    /// A gap consists of slots that were returned below a value: unused slots of a
+    /// A gap consists of returned slots below a slot with a value: unused slots of a
     /// [`Reservation`](crate::Reservation) or a [`Local`](crate::Local), and slots whose value was
     /// not created, for example because of a panic. The slots of a leaked handle and, after
     /// contention, the unused slots of shards are gaps too (see [`in_order`](Self::in_order)).

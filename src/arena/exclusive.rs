@@ -17,7 +17,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// - If a handle was leaked, its slots are reclaimed, which takes time linear in
     ///   [`index_bound`](Self::index_bound).
     /// - If shards have been in use, the state of each unused slot in them is written, which costs
-    ///   one byte per slot.
+    ///   a write of one byte per slot.
     ///
     /// Each cost arises once, in the next call of a method that takes `&mut self`. A
     /// [`reset`](Self::reset) of values that need no drop avoids both.

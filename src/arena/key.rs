@@ -14,8 +14,8 @@ use crate::storage::Storage;
 /// The index of a published value, valid for one arena and one epoch.
 ///
 /// A plain index leads to whatever value is in the slot when the index is used, in any arena. A key
-/// also contains the number of the *epoch* in which it was created, that is, of the time between
-/// two resets of its arena. No two epochs in the process have the same number. Therefore
+/// also contains the number of the *epoch* in which it was created. An epoch ends when the arena is
+/// emptied or compacted. No two epochs in the process have the same number. Therefore
 /// [`get_keyed`](AtomicArena::get_keyed) returns `None` for a key from before a reset, and for a
 /// key of another arena.
 ///

@@ -62,12 +62,13 @@ pub use stats::Stats;
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
-/// Single values may be stored and read in a signal handler. Handles are not async-signal-safe: do
-/// not use a [`Local`](crate::Local) or a [`Reservation`](crate::Reservation) there, except in an
-/// inline arena, in an arena of fewer than 2,048 slots, or without the feature `std`. In other
-/// arenas, a thread gets a number in its first call that needs one, which may be a call that stores
-/// a single value. That call registers a destructor, for which the standard library or the C
-/// library may allocate memory.
+/// A signal handler may store and read single values, with one caution below. It must not use a
+/// [`Local`](crate::Local) or a [`Reservation`](crate::Reservation), because handles are not
+/// async-signal-safe, except in an inline arena, in an arena of fewer than 2,048 slots, or without
+/// the feature `std`. The caution concerns all other arenas. The first call of a thread that needs
+/// a thread number, which may be a call that stores a single value, registers a destructor, for
+/// which the standard library or the C library may allocate memory. The handler must not make this
+/// call.
 ///
 /// # Memory ordering
 ///
@@ -86,8 +87,8 @@ pub use stats::Stats;
 /// slot. To store the values of a vector, use `alloc_vec`. The reverse conversion, from an arena on
 /// the heap to a vector, exists.
 ///
-/// `Index` finds published values only, whereas [`get_mut`](Self::get_mut) also finds owned values.
-/// An `IndexMut` could be consistent with only one of them.
+/// `IndexMut` could be consistent with only one of `Index`, which finds published values only, and
+/// [`get_mut`](Self::get_mut), which also finds owned values.
 ///
 /// # Values that refer to each other
 ///

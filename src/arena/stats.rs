@@ -32,8 +32,8 @@ pub struct Stats {
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
     /// exceed it. So it bounds the indices used so far, and does not count values. Slots below it
     /// may never have held a value, for example vacant slots, slots that a handle holds, the first
-    /// slot that a `Local` returned unused and, after contention, unused slots of shards (see
-    /// [`in_order`](AtomicArena::in_order)).
+    /// unused slot of a run that a `Local` returned and, after contention, unused slots of shards
+    /// (see [`in_order`](AtomicArena::in_order)).
     pub high_water: usize,
     /// The number of times that the arena was emptied or compacted.
     ///

@@ -92,8 +92,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// It has the same methods as the arena for storing values. They take `&mut self`, but the
 /// references that they return borrow the arena and can outlive the handle. Storing a value costs
-/// an increment of an index and a store. Only storing values that do not fit in the current run
-/// accesses memory to which all threads write.
+/// an increment of an index and a store. Storing values accesses memory to which all threads write
+/// only if the values do not fit in the current run.
 ///
 /// # Where the slots come from
 ///
@@ -111,11 +111,11 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// # Dropping and leaking
 ///
-/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write. If the
-/// slots directly above them are taken, or shards are active (see
-/// [`in_order`](AtomicArena::in_order)), it may instead cost one byte written per slot and one
-/// read-modify-write per 1,024 slots. Dropping is lock-free but not wait-free, because other
-/// threads can make a read-modify-write fail, which is then repeated.
+/// Dropping a `Local` returns its unused slots. This costs one atomic read-modify-write, and an
+/// update of the count of handles (see [`AtomicArena::reserve`]). If the slots directly above them
+/// are taken, or shards are active (see [`in_order`](AtomicArena::in_order)), it may instead cost
+/// one byte written per slot and one read-modify-write per 1,024 slots. Dropping is lock-free but
+/// not wait-free, because other threads can make a read-modify-write fail, which is then repeated.
 ///
 /// Leaking a `Local` (`mem::forget`) may leak the owned values in its current run. The rest of that
 /// run stays lost until the next exclusive access to the arena. Values of earlier runs, published
@@ -850,9 +850,10 @@ impl<'a, T> Local<'a, T> {
         let start = self.run.next;
         self.run.split_off(self.view, len);
         // SAFETY: the slots were unused slots of our run, so we owned them. `split_off` has removed
-        // them from the run, marked them as an open run, and counted them as a handle. Only the
-        // first slot may be partly written without a note, by a closure that panicked
-        // (`return_slots` notes the others). `len` is at least 1, because the run has room for it.
+        // them from the run, marked them as an open run, and counted them as a handle. A closure
+        // that panicked may have written to the first slot, which was not noted. Writes to the
+        // other slots were noted by `return_slots`. `len` is at least 1, because the run has room
+        // for it.
         unsafe { Reservation::from_open(self.view, start, len, 1) }
     }
 

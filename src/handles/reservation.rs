@@ -56,7 +56,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(arena.remaining(), 2);
     /// assert_eq!(arena.reserve(3).unwrap_err().remaining(), 2);
     /// ```
-    // Always inlined: a reservation that is returned in memory takes as long as the request itself.
+    // Always inlined, because returning the reservation through memory would take as long as the
+    // request itself.
     #[inline(always)]
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         match self.view().take_run(n) {

@@ -71,8 +71,8 @@ fn an_overshot_cursor_is_reset_beside_a_return() {
     explore(1, |ground| {
         let held = Held::new(&ground, 1);
         assert_eq!((ground.alloc(), ground.alloc()), (None, None));
-        // These additions may move the cursor far past the end (`OVERSHOOT_LIMIT`), so that it is
-        // reset.
+        // Each of these requests adds 1 to the cursor. If the cursor is then too far past the end
+        // (`OVERSHOOT_LIMIT`), it is set back to the end.
         let other = spawn(&ground, |ground| [ground.alloc(), ground.alloc()].into_iter().flatten().count());
         held.return_slots().join().unwrap();
         assert!(other.join().unwrap() <= 1);

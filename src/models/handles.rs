@@ -199,13 +199,14 @@ fn e2_through_a_rest_that_was_retired() {
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(give_up)).is_err());
         ground.alloc().unwrap();
         let other = spawn(&ground, |ground| (0..5).filter(|_| ground.alloc().is_some()).count());
-        // The slice does not fit in the rest, and the slot after the rest is taken. So the `Local`
-        // returns the rest and takes a fresh run.
+        // The slice does not fit in the rest, and the slot after the rest is taken. If enough slots
+        // are left at the cursor, the `Local` returns the rest and takes a fresh run. Otherwise the
+        // slice gets slots outside the run.
         let first = slice_in(&mut local, &ground, 2);
         drop(local);
         let theirs = other.join().unwrap();
-        // At least four slots are left for the other thread after the fresh run is taken. The
-        // returned slot may come too late for the other thread.
+        // If a fresh run is taken, at least four slots are left for the other thread. The returned
+        // slot may come too late for the other thread.
         assert!(first.is_some() && theirs >= 4);
         ground.assert_exact(4 + theirs + 2);
     });
@@ -269,7 +270,8 @@ fn a_split_run_that_no_thread_leaks() {
     split(false, false);
 }
 
-/// When a run is split, the stamp of the value directly before it is written a second time.
+/// A published value directly before an open run marks the start of the run. So a split writes the
+/// stamp of this value a second time.
 #[test]
 fn e1_survives_a_split() {
     explore(8, |ground| {

@@ -12,10 +12,10 @@
 //! must hold after every interleaving.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
-//! reorders conflicting accesses. Loom remembers only the last access to each atomic. So if one
-//! thread reads an atomic, and another thread then reads and writes it, loom does not try the write
-//! before the read of the first thread. Loom tries both orders if a thread that only reads is the
-//! last to run.
+//! reorders conflicting accesses. Loom remembers only the last access to each atomic. If one thread
+//! reads an atomic, and another thread then reads and writes it, the last access before the write
+//! is the second thread's own read. So loom does not try the write before the read of the first
+//! thread. Loom tries both orders if a thread that only reads is the last to run.
 
 mod bump;
 mod bump_bytes;

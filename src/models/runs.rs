@@ -23,9 +23,9 @@ fn shards_serve_two_runs_from_one_refill() {
 fn shards_a_pending_refill_serves_a_run_and_a_single() {
     explore_shards_of(4, |ground: Arc<Ground<u16>>| {
         let other = spawn_on(&ground, 1, |ground| ground.alloc_run(2));
-        // There is only one refill. If the other thread begins it, this thread may have to help it,
-        // and then steals from that shard. If this thread begins it, the other thread gets no run,
-        // because runs are not stolen.
+        // There is only one refill. If the other thread begins it, this thread may have to help to
+        // complete it, and then steals from the other thread's shard. If this thread begins it, the
+        // other thread gets no run, because runs are not stolen.
         assert!(ground.alloc().is_some());
         let held = if other.join().unwrap().is_some() { 3 } else { 1 };
         ground.assert_exact(held);
@@ -43,8 +43,9 @@ fn shards_a_long_run_leaves_the_rest_in_the_shard() {
 
 // A rest that ends at the cursor is extended upwards by a refill.
 
-/// Explores a thread on shard 1 whose rest, slot 3, is extended by a refill. `others` runs
-/// concurrently and returns the number of slots that it took.
+/// Explores a thread on shard 1 whose rest, slot 3, a refill extends, unless `others` take the
+/// slots at the cursor first. `others` runs concurrently and returns the number of slots that it
+/// took.
 fn explore_extended_rest(others: impl Fn(&Arc<Ground<u16>>) -> usize + Send + Sync + 'static) {
     explore_shards_of(8, move |ground| {
         with_id(1, || assert_eq!((ground.alloc_run(2), ground.alloc()), (Some(0), Some(2))));
@@ -67,7 +68,8 @@ fn shards_a_rest_is_extended_beside_a_take() {
 #[test]
 fn shards_a_rest_is_extended_beside_a_steal() {
     explore_extended_rest(|ground| {
-        // This thread helps the refill if it is pending, and steals if it is complete.
+        // If the refill is pending, this thread helps to complete it, and then steals. If it is
+        // complete, this thread steals. If it has not begun, this thread refills its own shard.
         assert!(ground.alloc().is_some());
         assert!(ground.alloc().is_some());
         2
@@ -126,7 +128,7 @@ fn shards_a_retired_rest_is_found() {
         });
         let long = ground.alloc_run(4).is_some();
         let was_retired = retired.load(Ordering::Acquire);
-        // If this thread has taken the last slots at the cursor, slot 3 is free all the time. The
+        // If this thread has taken the last slots at the cursor, slot 3 is the only free slot. The
         // request for one slot may be refused only while slot 3 moves from the shard to the vacant
         // slots.
         let single = ground.alloc().is_some();

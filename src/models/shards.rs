@@ -1,5 +1,5 @@
-//! Shards: how they are activated, refilled, stolen from, counted and settled, beside other
-//! requests and returns.
+//! Shards: how they are activated, refilled, stolen from, counted and settled, concurrently with
+//! other requests and returns.
 
 use super::*;
 
@@ -63,10 +63,11 @@ fn shards_a_handle_finds_the_last_slot_in_one() {
     });
 }
 
-/// Explores `request` beside refills of shard 1, which had a rest when the request began. A refill
-/// begins only if the rest is used up or ends at the cursor. So a thread that finds a refill
-/// pending must also see that the rest is used up or ends where the new run starts.
-/// (`Shard::install` asserts this, because a violation would have no other visible effect.)
+/// Explores `request` concurrently with refills of shard 1, which has a rest when the thread of the
+/// request is spawned. A refill begins only if the rest is used up or ends at the cursor. So a
+/// thread that finds a refill pending must also see that the rest is used up or ends where the new
+/// run starts. (`Shard::install` asserts this, because a violation would have no other visible
+/// effect.)
 fn explore_refills_of_a_rest(request: impl Fn(&Ground) -> bool + Copy + Send + Sync + 'static) {
     explore_shards(11, move |ground| {
         assert_eq!((ground.alloc(), ground.alloc()), (Some(0), Some(1)));

@@ -1,4 +1,4 @@
-//! Each slot is handed out once, and no request is refused while a slot is free.
+//! No slot has two owners, and a request is refused only if too few slots are free.
 
 use super::*;
 
@@ -102,8 +102,8 @@ fn a_refusal_leaves_no_trace() {
         let others = [spawn(&ground, Ground::alloc), spawn(&ground, Ground::alloc)];
         assert_eq!(others.map(|other| other.join().unwrap()), [None, None]);
         held.return_slots().join().unwrap();
-        // The run was returned at the cursor and did not become vacant, so it can serve a request
-        // for a run.
+        // The refused requests have advanced the cursor past the end, and the return retracts it
+        // nevertheless. So a request for a run gets both slots.
         assert!(ground.alloc_run(2).is_some());
     });
 }
@@ -119,7 +119,8 @@ fn a_count_is_never_too_low() {
         let first = ground.alloc().unwrap();
         assert!(ground.arena.remaining() <= 1);
         let second = ground.alloc();
-        // Slot 0 is vacant from the beginning. Slot 1 may still be held when a request looks at it.
+        // Slot 0 is vacant before the return of slot 1 begins. Slot 1 may still be held when a
+        // request looks at it.
         assert!(first == 0 || second == Some(0), "a vacant slot is not counted");
         going.join().unwrap();
         ground.assert_exact(2 + usize::from(second.is_some()));

@@ -1,4 +1,4 @@
-//! Vacant slots: counting them and searching for them, beside returns and other searches.
+//! Vacant slots: counting them and searching for them, while other threads return slots or search.
 
 use super::*;
 
@@ -89,7 +89,7 @@ fn a_search_for_a_run_beside_a_return() {
         let going = held.return_slots();
         let got = ground.alloc_run(3);
         going.join().unwrap();
-        assert!(got.is_some() || ground.alloc_run(3).is_some(), "three vacant slots serve no run");
+        assert!(got.is_some() || ground.alloc_run(3).is_some(), "no run was found in three vacant slots");
         ground.assert_exact(4);
     });
 }

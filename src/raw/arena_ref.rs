@@ -1,7 +1,7 @@
 //! A shared arena in any kind of memory. (`arena_mut.rs` is its exclusive counterpart.)
 //!
-//! Handles and iterators hold an [`ArenaRef`], so they need not name the storage. Only this file
-//! and `arena_mut.rs` turn the index of a slot into an address.
+//! Handles and shared iterators hold an [`ArenaRef`], so they need not name the storage. Only this
+//! file and `arena_mut.rs` turn the index of a slot into an address.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -358,8 +358,8 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().note_written(0, bound);
     }
 
-    /// Returns a run to the arena. The caller owns the run, and its slots have no stamps. Only
-    /// slots below `written` may have been written to.
+    /// Returns a run to the arena. The caller owns the run, and its slots have no marks. Only slots
+    /// below `written` may have been written to.
     #[inline]
     pub(crate) fn return_run(self, run: Range<usize>, written: usize) {
         /// Not inlined, as in `take_one`.

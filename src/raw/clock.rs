@@ -11,8 +11,8 @@ use super::sync::{AtomicBool, const_fn};
 pub(crate) struct Clock {
     pub(super) epoch: Epoch,
     /// Whether a stamp was written in this epoch. The first thread that writes a stamp sets this
-    /// flag. An arena that hands out only owned values, without handles, and has no vacant slots
-    /// writes no stamps. Then the flag stays `false`, and the stamps are not touched when the epoch
+    /// flag. An arena writes no stamps if it hands out only owned values, has no handles, and has
+    /// no vacant slots. Then the flag stays `false`, and the stamps are not touched when the epoch
     /// wraps.
     pub(super) stamped: AtomicBool,
     /// No slot at or above this index has a stamp of an earlier epoch.
@@ -28,8 +28,8 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// Before the slots were last zeroed or their pages last decommitted, no slot at or above this
-    /// index was written to.
+    /// A bound on the slots that were written to before the slots were last zeroed or their pages
+    /// last decommitted: no slot at or above this index was. The cursor bounds the later writes.
     pub(crate) written: usize,
 }
 

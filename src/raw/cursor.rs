@@ -412,8 +412,9 @@ impl Cursor {
     #[inline]
     pub(crate) fn note_written(&self, start: usize, written: usize) {
         // Relaxed, both: the bound matters only under exclusive access. The load avoids a
-        // read-modify-write that would change nothing. A run that becomes vacant is included,
-        // because its next owner may return it at the cursor without having written to it.
+        // read-modify-write that would change nothing. The bound is also raised for a run that
+        // becomes vacant, because its next owner may return it at the cursor without having written
+        // to it.
         if written > start && self.runs.written.load(Ordering::Relaxed) < written {
             self.runs.written.fetch_max(written, Ordering::Relaxed);
         }

@@ -12,7 +12,7 @@
 //!
 //! - *A key is valid in every thread that receives it.* The thread that created the key has read or
 //!   written the generation, which does not change until the epoch ends. Receiving the key is
-//!   ordered after that, so the receiver reads the same generation.
+//!   ordered after this access, so the receiver reads the same generation.
 //! - *A key of an ended epoch is never valid again.* The end of the epoch cleared the generation
 //!   under exclusive access, and every later shared access to the arena is ordered after that. No
 //!   later epoch draws the same number, because the counter only increases.

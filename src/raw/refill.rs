@@ -10,8 +10,9 @@ use super::sync::Ordering;
 use super::thread_id::thread_id;
 use super::word::{Word, active_bit};
 
-/// There may be contention if each of this many consecutive samples went to a different thread than
-/// the sample before it. If two threads contend for the cursor, each takes half of the samples in
+/// A *sample* is a slot whose owner checks for contention (`is_sample` in `cursor.rs`). There may
+/// be contention if each of this many consecutive samples went to a different thread than the
+/// sample before it. If two threads contend for the cursor, each takes half of the samples in
 /// random order, so this happens after about 30 samples. If they take slots strictly in turn, it
 /// happens after 4.
 const CONTENDED_SAMPLES: usize = 4;
@@ -87,8 +88,8 @@ impl Cursor {
     /// Makes shards serve requests from now on.
     fn activate(&self, mode: &ShardMode) {
         mode.activate();
-        // Relaxed: the word only has to differ from those that `retract` and `return_fast` expect.
-        // A read-modify-write does not end a release sequence.
+        // Relaxed: the bit only has to make the exchanges of `retract` and `return_fast` fail,
+        // which expect a word without it. A read-modify-write does not end a release sequence.
         self.next.fetch_or(active_bit(), Ordering::Relaxed);
     }
 

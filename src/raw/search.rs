@@ -49,8 +49,9 @@ impl Search {
         let expected = self.left.load(Ordering::Relaxed);
         self.last.store(index, Ordering::Relaxed);
         self.left.store(left, Ordering::Relaxed);
-        // If no slot was returned in the meantime, this thread has claimed the slots between `last`
-        // and `start` since the last call, and then `index`.
+        // Between two calls, `claim_next` moves `start` up by one for each slot that it claims. So
+        // if no slot was returned in the meantime, this thread has claimed the slots between `last`
+        // and `start`, and then `index`.
         let claimed = start.wrapping_sub(last);
         last / BLOCK == index / BLOCK && claimed < BLOCK && left + claimed < expected
     }

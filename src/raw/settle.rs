@@ -161,8 +161,8 @@ impl MetadataMut<'_> {
                 }
                 Some(Mark::PublishedBeforeRun) => {
                     self.stamps.mark(index, Mark::Published);
-                    // If every slot of the run up to its end was published, the run is no longer
-                    // open.
+                    // If the next slot was published too, the open run does not start there: it
+                    // starts after a later published slot, or is no longer open.
                     open = (index + 1 < bound && self.is_open_after(index)).then_some(index + 1);
                     false
                 }

@@ -358,8 +358,8 @@ pub(crate) fn exclusive(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id()) }
 }
 
-/// Like [`exclusive`], but assigns no number to a thread that has none yet. Calls no function, so
-/// that an inlined caller keeps its values in registers.
+/// Like [`exclusive`], but assigns no number to a thread that has none yet. Compiles to code
+/// without a call, so that an inlined caller keeps its values in registers.
 #[inline]
 pub(crate) fn exclusive_if_assigned(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id_or_any()) }

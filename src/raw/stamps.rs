@@ -2,9 +2,9 @@
 //!
 //! Below the cursor, a slot without a stamp of the current epoch has an owner, holds a value that
 //! was not published, or is in a shard or a pending refill. A stamp marks a slot as published, as
-//! vacant, or as one of the two ends of a handle's open run. No mark is encoded as zero, so zeroed
-//! stamps are those of an empty arena. A stamp of an earlier epoch is *stale*: its slot has no mark
-//! in the current epoch.
+//! vacant, or as one of the two ends of a handle's open run. The code of a mark is never zero, so
+//! zeroed stamps carry no marks, like those of an empty arena. A stamp of an earlier epoch is
+//! *stale*: its slot has no mark in the current epoch.
 //!
 //! # Orderings
 //!

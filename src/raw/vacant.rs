@@ -25,8 +25,9 @@
 //! that slot, and never returns to lower slots. So a search holds only slots below the one that it
 //! claims next. If another search holds that slot, the other search is ahead, and the slots that
 //! this search holds do not delay it. Hence two searches that compete only with each other are not
-//! both refused if either of them alone would succeed: after their last failed claim, the search
-//! that holds the slot gets its whole window.
+//! both refused if either of them alone would succeed: consider the last claim that fails in either
+//! search. The search that holds the slot of this claim then gets its whole window, because none of
+//! its later claims fails.
 //!
 //! # Orderings
 //!
@@ -267,13 +268,13 @@ impl VacantSlots {
 }
 
 /// Makes the next search of this thread start in another block, if that block has more than `left`
-/// vacant slots. Looks at only one block, which differs between threads and between calls. It is
-/// seldom near the current block. If it were, the threads would still contend for a cache line,
-/// because the counts of neighbouring blocks share one.
+/// vacant slots. Looks at only one block, which differs between threads and between calls. In a
+/// large arena it is seldom near the current block, which matters because the counts of
+/// neighbouring blocks share a cache line.
 #[cold]
 fn search_elsewhere(meta: &Metadata<'_>, search: &Search, block: usize, left: usize) {
     let blocks = meta.capacity() / BLOCK;
-    // The factor, 2^32 divided by the golden ratio, scatters the distances.
+    // The factor, a prime close to 2^32 divided by the golden ratio, scatters the distances.
     let distance = (left * SHARDS + own_index()).wrapping_mul(0x9e37_79b1) >> 8;
     let other = (block + distance) % blocks.max(1);
     if meta.summary.count(other) > left {

@@ -42,8 +42,9 @@ impl<T> Borrowed<'_, T> {
         let Some(untailed) = packed.checked_add(padding) else { return None };
         // `new` sizes the tail for the capacity that it would reach if slots also occupied the
         // bytes of the tail. That capacity exceeds `capacity` by at most one slot per byte of the
-        // tail. The tail computed here has fewer than `2 * tail_size(capacity)` bytes, so it is
-        // large enough for that capacity.
+        // tail. The tail computed here has fewer than `2 * tail_size(capacity)` bytes. So the
+        // resulting capacity is below `capacity + 2 * tail_size(capacity)`, for which this tail was
+        // computed.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -116,9 +117,9 @@ impl<'m, T> Borrowed<'m, T> {
             Header::new()
         } else {
             // SAFETY: the tail is within the slice, which is not at address zero. The
-            // `tail_size(largest)` bytes from `len` on are enough for the tail of any smaller
-            // capacity. They hold neither slots nor stamps, so only the header uses them. They are
-            // zeroed here.
+            // `tail_size(largest)` bytes from `len` on are enough for the tail of any capacity up
+            // to `largest`. They hold neither slots nor stamps, so only the header uses them. They
+            // are zeroed here.
             unsafe {
                 let tail = base.add(len);
                 tail.write_bytes(0, all - len);

@@ -60,14 +60,14 @@ unsafe impl<T: Send, const N: usize> Sync for Inline<T, N> {}
 impl<T, const N: usize> sealed::Sealed<T> for Inline<T, N> {}
 
 // SAFETY: the header, the stamps and the slots are fields, which do not move while the storage is
-// borrowed. `new` and `write_new` create zero stamps. `drop` drops the values.
+// borrowed. `new` and `write_new` create stamps that are zero. `drop` drops the values.
 unsafe impl<T, const N: usize> Storage<T> for Inline<T, N> {
     #[inline]
     fn view(&self) -> ArenaRef<'_, T> {
         let slots = NonNull::from(&self.slots).cast();
         // SAFETY: `slots` points to `N` slots inside an `UnsafeCell`. Only views access them. In a
-        // new arena no slot is below the cursor, so what `ArenaRef::new` requires of the contents
-        // of the slots holds at first, and views preserve it.
+        // new arena no slot is below the cursor, so the contents of the slots meet the requirements
+        // of `ArenaRef::new` at first, and views preserve this.
         unsafe { ArenaRef::new(&self.header, &self.stamps, slots) }
     }
 

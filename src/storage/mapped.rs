@@ -54,8 +54,8 @@ impl<T> Mapped<T> {
     }
 
     /// Returns every page to the operating system. The arena is then in the state of a new one,
-    /// except that it keeps its statistics and whether shards are disabled, and is neither
-    /// prefaulted nor locked.
+    /// with three exceptions: it keeps its statistics, shards remain disabled if they were, and it
+    /// is neither prefaulted nor locked.
     ///
     /// The arena must be empty, because values in it would be leaked.
     pub(crate) fn decommit(&mut self) -> Result<(), MapError> {
@@ -71,14 +71,14 @@ impl<T> Mapped<T> {
         Ok(())
     }
 
-    /// Replaces the header with that of a new arena, but keeps the statistics and whether shards
-    /// are disabled. Called when all memory of the arena is zero.
+    /// Replaces the header with that of a new arena, but keeps the statistics. Shards remain
+    /// disabled if they were. Called when all memory of the arena is zero.
     fn renew(&mut self) {
         let (slots, stamps) = self.mapping.parts();
         let raw = &mut self.memory.raw;
         (raw.slots, raw.stamps) = (slots, stamps.cast());
         // All stamps are zero, which means no mark in any epoch, and no slot contains a byte that
-        // was written. So the new header needs none of the bounds in the old one.
+        // was written. So the new header needs no bound on slots with stamps or on written slots.
         let (history, in_order) = (raw.header.history(), raw.header.mode.is_disabled());
         // SAFETY: the metadata lies within the mapping. It is all zeros, because the pages were
         // decommitted or are new. The old header has not accessed the tail since then. This

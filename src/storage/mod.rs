@@ -103,7 +103,7 @@ impl<T> Memory<T> {
         // SAFETY: `stamps` points to `capacity` stamps and `slots` to `capacity` slots for `T`.
         // This memory owns both until it is dropped. They are reached through pointers, so their
         // addresses do not change when the `Memory` is moved. In a new arena no slot is below the
-        // cursor, so what `ArenaRef::new` requires of the contents of the slots holds at first.
+        // cursor, so the contents of the slots meet the requirements of `ArenaRef::new` at first.
         // Only views write to the stamps and slots, and they preserve this.
         unsafe {
             let stamps = core::slice::from_raw_parts(self.raw.stamps.as_ptr(), self.raw.capacity);

@@ -284,7 +284,7 @@ fn reset_requests_no_memory_and_frees_none() {
 }
 
 #[test]
-fn into_iter_and_drain_request_no_memory_and_free_all() {
+fn into_iter_and_drop_request_no_memory_and_free_all() {
     let (arena, built) = metered(|| AtomicArena::with_capacity(5));
     arena.alloc(1).unwrap();
     let (_, meter) = metered(|| assert_eq!(arena.into_iter().count(), 1));
@@ -313,7 +313,7 @@ fn assert_out_of_memory<T>(capacity: usize) {
             Err(other) => panic!("not OutOfMemory but {other}"),
         }
     }
-    panic!("ten granted requests did not suffice for an arena");
+    panic!("nine granted requests did not suffice for an arena");
 }
 
 #[test]

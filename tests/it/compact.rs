@@ -110,7 +110,11 @@ fn into_boxed_slice_frees_the_unused_slots() {
     arena = AtomicArena::with_capacity(2);
     arena.fill_default();
     let (boxed, meter) = metered(|| arena.into_boxed_slice());
-    assert_eq!((boxed.len(), meter.requests), (2, 0), "the length, and requests although no slot is unused");
+    assert_eq!(
+        (boxed.len(), meter.requests),
+        (2, 0),
+        "the length and the number of requests: no slot is unused, so the allocator is not called"
+    );
 }
 
 #[test]

@@ -194,8 +194,8 @@ fn fault_1_a_bulk_request_that_cannot_fit_makes_single_ones_fail() {
 #[test]
 fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
     const SLOTS: usize = scaled(2_000, 24);
-    // The bulk thread works in round `begun - 1`. The other thread has ended the rounds below
-    // `ended`.
+    // The bulk thread has made an attempt in each round below `begun`. The other thread has ended
+    // the rounds below `ended`.
     let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let arenas: Vec<_> = (0..scaled(50, 5)).map(|_| AtomicArena::with_capacity(SLOTS)).collect();
     let (in_bulk, one_by_one) = (Writers::new(1), Writers::new(1));
@@ -217,8 +217,8 @@ fn fault_2_a_rolled_back_bulk_request_hands_one_slot_out_twice() {
         let mut handed_out = Vec::new();
         for (round, arena) in arenas.iter().enumerate() {
             in_bulk.wait_for(|| (begun.load(Ordering::Acquire) > round).then_some(()));
-            // The loop continues after a refusal, because with this fault a slot would then be
-            // handed out twice.
+            // A refusal does not end this iterator, because with this fault, requests after a
+            // refusal would hand out a slot twice.
             let slots = (0..4 * SLOTS).filter_map(|i| arena.index_of(arena.alloc(i).ok()?));
             handed_out.push(slots.collect::<Vec<_>>());
             ended.store(round + 1, Ordering::Release);
@@ -345,7 +345,7 @@ fn fault_7_values_stored_in_bulk_are_invisible_by_index() {
     assert_eq!(published.map(|i| arena.get(i).copied()), [Some(1), Some(2), Some(3)]);
     assert_eq!(published.map(|i| arena.get_wrapping(i + 6).copied()), [Some(1), Some(2), Some(3)]);
 
-    // Owned values are invisible too, single and in bulk, until `publish_all` publishes them.
+    // Owned values, single or in bulk, are invisible until `publish_all` publishes them.
     let single = arena.index_of(arena.alloc(4).unwrap()).unwrap();
     let run = arena.index_of(&arena.alloc_slice_copy(&[5, 6]).unwrap()[0]).unwrap();
     let owned = [single, run, run + 1];

@@ -352,7 +352,8 @@ fn invariant_08_a_leaked_local_leaks_its_current_run_alone() {
             let ledger = Ledger::new();
             let mut arena = AtomicArena::with_capacity(CAPACITY);
             let mut local = arena.local_with_batch(4.try_into().unwrap());
-            // The start of the current open run. A fresh run and a published value move it.
+            // The start of the current open run. Taking or extending a run moves it, and so does
+            // each published value.
             let mut run = 0;
             for place in 0..used {
                 let before = arena.count();

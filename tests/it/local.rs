@@ -603,7 +603,7 @@ fn a_request_too_long_for_a_fresh_run_is_served_by_the_arena_and_the_rest_stays(
         // A run has at most 8 slots, and 5 slots do not fit in half of it.
         assert_eq!(store_by(method, &mut local, &arena, 5), Some(bound + 1), "by {method}");
         assert_eq!(vacant_and_bound(&arena), (0, bound + 6));
-        assert_eq!(local.publish(1).unwrap().0, 6, "the rest does not serve the request");
+        assert_eq!(local.publish(1).unwrap().0, 6, "the rest was not kept");
         assert_eq!(arena.stats().handles, 1);
     }
 }
@@ -898,7 +898,7 @@ fn a_panic_leaves_the_slots_with_the_local_and_nothing_visible() {
                 let stored = if panicked { 0 } else { len };
                 assert_eq!(arena.iter().count(), if method == 2 { stored } else { 0 });
                 assert_eq!(ledger.dropped(), if panicked { panic_at } else { 0 });
-                // The slots that were taken are still available.
+                // If the call panicked, the slots that it took are free again.
                 local.alloc(ledger.value()).unwrap();
                 drop(local);
                 assert_eq!(arena.count(), before + stored + 1);

@@ -100,8 +100,9 @@ fn bytes_are_enough<T>() {
             assert!(found >= capacity, "{found} slots in {bytes} bytes from {first}, and not {capacity}");
         }
         let least = capacity * (size_of::<T>() + 1);
-        // The summary may be larger than this capacity needs, because it has room for the slots
-        // that would fit in place of the tail.
+        // The tail contains the shards and the summary. The summary may be larger than this
+        // capacity needs, because its size is computed for the number of slots that would fit if
+        // there were no tail.
         let tail = if capacity < SMALLEST_WITH_TAIL { 0 } else { size_with_tail(capacity) + 128 };
         assert!((least..least + align_of::<T>() + tail).contains(&bytes), "{bytes} bytes for {capacity} slots");
     }
@@ -528,8 +529,9 @@ mod mapped {
             let arena = built.unwrap();
             assert_eq!(arena.huge_pages(), Some(HugePages::Transparent));
             let first = &raw const *arena.alloc(1).unwrap();
-            assert_eq!(first.addr() % (2 * MIB), 0, "the slots do not begin at the border of a huge page");
-            // The mapping of the arena has the flag for the advice.
+            assert_eq!(first.addr() % (2 * MIB), 0, "the slots do not begin at the boundary of a huge page");
+            // The flags of the arena's mapping contain `hg`, which shows that huge pages were
+            // requested with `madvise`.
             let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
             let mut inside = false;
             let flags = smaps.lines().find_map(|line| {
@@ -567,8 +569,8 @@ mod mapped {
         fn a_capacity_of_a_billion_slots_costs_nothing() {
             in_child("a_capacity_of_a_billion_slots_costs_nothing", || {
                 let before = resident();
-                // `in_order`, because with active shards a returned run is marked vacant slot by
-                // slot, which would touch the pages of all its stamps.
+                // `in_order`, because with active shards each slot of a returned run is marked,
+                // which would touch the pages of all its stamps.
                 let arena = AtomicArena::<[u64; 64], _>::mapped(1 << 30).build().unwrap().in_order();
                 assert_near("513 GiB, untouched", resident(), before);
                 arena.publish([7; 64]).unwrap();

@@ -270,8 +270,8 @@ fn try_new_reports_the_reason() {
 
 #[test]
 fn try_new_survives_every_refusal_of_the_allocator() {
-    // One request is for the seats, which are zero-sized and have only stamps, one is for the table
-    // of arenas, and two are for each arena.
+    // The arena of seats (`src/pool.rs`) makes one request, for its stamps only, because its slots
+    // are zero-sized. The table of arenas makes one, and each pooled arena makes two.
     let needed = metered(|| ArenaPool::<u64>::try_new(3, 5).unwrap()).1.requests;
     assert!(needed >= 8);
     for granted in 0..needed {

@@ -1,4 +1,4 @@
-//! Parallel iterators, and runs that all workers fill. Each value is dropped once, also after
+//! Parallel iterators, and runs that all workers fill. Each value is dropped once, even after
 //! panics, early stops and wrong lengths.
 
 use std::cell::Cell;
@@ -130,7 +130,7 @@ fn leaked_values_are_not_yielded() {
 #[test]
 fn par_drain_yields_each_value_once_and_leaves_an_empty_arena() {
     let ledger = Ledger::new();
-    // The drain reads the stamps of the ended epoch after the next epoch has begun.
+    // The drain reads the stamps of the epoch that it ends, after it has begun the next one.
     for round in 1..=60 {
         let mut arena = mixed(&ledger);
         let drain = arena.par_drain();
@@ -554,7 +554,7 @@ fn a_panic_in_the_drop_of_the_iterator_or_of_an_extra_value_keeps_no_value() {
     assert_room(&arena, 8, || ledger.value());
 }
 
-// ---- a `Local` for each worker
+// ---- a `Local` for each part of the work
 
 #[test]
 fn references_from_the_locals_of_workers_outlive_them_and_no_slot_is_lost() {

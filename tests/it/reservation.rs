@@ -345,10 +345,10 @@ fn text_is_written_piece_by_piece() {
     let arena = AtomicArena::with_capacity(20);
     let mut text = arena.reserve(9).unwrap();
     write!(text, "ä-{:02}", 1007).unwrap();
-    // Without the black box, the compiler would join the two pieces.
+    // The black box keeps the compiler from joining the two pieces.
     let pieces = ["1", "23"].map(std::hint::black_box);
     assert!(write!(text, "{}{}", pieces[0], pieces[1]).is_err());
-    assert_eq!(text.len(), 8, "the length with the piece that fits, and no part of the other");
+    assert_eq!(text.len(), 8, "the piece that fits is appended, and no part of the other");
     text.write_char('!').unwrap();
     assert!(text.is_full() && text.write_str("").is_ok() && text.write_char('!').is_err());
     let (first, bytes) = text.publish();

@@ -1,9 +1,9 @@
 //! Arenas whose slots come from shards because of contention, and arenas that must not use shards.
 //!
-//! If shards are forced, every arena on the heap or in a mapping uses them from the first slot on,
-//! even a small one, unless it is `in_order`. Otherwise arenas of 2,048 slots or more use them
-//! after contention was detected. Whether threads contend depends on the machine. The tests also
-//! pass if they do not, and then print a note.
+//! If shards are forced, every arena on the heap or in a mapping uses them from the first request
+//! on that they can serve, even a small one, unless it is `in_order`. Otherwise arenas of 2,048
+//! slots or more use them once contention has been detected. Whether threads contend depends on the
+//! machine. The tests also pass if they do not, and then print a note.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -190,8 +190,8 @@ fn shards_are_activated_when_threads_contend() {
         let (arena, active) = contended(|| 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
         assert_eq!(unused_in_shards(&arena) > 0, active);
-        // A run is refused if it is longer than the slots left at the cursor, although single
-        // requests get more slots.
+        // A request for a run is refused if too few slots are left at the cursor, although requests
+        // for one slot get further slots.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);
@@ -208,7 +208,7 @@ fn shards_are_activated_when_threads_contend_for_runs() {
         let arena = AtomicArena::with_capacity(LARGE);
         let run = |()| arena.index_of(&arena.alloc_slice_copy(&[7_usize; RUN]).unwrap()[0]).unwrap();
         let firsts = at_once(vec![(); RUNS], run);
-        // Forced shards may have runs that are too short to serve runs of three.
+        // Forced shards may have at most two slots, so they serve no run of three.
         let active = SHARDS_FORCED || unused_in_shards(&arena) > 0;
         ((arena, firsts), active)
     });
@@ -346,7 +346,7 @@ fn shards_of_a_mapped_arena_survive_reset_decommit() {
     }
 }
 
-/// Shards do not depend on the allocator, nor on the address of the tail.
+/// Shards also work in memory that the arena has not allocated, at any alignment.
 #[test]
 fn shards_of_borrowed_bytes_serve_contending_threads() {
     let mut bytes = Box::<[u8]>::new_uninit_slice(BorrowedArena::<usize>::bytes_for(LARGE) + 1);

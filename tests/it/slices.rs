@@ -30,7 +30,7 @@ impl<I: Iterator> Iterator for Liar<'_, I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Liar<'_, I> {
-    /// The first result is `said`. Every later result is a different wrong length.
+    /// The first call returns `said`. Every later call returns a different, wrong length.
     fn len(&self) -> usize {
         self.len_calls.set(self.len_calls.get() + 1);
         if self.len_calls.get() == 1 { self.said } else { usize::MAX / 2 }
@@ -408,7 +408,7 @@ fn an_iterator_whose_drop_panics_stores_nothing() {
 }
 
 #[test]
-fn methods_that_fill_a_run_before_they_return_are_no_handles() {
+fn methods_that_fill_a_run_before_they_return_count_no_handle() {
     let arena = AtomicArena::<usize>::with_capacity(100);
     let handles = || arena.stats().handles;
     assert_eq!(arena.alloc_slice_with(3, |_| handles()).unwrap(), [0; 3]);
@@ -438,7 +438,7 @@ fn a_panic_counts_the_whole_slice_as_written() {
     assert_eq!((arena.count(), arena.stats().high_water), (3, 8));
 }
 
-// ---- clone, with
+// ---- alloc_slice_clone, alloc_slice_with
 
 #[test]
 fn alloc_slice_with_passes_the_position_in_the_slice() {

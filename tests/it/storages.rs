@@ -51,8 +51,8 @@ impl<const BEHIND: usize> Place for InBytes<BEHIND> {
     type Storage<'m, T: 'm> = Borrowed<'m, T>;
 
     fn arena<'m, T: 'm>(bytes: &'m mut Bytes) -> AtomicArena<T, Borrowed<'m, T>> {
-        // This is enough for the slots, the stamps, and padding to align the slots unless they are
-        // zero-sized. It is too little for another slot.
+        // This is enough for the slots, the stamps and, unless the slots are zero-sized, padding to
+        // align them. It is too little for another slot.
         let lining_up = if size_of::<T>() == 0 { 0 } else { align_of::<T>() - 1 };
         let len = CAPACITY * (size_of::<T>() + 1) + lining_up;
         // Not zeros, because the arena must not rely on them.
@@ -232,8 +232,8 @@ fn full_is_an_error<P: Place>() {
 fn unfilled_slots_are_returned<P: Place>() {
     let mut bytes = Bytes::new();
     let arena = P::arena::<u64>(&mut bytes);
-    // The slots of `low` become vacant, because `high` follows them. Returning `high` retracts the
-    // cursor.
+    // The four unfilled slots of `low` become vacant, because `high` follows them. Returning `high`
+    // retracts the cursor.
     let mut low = arena.reserve(5).unwrap();
     let high = arena.reserve(5).unwrap();
     low.push(1).unwrap();
@@ -427,8 +427,8 @@ fn reset_zeroed_leaves_no_byte<P: Place>() {
             arena.compact();
         }
         arena.reset_zeroed();
-        // The borrow begins after the reset, whose writes invalidate every earlier pointer to a
-        // value.
+        // The arena is borrowed again after the reset, whose writes invalidate every earlier
+        // pointer to a value.
         let mut run = arena.reserve(6).unwrap();
         assert_eq!(run.first_index(), 0);
         for slot in run.spare_capacity_mut() {
@@ -494,7 +494,7 @@ fn compact_after_compact<P: Place>() {
             assert!(arena.drain().eq(round - kept..=round));
         }
     }
-    // The cursor is at the end, and every other slot is vacant.
+    // Now the cursor will be at the end, and every other slot vacant.
     arena.reset();
     let runs: Vec<_> = (0..CAPACITY).map(|_| arena.reserve(1).unwrap()).collect();
     for (index, mut run) in runs.into_iter().enumerate() {

@@ -21,7 +21,7 @@ const THREADS: usize = scaled(4, 3);
 /// The greatest number of values that one thread creates in one round.
 const MADE: usize = scaled(2_000, 300);
 
-/// The number of rounds of a long variant, without its factor.
+/// The number of rounds of the long variants. Each variant multiplies it by a factor of its own.
 fn long() -> usize {
     std::env::var("ATOMICARENA_STRESS").map_or(2_000, |rounds| rounds.parse().expect("a number of rounds"))
 }
@@ -365,7 +365,7 @@ fn everything_at_once(rounds: usize, capacities: &[usize], steps: usize) {
     }
 }
 
-/// Capacities from one at which most requests are refused to one at which few or none are.
+/// At the smallest of these capacities most requests are refused, and at the largest few or none.
 const CAPACITIES: [usize; 6] = [1, 3, 16, 65, 257, 4_096];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bump allocators: values of many types in one region, without destructors.
 //!
-//! They store single values, slices and strings. None of them except bumpalo itself offers a walk
-//! over its values, so only the kept places are checked. A thorough turn keeps all places.
+//! They store single values, slices and strings. Their values are not walked, so only the kept
+//! places are checked (see `turn.rs`). A thorough turn keeps all places.
 
 use std::{alloc::Layout, sync::Mutex};
 
@@ -217,7 +217,7 @@ fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *cons
 }
 
 /// Returns the bytes of a region for all threads: a quarter and 1 MiB more than is stored, because
-/// the last bytes are scattered over shards and handles.
+/// the last free bytes are scattered over shards and handles.
 fn shared_room<W: Load>(plan: &Plan) -> usize {
     let bytes = W::bytes(plan) * plan.threads;
     bytes + bytes / 4 + (1 << 20)
@@ -256,8 +256,8 @@ macro_rules! one_region {
             }
 
             fn look(&self, place: W::Place) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference that
-                // the put returned is no longer used.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference from
+                // which the put made this place is no longer used.
                 unsafe { W::look(place) }
             }
 

@@ -32,7 +32,7 @@ impl<T> Slots<T> {
 
     /// Takes `len` slots that no other thread has, and returns the first of them.
     pub fn take(&self, len: usize) -> *mut T {
-        // Relaxed: each slot goes to one thread with any ordering.
+        // Relaxed: with any ordering, an addition gives each slot to only one thread.
         let start = self.taken.fetch_add(len, Ordering::Relaxed);
         self.at(start)
     }

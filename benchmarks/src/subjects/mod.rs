@@ -32,7 +32,7 @@ const TEXT: usize = 10;
 /// The number of words of a short slice.
 const FOUR: usize = 4;
 
-/// A subject for one kind of values, with both types erased.
+/// A subject for one kind of value, without its type parameters (see `entrant`).
 pub struct Entrant {
     pub name: &'static str,
     pub kind: Kind,
@@ -213,10 +213,11 @@ impl What {
     pub fn puts(self, share: usize) -> (usize, usize) {
         match self {
             Self::U64 | Self::Line | Self::String | Self::Small | Self::Asked | Self::Bump => (share, 1),
-            // As many calls as there are slices of 4.
+            // The same number of calls as for slices of 4 numbers.
             Self::Text | Self::BumpText => (share / 4, TEXT),
             Self::Fours | Self::Reserved => (share / 4, FOUR),
-            // For the usual million elements, these are 400,000 values for 500,000 slots.
+            // With the usual million elements, this stores 400,000 values in an arena of 500,000
+            // slots per thread.
             Self::InBytes => (share * 2 / 5, 1),
             Self::Vacant | Self::Scattered => (share / 4, 1),
             Self::BumpVec => (share / 100, 1),

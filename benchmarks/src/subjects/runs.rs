@@ -59,8 +59,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [$element]) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference that
-                // the put returned is no longer used.
+                // SAFETY: nothing has been reset or dropped since the put, and the reference from
+                // which the put made this place is no longer used.
                 unsafe { digest(place) }
             }
 

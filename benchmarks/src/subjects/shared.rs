@@ -113,7 +113,7 @@ impl<T: Element> Subject<T> for OrxBag<T> {
     const NAME: &'static str = "orx-concurrent-bag, fixed";
     // In version 4.0.1, `get` depends on a length that each thread stores after it has written. A
     // thread that is late can replace a greater length with a smaller one. If no later push raises
-    // it again, `get` never finds the values above it. The walk finds all values.
+    // it again, `get` never finds the values above it. The walk in `contents` finds all values.
     const LOOKS: bool = false;
     const RESETS: bool = true;
     type Handle<'a> = &'a ConcurrentBag<T, FixedVec<T>>;

@@ -1,5 +1,5 @@
-//! A pool and its guards give `&self` access to arenas that store values, so they are invariant in
-//! `T`. A guard's borrow of its pool cannot be lengthened.
+//! A pool and its guards give access to arenas in which values can be stored through `&self`, so
+//! they are invariant in `T`. A guard's borrow of its pool cannot be lengthened.
 use atomicarena::{ArenaPool, Checkout, OwnedCheckout};
 
 type Text = &'static str;

@@ -1,4 +1,5 @@
-//! No thread can write to a published value, because even its publisher gets only `&T`.
+//! While the arena is shared, no thread can write to a published value, because even its publisher
+//! gets only `&T`.
 use atomicarena::AtomicArena;
 
 fn by_the_publisher(arena: &AtomicArena<u32>) {

@@ -1,4 +1,5 @@
-//! Handles, iterators and the arena itself can move to another thread if the values can.
+//! Handles, the arena itself, and iterators that own or borrow values mutably can move to another
+//! thread if the values can.
 use std::cell::Cell;
 use std::thread;
 

@@ -1,5 +1,5 @@
-//! Threads fill an arena and return `&mut T`, which are used after the threads have been joined.
-//! `T` is `Send` but not `Sync`.
+//! Threads store values in an arena and return references to them, which are used after the threads
+//! have been joined. `T` is `Send` but not `Sync`.
 use std::cell::Cell;
 use std::thread;
 

@@ -1,4 +1,5 @@
-//! Programs on an arena whose values need no drop, so that a reset only begins a new epoch.
+//! Programs of random operations on an arena whose values need no drop, so that a reset only begins
+//! a new epoch.
 #![no_main]
 
 mod input;

@@ -1,5 +1,5 @@
-//! A program without std, without alloc and without a C library that fills a `static` arena, for
-//! x86-64 Linux.
+//! A program for x86-64 Linux that fills a `static` arena without std, without alloc and without a
+//! C library.
 //!
 //! It exits with 0 if all checks succeed, with the number of the first failed check, with 100 if a
 //! step between the checks fails, or with 101 after a panic. `checks/no-std/run` builds and runs

@@ -131,7 +131,7 @@ fn threshold(x: usize, y: usize) -> f32 {
 }
 
 /// Replaces each pixel by the mean of those within the radius, first along the rows and then along
-/// the columns.
+/// the columns. Pixels outside the canvas count as dark.
 fn blur(light: &mut [f32], width: usize, height: usize, radius: usize) {
     let mut line = Vec::new();
     let lines = (0..height).map(|y| (y * width, 1, width)).chain((0..width).map(|x| (x, width, height)));
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn light_adds_up_and_none_of_it_is_lost() {
+    fn light_adds_up_and_is_lost_only_outside_the_canvas() {
         let mut canvas = Canvas::new(8, 8);
         canvas.add(Hue::Warm, 3.25, 4.75, 1.0);
         canvas.add(Hue::Warm, 3.25, 4.75, 2.0);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glow_spreads_as_much_as_it_takes() {
+    fn a_glow_adds_its_share_of_the_light() {
         let mut canvas = Canvas::new(41, 41);
         canvas.add(Hue::Cool, 20.5, 20.5, 1.0);
         canvas.glow(0.5, 3);

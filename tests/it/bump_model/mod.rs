@@ -14,7 +14,8 @@ use std::ptr::NonNull;
 use allocator_api2_02::alloc::Allocator;
 use atomicarena::{AtomicBump, Full, LocalBump};
 
-/// An operation. Numbers of blocks and handles are taken modulo their count.
+/// An operation. The index of a block or of a handle is taken modulo the number of those that are
+/// held.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Alloc {
@@ -85,7 +86,7 @@ struct Model<'a> {
     bump: &'a AtomicBump,
     blocks: Vec<Block>,
     locals: Vec<LocalBump<'a>>,
-    /// The lowest and the highest address seen.
+    /// The lowest start and the highest end of the blocks so far.
     lowest: usize,
     highest: usize,
     next_pattern: u8,

@@ -195,9 +195,10 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
         let done = with_clone_fuse(fuse, || source.prefix_clone(&src));
         let got = match &done {
             Some(values) => values.len(),
-            // A clone panicked and the slots were returned, so their number is not known. If the
-            // oracle cannot predict it, the position of the cursor shows whether the cursor has
-            // served the request.
+            // A clone panicked and the slots were returned, so their number is not known. It
+            // matters only where the oracle cannot predict it. If the cursor has risen, the request
+            // got the slots over which it has risen. Otherwise, assume that vacant slots have
+            // served the whole request.
             None if self.arena.index_bound() == before => src.len(),
             None => self.arena.index_bound() - before,
         };
@@ -217,7 +218,7 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
 
     // ---- what the oracle expects
 
-    /// Predicts the slots of a request, which the arena has taken or refused.
+    /// Predicts the slots of a request that the arena has just served or refused.
     pub(super) fn take(&mut self, known: Option<&mut Known>, len: usize, answer: Answer) -> Result<Slots, usize> {
         match (known, answer) {
             (Some(known), answer) => known.take(self, len, answer),

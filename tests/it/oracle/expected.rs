@@ -122,7 +122,7 @@ impl Oracle {
         self.bound - self.free_below_cursor()
     }
 
-    /// Returns the number of slots below the cursor that single requests can get.
+    /// Returns the number of slots below the cursor that requests for one slot can get.
     pub(crate) fn free_below_cursor(&self) -> usize {
         self.shard.len() + self.vacant()
     }

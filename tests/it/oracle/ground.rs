@@ -146,7 +146,9 @@ impl<'a, 'o, T: Value, S: Storage<T>> Ground<'a, 'o, T, S> {
     /// Records that a place was returned.
     pub(super) fn return_place(&mut self, place: Place) {
         if let Returned::Unclear(len) = self.oracle.return_place(place, self.arena.index_bound()) {
-            // The shard serves the next request, which shows where the shard begins.
+            // The oracle does not know whether the slots extended the rest of the shard or became
+            // vacant. The shard serves the next request, whose index shows where the rest now
+            // begins.
             let run = self.arena.reserve(1).expect("the shard has a slot");
             self.oracle.decide(len, run.first_index());
             let place = self.oracle.take_one().unwrap();

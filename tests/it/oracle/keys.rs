@@ -8,7 +8,7 @@ use super::value::Value;
 /// The number of keys tried after each step, in turn.
 const AT_A_TIME: usize = 16;
 
-/// The number of keys created in each other arena.
+/// The number of keys created in each of the other arenas.
 const STRANGERS: u32 = 4;
 
 #[derive(Debug)]

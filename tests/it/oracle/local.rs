@@ -14,8 +14,9 @@ pub(super) struct OpenLocal<'a, T> {
     pub(super) known: Known,
 }
 
-/// The oracle's knowledge of a `Local`. The contract leaves open how long its runs are, which the
-/// oracle learns from the cursor, and which vacant slot it takes if no slot is left at the cursor.
+/// The oracle's knowledge of a `Local`. The contract leaves two things open: how long the runs of
+/// the `Local` are (the oracle learns this from the cursor), and which vacant slot the `Local`
+/// takes if no slot is left at the cursor.
 #[derive(Debug)]
 pub(super) struct Known {
     /// The batch limit, or `usize::MAX` if the caller chose none.
@@ -23,10 +24,10 @@ pub(super) struct Known {
     /// The current run. Its values are below `next`.
     run: Range<usize>,
     next: usize,
-    /// Whether the `Local` counts as a handle. It does so from its first run until a reservation
-    /// takes the last slots of its run. Only while it counts may its run be extended.
+    /// Whether the `Local` counts as a handle. It does so from the moment it gets a run until a
+    /// reservation takes the last slots of this run. Only while it counts may its run be extended.
     counted: bool,
-    /// Whether the run is one vacant slot, whose index the oracle does not know yet.
+    /// Whether the run is one slot that was vacant, whose index the oracle does not know yet.
     hidden: bool,
 }
 
@@ -43,9 +44,10 @@ pub(super) enum Slots {
 /// The answer of the arena to a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answer {
-    /// Whether a request for all slots or none was served.
+    /// Whether a request was served that must get all its slots or none.
     Served(bool),
-    /// The number of slots that the arena has given to a request that accepts fewer.
+    /// The number of slots that the arena has given to a request that accepts fewer than it asks
+    /// for.
     UpTo(usize),
 }
 
@@ -171,8 +173,8 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         }
     }
 
-    /// Checks what is visible of the `Local`. If the `Local` has taken a vacant slot, this also
-    /// learns which one.
+    /// Checks what is visible of the `Local`. If the `Local` has taken a vacant slot, the oracle
+    /// also learns which one.
     pub(super) fn look<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>) {
         let text = format!("{:?}", self.local);
         let (start, end) = text
@@ -220,8 +222,9 @@ impl Known {
         if self.hidden { 1 } else { self.run.end - self.next }
     }
 
-    /// Predicts the slots of a request. The error is the number of slots left at the cursor. To be
-    /// called when the arena has taken the slots, before anything else happens.
+    /// Predicts which slots a request gets, and records that they are taken. The error is the
+    /// number of slots left at the cursor. Must be called directly after the arena has served or
+    /// refused the request.
     ///
     /// `answer` is used only where the oracle cannot predict it.
     pub(super) fn take<T: Value, S: Storage<T>>(

@@ -22,7 +22,8 @@
 //!
 //! If shards are forced, short requests are served by a shard. Returned slots then extend the rest
 //! of the shard, or become vacant. Only one thread runs, so the oracle knows which slots are in the
-//! shard, and its numbers stay exact.
+//! shard, and its numbers stay exact. (If slots are returned whose position it does not know, it
+//! makes a request to learn whether they extended the shard.)
 //!
 //! User code misbehaves as the program says: closures, iterators, clones and drops panic, closures
 //! and iterators use the arena that calls them, and iterators report a wrong length.

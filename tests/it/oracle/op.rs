@@ -99,7 +99,7 @@ pub(crate) enum Inner {
 pub(crate) struct Bulk {
     pub(crate) method: Method,
     pub(crate) len: usize,
-    /// For an iterator, the real number of values.
+    /// The number of values that an iterator really yields. It reports `len`.
     pub(crate) given: usize,
     /// The number of the value before which `act` happens. For `ClonePanics` and `PrefixPanics`,
     /// the number of clones that succeed.
@@ -350,7 +350,7 @@ fn bulk(a: u8, b: u8, c: u8, publish: bool) -> Bulk {
     Bulk { method, len: len(b), given, at, act: act(c), publish }
 }
 
-/// Returns the number of the drop that panics, if one does.
+/// Returns the number of the drop or clone that panics, if one does.
 fn fuse(byte: u8) -> Option<usize> {
     (byte % 8 > 4).then_some(usize::from(byte / 8 % 4))
 }

@@ -75,9 +75,9 @@ fn programs_on_borrowed_bytes_agree_with_the_oracle() {
     check(250, on::<Plain>);
 }
 
-/// A call takes vacant slots, most of the time directly below the rest of the shard. Its closure
-/// panics, which returns the slots before the test learns which ones they were. Random programs
-/// seldom do so.
+/// A call takes vacant slots, which in most of these programs lie directly below the rest of the
+/// shard. Its closure panics, so the slots are returned before the test learns which ones they
+/// were. Random programs seldom contain such a call.
 #[test]
 fn hidden_slots_return_to_the_shard_or_become_vacant() {
     let reserve = |handle, len| Op::Reserve { handle, len, up_to: false, local: None };

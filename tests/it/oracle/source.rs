@@ -1,4 +1,4 @@
-//! The methods that store several values, of an arena and of a `Local`.
+//! The methods of an arena and of a `Local` that store several values.
 
 use atomicarena::{AtomicArena, Full, Local, Reservation, Storage};
 
@@ -110,8 +110,8 @@ impl<'a, T: Sync, S: Storage<T>> Source<'_, 'a, T, S> {
 
 impl<'a, S: Storage<u8>> Source<'_, 'a, u8, S> {
     pub(crate) fn str(self, src: &str, publish: bool) -> Result<Stored<'a, u8>, Full<()>> {
-        // SAFETY: the programs write only values of `u8::new` to these bytes, and all of them are
-        // ASCII.
+        // SAFETY: the programs write only results of `<u8 as Value>::new` to these bytes, and all
+        // of these are ASCII.
         let owned = |text: &'a mut str| Stored::Owned(unsafe { text.as_bytes_mut() });
         let published = |(first, text): (usize, &'a str)| Stored::Published(first, text.as_bytes());
         match (self, publish) {

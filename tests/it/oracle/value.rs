@@ -160,8 +160,8 @@ impl Value for u8 {
     }
 }
 
-/// Records which values are alive, and which operations must panic. A program runs on one thread,
-/// so a ledger per thread keeps the counts of parallel tests apart.
+/// Records which values are alive, and which operations must panic. A `Program` (see `op.rs`) runs
+/// on one thread, so a ledger per thread keeps the counts of parallel tests apart.
 #[derive(Default)]
 struct Ledger {
     /// The number of drops of each value, in the order of creation.
@@ -180,8 +180,8 @@ impl Ledger {
         self.drops.len() as u32 - 1
     }
 
-    /// Records a drop, and returns whether it must panic. A faulty drop is only recorded, because a
-    /// panic during unwinding would abort.
+    /// Records a drop, and returns whether it must panic. A faulty drop does not panic here,
+    /// because a panic during unwinding would abort. `live` reports it.
     fn died(&mut self, id: u32) -> bool {
         match self.drops.get_mut(id as usize) {
             Some(drops @ 0) => {

@@ -5,7 +5,8 @@ use showcase::light::Hue;
 /// The width and the height of the world.
 pub(crate) const WORLD: [f32; 2] = [640.0, 400.0];
 
-/// The number of frames between two shots of a ship, and the number of frames that a shot flies.
+/// The minimum number of frames between two shots of a ship, and the number of frames that a shot
+/// flies.
 pub(crate) const RELOAD: u8 = 20;
 pub(crate) const SHOT_LIFE: u8 = 40;
 /// The number of hits that destroy a ship. It is then a wreck for `WRECK_LIFE` frames.
@@ -19,10 +20,10 @@ pub(crate) const SPARK_LIFE: u8 = 24;
 
 /// Returns the greatest possible number of entities, for a number of ships.
 ///
-/// A ship fires once in `RELOAD` frames. Its shots in the air were fired in the last `SHOT_LIFE`
-/// frames. A spark of a hit glows for at most `SPARK_LIFE` frames, so the shot that caused it was
-/// fired in the last `SHOT_LIFE + SPARK_LIFE` frames. Each shot hits at most once. No ship is
-/// destroyed twice within `SPARK_LIFE` frames, because it is a wreck for longer than that.
+/// A ship fires at most once in `RELOAD` frames. Its shots in the air were fired in the last
+/// `SHOT_LIFE` frames. A spark of a hit glows for at most `SPARK_LIFE` frames, so the shot that
+/// caused it was fired in the last `SHOT_LIFE + SPARK_LIFE` frames. Each shot hits at most once. No
+/// ship is destroyed twice within `SPARK_LIFE` frames, because it is a wreck for longer than that.
 pub(crate) fn most(ships: usize) -> usize {
     const { assert!(WRECK_LIFE > SPARK_LIFE) };
     let shots = |frames: u8| usize::from(frames / RELOAD) + 1;

@@ -10,9 +10,9 @@
 //! arenas. One arena holds the last frame, which every system may read by index. The other is
 //! filled with the next frame. Then the older arena is emptied and returned to the pool.
 //!
-//! The program does the same with a box for each entity, a vector of boxes for each system, and in
-//! the end one vector of all boxes. The two ways take turns, and the program fails if a frame
-//! differs. It prints the medians over the frames:
+//! The program does the same with a box for each entity. Each system then fills a vector of boxes,
+//! and at the end of each frame these vectors are merged into one. The two ways take turns, and the
+//! program fails if a frame differs. It prints the medians over the frames:
 //!
 //! - *look*: one thread reads the last frame, and records the places of ships and shots.
 //! - *build*: the systems run. They read the last frame, decide, and spawn.

@@ -2,7 +2,8 @@
 //! one.
 //!
 //! No system waits for another. The ship and the shot both determine from the last frame whether
-//! the shot hits. The order of the entities does not matter, so a frame is the same in any memory.
+//! the shot hits. The order of the entities does not matter, so a frame contains the same entities
+//! in whatever memory they are stored.
 
 use std::thread;
 
@@ -137,7 +138,7 @@ fn burst(from: &Entity, number: u32, frame: u32, count: u32, next: &mut impl Spa
         let dice = |purpose| entity::dice(number, frame, 8 * spark + purpose);
         let (angle, speed) = (dice(0) * std::f32::consts::TAU, 0.3 + 2.0 * dice(1) * dice(1));
         let velocity = [angle.cos() * speed, angle.sin() * speed];
-        // The clock counts down to 0. The spark still exists in the frame with 0.
+        // The clock counts down to 0. The spark still exists in the frame in which its clock is 0.
         let clock = (dice(2) * f32::from(SPARK_LIFE)) as u8;
         next.spawn(Entity { velocity, clock, kind: Kind::Spark, ..*from })
     })

@@ -17,8 +17,8 @@
 //!   values need no drop, and creating the next arena in the same bytes, which clears one byte per
 //!   slot.
 //!
-//! Read `ways.rs` first: it contains the two ways. `tree.rs` shows how many threads build one tree,
-//! and `galaxies.rs` creates the bodies. The trees use neither locks nor `unsafe`.
+//! Read `ways.rs` first: it contains the two ways. `tree.rs` shows how several threads build one
+//! tree together, and `galaxies.rs` creates the bodies. The trees use neither locks nor `unsafe`.
 #![forbid(unsafe_code)]
 
 // Bottom-up: a file may use only files above it.

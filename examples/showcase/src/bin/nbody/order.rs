@@ -1,5 +1,5 @@
-//! Bodies in Morton order. This is the order along a curve through space that passes through each
-//! cube of an octree in one piece.
+//! Bodies in Morton order. This is the order along a curve through space that enters and leaves
+//! each cube of an octree exactly once.
 
 use crate::space::{Bodies, Vec3};
 

@@ -19,7 +19,7 @@ impl fmt::Display for Report<'_> {
         if simulation.most > 0 {
             writeln!(f, "nodes of the largest tree: {}", simulation.most)?;
         }
-        writeln!(f, "sorting, for both ways: {:.2?}\n", simulation.sort.median())?;
+        writeln!(f, "sorting, once per frame: {:.2?}\n", simulation.sort.median())?;
         writeln!(f, "{:<24}{:>12}{:>12}{:>12}", "medians over the frames", "build", "forces", "free")?;
         let rows =
             [("nodes in an arena", &simulation.arena, Ways::Arena), ("nodes in boxes", &simulation.boxes, Ways::Boxes)];

@@ -12,8 +12,8 @@ use crate::space::{Bodies, Vec3};
 use crate::tree;
 use crate::ways::{self, Boxes, Ground};
 
-/// The time from frame to frame. A body in the middle of a galaxy needs about 20 frames for one
-/// orbit.
+/// The time from frame to frame. A body at an average distance in the bulge of a galaxy needs about
+/// 20 frames for one orbit.
 const STEP: f64 = 0.02;
 
 /// The times of the parts of a frame.
@@ -25,7 +25,7 @@ pub(crate) struct Parts {
     pub(crate) free: Times,
 }
 
-/// The bodies, and the state that moves them.
+/// The bodies, what a frame needs to move them, and the times of the frames so far.
 #[derive(Debug)]
 pub(crate) struct Simulation {
     pub(crate) bodies: Bodies,

@@ -82,7 +82,8 @@ impl Bodies {
         self.lights.push(light);
     }
 
-    /// Moves the bodies by a time step, with the velocities that the accelerations cause.
+    /// Advances the bodies by a time step: changes each velocity by its acceleration, and then
+    /// moves the body with the new velocity.
     pub(crate) fn step(&mut self, accelerations: &[Vec3], time: f64) {
         for ((point, velocity), acceleration) in self.points.iter_mut().zip(&mut self.velocities).zip(accelerations) {
             *velocity += *acceleration * time;
@@ -90,7 +91,7 @@ impl Bodies {
         }
     }
 
-    /// Returns the total momentum, and the sum of the absolute momenta.
+    /// Returns the total momentum, and the sum of the magnitudes of the momenta.
     pub(crate) fn momentum(&self) -> (Vec3, f64) {
         let mut sums = (Vec3::default(), 0.0);
         for (point, velocity) in self.points.iter().zip(&self.velocities) {

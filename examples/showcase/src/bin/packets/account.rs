@@ -109,13 +109,13 @@ impl Balance {
         self.dropped = self.dropped.into_iter().chain(other.dropped).reduce(|one, other| one + other);
     }
 
-    /// Returns an error if the counts do not add up to the number sent, if a datagram is wrong, or
-    /// if none was received.
+    /// Returns an error if the counts do not add up to the number sent, if a datagram is wrong, if
+    /// none was received, or if the kernel reports more dropped datagrams than were lost.
     pub(crate) fn check(&self) -> Result<(), Unbalanced> {
         let known = self.received + self.refused + self.lost;
         let wrong = self.damaged > 0 || self.strange > 0 || self.wrong_sum;
-        // The kernel may also lose datagrams elsewhere, but it cannot have delivered those that it
-        // dropped.
+        // Datagrams may also be lost without being counted in `dropped`, but each dropped one was
+        // lost.
         let impossible = self.dropped.is_some_and(|dropped| dropped > self.lost);
         if known == self.sent && self.received > 0 && !wrong && !impossible {
             Ok(())

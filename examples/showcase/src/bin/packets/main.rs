@@ -24,7 +24,8 @@
 //! even if datagrams are lost, because a round is over when everything was sent and nothing has
 //! arrived for a while.
 //!
-//! Read `packet.rs` first: it contains a slot, and shows how the kernel writes to it.
+//! Read `packet.rs` first: it defines the content of a slot, and shows how the kernel writes to a
+//! slot.
 
 // Bottom-up: a file may use only files above it.
 mod telemetry;
@@ -67,7 +68,7 @@ struct Options {
     /// Number of threads that parse
     #[arg(long, default_value_t = 1, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     workers: usize,
-    /// Number of rounds in each way
+    /// Number of rounds for each way
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Size of the receive buffer of the kernel in bytes. If it is small, the kernel drops

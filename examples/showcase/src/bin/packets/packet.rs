@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use atomicarena::Reservation;
 use socket2::Socket;
 
-/// One byte more than the longest datagram, so that a longer one is detected instead of cut off.
+/// One byte more than a datagram may have, so that a longer one is detected, and not cut to a
+/// permitted length.
 const ROOM: usize = crate::telemetry::MOST_BYTES + 1;
 
 /// A received datagram.
@@ -40,7 +41,7 @@ pub(crate) fn receive_into(run: &mut Reservation<'_, Packet>, socket: &Socket) -
     Ok(())
 }
 
-/// Creates a vector with room for a datagram, for the way without an arena.
+/// Creates a vector with room for a datagram, for the rounds without an arena.
 pub(crate) fn vec() -> Vec<u8> {
     Vec::with_capacity(ROOM)
 }
@@ -62,7 +63,7 @@ pub(crate) fn receive_and_forget<R>(socket: &Socket, look: impl FnOnce(&[u8]) ->
     Ok(look(unsafe { written(&bytes[..len]) }))
 }
 
-/// Returns bytes that are initialised as `u8`.
+/// Converts a slice of initialised bytes to a slice of `u8`.
 ///
 /// # Safety
 ///

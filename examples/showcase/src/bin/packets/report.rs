@@ -5,7 +5,7 @@ use std::fmt;
 use crate::account::Balance;
 use crate::receiver::Costs;
 
-/// All rounds of one way.
+/// All rounds of one of the two ways to store datagrams.
 #[derive(Debug)]
 pub(crate) struct Way {
     pub(crate) name: &'static str,

@@ -1,4 +1,5 @@
-//! Tests of both ways over the loopback interface, where the result does not depend on chance.
+//! Tests of both ways to store datagrams (`ways.rs`). The datagrams are sent over the loopback
+//! interface. Only what does not depend on chance is tested.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -58,7 +59,7 @@ fn without_datagrams_the_slots_are_returned() {
 }
 
 #[test]
-fn every_account_comes_out() {
+fn every_account_adds_up() {
     for batch in [1, 7, 100, 100_000] {
         for (workers, queue) in [(1, QUEUE), (3, QUEUE), (1, 1)] {
             for mut room in [Room::Arena(AtomicArena::with_capacity(batch).into()), Room::Vecs(batch)] {
@@ -71,7 +72,7 @@ fn every_account_comes_out() {
 }
 
 #[test]
-fn an_account_that_does_not_come_out_says_so() {
+fn an_account_that_does_not_add_up_says_so() {
     let mut buffer = [0; MOST_BYTES];
     let mut parsed = |number, see: &mut dyn FnMut(Telemetry<'_>)| {
         see(Telemetry::parse(telemetry::datagram(number, &mut buffer)).unwrap());

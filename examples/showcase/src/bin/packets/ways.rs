@@ -30,7 +30,7 @@ pub(crate) trait Batch {
     /// A datagram that a worker has parsed.
     type Kept: Send;
 
-    /// Receives some datagrams, and adds the time to get memory for them to `room`.
+    /// Receives some datagrams. Adds to `room` the time that it took to get memory for them.
     fn receive(&mut self, socket: &Socket, room: &mut Duration) -> io::Result<Received<Self::Run>>;
 
     /// Parses the datagrams in a worker, and returns the number of damaged ones.

@@ -72,8 +72,8 @@ pub(crate) fn flood(socket: &Socket, count: u64, done: &AtomicBool) -> io::Resul
     for number in 0..count {
         let datagram = telemetry::datagram(number, &mut buffer);
         let start = Instant::now();
-        // If the kernel has no room, `send` may fail. The datagram was then not sent, so it is sent
-        // again.
+        // If the kernel has no room, `send` may fail. The datagram was then not sent, so the call
+        // is repeated.
         while let Err(error) = socket.send(datagram) {
             if start.elapsed() > STUCK {
                 return Err(error);

@@ -4,10 +4,10 @@
 //! cd examples/showcase && cargo run --release --bin trees
 //! ```
 //!
-//! The first pass reads the sources that cargo has downloaded, or those in the given folders. A
+//! The first pass parses the sources that cargo has downloaded, or those in the given folders. A
 //! tree has nodes of several types, texts of any length, and lists. All of it lies in one
-//! [`AtomicBump`], and each list is a `Vec` whose allocator is that bump. If there are no sources,
-//! the program generates JSON, which has the same tokens.
+//! [`AtomicBump`], and each list is a `Vec` whose allocator is that bump. If no folder is given and
+//! cargo has downloaded nothing, the program generates JSON, whose tokens are also tokens of Rust.
 //!
 //! The second pass runs in other threads. It reads the trees, and appends a note to each list, so
 //! that the list grows. The note refers to a text of the tree.
@@ -15,14 +15,15 @@
 //! The program does the same with `Box`, `String` and `Vec` on the global allocator, and with a
 //! bump for each thread (`bumpalo-herd`). A `Vec` in the bump of a thread cannot be sent to another
 //! thread. Hence the lists there are slices without spare capacity, and a thread that appends must
-//! copy the list into its own bump. The ways take turns to go first. The program prints the medians
-//! over the rounds:
+//! copy the list into its own bump. These three ways to store trees take turns to go first. The
+//! program prints these figures. The times are medians over the rounds:
 //!
 //! - *build*: the duration of the first pass, and the bytes of source that it parses per second.
 //!   Much of the duration is the time to split the text into tokens, which is the same in all ways.
 //! - *append*: the duration of the second pass.
 //! - *free*: the time to free the trees. Those on the global allocator are dropped by all threads.
-//! - *memory*: the bytes that the trees use. For `bumpalo-herd`, it is the size of all chunks.
+//! - *memory*: the bytes that the trees use. For `bumpalo-herd`, it is the size of all chunks, and
+//!   for the global allocator it is unknown.
 //!
 //! The trees of each round must equal those that one thread has built on the global allocator.
 //! Otherwise the program fails.
@@ -71,7 +72,7 @@ struct Options {
     /// Number of threads [default: one per core]
     #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
-    /// Number of rounds in each way
+    /// Number of rounds for each way to store trees
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Capacity of the arena in bytes [default: enough for most sources]

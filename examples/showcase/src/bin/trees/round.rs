@@ -47,7 +47,7 @@ pub(crate) fn expected(sources: &[Source]) -> Trees<Heap> {
     trees.expect("the heap is never full")
 }
 
-/// Returns the total number of trees, including those within other trees.
+/// Returns the number of nodes: the tree of each text, and the trees within it at every depth.
 pub(crate) fn nodes(trees: &Trees<Heap>) -> u64 {
     trees.iter().map(|tree| tree.nodes()).sum()
 }

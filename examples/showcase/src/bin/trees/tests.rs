@@ -164,7 +164,7 @@ fn a_full_bump_ends_either_pass() {
     }
     let mut costs = Costs::default();
     round::round(&mut AtomicBump::with_capacity(enough - 2048), &sources, 1, &expected, &mut costs).unwrap_err();
-    assert!(!costs.append.median().is_zero(), "the second pass has begun");
+    assert!(!costs.append.median().is_zero(), "the second pass has not begun");
 }
 
 #[test]
@@ -175,5 +175,8 @@ fn generated_texts_are_the_same_in_each_run() {
     assert!(first.iter().zip(&second).all(|(a, b)| a.text == b.text && a.name == b.name));
     let texts: HashSet<_> = first.iter().map(|source| &source.text).collect();
     assert_eq!(texts.len(), first.len());
-    assert!(first.iter().all(|source| source.text.len() < 1 << 20), "work for several threads");
+    assert!(
+        first.iter().all(|source| source.text.len() < 1 << 20),
+        "one text is all the work, so other threads get none"
+    );
 }

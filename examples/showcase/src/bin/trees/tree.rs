@@ -1,4 +1,4 @@
-//! Trees of tokens, and what a way to store them must provide.
+//! Trees of tokens, and the trait of the ways to store them.
 
 use std::ops::{Deref, DerefMut};
 
@@ -6,7 +6,8 @@ use std::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub(crate) struct BumpFull;
 
-/// A way to store the parts of trees. Each thread has a value of this type, and stores through it.
+/// A way to store the parts of trees. Each thread has a value of this type, and stores the parts
+/// with it.
 pub(crate) trait Ground: Sized {
     type Text: Deref<Target = str> + Send + Sync;
     type List: DerefMut<Target = [Tree<Self>]> + Send + Sync;

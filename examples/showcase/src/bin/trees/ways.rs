@@ -15,11 +15,11 @@ pub(crate) trait Space: Sync {
     where
         Self: 'a;
 
-    /// Returns the value through which one thread stores.
+    /// Returns the value through which one thread stores trees.
     fn ground(&self) -> Self::Ground<'_>;
 
     /// Returns the number of bytes that the trees use, if that is known. `threads` is the greatest
-    /// number of threads that have stored trees.
+    /// number of threads that have stored trees at the same time.
     fn used(&self, threads: usize) -> Option<usize>;
 
     /// Frees what is not freed by dropping the trees.
