@@ -117,9 +117,8 @@ fn e2_at_a_cursor_that_was_retracted_to_a_handle() {
     });
 }
 
-/// Takes a run with `reserve_up_to(n)`, and keeps its slots.
-fn keep_up_to(ground: &Ground, n: usize) -> Range<usize> {
-    let mut run = ground.arena.reserve_up_to(n);
+/// Keeps the slots of a reservation.
+fn keep(mut run: Reservation<'_, u32>) -> Range<usize> {
     let got = run.first_index()..run.first_index() + run.capacity();
     run.fill_from_iter(std::iter::repeat(0));
     run.finish();
@@ -128,12 +127,17 @@ fn keep_up_to(ground: &Ground, n: usize) -> Range<usize> {
 
 #[test]
 fn e2_at_a_cursor_that_was_retracted_on_the_slow_path() {
-    explore_retracted_cursor(|ground| keep_up_to(ground, 2));
+    explore_retracted_cursor(|ground| {
+        let view = ground.arena.view();
+        let start = view.cursor().take_run_slow(&view.metadata(), 2, false);
+        // SAFETY: this thread has just taken the two slots, so it owns them.
+        start.map_or(0..0, |start| keep(unsafe { Reservation::new(view, start, 2) }))
+    });
 }
 
 #[test]
 fn e2_at_a_cursor_that_was_retracted_to_a_shorter_run() {
-    explore_retracted_cursor(|ground| keep_up_to(ground, 3));
+    explore_retracted_cursor(|ground| keep(ground.arena.reserve_up_to(3)));
 }
 
 #[test]
