@@ -35,8 +35,8 @@ use crate::storage::{Heap, Storage};
 /// # Threads
 ///
 /// The pool is `Send` and `Sync` if `T: Send`. This is necessary because different threads use the
-/// same arena, and sufficient because they do so one after another. A holder may share its arena
-/// with other threads, like any arena.
+/// same arena, and sufficient because they do so one after another. While a holder has an arena, it
+/// may share it with other threads, like any arena.
 ///
 /// Neither checkout nor return blocks. A checkout has the same progress guarantee as
 /// [`AtomicArena::alloc`], and a return the same as dropping a [`Reservation`](crate::Reservation).
@@ -93,7 +93,8 @@ impl<T> ArenaPool<T> {
     ///
     /// Allocates the memory of all arenas, as [`with_capacity`](AtomicArena::with_capacity) does
     /// for one, and touches no slot. In addition to its slots and their state of one byte each,
-    /// each arena takes about 500 bytes, and 4 KiB more if it has 2,048 slots or more.
+    /// each arena takes about 500 bytes. If it has 2,048 slots or more, it also takes up to 4 KiB
+    /// for shards, and one word per 1,024 slots.
     ///
     /// # Panics
     ///

@@ -239,8 +239,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// [`alloc`](Self::alloc)). It does not find slots in other threads' shards, and it does not
     /// combine slots from two of these places.
     ///
-    /// The result is exact if that of [`count`](Self::count) would be. The two methods have the
-    /// same cost. Wait-free.
+    /// The result is exact under the same condition as that of [`count`](Self::count). The two
+    /// methods have the same cost. Wait-free.
     ///
     /// # Examples
     ///

@@ -71,8 +71,8 @@ impl AtomicBump {
 
 #[cfg(not(all(test, loom)))]
 impl<const BYTES: usize> AtomicBump<InlineBytes<BYTES>> {
-    /// Creates an empty bump whose `BYTES` bytes are part of the value. Does not compile if `BYTES`
-    /// is 0.
+    /// Creates an empty bump that contains its `BYTES` bytes itself. Does not compile if `BYTES` is
+    /// 0.
     pub const fn new() -> Self {
         AtomicBump { storage: InlineBytes::new() }
     }
@@ -91,7 +91,7 @@ impl<'m> AtomicBump<BorrowedBytes<'m>> {
     ///
     /// The memory may come from a linker section, a pool, or an area for DMA. The bump borrows it
     /// exclusively. On a 64-bit target, if the memory has about 68 KiB or more, about 4 KiB of it
-    /// are set aside for shards. Otherwise all of it can be allocated. Takes constant time.
+    /// is set aside for shards. Otherwise all of it can be allocated. Takes constant time.
     ///
     /// # Errors
     ///

@@ -135,12 +135,13 @@ impl<'a, T> ArenaMut<'a, T> {
             while next < end {
                 let run = next..self.next_vacant(next, end);
                 if filled != run.start {
-                    // SAFETY: the slots of the run hold values. The `run.len()` slots from `filled`
-                    // on hold none or belong to the run, because every value between `filled` and
-                    // the run was moved down, and the other slots there are vacant. No other code
-                    // accesses the slots, because this `ArenaMut` has exclusive access. Later moves
-                    // overwrite the stale copies in the old places. Those that remain are at or
-                    // above the cursor of the new epoch, where no slot counts as holding a value.
+                    // SAFETY: the slots of the run hold values. Each of the `run.len()` slots that
+                    // start at `filled` holds no value or belongs to the run, because every value
+                    // between `filled` and the run was moved down, and the other slots there are
+                    // vacant. No other code accesses the slots, because this `ArenaMut` has
+                    // exclusive access. Later moves overwrite some of the stale copies in the old
+                    // places. The others are at or above the cursor of the new epoch, where no slot
+                    // counts as holding a value.
                     unsafe { ptr::copy(self.slot(run.start), self.slot(filled), run.len()) };
                 }
                 filled += run.len();

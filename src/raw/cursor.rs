@@ -33,11 +33,11 @@
 //! # Orderings
 //!
 //! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` or `return_fast`
-//!   (Release) after the old owner's last access, and the addition in [`Cursor::take_fast`] or the
-//!   compare-and-swap that takes a run (Acquire) before the new owner's first access. While the
-//!   arena is shared, every write of the cursor is a read-modify-write, so the release sequence is
-//!   not broken. (The other parts of E2 are in `stamps.rs` and `shards.rs`. `shards.rs` defines E3
-//!   and E4.)
+//!   (Release) after the old owner's last access, and the addition in [`Cursor::take_fast`], the
+//!   compare-and-swap that takes a run or, for a refill, the load in `take_sharded` (Acquire)
+//!   before the new owner's first access. While the arena is shared, every write of the cursor is a
+//!   read-modify-write, so the release sequence is not broken. (The other parts of E2 are in
+//!   `stamps.rs` and `shards.rs`. `shards.rs` defines E3 and E4.)
 //!
 //! Operations that form none of these edges are Relaxed, because no value is read on the basis of a
 //! count or a bound.
@@ -194,15 +194,15 @@ impl Cursor {
         if mode.is_active() {
             return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
-        // Acquire: E2, pairs with the Release in `retract`. The slot may have had an owner before.
-        // E4, pairs with the Release in `take_sharded` and `help_refill`: if the cursor is at the
-        // end, the caller looks at shards.
+        // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slot may have had
+        // an owner before. E4, pairs with the Release in `take_sharded` and `help_refill`: if the
+        // cursor is at the end, the caller looks at shards.
         let word = self.next.fetch_add(1, Ordering::Acquire);
         if word < end {
             if is_sample(word) { FastPath::Sampled(word) } else { FastPath::Taken(word) }
         } else if word.wrapping_sub(end) < OVERSHOOT_LIMIT && self.runs.vacant.is_none() {
-            // Every shard is used up: shards are not active, because the bit for active shards
-            // would make the word far larger than the end.
+            // Shards need not be searched. They are not active, because the bit for active shards
+            // would make the word far larger than the end, and inactive shards have no slots.
             FastPath::Full
         } else {
             FastPath::Slow(Some(word))
@@ -255,8 +255,8 @@ impl Cursor {
 
     /// Resets a cursor that is far past the end to the end.
     ///
-    /// Each other thread can make the compare-exchange fail at most once, by an addition. Its next
-    /// call enters this function too, or finds the cursor reset.
+    /// Each other thread can make the compare-exchange fail at most once by an addition, because
+    /// the call that made the addition then enters this function too.
     #[cold]
     fn clamp_to_end(&self, meta: &Metadata<'_>) {
         let end = meta.capacity();
@@ -272,8 +272,8 @@ impl Cursor {
     /// word of a cursor at the end, and was read with Acquire. If it names a refill, that refill
     /// has been completed in the meantime.
     ///
-    /// Lock-free: the search is repeated only if another thread has meanwhile made slots vacant
-    /// that were free before.
+    /// Lock-free: the search is repeated only if another thread has meanwhile retired a rest, or
+    /// put back slots that its search for a run had claimed (see `vacant.rs`).
     #[inline]
     fn steal_or_claim(&self, meta: &Metadata<'_>, word: Word) -> Option<usize> {
         debug_assert!(word.next() >= meta.capacity(), "only a cursor at the end shows that shards are drained");

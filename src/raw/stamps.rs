@@ -2,9 +2,9 @@
 //!
 //! Below the cursor, a slot without a stamp of the current epoch has an owner, holds a value that
 //! was not published, or is in a shard or a pending refill. A stamp marks a slot as published, as
-//! vacant, or as one of the two ends of a handle's open run. The code of a mark is never zero, so
-//! zeroed stamps carry no marks, like those of an empty arena. A stamp of an earlier epoch is
-//! *stale*: its slot has no mark in the current epoch.
+//! vacant, or as one of the two ends of a handle's open run. A stamp with a mark is never zero. So
+//! zeroed stamps have no marks, and are the stamps of an empty arena. A stamp of an earlier epoch
+//! is *stale*: its slot has no mark in the current epoch.
 //!
 //! # Orderings
 //!
@@ -190,8 +190,8 @@ impl<'a> Stamps<'a> {
     }
 
     /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
-    /// Used by threads that share the stamps while the thread that started them has exclusive
-    /// access to the arena.
+    /// Used by the threads of a parallel iterator, which share the stamps while the iterator has
+    /// exclusive access to the arena.
     #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn is_vacant_in(self, epoch: Epoch, index: usize) -> bool {
@@ -295,7 +295,8 @@ impl<'a> StampsMut<'a> {
     }
 
     /// Records in the statistics that slots below `written` may have been written to. Called before
-    /// these slots are zeroed, because the bound on written slots then starts at 0 again.
+    /// these slots are zeroed, because `take_written` has reset the cursor's bound on written slots
+    /// to 0.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }

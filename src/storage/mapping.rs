@@ -27,7 +27,8 @@ const HUGE_PAGE_BITS: u8 = 21;
 /// The number of prefaulted bytes between two calls of the progress callback.
 const PROGRESS_BYTES: usize = 16 << 20;
 
-/// Selects how an arena or a bump is mapped in pages of 2 MiB. Only Linux supports them.
+/// Selects how an arena or a bump is mapped in pages of 2 MiB. On other systems than Linux, the
+/// request is refused.
 ///
 /// One page fault and one TLB entry cover 512 times as much memory as with pages of 4 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ pub enum HugePages {
     /// Takes huge pages from the pool that the administrator has created (`vm.nr_hugepages`).
     ///
     /// All pages of the arena are reserved for it when it is mapped, so that no page is missing
-    /// when it is first touched. The request is refused if the pool has too few free pages. Older
-    /// kernels do not reserve the pages again after
+    /// when it is first touched. The request is refused if the pool has too few free pages. Some
+    /// older kernels do not reserve the pages again after
     /// [`reset_decommit`](crate::AtomicArena::reset_decommit), so other processes may take them,
     /// and touching a missing page kills the process. If other processes use the pool too, build a
     /// new arena instead of calling `reset_decommit`.
@@ -134,7 +135,7 @@ impl Extent {
     }
 
     /// Touches every page that holds values or metadata, before any other code uses them. The first
-    /// byte is at the start of a page.
+    /// value is at the start of a page, so steps of `SMALLEST_PAGE` bytes reach every page.
     fn prefault(&self, map: &mut MmapMut, mut progress: impl FnMut(usize, usize)) {
         let (first, total) = (self.parts(map).0, self.values + self.metadata);
         for offset in (0..total).step_by(SMALLEST_PAGE) {

@@ -638,8 +638,8 @@ fn threads_share_every_last_value() {
                     });
                 }
             });
-            // Each thread has been refused once. No request is refused while there is room, so
-            // there is no room now.
+            // Each thread has stored strings until it was refused, and no call is in progress any
+            // more. So there is no room now.
             assert!(bump.alloc([0u64; SIZE / 8]).is_err());
             let count = count.into_inner();
             assert!(before + SIZE * count <= bump.used() && bump.used() <= capacity);

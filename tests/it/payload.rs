@@ -62,7 +62,7 @@ impl Ledger {
         drops.iter().sum()
     }
 
-    /// Returns the ids of the values that are not dropped yet.
+    /// Returns the ids of the values that have not been dropped yet.
     pub(crate) fn alive(&self) -> Vec<usize> {
         let drops = self.drops.lock().unwrap();
         (0..drops.len()).filter(|&id| drops[id] == 0).collect()
@@ -226,8 +226,8 @@ pub(crate) fn run_after(n: usize, len: usize) -> usize {
     if FORCED_RUN / len > 1 { n } else { cursor_after(n) }
 }
 
-/// Returns the arena, without shards if they are forced and could serve runs. This is for tests of
-/// the position of the cursor.
+/// Returns the arena. If shards are forced and could serve runs, disables them first. This is for
+/// tests of the position of the cursor.
 pub(crate) fn runs_from_cursor<T, S: Storage<T>>(arena: AtomicArena<T, S>) -> AtomicArena<T, S> {
     if (4..).contains(&FORCED_RUN) { arena.in_order() } else { arena }
 }

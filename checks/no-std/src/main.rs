@@ -1,9 +1,9 @@
 //! A program for x86-64 Linux that fills a `static` arena without std, without alloc and without a
 //! C library.
 //!
-//! It exits with 0 if all checks succeed, with the number of the first failed check, with 100 if a
-//! step between the checks fails, or with 101 after a panic. `checks/no-std/run` builds and runs
-//! it.
+//! It exits with 0 if all checks succeed. If a check fails, it exits with the number of that check.
+//! It exits with 100 if a step between the checks fails, and with 101 after a panic.
+//! `checks/no-std/run` builds and runs it.
 
 #![no_std]
 #![no_main]
@@ -21,7 +21,7 @@ static EVENTS: StaticArena<u64, 64> = StaticArena::new();
 static mut POOL: [MaybeUninit<u8>; 100] = [MaybeUninit::uninit(); 100];
 
 fn run() -> i32 {
-    // Checks are numbered from 1, in their order.
+    // Checks are numbered from 1, in the order in which they run.
     let mut check = 0;
     macro_rules! check {
         ($($what:tt)*) => {{

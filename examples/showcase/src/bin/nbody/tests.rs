@@ -74,7 +74,7 @@ fn the_ways_and_any_number_of_threads_build_the_same_tree() {
 }
 
 #[test]
-fn an_arena_lies_where_the_one_before_has_lain() {
+fn each_arena_in_the_same_bytes_starts_empty() {
     let mut ground = Ground::new(100);
     for _ in 0..3 {
         let arena = ground.arena();
@@ -94,7 +94,7 @@ fn without_theta_the_tree_says_what_the_direct_sum_says() {
 }
 
 #[test]
-fn with_theta_it_is_off_by_little() {
+fn with_theta_the_error_of_the_tree_is_small() {
     for theta in [0.3, 0.5, 0.7, 1.0] {
         let error = check::force_error(&mut galaxies::collision(3000), 2, theta);
         assert!(error < check::tolerance(theta), "{error} at {theta}");

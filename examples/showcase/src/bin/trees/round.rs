@@ -17,7 +17,7 @@ use crate::ways::{Heap, Space};
 /// The tree of each text.
 type Trees<G> = Vec<<G as Ground>::Group>;
 
-/// The costs of the rounds of one way.
+/// The costs of the rounds with one way to store the trees (see `ways.rs`).
 #[derive(Debug, Default)]
 pub(crate) struct Costs {
     pub(crate) build: Times,
@@ -41,13 +41,15 @@ impl From<BumpFull> for Failure {
     }
 }
 
-/// Returns the trees that each way must have after both passes: those of one thread on the heap.
+/// Returns the trees that each way to store them must have built after both passes: those that one
+/// thread builds on the heap.
 pub(crate) fn expected(sources: &[Source]) -> Trees<Heap> {
     let trees = build(&Heap, sources, 1).and_then(|mut trees| append(&Heap, &mut trees, 1).map(|()| trees));
     trees.expect("the heap is never full")
 }
 
-/// Returns the number of nodes: the tree of each text, and the trees within it at every depth.
+/// Returns the number of nodes. Counts the tree of each text, and the trees within it at every
+/// depth.
 pub(crate) fn nodes(trees: &Trees<Heap>) -> u64 {
     trees.iter().map(|tree| tree.nodes()).sum()
 }
