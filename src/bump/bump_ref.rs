@@ -162,8 +162,9 @@ impl View for BumpRef<'_> {
     }
 }
 
-/// Bytes that were taken but not yet handed out. If the code that fills them panics, dropping the
-/// block returns them. A block never leaves the call that took it, so it is never leaked.
+/// Bytes that were taken but not yet handed out. If the code that fills them panics or fails,
+/// dropping the block returns them. Each public method that takes bytes as a block hands the block
+/// out or drops it before the method returns, so a user of the crate cannot leak a block.
 pub(super) struct Block<V: View> {
     bump: V,
     pointer: NonNull<u8>,
@@ -171,7 +172,7 @@ pub(super) struct Block<V: View> {
 }
 
 impl<V: View> Block<V> {
-    /// Creates a block from a piece that this bump has handed out.
+    /// Creates a block from a piece that was taken from the budget of this bump.
     #[inline]
     pub(super) fn new(bump: V, piece: Piece) -> Self {
         Block { pointer: bump.view().pointer(piece.start), bump, piece }
@@ -190,7 +191,7 @@ impl<V: View> Block<V> {
     }
 
     /// Tries to make room for `more` bytes after the first `size` bytes. Returns whether there is
-    /// room.
+    /// room. The block has no padding, so it never has more than `SHARD_LIMIT` bytes of a shard.
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);
@@ -201,8 +202,8 @@ impl<V: View> Block<V> {
         let extended = missing == more && size != 0 && budget.extend(self.piece.taken.end, size, more);
         if extended {
             self.piece.taken.end = end;
-            // If there are shards, a block of at most `SHARD_LIMIT` bytes now contains bytes of a
-            // shard.
+            // If there are shards and this block still has at most `SHARD_LIMIT` bytes, the added
+            // bytes came from a shard.
             self.piece.from_cursor = budget.is_from_cursor(size + more);
         }
         extended
@@ -217,7 +218,7 @@ impl<V: View> Block<V> {
         let (bump, from_cursor) = (self.bump, self.piece.from_cursor);
         // Once the block is handed out, the start of its padding is no longer known, so freeing the
         // block cannot return the padding. Padding of at least a line is therefore returned now.
-        // Shorter padding is lost.
+        // Shorter padding, and all padding in a bump without shards, is lost.
         let padding = start..self.piece.start;
         core::mem::forget(self);
         if end != used {

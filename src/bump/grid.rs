@@ -3,8 +3,9 @@
 //! # User code
 //!
 //! Closures, iterators, and implementations of `Clone` and of formatting traits may panic, and may
-//! allocate in the same bump. A block never leaves the call that took it. So if user code panics or
-//! fails, the block is dropped, which returns its bytes. The values made before the panic are
+//! allocate in the same bump. While user code runs, the bytes belong to a local variable, a *block*
+//! (see [`Taken`]), which the method hands out or drops before it returns. So if user code panics
+//! or fails, the block is dropped, which returns its bytes. The values made before the panic are
 //! dropped first.
 
 use core::alloc::Layout;
@@ -18,6 +19,7 @@ use super::bump_ref::{Block, BumpRef, View, dangling};
 use super::storage::BumpStorage;
 use crate::error::Full;
 use crate::raw::budget::Piece;
+use crate::raw::gap::LINE;
 
 /// A bump or a handle, from which a method takes bytes.
 pub(super) trait Source<'a>: Sized {
@@ -49,7 +51,8 @@ pub(super) trait Taken {
     /// room.
     fn extend(&mut self, size: usize, more: usize) -> bool;
 
-    /// Hands out the first `size` bytes, and returns their start. Returns the bytes after them.
+    /// Hands out the first `size` bytes, and returns the bytes after them to the bump. The result
+    /// is the start of the bytes handed out.
     fn hand_out(self, size: usize) -> NonNull<u8>;
 }
 
@@ -71,7 +74,8 @@ impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
         #[cold]
         #[inline(never)]
         fn slow<S: BumpStorage>(bump: &AtomicBump<S>, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
-            if taken.is_empty() {
+            // A larger alignment needs padding of a line or more, which `hand_out` returns.
+            if taken.is_empty() && layout.align() <= LINE {
                 let view = bump.view();
                 if let Some(start) = view.budget().take_near(layout) {
                     return Some(view.pointer(start));

@@ -120,8 +120,8 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// Returns the statistics on earlier epochs. If the memory of the arena is replaced, they are
-    /// copied to the new header.
+    /// Returns the statistics on earlier epochs, with the bound on written slots of this epoch. If
+    /// the memory of the arena is replaced, they are copied to the new header.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
@@ -319,23 +319,23 @@ impl<'a, T> ArenaRef<'a, T> {
         /// Not inlined, as in `take_one`.
         #[cold]
         #[inline(never)]
-        fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, len: usize) -> Range<usize> {
-            let taken = header.cursor.take_up_to(&header.metadata(stamps, slot_size), len);
+        fn take_slow(header: &Header, stamps: &[Stamp], slot_size: usize, len: usize, contended: bool) -> Range<usize> {
+            let taken = header.cursor.take_up_to(&header.metadata(stamps, slot_size), len, contended);
             taken.unwrap_or(stamps.len()..stamps.len())
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        let start = match len {
-            0 => Some(stamps.len()),
+        match len {
+            0 => return stamps.len()..stamps.len(),
             1 => {
                 let taken = self.take_one().map(SlotGuard::into_index);
                 return taken.map_or(stamps.len()..stamps.len(), |index| index..index + 1);
             }
-            _ => header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len).ok(),
-        };
-        match start {
-            Some(start) => start..start + len,
-            None => take_slow(header, stamps, size_of::<T>(), len),
+            _ => {}
+        }
+        match header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len) {
+            Ok(start) => start..start + len,
+            Err(contended) => take_slow(header, stamps, size_of::<T>(), len, contended),
         }
     }
 

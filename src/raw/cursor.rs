@@ -34,10 +34,10 @@
 //!
 //! - `E2 return → reuse`, at the cursor: the compare-and-swap in `retract` or `return_fast`
 //!   (Release) after the old owner's last access, and the addition in [`Cursor::take_fast`], the
-//!   compare-and-swap that takes a run or, for a refill, the load in `take_sharded` (Acquire)
-//!   before the new owner's first access. While the arena is shared, every write of the cursor is a
-//!   read-modify-write, so the release sequence is not broken. (The other parts of E2 are in
-//!   `stamps.rs` and `shards.rs`. `shards.rs` defines E3 and E4.)
+//!   compare-and-swap that takes a run or, for a refill, the load by the thread that begins or
+//!   helps it (Acquire) before the new owner's first access. While the arena is shared, every write
+//!   of the cursor is a read-modify-write, so the release sequence is not broken. (The other parts
+//!   of E2 are in `stamps.rs` and `shards.rs`. `shards.rs` defines E3 and E4.)
 //!
 //! Operations that form none of these edges are Relaxed, because no value is read on the basis of a
 //! count or a bound.
@@ -374,17 +374,19 @@ impl Cursor {
 
     /// Takes a run of `len` slots. If there is no such run, takes all slots that are left at the
     /// cursor or, if none is left there, one slot from any place. Returns `None` if no slot is
-    /// free. `len` is not 0.
-    pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize) -> Option<Range<usize>> {
+    /// free. `len` is at least 2. `contended` is the error of
+    /// [`take_run_fast`](Self::take_run_fast).
+    pub(crate) fn take_up_to(&self, meta: &Metadata<'_>, len: usize, contended: bool) -> Option<Range<usize>> {
+        if contended {
+            self.note_failed_exchange(meta.shards.mode, meta.shards.is_empty());
+        }
         loop {
             let refused = match self.take_sharded(meta, len) {
                 Ok(start) => return Some(start..start + len),
                 Err(refused) => refused,
             };
-            if len > 1 {
-                if let Some(run) = self.runs.vacant.claim_run(meta, len, self.bound(meta)) {
-                    return Some(run);
-                }
+            if let Some(run) = self.runs.vacant.claim_run(meta, len, self.bound(meta)) {
+                return Some(run);
             }
             let Refused { left, word } = refused;
             if left == 0 {
@@ -554,9 +556,9 @@ mod tests {
         }
         assert_eq!(take_run(&cursor, meta, 4), Err(0));
         assert_eq!(take_run(&cursor, meta, 3), Ok(4));
-        assert_eq!(cursor.take_up_to(meta, 3), Some(1..2));
+        assert_eq!(cursor.take_up_to(meta, 3, false), Some(1..2));
         assert_eq!(take_run(&cursor, meta, 2), Err(0));
-        assert_eq!(cursor.take_up_to(meta, 1), Some(2..3));
-        assert_eq!(cursor.take_up_to(meta, 1), None);
+        assert_eq!(cursor.take_up_to(meta, 2, false), Some(2..3));
+        assert_eq!(cursor.take_up_to(meta, 2, false), None);
     }
 }

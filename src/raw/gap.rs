@@ -133,7 +133,7 @@ impl Gap {
     /// The gap must be the run of a shard, and at most one thread at a time may call this for the
     /// gap: the thread whose exclusive number is that of the shard. If a signal handler interrupts
     /// the call and allocates, calls are nested. Each of them decreases the length by at most the
-    /// limit of a run, so the length stays above `-MAX_EXCESS` if fewer than 16 calls are nested.
+    /// limit of a run, so the length stays above `-MAX_EXCESS` if at most 15 calls are in progress.
     ///
     /// This is the inlined fast path, so it has no loop. The common case, which needs no padding,
     /// has a branch of its own, so that it does not wait for the calculation of the padding.
