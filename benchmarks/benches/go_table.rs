@@ -1,12 +1,12 @@
 //! The table of the Go original: `Alloc`, `Reset`, `AppendSlice` of 1,000, and native allocations,
 //! with sizes from 100 B to 1 GB.
 //!
-//! Three things differ on purpose. First, `Reset` of the original fills the arena once, and then
-//! resets it again and again. Here the arena is filled before each reset. Second, in the original,
-//! other threads read during a reset. The compiler refuses this here, because `reset` takes `&mut`.
-//! The counterpart is an arena behind an `RwLock`, whose readers come and go between the resets.
-//! Third, the arena of each size holds as many values as fit in that number of bytes. The original
-//! counts the size of the pointers to them instead.
+//! Three things differ on purpose. First, the benchmark `Reset` of the original fills the arena
+//! once, and then resets it again and again. Here the arena is filled before each reset. Second, in
+//! the original, other threads read during a reset. The compiler refuses this here, because `reset`
+//! takes `&mut`. The counterpart is an arena behind an `RwLock`, whose readers come and go between
+//! the resets. Third, the arena of each size holds as many values as fit in that number of bytes.
+//! The original counts the bytes of the pointers to the values.
 
 use std::{
     hint::black_box,
@@ -125,7 +125,8 @@ fn append_slice(criterion: &mut Criterion) {
     });
 }
 
-/// A reset and 1,000 published values behind a lock, while another thread reads when it can.
+/// A reset and 1,000 published values behind a lock, without a reader, and while another thread
+/// reads when it can.
 fn readers(criterion: &mut Criterion) {
     let mut group = group(criterion, "reset and 1,000 published, beside a reader");
     let lock = RwLock::new(AtomicArena::<u64>::with_capacity(1_000));
@@ -149,8 +150,8 @@ fn readers(criterion: &mut Criterion) {
     });
 }
 
-/// Zeroed blocks of one size: from the global allocator, and from arenas with room for a hundred
-/// such blocks.
+/// Zeroed blocks of each size: from the global allocator, and from an arena with room for a hundred
+/// of them.
 fn blocks(criterion: &mut Criterion) {
     let mut group = group(criterion, "a zeroed block");
     for (name, bytes) in SIZES {
@@ -158,7 +159,9 @@ fn blocks(criterion: &mut Criterion) {
             bencher.iter(|| black_box(vec![0_u8; black_box(bytes)]));
         });
     }
-    /// Larger blocks would not fit on the stack, unless the compiler builds them in place.
+    /// Measures a boxed array, and an array in an arena. Only for sizes up to 100 KB: larger arrays
+    /// might not fit on the stack, on which they are built unless the compiler builds them in
+    /// place.
     macro_rules! boxed {
         ($($name:literal $bytes:literal),*) => {$(
             group.bench_function(BenchmarkId::new("Box::new([0; N])", $name), |bencher| {

@@ -60,9 +60,9 @@ impl<S> Stage<S> {
     }
 }
 
-/// Measures one turn, in which the puts of the plan are divided into epochs of `SLOTS` puts. After
-/// the clock has stopped, each epoch ends with a reset, and some epochs with a check before it.
-/// Returns the nanoseconds per put in the median epoch.
+/// Measures one turn, in which the puts of the plan are divided into epochs of `SLOTS` puts. Each
+/// epoch is timed separately. After its time has been taken, the subject is reset. In some epochs,
+/// its values are checked before the reset. Returns the nanoseconds per put in the median epoch.
 pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result<f64> {
     ensure!(
         SLOTS.is_multiple_of(plan.threads),
@@ -78,7 +78,8 @@ pub fn again<S: Subject<u64>>(plan: &Plan, seed: u64, _thorough: bool) -> Result
 
     let fill = |epoch: usize, thread: usize| {
         // SAFETY: a `&mut` of the subject exists only in the first thread, from the second gate
-        // below to the gate that ends the epoch. No thread uses this reference in that time.
+        // below to the gate that ends the epoch. In that time no thread uses the `&` that is
+        // created here.
         let subject = unsafe { &*stage.get() };
         gate.pass();
         let first = black_box(first_of(epoch, thread));

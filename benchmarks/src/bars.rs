@@ -265,8 +265,8 @@ impl Bars<'_> {
         for subject in [single::RESET_OWNED, single::RESET_PUBLISHED] {
             let mut sizes = rows.of(Group::Reset, subject);
             let (small, large) = (sizes.next(), sizes.next());
-            // A reset takes a few nanoseconds. The limit is higher, because some clocks have steps
-            // of ten.
+            // A reset takes some ten nanoseconds. The limit is higher, because some clocks have
+            // steps of ten.
             self.number(&format!("{subject}, 1 KB"), small, 30.0);
             self.number(&format!("{subject}, 1 GB"), large, 30.0);
         }

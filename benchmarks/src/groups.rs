@@ -175,7 +175,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs the measurements of vacant slots that do not use the generic loop.
+    /// Runs the measurements of vacant slots that do not use the timed loop of `turn.rs`.
     fn vacant(&mut self) -> Result<()> {
         memory::prepare(Pages::Warm);
         for table in &single::VACANT {

@@ -48,7 +48,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// Returns whether the group has turns in the generic loop.
+    /// Returns whether the group has turns that run the generic timed loop (`turn.rs`).
     pub fn fills(self) -> bool {
         matches!(self, Self::Fill | Self::Bulk | Self::Runs | Self::Vacant | Self::Bump)
     }

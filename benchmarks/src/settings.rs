@@ -24,8 +24,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     pub elements: Option<NonZeroUsize>,
 
-    /// Number of rounds. In each round every subject has one turn. Slow measurements have their own
-    /// number [default: 21, or 5 with --quick]
+    /// Number of rounds, except for slow measurements, which have a fixed number. In each round
+    /// every subject has one turn [default: 21, or 5 with --quick]
     #[arg(long, value_name = "N")]
     pub rounds: Option<NonZeroUsize>,
 

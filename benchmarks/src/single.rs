@@ -278,7 +278,7 @@ pub const RESET: [Single; 4] = [
                 ends(bump.alloc_slice_fill_with(slots, |index| first.wrapping_add(index as u64)))
             };
             // Whether a `Bump` is empty is not checked, because no single method returns the number
-            // of used bytes. So the check whether it is empty is left out.
+            // of used bytes.
             reset(slots, make, fill, Bump::reset, |_| 0)
         },
     },

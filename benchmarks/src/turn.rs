@@ -18,7 +18,7 @@ use crate::{
     work::Work,
 };
 
-/// Of the places that this number of puts returns, one is kept, and is checked after the clock has
+/// One in this number of places that the puts return is kept, and is checked after the clock has
 /// stopped.
 pub const KEPT_ONE_IN: usize = 1024;
 

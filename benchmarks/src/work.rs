@@ -4,7 +4,7 @@ use std::{fmt::Write as _, vec};
 
 /// The item that a single call of `put` stores. Every turn has a different seed, from which all its
 /// values except [`Defaults`] are derived. Values that an earlier turn has left in recycled memory
-/// are therefore never taken for values of this turn.
+/// are therefore hardly ever taken for values of this turn.
 pub trait Work: Sized {
     /// The source of the items, created before the clock starts.
     type Source: Send;
@@ -184,8 +184,9 @@ impl Text {
     }
 }
 
-/// Returns the letters of a string. They come from the upper bits of the seed times a constant,
-/// because these bits depend on all bits of the seed.
+/// Returns the letters of a string. The seed is multiplied by a constant, and the letters come from
+/// the upper bits of the product first. The lower bits of the product do not depend on the upper
+/// bits of the seed.
 fn letters(seed: u64, size: usize) -> impl Iterator<Item = u8> {
     let mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (0..size).map(move |index| b'a' + (mixed.rotate_left(4 * (index as u32 + 1)) & 15) as u8)

@@ -51,7 +51,8 @@ static ARENAS: [StaticArena<Event, EVENTS>; MOST_ROUNDS] = [const { StaticArena:
 /// The memory for the events.
 pub(crate) struct Ways {
     mapped: AtomicArena<Event, Mapped<Event>>,
-    /// The boxes of the previous round. The thread after this one (see `main.rs`) drops them.
+    /// The boxes of the previous round. The neighbour thread (see `main.rs`) drops them during the
+    /// next round.
     #[expect(clippy::vec_box, reason = "one allocation per event is measured")]
     boxes: Vec<Box<Event>>,
 }

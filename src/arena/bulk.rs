@@ -4,8 +4,8 @@
 //! and a [`Local`](crate::Local) are sources. A [`RunGuard`] owns the slots until all values are
 //! made.
 //!
-//! All of this is inlined into the public methods, even where the compiler would not do so. A guard
-//! that is passed in memory takes longer than the rest of the call.
+//! All of this is inlined into the public methods, even where the compiler would not do so. Passing
+//! a guard in memory would take longer than the rest of the call.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;

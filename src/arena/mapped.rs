@@ -107,7 +107,7 @@ impl<T> AtomicArena<T, Mapped<T>> {
 /// A builder for an arena in memory mapped from the operating system.
 ///
 /// Created by [`AtomicArena::mapped`]. If the system refuses a requested option,
-/// [`build`](Self::build) returns an error and maps nothing. With
+/// [`build`](Self::build) returns an error and leaves nothing mapped. With
 /// [`allow_fallback`](Self::allow_fallback) it creates the arena without the option instead.
 ///
 /// | | Linux | macOS | Windows |

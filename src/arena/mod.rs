@@ -62,13 +62,12 @@ pub use stats::Stats;
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
-/// A signal handler may store and read single values, with one caution below. It must not use a
-/// [`Local`](crate::Local) or a [`Reservation`](crate::Reservation), because handles are not
-/// async-signal-safe, except in an inline arena, in an arena of fewer than 2,048 slots, or without
-/// the feature `std`. The caution concerns all other arenas. The first call of a thread that needs
-/// a thread number, which may be a call that stores a single value, registers a destructor, for
-/// which the standard library or the C library may allocate memory. The handler must not make this
-/// call.
+/// A signal handler may store and read single values. In an inline arena, in an arena of fewer than
+/// 2,048 slots, and without the feature `std`, it may also use a [`Local`](crate::Local) or a
+/// [`Reservation`](crate::Reservation). Elsewhere it must not use them. It must also not make the
+/// thread's first call that needs a thread number there, even if that call stores only a single
+/// value, because that call registers a destructor, for which the standard library or the C library
+/// may allocate memory.
 ///
 /// # Memory ordering
 ///
@@ -87,8 +86,8 @@ pub use stats::Stats;
 /// slot. To store the values of a vector, use `alloc_vec`. The reverse conversion, from an arena on
 /// the heap to a vector, exists.
 ///
-/// `IndexMut` could be consistent with only one of `Index`, which finds published values only, and
-/// [`get_mut`](Self::get_mut), which also finds owned values.
+/// `Index` finds published values only, and [`get_mut`](Self::get_mut) also finds owned values, so
+/// `IndexMut` would contradict one of the two.
 ///
 /// # Values that refer to each other
 ///

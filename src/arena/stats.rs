@@ -32,9 +32,9 @@ pub struct Stats {
     /// No value was ever stored at an index at or above it, and the current `index_bound` does not
     /// exceed it. So it bounds the indices used so far, and does not count values. Slots below it
     /// may never have held a value, for example vacant slots, slots that a handle holds and, after
-    /// contention, unused slots of shards (see [`in_order`](AtomicArena::in_order)). So may the
-    /// first unused slot of a run that a `Local` returned, because a closure that panicked may have
-    /// written to it.
+    /// contention, unused slots of shards (see [`in_order`](AtomicArena::in_order)). The first
+    /// unused slot of a run that a `Local` returned may also be below it without ever having held a
+    /// value, because a closure that panicked may have written to it.
     pub high_water: usize,
     /// The number of times that the arena was emptied or compacted.
     ///

@@ -294,8 +294,9 @@ impl<S: BumpStorage> AtomicBump<S> {
 
     /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is formatted twice, first to measure it and then to write it. If the text is longer
-    /// the second time, its block is extended or replaced by a larger block.
+    /// The text is formatted twice, first to measure it and then to write it, unless it is a
+    /// constant. If the text is longer the second time, its block is extended or replaced by a
+    /// larger block.
     ///
     /// Lock-free, except for user code.
     ///

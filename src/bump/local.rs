@@ -470,8 +470,9 @@ impl<'a> LocalBump<'a> {
 
     /// Stores formatted text, which belongs to the caller.
     ///
-    /// The text is formatted twice, first to measure it and then to write it. If the text is longer
-    /// the second time, its block is extended or replaced by a larger block.
+    /// The text is formatted twice, first to measure it and then to write it, unless it is a
+    /// constant. If the text is longer the second time, its block is extended or replaced by a
+    /// larger block.
     ///
     /// Wait-free within the run, otherwise lock-free, except for user code.
     ///
@@ -557,8 +558,8 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
         self.bump
     }
 
-    // Not inlined, unlike the default: the handle is in memory anyway, so a call does not force it
-    // there.
+    // Not inlined, unlike the provided `left`, which a call would force to put a `BumpRef` into
+    // memory. Here the `BumpRef` is in the handle, which is in memory anyway.
     #[cold]
     #[inline(never)]
     fn left(&self) -> usize {

@@ -92,8 +92,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 ///
 /// It has the same methods as the arena for storing values. They take `&mut self`, but the
 /// references that they return borrow the arena and can outlive the handle. Storing a value costs
-/// an increment of an index and a store. Storing values accesses memory to which all threads write
-/// only if the values do not fit in the current run.
+/// an increment of an index and a store. Memory to which all threads write is accessed only if the
+/// values do not fit in the current run.
 ///
 /// # Where the slots come from
 ///
@@ -795,7 +795,6 @@ impl<'a, T> Local<'a, T> {
     /// ```
     // Always inlined, so that the `Local` and the reservation stay in registers. Keeping them in
     // memory would double the cost.
-    // Always inlined, as the method of the arena.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
         if !self.run.has_room(n) {

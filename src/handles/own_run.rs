@@ -32,8 +32,8 @@ pub(super) struct OwnRun {
     pub(super) start: usize,
     /// The slot to fill next. Invariant: `start <= next <= end`.
     pub(super) next: usize,
-    /// The end of the run. A run that is not empty belongs to this handle and has run marks at both
-    /// ends.
+    /// The end of the run. If `start != end`, the slots from `start` to `end` belong to this
+    /// handle, and there are run marks at both ends. Otherwise there is no open run.
     ///
     /// `end` is 0 before the first run, after a reservation has taken over the whole rest, and
     /// after a call of the method `end`. While it is 0, the handle is not counted.
@@ -252,8 +252,8 @@ impl OwnRun {
         let stamps = view.stamps();
         if self.start != self.next || self.behind_published {
             // From now on the open run starts at `next`, so that leaking this handle or the
-            // reservation does not leak the owned values in the slots from `start` to `next`. If a
-            // value published directly before the run marks its start, the mark moves to the slot
+            // reservation does not leak the owned values in the slots from `start` to `next`. If
+            // the stamp of a published value marks the start of the run, the mark moves to the slot
             // `next`, because ending the reservation clears only marks in its own slots.
             self.unmark_start(stamps);
             stamps.open(self.next..self.end);

@@ -93,7 +93,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!(run.finish(), [10, 11, 12]);
     /// assert!(arena.reserve_up_to(1).is_full());
     /// ```
-    // Always inlined, as `reserve`.
+    // Always inlined, for the same reason as `reserve`.
     #[inline(always)]
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();

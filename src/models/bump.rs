@@ -42,8 +42,9 @@ pub(super) fn explore_bytes(bytes: usize, model: impl Fn(Arc<Ground>) + Send + S
     });
 }
 
-/// Calls `run` in a new thread with this id. The first thread has the id 0. Ids below 2 are
-/// exclusive, and the shard of a thread is its id modulo 2.
+/// Calls `run` in a new thread with this id. The first thread has the id 0. A thread with an id
+/// below 2 has an exclusive number. The shard of a thread is its id modulo 2, so the threads 0 and
+/// 2 share a shard.
 pub(super) fn spawn_on<R: 'static>(
     ground: &Arc<Ground>,
     id: usize,
@@ -218,8 +219,8 @@ fn bump_a_run_is_not_extended_by_bytes_above_its_end() {
             ground.free(above);
             block.len()
         });
-        // If this takes 32 bytes more than are left, the start in the word of the run is the end of
-        // the block that is freed.
+        // If the addition takes 32 bytes more than are left, it moves the start of the run to the
+        // end of `above`. The run is then empty, and freeing `above` must not extend it.
         let mine = ground.alloc(96).map_or(0, |block| block.len());
         let theirs = other.join().unwrap();
         ground.assert_exact(16 + theirs + mine);

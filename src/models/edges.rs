@@ -84,8 +84,8 @@ fn e2_at_the_cursor_to_a_run() {
 }
 
 /// Explores `take` beside a thread that takes and returns a run. `take` may read the cursor before
-/// the run is taken, and exchange it after the run was returned. `take` returns the slots that it
-/// took.
+/// the run is taken, and exchange it after the run was returned. The result of `take` is the range
+/// of slots that it took.
 fn explore_retracted_cursor(take: impl Fn(&Ground) -> Range<usize> + Send + Sync + 'static) {
     explore(2, move |ground| {
         let other = spawn(&ground, |ground| {

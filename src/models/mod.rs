@@ -12,10 +12,12 @@
 //! must hold after every interleaving.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
-//! reorders conflicting accesses. Loom remembers only the last access to each atomic. If one thread
-//! reads an atomic, and another thread then reads and writes it, the last access before the write
-//! is the second thread's own read. So loom does not try the write before the read of the first
-//! thread. Loom tries both orders if a thread that only reads is the last to run.
+//! reorders conflicting accesses. Loom compares an access to an atomic only with the last one, or
+//! with the last one that is not a read. If one thread reads an atomic, and another thread then
+//! reads and writes it, the last access before the write is the second thread's own read. So loom
+//! does not try the write before the read of the first thread. If the thread that only reads is the
+//! last to run in the first execution, loom tries both orders, because the last access that is not
+//! a read is then that of the other thread.
 
 mod bump;
 mod bump_bytes;
@@ -83,8 +85,8 @@ fn explore_values<T: Value>(capacity: usize, model: impl Fn(Arc<Ground<T>>) + Se
 }
 
 /// Like `explore`, but on an arena without shards and without a summary. Arenas with inline storage
-/// and small arenas have neither. (In an arena with a summary, its counts also order the owners of
-/// a vacant slot, which would hide a missing edge of the stamps.)
+/// and small arenas have neither. (The counts of a summary also order the accesses of a slot's old
+/// owner before those of its new owner, which would hide a missing edge of the stamps.)
 fn explore_bare(capacity: usize, model: impl Fn(Arc<Ground<u32, Bare>>) + Send + Sync + 'static) {
     loom::model(move || {
         let cells = (0..capacity).map(|_| UnsafeCell::new(())).collect();

@@ -43,9 +43,9 @@ fn shards_a_long_run_leaves_the_rest_in_the_shard() {
 
 // A rest that ends at the cursor is extended upwards by a refill.
 
-/// Explores a thread on shard 1 whose rest, slot 3, a refill extends, unless `others` take the
-/// slots at the cursor first. `others` runs concurrently and returns the number of slots that it
-/// took.
+/// Explores a thread on shard 1, whose rest is slot 3. A refill extends this rest, unless `others`
+/// takes the slots at the cursor first. `others` runs concurrently and returns the number of slots
+/// that it took.
 fn explore_extended_rest(others: impl Fn(&Arc<Ground<u16>>) -> usize + Send + Sync + 'static) {
     explore_shards_of(8, move |ground| {
         with_id(1, || assert_eq!((ground.alloc_run(2), ground.alloc()), (Some(0), Some(2))));

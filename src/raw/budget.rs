@@ -478,9 +478,10 @@ impl<'a> Budget<'a> {
         self.keep(displaced, false);
     }
 
-    /// Returns bytes that the caller owns. If `from_cursor` is true, none of them was ever in a
-    /// shard's run, so the cursor may be retracted over them. If `everywhere` is true, any shard
-    /// may keep them, otherwise only the shard of this thread.
+    /// Gives bytes of the caller back to the bump. If `from_cursor` is true, none of them was ever
+    /// in a shard's run, so the cursor may be retracted over them. If `everywhere` is true, any
+    /// shard may keep them, otherwise (unless the cursor is retracted) only the shard of this
+    /// thread.
     #[cold]
     #[inline(never)]
     pub(crate) fn return_run(self, run: Range<usize>, from_cursor: bool, everywhere: bool) {
@@ -570,8 +571,8 @@ impl<'a> Budget<'a> {
         let word = self.word(self.head.0.next.load(Ordering::Acquire));
         let below = self.offset(word);
         let Some(shards) = self.shards else { return below };
-        // If a gap ends above `below`, it has received bytes after the cursor was read, so it is
-        // skipped.
+        // If a gap ends above `below`, it is empty or has received bytes after the cursor was read,
+        // so it is skipped.
         let rests = shards.iter().flat_map(Shard::gaps).map(Gap::rest).filter(|rest| rest.end <= below);
         let pending = word.pending().map(|(shard, start)| (shard, self.bytes(self.refill_at(start))));
         let pending = pending.filter(|(shard, run)| shards[*shard].0.run.rest().end < run.end);

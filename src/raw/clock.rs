@@ -28,8 +28,9 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// A bound on the slots that were written to before the slots were last zeroed or their pages
-    /// last decommitted: no slot at or above this index was. The cursor bounds the later writes.
+    /// If a slot at or above this index was ever written to, that happened after the slots were
+    /// last zeroed or their pages last decommitted. `RunState::written` and the cursor bound these
+    /// later writes.
     pub(crate) written: usize,
 }
 

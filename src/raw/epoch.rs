@@ -10,8 +10,8 @@ pub(crate) enum Mark {
     Published,
     /// Like `Published`. When this mark was written, an open run started at the next slot. When the
     /// handle publishes that slot too, this mark is not changed, and from then on means the same as
-    /// `Published`. This mark replaces a `RunStart` at the next slot, so a handle that publishes
-    /// one value after another writes only one stamp per value.
+    /// `Published`. Because of this mark, the next slot needs no `RunStart`, so a handle that
+    /// publishes one value after another writes only one stamp per value.
     PublishedBeforeRun,
     /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,

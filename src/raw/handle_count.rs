@@ -15,8 +15,8 @@
 //!
 //! Every operation is Relaxed. The count matters only under exclusive access, which is ordered
 //! after all operations on handles. When a thread number passes to another thread, the stripe
-//! passes with it, and returning and taking the number order the accesses of the two threads
-//! (`thread_id.rs`).
+//! passes with it. The number is returned with Release and taken with Acquire, which orders the
+//! accesses of the two threads (`thread_id.rs`).
 
 #![forbid(unsafe_code)]
 

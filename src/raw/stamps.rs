@@ -294,9 +294,9 @@ impl<'a> StampsMut<'a> {
         self.stamps[index].0.write_mut(0);
     }
 
-    /// Records in the statistics that slots below `written` may have been written to. Called before
-    /// these slots are zeroed, because `take_written` has reset the cursor's bound on written slots
-    /// to 0.
+    /// Records in the statistics that slots below `written` may have been written to.
+    /// `take_written` has reset the cursor's bound on written slots to 0. So the caller, which then
+    /// zeroes these slots, records the bound here.
     pub(crate) fn remember_written(&mut self, written: usize) {
         self.clock.history.written = self.clock.history.written.max(written);
     }

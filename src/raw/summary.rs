@@ -77,9 +77,9 @@ impl<'a> Summary<'a> {
     #[inline]
     fn add_if(self, block: usize, n: usize, allow: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let tag = self.epoch.tag() << COUNT_BITS;
-        // Relaxed, also on failure: a guess that the exchange confirms. If `allow` refuses a wrong
-        // guess, no harm is done: the caller of `add_to_counted` then calls `add`, which is correct
-        // for any count.
+        // Relaxed, also on failure: a guess that the exchange confirms. If `allow` refuses, the
+        // refusal may be due to a wrong guess. This does no harm: the caller of `add_to_counted`
+        // then calls `add`, which is correct for any count.
         let mut word = self.words[block].load(Ordering::Relaxed);
         loop {
             let before = self.count_in(word);
@@ -89,8 +89,9 @@ impl<'a> Summary<'a> {
             let after = tag | (before + n);
             // Release: E5, the caller's increment of the number of blocks happens before a
             // decrement that undoes it. Acquire: E5, if the count was not 0, another thread has
-            // incremented the number of blocks for this block. That increment happens before the
-            // decrement with which the caller undoes its own.
+            // incremented the number of blocks for this block. The caller of `add`, which has
+            // incremented the number before this call, then decrements it again. The other thread's
+            // increment happens before this decrement.
             match self.words[block].compare_exchange_weak(word, after, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(before),
                 Err(now) => word = now,

@@ -1,5 +1,5 @@
-//! Assigns numbers to threads. While there are enough numbers, each thread that needs a number has
-//! an exclusive one.
+//! Assigns numbers to threads. If a number is free when a thread first needs one, the thread gets
+//! an exclusive number.
 //!
 //! A thread with an exclusive number updates its stripe of the count of handles (`handle_count.rs`)
 //! with a load and a store, because no other thread writes that stripe. The number is returned when

@@ -25,9 +25,9 @@
 //! that slot, and never returns to lower slots. So a search holds only slots below the one that it
 //! claims next. If another search holds that slot, the other search is ahead, and the slots that
 //! this search holds do not delay it. Hence two searches that compete only with each other are not
-//! both refused if either of them alone would succeed: consider the last claim that fails in either
-//! search. The search that holds the slot of this claim then gets its whole window, because none of
-//! its later claims fails.
+//! both refused if either of them alone would succeed: consider the last failing claim of the two
+//! searches. The slot was held by the other search. This other search gets its whole window,
+//! because none of its later claims fails.
 //!
 //! # Orderings
 //!

@@ -74,8 +74,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
         let slots = run.as_mut_ptr();
         // `run` owns the slots exclusively. `drive` is generic over the consumer, so its
         // implementation does not know the types of the consumer and of the result. Therefore it
-        // can neither keep one of them beyond this call, nor return the result of another call.
-        // (For zero-sized values, the comparison of `slots` below could not detect such a result.)
+        // can neither keep a consumer or a result after this call of `alloc_from_par_iter` returns,
+        // nor return a result of another call of `alloc_from_par_iter`. (For zero-sized values, the
+        // comparison of `slots` below could not detect such a result.)
         let all = iter.drive(CollectConsumer { slots, places: 0..len, marker: PhantomData });
         let whole = all.slots == slots && all.places == (0..len);
         assert!(whole, "a parallel iterator of length {len} produced {} items", all.places.len());

@@ -22,7 +22,7 @@ pub struct Borrowed<'m, T> {
 
 /// Represents the borrow of the bytes.
 ///
-/// `Memory` drops the values in the bytes, but its type does not name `'m`. This type's `Drop`
+/// `Memory` drops the values in the bytes, but its type does not name `'m`. The `Drop` of `Bytes`
 /// therefore tells the drop check that the bytes are in use until the arena has been dropped.
 struct Bytes<'m>(PhantomData<&'m mut [MaybeUninit<u8>]>);
 
@@ -43,8 +43,8 @@ impl<T> Borrowed<'_, T> {
         // `new` sizes the tail for the capacity that it would reach if slots also occupied the
         // bytes of the tail. That capacity exceeds `capacity` by at most one slot per byte of the
         // tail. The tail computed here has fewer than `2 * tail_size(capacity)` bytes. So the
-        // resulting capacity is below `capacity + 2 * tail_size(capacity)`, for which this tail was
-        // computed.
+        // capacity for which `new` needs a tail is below `capacity + 2 * tail_size(capacity)`, for
+        // which this tail was computed.
         let tail = if capacity < MIN_CAPACITY || untailed > isize::MAX as usize {
             0
         } else {
@@ -64,7 +64,7 @@ impl<'m, T> Borrowed<'m, T> {
         // count as a read of the slice. Under Tree Borrows, such a read forbids further writes
         // through the pointer, once the pointer has been used for a write.
         let base = bytes.as_mut_ptr();
-        // Returns the offset of the slots if at least `skip` bytes precede them.
+        // Returns the lowest offset of the slots that is at least `skip`.
         let slots_after = |skip: usize| skip + base.wrapping_add(skip).align_offset(align_of::<T>());
         // Returns the offsets of the stamps and of the slots, if `capacity` stamps and slots fit in
         // the first `len` bytes. The slots come first only if the other order does not fit.

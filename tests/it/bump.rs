@@ -657,8 +657,8 @@ fn long_padding_can_be_allocated() {
     bump.alloc(1u8).unwrap();
     let layout = Layout::from_size_align(1024, 1024).unwrap();
     bump.alloc_layout(layout).unwrap();
-    // If the bump has shards with more than one gap for returned bytes, less than a line of 64 bytes
-    // is lost.
+    // If the bump has shards with several gaps for returned bytes, less than a line of 64 bytes is
+    // lost.
     let gaps = cfg!(all(feature = "std", target_pointer_width = "64")) && !SHARDS_FORCED;
     let lost = bump.used() - 1 - 1024;
     assert!(lost < if gaps { 64 } else { 1024 }, "{lost}");

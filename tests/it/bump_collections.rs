@@ -50,9 +50,9 @@ macro_rules! collections {
                 for _ in 0..if cfg!(miri) { 100 } else { LARGE } {
                     assert_eq!(*Box::new_in([7u8; 100], &bump), [7; 100]);
                 }
-                // If shards are forced, a shard has only one gap besides its run. That gap holds
-                // the unused end of the box's last line. When the box is freed, its bytes replace
-                // that end in the gap, and the end is lost.
+                // If shards are forced, a shard has only one gap besides its run. That gap records
+                // the unused bytes of the box's last line of 64 bytes. When the box is freed, the
+                // gap records the bytes of the box instead, and the unused bytes are lost.
                 assert!(bump.used() == 0 || crate::payload::SHARDS_FORCED && bump.used() < 64);
                 let texts = [Box::new_in(String::from("a"), &bump), Box::new_in(String::from("b"), &bump)];
                 assert_eq!(*texts[0], "a"); // the boxes drop the strings, unlike the bump

@@ -1,5 +1,5 @@
-//! `compact` and `into_vec`, which make the values contiguous. `storages` tests them with every
-//! kind of memory.
+//! `compact` and `into_vec`, which make the values contiguous. `storages` tests `compact` with
+//! every kind of memory.
 
 use std::mem;
 use std::thread;

@@ -1109,8 +1109,8 @@ fn slots_that_a_reservation_returns_do_not_rejoin_the_local() {
     assert_room(&arena, 997, || [0; 8]);
 }
 
-/// The operations of a `Local` before it reserves. They determine the stamp of the slot before the
-/// reservation.
+/// The operations of a `Local` before it reserves. They determine the stamp of the slot directly
+/// below the reserved run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Before {
     Nothing,

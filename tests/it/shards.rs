@@ -1,7 +1,7 @@
 //! Arenas whose slots come from shards because of contention, and arenas that must not use shards.
 //!
-//! If shards are forced, every arena on the heap or in a mapping uses them from the first request
-//! on that they can serve, even a small one, unless it is `in_order`. Otherwise arenas of 2,048
+//! If shards are forced, every arena on the heap or in a mapping that is not `in_order`, however
+//! small, uses them as soon as it gets a request that they can serve. Otherwise arenas of 2,048
 //! slots or more use them once contention has been detected. Whether threads contend depends on the
 //! machine. The tests also pass if they do not, and then print a note.
 
@@ -190,8 +190,8 @@ fn shards_are_activated_when_threads_contend() {
         let (arena, active) = contended(|| 7);
         assert_eq!((arena.count(), arena.remaining()), (TAKEN, LARGE - TAKEN));
         assert_eq!(unused_in_shards(&arena) > 0, active);
-        // A request for a run is refused if too few slots are left at the cursor, although requests
-        // for one slot get further slots.
+        // A request for a run is refused if too few slots are left at the cursor, even while shards
+        // still serve requests for one slot.
         let at_cursor = LARGE - arena.index_bound();
         assert_eq!(arena.reserve(at_cursor + 1).unwrap_err().remaining(), at_cursor);
         assert_eq!(arena.count(), TAKEN);

@@ -408,7 +408,7 @@ fn a_stale_stamp_is_never_valid_again<P: Place>() {
     }
     for _ in 0..scaled(600, 60) {
         arena.reset();
-        // The values are owned, in slots with stamps of many earlier epochs.
+        // The values are owned, so they leave the stamps of an early epoch in place.
         arena.alloc_slice_copy(&[0; CAPACITY]).unwrap();
         assert_eq!(arena.iter().count(), 0);
         assert!(arena.as_mut_slice().is_some());

@@ -1,7 +1,7 @@
 //! Bump allocators: values of many types in one region, without destructors.
 //!
-//! They store single values, slices and strings. Their values are not walked, so only the kept
-//! places are checked (see `turn.rs`). A thorough turn keeps all places.
+//! They store single values, slices and strings. They cannot iterate over their values, so only the
+//! places that a turn keeps are checked (see `turn.rs`). A thorough turn keeps all places.
 
 use std::{alloc::Layout, sync::Mutex};
 
@@ -217,7 +217,7 @@ fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *cons
 }
 
 /// Returns the bytes of a region for all threads: a quarter and 1 MiB more than is stored, because
-/// the last free bytes are scattered over shards and handles.
+/// the last free bytes of an `AtomicBump` are scattered over shards and handles.
 fn shared_room<W: Load>(plan: &Plan) -> usize {
     let bytes = W::bytes(plan) * plan.threads;
     bytes + bytes / 4 + (1 << 20)

@@ -1,4 +1,5 @@
-//! Bare loops without a container: the least that a container of the same design must do.
+//! Bare loops without a container. A container that stores values in the same way must do at least
+//! this work.
 
 use std::{
     arch::asm,

@@ -25,7 +25,7 @@ unsafe fn digest<E: Copy + Into<u64>>(place: *const [E]) -> u64 {
     sum(unsafe { &*place }.iter().map(|element| (*element).into()))
 }
 
-/// One arena into which all threads put runs, with or without a handle.
+/// One arena into which all threads put runs, either directly or each through a `Local`.
 macro_rules! into_the_arena {
     ($(
         $(#[$doc:meta])* $subject:ident, $name:literal, $work:ty as $element:ty,
@@ -169,8 +169,8 @@ impl Subject<Slice> for HerdFromIter {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-        // returned is no longer used.
+        // SAFETY: nothing has been reset or dropped since the put, and the reference from which the
+        // put made this place is no longer used.
         unsafe { digest(place) }
     }
 

@@ -1,5 +1,5 @@
-//! No type is contravariant in `T` or in its lifetime. Otherwise safe code could make a reference
-//! outlive what it refers to.
+//! No type is contravariant in `T` or in its lifetime. If one were, safe code could make a
+//! reference outlive what it refers to.
 use atomicarena::{AtomicArena, Iter, Key, Local, ParDrain, ParIntoIter, ParIter, Reservation};
 
 type Text = &'static str;

@@ -1,6 +1,6 @@
 //! `FromIterator` and `Extend` are missing, because they could not report a full arena. `IndexMut`
-//! is missing, because it could agree with only one of `Index`, which finds published values only,
-//! and `get_mut`, which also finds owned values.
+//! is missing: `Index` finds published values only, and `get_mut` also finds owned values, so
+//! `IndexMut` would contradict one of the two.
 use atomicarena::{AtomicArena, Reservation, StaticArena};
 
 fn collected() -> AtomicArena<u8> {

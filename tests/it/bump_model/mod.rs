@@ -81,7 +81,7 @@ impl Block {
     }
 }
 
-/// The blocks and handles that are held, and the bounds of their addresses.
+/// The blocks and handles that are held, and the bounds of all blocks so far.
 struct Model<'a> {
     bump: &'a AtomicBump,
     blocks: Vec<Block>,

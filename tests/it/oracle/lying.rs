@@ -13,7 +13,7 @@ use super::value::Value;
 /// The calls that the iterator received, and the values that it yielded.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The number of slots that the tested method takes directly before it first calls `next`.
+    /// The number of slots that the tested method takes just before its first call of `next`.
     /// `None` if it fills a handle that already has the slots, and after the first call of `next`.
     pub(crate) fills: Option<usize>,
     pub(super) slots: Option<Slots>,

@@ -13,8 +13,8 @@
 //!
 //! A request for several slots is refused only if neither the cursor, nor the shard, nor the vacant
 //! slots have enough contiguous slots. While user code runs in a call that has taken vacant slots,
-//! the oracle may not know which ones the call has taken. It then accepts either answer to such a
-//! request if either may be right.
+//! the oracle may not know which ones the call has taken. If a request for several slots may be
+//! either served or refused then, it accepts both answers.
 //!
 //! Keys are kept over all epochs, with some keys of other arenas. Some of the keys are tried after
 //! each step, and all of them after each use of exclusive access. A key must find its own value or

@@ -181,7 +181,7 @@ impl Ledger {
     }
 
     /// Records a drop, and returns whether it must panic. A faulty drop does not panic here,
-    /// because a panic during unwinding would abort. `live` reports it.
+    /// because a panic during unwinding would abort. The function `live` panics for it later.
     fn died(&mut self, id: u32) -> bool {
         match self.drops.get_mut(id as usize) {
             Some(drops @ 0) => {
@@ -219,7 +219,8 @@ pub(crate) fn begin() {
     with(|ledger| *ledger = Ledger::default());
 }
 
-/// Returns the number of counted values that are alive. Panics if a value was dropped twice.
+/// Returns the number of counted values that are alive. Panics if a value was dropped that was not
+/// alive.
 pub(crate) fn live() -> usize {
     with(|ledger| {
         assert_eq!(ledger.faults, 0, "a value was dropped that was not alive");

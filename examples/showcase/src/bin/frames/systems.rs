@@ -2,8 +2,8 @@
 //! one.
 //!
 //! No system waits for another. The ship and the shot both determine from the last frame whether
-//! the shot hits. The order of the entities does not matter, so a frame contains the same entities
-//! in whatever memory they are stored.
+//! the shot hits. The order of the entities does not matter, so a frame has the same entities
+//! whether they are stored in an arena or in boxes.
 
 use std::thread;
 
@@ -100,7 +100,8 @@ fn ships<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full
     Ok(())
 }
 
-/// Moves shots towards their target, and ends them when they hit something.
+/// Moves shots towards their target. A shot ends when it hits an enemy ship, or when its time is
+/// over.
 fn shots<F: Frame>(last: &Last<'_, F>, next: &mut impl Spawn) -> Result<(), Full<()>> {
     for (_, shot) in last.frame.entities() {
         let Kind::Shot { target } = shot.kind else { continue };

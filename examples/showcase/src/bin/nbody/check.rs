@@ -12,8 +12,9 @@ use crate::ways::Boxes;
 /// The forces on at least this number of bodies are compared, or on all bodies if there are fewer.
 const SAMPLES: usize = 500;
 
-/// Returns the allowed error of the forces for a `theta`, relative to their average. The first term
-/// that is neglected when a cube attracts as one body grows with the square of its apparent size.
+/// Returns the allowed error of the forces for a `theta`, relative to their average. A cube
+/// attracts as one body, which neglects terms. The first neglected term grows with the square of
+/// the cube's apparent size.
 pub(crate) fn tolerance(theta: f64) -> f64 {
     1e-12 + 0.02 * theta * theta
 }

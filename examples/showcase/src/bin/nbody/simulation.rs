@@ -21,7 +21,7 @@ const STEP: f64 = 0.02;
 pub(crate) struct Parts {
     pub(crate) build: Times,
     pub(crate) forces: Times,
-    /// The time to free the tree and to prepare the memory for the next one.
+    /// The time to prepare the memory of the tree and to free the tree.
     pub(crate) free: Times,
 }
 

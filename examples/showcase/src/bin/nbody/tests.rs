@@ -34,7 +34,7 @@ fn hard() -> Vec<Bodies> {
     ]
 }
 
-/// Asserts that two trees are equal to the last bit, and returns the number of nodes in each.
+/// Asserts that two trees are equal, and returns the number of nodes in each.
 fn same<A: Link, B: Link>(one: &Node<A>, other: &Node<B>) -> usize {
     assert_eq!((one.whole, one.side), (other.whole, other.side));
     match (&one.below, &other.below) {

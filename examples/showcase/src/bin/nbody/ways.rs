@@ -29,7 +29,8 @@ impl Link for InArena<'_> {
 /// The arena of one frame, in bytes that are borrowed for `'m`.
 pub(crate) type Arena<'m, 'a> = AtomicArena<Node<InArena<'a>>, Borrowed<'m, Node<InArena<'a>>>>;
 
-/// The bytes in which each frame creates its arena, after that of the previous frame was dropped.
+/// The bytes in which each frame creates its arena. The arena of the previous frame has then been
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Ground(Box<[MaybeUninit<u8>]>);
 

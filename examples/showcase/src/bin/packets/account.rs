@@ -20,7 +20,7 @@ pub(crate) struct Account {
     received: u64,
     refused: u64,
     damaged: u64,
-    /// The number of datagrams that were received a second time, or whose number was never sent.
+    /// The number of datagrams that came a second time, or whose number is too large.
     strange: u64,
     /// The sum of all readings.
     sum: i64,
@@ -64,7 +64,8 @@ impl Account {
     pub(crate) fn close(&self, sent: u64, dropped: Option<u64>) -> Balance {
         let numbers = || (0..sent).zip(&self.fates);
         let lost = numbers().filter(|(_, fate)| **fate == Fate::Lost).count() as u64;
-        // Datagrams with these numbers were received, although they were never sent.
+        // Numbers from `sent` on were never sent, so a datagram that was received with one of them
+        // is strange.
         let strange =
             self.strange + self.fates.iter().skip(sent as usize).filter(|fate| **fate != Fate::Lost).count() as u64;
         let mut buffer = [0; MOST_BYTES];

@@ -5,11 +5,11 @@
 //! ```
 //!
 //! A sender floods the loopback interface with telemetry. The receiver reserves slots, and the
-//! kernel writes each datagram into a slot, without a copy or an allocation. Workers parse the
-//! datagrams (`telemetry.rs`). The results refer to the slots, and outlive the workers. When the
-//! arena is full, or when everything was sent, the batch ends: the workers finish, the results are
-//! read, and one reset frees all of the batch. Datagrams that arrive while the workers finish are
-//! received and refused.
+//! kernel writes each datagram into a slot, without a further copy or an allocation. Workers parse
+//! the datagrams (`telemetry.rs`). The results refer to the slots, and outlive the workers. When
+//! the arena is full, or when everything was sent, the batch ends: the workers finish, the results
+//! are read, and one reset frees all of the batch. Datagrams that arrive while the workers finish
+//! are fetched from the socket, but count as refused.
 //!
 //! The program does the same with a fresh `Vec<u8>` for each datagram. The two ways take turns. The
 //! program prints the account of all datagrams, and the medians over the rounds:

@@ -10,7 +10,7 @@ use socket2::Socket;
 use crate::packet::{self, Packet};
 use crate::telemetry::Telemetry;
 
-/// The number of datagrams that a worker gets at a time.
+/// The maximum number of datagrams that a worker gets at a time.
 const RUN: usize = 32;
 
 /// The result of receiving.
@@ -54,7 +54,7 @@ impl<'a> Batch for &'a AtomicArena<Packet> {
         }
         while !run.is_full() && arrived(packet::receive_into(&mut run, socket))? {}
         let start = Instant::now();
-        // Returns unfilled slots.
+        // Returns the unfilled slots to the arena. The result contains the filled ones.
         let packets = run.finish();
         *room += start.elapsed();
         Ok(if packets.is_empty() { Received::Quiet } else { Received::Run(packets) })

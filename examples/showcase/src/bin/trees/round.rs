@@ -41,15 +41,14 @@ impl From<BumpFull> for Failure {
     }
 }
 
-/// Returns the trees that each way to store them must have built after both passes: those that one
-/// thread builds on the heap.
+/// Returns the expected trees after both passes, which one thread builds on the heap. The trees of
+/// each way to store them are compared with these.
 pub(crate) fn expected(sources: &[Source]) -> Trees<Heap> {
     let trees = build(&Heap, sources, 1).and_then(|mut trees| append(&Heap, &mut trees, 1).map(|()| trees));
     trees.expect("the heap is never full")
 }
 
-/// Returns the number of nodes. Counts the tree of each text, and the trees within it at every
-/// depth.
+/// Returns the number of nodes in the trees of all texts: groups at every depth, and leaves.
 pub(crate) fn nodes(trees: &Trees<Heap>) -> u64 {
     trees.iter().map(|tree| tree.nodes()).sum()
 }

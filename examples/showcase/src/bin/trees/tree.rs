@@ -16,7 +16,8 @@ pub(crate) trait Ground: Sized {
 
     fn text(&self, text: &str) -> Result<Self::Text, BumpFull>;
 
-    /// Returns a second owner of a text. In an arena it is the same text.
+    /// Returns a second `Text` with the same contents. In an arena, both refer to the same bytes.
+    /// On the heap, it is a copy.
     fn share(&self, text: &Self::Text) -> Self::Text;
 
     fn list(&self, trees: impl ExactSizeIterator<Item = Tree<Self>>) -> Result<Self::List, BumpFull>;

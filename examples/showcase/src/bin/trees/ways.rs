@@ -18,8 +18,8 @@ pub(crate) trait Space: Sync {
     /// Returns the value through which one thread stores trees.
     fn ground(&self) -> Self::Ground<'_>;
 
-    /// Returns the number of bytes that the trees use, if that is known. `threads` is the greatest
-    /// number of threads that have stored trees at the same time.
+    /// Returns the number of bytes that the trees use, or that their chunks take, if it is known.
+    /// `threads` is the greatest number of threads that have stored trees at the same time.
     fn used(&self, threads: usize) -> Option<usize>;
 
     /// Frees what is not freed by dropping the trees.
