@@ -20,6 +20,7 @@
 //! a read is then that of the other thread.
 
 mod bump;
+mod bump_additions;
 mod bump_bytes;
 mod counts;
 mod edges;
