@@ -1,7 +1,7 @@
 //! The latencies as a chart. Each line shows, for every fraction of the events, the time within
 //! which that fraction was stored. Both axes are logarithmic. From 99 % on, each step to the right
-//! adds a nine (99.9 % after 99 %): only a tenth as many events are slower. Each step up is ten
-//! times as long.
+//! adds a nine (99.9 % after 99 %): only a tenth as many events are slower. Each step up stands for
+//! ten times the time.
 
 use std::fmt;
 

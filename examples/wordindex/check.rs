@@ -19,7 +19,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Reads all files. If one has changed since it was indexed, there are differences.
+    /// Reads all files. If one has changed since it was indexed, there may be differences.
     fn read(sources: &[Source]) -> Self {
         let mut plain = Self::default();
         let mut buffer = Vec::new();

@@ -62,12 +62,12 @@ pub use stats::Stats;
 /// No method blocks, except those of the feature `rayon`, which wait for its workers. Methods that
 /// take `&self` are at least lock-free. Their documentation says where they are wait-free.
 ///
-/// A signal handler may store and read single values. In an inline arena, in an arena of fewer than
-/// 2,048 slots, and without the feature `std`, it may also use a [`Local`](crate::Local) or a
-/// [`Reservation`](crate::Reservation). Elsewhere it must not use them. It must also not make the
-/// thread's first call that needs a thread number there, even if that call stores only a single
-/// value, because that call registers a destructor, for which the standard library or the C library
-/// may allocate memory.
+/// A signal handler may store and read single values. If the arena is inline or has fewer than
+/// 2,048 slots, or without the feature `std`, it may also use a [`Local`](crate::Local) or a
+/// [`Reservation`](crate::Reservation). In any other arena it must not use them. It must not make a
+/// thread's first call on such an arena that needs a thread number either, even if that call stores
+/// only a single value, because the call registers a destructor, for which the standard library or
+/// the C library may allocate memory.
 ///
 /// # Memory ordering
 ///

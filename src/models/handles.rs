@@ -214,7 +214,7 @@ fn e2_through_a_rest_that_was_retired() {
 
 // A run is split, and either part may be leaked.
 
-/// Leaks or drops each of the two parts of a split run, beside a thread that reads and allocates.
+/// Leaks or ends each of the two parts of a split run, while another thread reads and allocates.
 fn split(leak_run: bool, leak_local: bool) {
     explore(8, move |ground| {
         let mut local = ground.local(4);

@@ -8,10 +8,11 @@
 pub(crate) enum Mark {
     /// The slot holds a value that every thread may read until the epoch ends.
     Published,
-    /// Like `Published`. When this mark was written, an open run started at the next slot. When the
-    /// handle publishes that slot too, this mark is not changed, and from then on means the same as
-    /// `Published`. Because of this mark, the next slot needs no `RunStart`, so a handle that
-    /// publishes one value after another writes only one stamp per value.
+    /// Like `Published`. In addition, the open run of the handle that wrote this mark started at
+    /// the next slot at that time. When the handle publishes that slot too, this mark is not
+    /// changed, and from then on means the same as `Published`. Because of this mark, the next slot
+    /// needs no `RunStart`, so a handle that publishes one value after another writes only one
+    /// stamp per value.
     PublishedBeforeRun,
     /// The slot is below the cursor and has neither a value nor an owner.
     Vacant,

@@ -35,8 +35,8 @@ impl Cursor {
     /// if there is contention.
     ///
     /// Threads that take turns do not contend, however short their turns. Therefore the thread
-    /// watches the cursor for a moment before it activates shards. During this time only a thread
-    /// that runs concurrently can move the cursor.
+    /// watches the cursor for a moment before it activates shards. In so short a time, another
+    /// thread can hardly move the cursor unless it runs concurrently.
     ///
     /// The arena must have shards.
     #[cold]

@@ -155,8 +155,9 @@ fn index_of_rejects_a_neighbour_directly_after_the_slots() {
     let arena = AtomicArena::<u8, _>::in_bytes(inside).unwrap();
     let last = arena.alloc_slice_copy(&[1; 16]).unwrap().last().unwrap();
     assert_eq!((arena.capacity(), arena.index_of(last)), (16, Some(15)));
-    // The stamps come first if the slots then still fit. Slots of one byte need no padding, so they
-    // fit, and end where `inside` ends. So `neighbour` is the byte after the last slot.
+    // `in_bytes` puts the stamps below the slots, unless padding between them would cost a slot.
+    // Slots of one byte need no padding, so they end where `inside` ends. So `neighbour` is the
+    // byte after the last slot.
     assert_eq!(std::ptr::from_ref(last).wrapping_add(1), std::ptr::from_ref(neighbour));
     assert_eq!(arena.index_of(neighbour), None);
 }

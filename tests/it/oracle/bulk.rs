@@ -197,8 +197,9 @@ impl<'a, T: Value, S: Storage<T>> Ground<'a, '_, T, S> {
             Some(values) => values.len(),
             // A clone panicked and the slots were returned, so their number is not known. It
             // matters only where the oracle cannot predict it. If the cursor has risen, the request
-            // got the slots over which it has risen. Otherwise, assume that vacant slots have
-            // served the whole request.
+            // got the slots over which it has risen. (Shards are then active, so returning the
+            // slots has not retracted the cursor.) Otherwise, assume that vacant slots have served
+            // the whole request.
             None if self.arena.index_bound() == before => src.len(),
             None => self.arena.index_bound() - before,
         };

@@ -1,8 +1,9 @@
 //! The operations on an arena, and their encoding in four bytes.
 //!
-//! A program is encoded as a list of four-byte words. Each word encodes one operation, and no word
-//! is invalid. Removing or changing a word therefore removes or changes one operation, which suits
-//! the shrinking of a property test and the mutations of a fuzzer.
+//! A program is encoded as four bytes for the capacity and the end of the arena, and a list of
+//! four-byte words. Each word encodes one operation, and no word is invalid. Removing or changing a
+//! word therefore removes or changes one operation, which suits the shrinking of a property test
+//! and the mutations of a fuzzer.
 
 /// The maximum number of open handles of each kind.
 pub(crate) const HANDLES: usize = 3;
@@ -157,7 +158,7 @@ pub(crate) enum Step {
 pub(crate) enum EndRun {
     Finish,
     Publish,
-    /// The drop with this number panics.
+    /// Drops the reservation. If there is a number, the drop of the value with that number panics.
     Drop(Option<usize>),
     Forget,
 }
@@ -232,7 +233,8 @@ pub(crate) enum End {
         back: usize,
         fuse: Option<usize>,
     },
-    /// On the heap, the slots become a vector or a boxed slice.
+    /// An arena on the heap becomes a vector, or a boxed slice if `boxed` is set. The values of any
+    /// other arena are collected into a vector.
     IntoVec {
         boxed: bool,
         fuse: Option<usize>,
