@@ -325,13 +325,8 @@ impl<'a, T> ArenaRef<'a, T> {
         }
 
         let (header, stamps) = (self.header, self.stamps.as_slice());
-        match len {
-            0 => return stamps.len()..stamps.len(),
-            1 => {
-                let taken = self.take_one().map(SlotGuard::into_index);
-                return taken.map_or(stamps.len()..stamps.len(), |index| index..index + 1);
-            }
-            _ => {}
+        if len < 2 {
+            return self.take_run(len).map_or(stamps.len()..stamps.len(), |start| start..start + len);
         }
         match header.cursor.take_run_fast(stamps.len(), &header.mode, || header.shard_slice(), len) {
             Ok(start) => start..start + len,
