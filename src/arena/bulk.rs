@@ -173,7 +173,7 @@ impl<'a, T> Source<'a, T> for ArenaRef<'a, T> {
     #[inline(always)]
     fn publish_slots(&mut self, start: usize, taken: usize, filled: usize) {
         self.stamps().note_stamped();
-        self.stamps().publish_run(start, filled);
+        self.stamps().publish_run(start..start + filled);
         self.keep_slots(start, taken, filled);
     }
 
@@ -221,7 +221,7 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
 
     /// Stores the results of `make(0)`, `make(1)` and so on in all slots.
     ///
-    /// Not `collect((0..self.taken).map(make))`, which made clones of four words 10 % slower.
+    /// Not `collect((0..self.taken).map(make))`: with it, cloning four words took 10 % longer.
     #[inline(always)]
     fn fill(&mut self, mut make: impl FnMut(usize) -> T) {
         let first = self.source.view().slot(self.start);
@@ -279,6 +279,8 @@ impl<'a, T, S: Source<'a, T>> RunGuard<'a, T, S> {
             this.source.keep_slots(start, taken, 0);
             return (view.capacity(), &[]);
         }
+        // SAFETY: the guard owns these slots, so they are slots of the arena.
+        unsafe { view.assert_in_bounds(&(start..start + len)) };
         this.source.publish_slots(start, taken, len);
         // SAFETY: each of these slots is published.
         (start, unsafe { view.slice(start..start + len) })

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::arena::AtomicArena;
@@ -13,7 +14,7 @@ use crate::arena::Key;
 use crate::arena::Source;
 use crate::error::Full;
 use crate::handles::Reservation;
-use crate::handles::own_run::{OwnRun, Room, find_room};
+use crate::handles::own_run::{OwnRun, Room, find_room, reserve_slow};
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::stamps::Stamp;
 use crate::storage::Storage;
@@ -797,16 +798,19 @@ impl<'a, T> Local<'a, T> {
     // memory would double the cost.
     #[inline(always)]
     pub fn reserve(&mut self, n: usize) -> Result<Reservation<'a, T>, Full<()>> {
-        if !self.run.has_room(n) {
-            match self.find_room(n, false) {
-                Room::Own(_) => {}
-                // SAFETY: the `n` slots were just taken from the arena, so we own them. (There are
-                // none if `n` is 0.)
-                Room::Arena(slots) => return Ok(unsafe { Reservation::new_cold(self.view, slots.start, n) }),
-                Room::None(left) => return Err(Full::new((), n, left)),
+        let (start, written) = if self.run.has_room(n) {
+            (self.split_next(n), 1)
+        } else {
+            match self.reserve_slow(n, false) {
+                Ok((run, written)) => (run.start, written),
+                Err(left) => return Err(Full::new((), n, left)),
             }
-        }
-        Ok(self.reserve_next(n))
+        };
+        // SAFETY: `split_next` and `reserve_slow` give us the `n` slots from `start` on, marked as
+        // an open run and counted as a handle. If they come from our run, a closure that panicked
+        // may have written to the first of them, which was not noted. Writes to the others were
+        // noted by `return_slots`.
+        Ok(unsafe { Reservation::from_open(self.view, start, n, written) })
     }
 
     /// Takes at most `n` contiguous slots, to be filled step by step. The reservation may be empty.
@@ -835,25 +839,38 @@ impl<'a, T> Local<'a, T> {
     /// ```
     #[inline]
     pub fn reserve_up_to(&mut self, n: usize) -> Reservation<'a, T> {
-        match (&mut *self).take_slots_up_to(n) {
-            (start, len) if self.run.is_next(start, len) => self.reserve_next(len),
-            // SAFETY: the slots are not in the run, so they were just taken from the arena, and we
-            // own them. (There are none if `len` is 0.)
-            (start, len) => unsafe { Reservation::new_cold(self.view, start, len) },
-        }
+        let (start, len, written) = if self.run.has_room(n) {
+            (self.split_next(n), n, 1)
+        } else {
+            match self.reserve_slow(n, true) {
+                Ok((run, written)) => (run.start, run.len(), written),
+                Err(_) => (self.view.capacity(), 0, 0),
+            }
+        };
+        // SAFETY: as in `reserve`, or there are no slots.
+        unsafe { Reservation::from_open(self.view, start, len, written) }
     }
 
-    /// Reserves the next `len` slots of the run. The run must have room for them.
+    /// Splits the next `len` slots off the run, for a reservation, and returns the first of them.
+    /// The run must have room for them.
     #[inline(always)]
-    fn reserve_next(&mut self, len: usize) -> Reservation<'a, T> {
+    fn split_next(&mut self, len: usize) -> usize {
         let start = self.run.next;
+        // SAFETY: the unused slots of our run are slots of the arena.
+        unsafe { self.view.assert_in_bounds(&self.run.unused()) };
         self.run.split_off(self.view, len);
-        // SAFETY: the slots were unused slots of our run, so we owned them. `split_off` has removed
-        // them from the run, marked them as an open run, and counted them as a handle. A closure
-        // that panicked may have written to the first slot, which was not noted. Writes to the
-        // other slots were noted by `return_slots`. `len` is at least 1, because the run has room
-        // for it.
-        unsafe { Reservation::from_open(self.view, start, len, 1) }
+        start
+    }
+
+    /// Calls [`OwnRun::reserve`] by way of a function that is not inlined.
+    #[inline]
+    fn reserve_slow(&mut self, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
+        let (header, stamps, slots) = self.view.into_raw_parts();
+        // SAFETY: the first three arguments are the parts of `self.view`, to whose arena the run
+        // belongs.
+        let (run, reserved) = unsafe { reserve_slow(header, stamps, slots, self.run, len, part) };
+        self.run = run;
+        reserved
     }
 
     /// Takes a new run if the current one is used up. Returns whether the run has an unused slot.

@@ -100,7 +100,7 @@ impl OwnRun {
     pub(super) fn publish_next(&mut self, stamps: Stamps<'_>, len: usize) {
         let first = self.next;
         let last = self.advance_published(stamps, len);
-        stamps.publish_run(first, last - first);
+        stamps.publish_run(first..last);
         stamps.publish(last, self.mark_before());
     }
 
@@ -245,6 +245,28 @@ impl OwnRun {
         view.take_run(len).map_or_else(Room::None, |start| Room::Arena(start..start + len))
     }
 
+    /// Finds `len` slots for a reservation, as [`make_room`](Self::make_room) does. Marks them as an
+    /// open run, and counts them as a handle. Returns them, and how many of the first of them may
+    /// have been written to, which was not noted. The error is the number of slots left at the
+    /// cursor.
+    fn reserve<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
+        match self.make_room(view, len, part) {
+            Room::Own(len) => {
+                let start = self.next;
+                self.split_off(view, len);
+                Ok((start..start + len, 1))
+            }
+            Room::Arena(run) => {
+                if !run.is_empty() {
+                    view.handle_opened();
+                    view.stamps().open(run.clone());
+                }
+                Ok((run, 0))
+            }
+            Room::None(left) => Err(left),
+        }
+    }
+
     /// Splits the next `len` slots off the run for a reservation. Afterwards they are marked as an
     /// open run and counted as a handle.
     #[inline(always)]
@@ -256,7 +278,7 @@ impl OwnRun {
             // the stamp of a published value marks the start of the run, the mark moves to the slot
             // `next`, because ending the reservation clears only marks in its own slots.
             self.unmark_start(stamps);
-            stamps.open(self.next..self.end);
+            stamps.open(self.unused());
             self.behind_published = false;
         }
         if len == self.rest() {
@@ -264,7 +286,7 @@ impl OwnRun {
             *self = OwnRun::new(self.batch, self.ceiling);
         } else {
             view.handle_split();
-            stamps.split(self.next..self.end, self.next + len);
+            stamps.split(self.unused(), len);
             self.next += len;
             self.start = self.next;
         }
@@ -313,4 +335,27 @@ pub(super) unsafe fn find_room<T>(
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
     let room = run.make_room(view, len, part);
     (run, room)
+}
+
+/// Calls [`OwnRun::reserve`]. Not inlined, and takes and returns the run by value, like
+/// [`find_room`].
+///
+/// # Safety
+///
+/// As for `find_room`.
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn reserve_slow<T>(
+    header: &Header,
+    stamps: &[Stamp],
+    slots: NonNull<T>,
+    mut run: OwnRun,
+    len: usize,
+    part: bool,
+) -> (OwnRun, Result<(Range<usize>, usize), usize>) {
+    // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
+    // hold.
+    let view = unsafe { ArenaRef::new(header, stamps, slots) };
+    let reserved = run.reserve(view, len, part);
+    (run, reserved)
 }

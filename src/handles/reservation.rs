@@ -12,7 +12,7 @@ use crate::arena::AtomicArena;
 use crate::error::Full;
 use crate::on_drop::OnDrop;
 use crate::raw::arena_ref::{ArenaRef, Header};
-use crate::raw::stamps::{Stamp, Stamps};
+use crate::raw::stamps::Stamp;
 use crate::storage::Storage;
 
 impl<T, S: Storage<T>> AtomicArena<T, S> {
@@ -141,7 +141,7 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
 #[must_use = "dropped, it returns every slot"]
 pub struct Reservation<'a, T> {
     view: ArenaRef<'a, T>,
-    /// The first slot.
+    /// The first slot, or the capacity of the arena if there are no slots.
     start: usize,
     /// The number of slots. If it is not 0, the run has run marks at both ends.
     capacity: usize,
@@ -166,33 +166,13 @@ impl<'a, T> Reservation<'a, T> {
     /// has not written to them.
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
+        let run = start..start + capacity;
+        // SAFETY: the caller owns the slots, so they are slots of the arena. (If there are none,
+        // `start` is the capacity of the arena.)
+        unsafe { view.assert_in_bounds(&run) };
         if capacity != 0 {
             view.handle_opened();
-            view.stamps().open(start..start + capacity);
-        }
-        // SAFETY: the caller owns the slots and has not written to them. If there are any, the run
-        // was just marked and counted.
-        unsafe { Self::from_open(view, start, capacity, 0) }
-    }
-
-    /// Like [`new`](Self::new), for slow paths.
-    ///
-    /// # Safety
-    ///
-    /// As for `new`.
-    #[inline]
-    pub(super) unsafe fn new_cold(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
-        /// Not inlined, so that the fast path of the caller is small enough to be inlined.
-        #[cold]
-        #[inline(never)]
-        fn open(header: &Header, stamps: &[Stamp], run: Range<usize>) {
-            header.handle_opened();
-            Stamps::new(stamps, &header.clock).open(run);
-        }
-
-        if capacity != 0 {
-            let (header, stamps, _) = view.into_raw_parts();
-            open(header, stamps, start..start + capacity);
+            view.stamps().open(run);
         }
         // SAFETY: the caller owns the slots and has not written to them. If there are any, the run
         // was just marked and counted.
@@ -567,15 +547,15 @@ impl<'a, T> Reservation<'a, T> {
     pub fn finish(self) -> &'a mut [T] {
         let this = ManuallyDrop::new(self);
         if this.is_full() {
-            this.unmark();
             this.uncount();
+            this.unmark();
         } else {
             this.close_rest();
         }
         // SAFETY: the slots hold values and belonged to the reservation, which has ended without
         // dropping them. They are not handed out again before the epoch ends. Ending it requires
         // `&mut` of the arena, which cannot exist during `'a`.
-        unsafe { this.view.slice_mut(this.start..this.start + this.len) }
+        unsafe { this.view.slice_mut(this.filled()) }
     }
 
     /// Publishes the values. From then on every thread can read them. Returns the index of the
@@ -604,16 +584,35 @@ impl<'a, T> Reservation<'a, T> {
         T: Sync,
     {
         let this = ManuallyDrop::new(self);
-        let (view, filled) = (this.view, this.start..this.start + this.len);
+        let (view, filled) = (this.view, this.filled());
         if this.is_full() {
             // The stamps below overwrite both marks.
             this.uncount();
         } else {
             this.close_rest();
         }
-        view.stamps().publish_run(this.start, this.len);
+        view.stamps().publish_run(filled.clone());
         // SAFETY: every slot of `filled` is published.
         (filled.start, unsafe { view.slice(filled) })
+    }
+
+    /// Returns the slots.
+    #[inline]
+    fn run(&self) -> Range<usize> {
+        let run = self.start..self.start + self.capacity;
+        // SAFETY: the slots belong to the reservation, so they are slots of the arena. (If there are
+        // none, `start` is the capacity of the arena.)
+        unsafe { self.view.assert_in_bounds(&run) };
+        run
+    }
+
+    /// Returns the slots that hold values.
+    #[inline]
+    fn filled(&self) -> Range<usize> {
+        let filled = self.start..self.start + self.len;
+        // SAFETY: as in `run`. `len` is at most `capacity`.
+        unsafe { self.view.assert_in_bounds(&filled) };
+        filled
     }
 
     /// Ends a reservation that is not full, and returns its unfilled slots to the arena.
@@ -650,8 +649,8 @@ impl<'a, T> Reservation<'a, T> {
     /// Ends the reservation. Clears the run marks, and returns all slots except the first `len` to
     /// the arena.
     fn close(&self, len: usize) {
-        self.unmark();
         self.uncount();
+        self.unmark();
         self.view.return_run(self.start + len..self.start + self.capacity, self.start + self.written);
     }
 
@@ -659,7 +658,7 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     fn unmark(&self) {
         if self.capacity != 0 {
-            self.view.stamps().close(self.start..self.start + self.capacity);
+            self.view.stamps().close(self.run());
         }
     }
 
@@ -779,7 +778,7 @@ unsafe fn abandon<T>(
     let run = OnDrop::new(ManuallyDrop::new(run), |run| run.close(0));
     // SAFETY: the first `len` slots hold values that belong to the reservation. They are never read
     // again.
-    unsafe { ptr::drop_in_place(view.slice_mut(run.start..run.start + run.len)) };
+    unsafe { ptr::drop_in_place(view.slice_mut(run.filled())) };
 }
 
 impl<T> Deref for Reservation<'_, T> {
@@ -789,7 +788,7 @@ impl<T> Deref for Reservation<'_, T> {
     fn deref(&self) -> &[T] {
         // SAFETY: the first `len` slots hold values that belong to the reservation. The slice
         // borrows the reservation, so the values are not mutated while it lives.
-        unsafe { self.view.slice(self.start..self.start + self.len) }
+        unsafe { self.view.slice(self.filled()) }
     }
 }
 
@@ -798,7 +797,7 @@ impl<T> DerefMut for Reservation<'_, T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: the first `len` slots hold values that belong to the reservation. The slice
         // borrows the reservation exclusively, so only the slice reaches them.
-        unsafe { self.view.slice_mut(self.start..self.start + self.len) }
+        unsafe { self.view.slice_mut(self.filled()) }
     }
 }
 
@@ -818,7 +817,6 @@ impl<T> AsMut<[T]> for Reservation<'_, T> {
 
 impl<T> fmt::Debug for Reservation<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let run = self.start..self.start + self.capacity;
-        f.debug_struct("Reservation").field("run", &run).field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Reservation").field("run", &self.run()).field("len", &self.len).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 //! Handles and shared iterators hold an [`ArenaRef`], so they need not name the storage. Only this
 //! file and `arena_mut.rs` turn the index of a slot into an address.
 
+use core::hint;
 use core::marker::PhantomData;
 use core::mem;
 use core::ops::Range;
@@ -120,8 +121,8 @@ impl Header {
         MetadataMut { cursor, stamps: StampsMut::new(stamps, &mut self.clock), summary, shards, mode }
     }
 
-    /// Returns the statistics on earlier epochs, with the bound on written slots of this epoch. If
-    /// the memory of the arena is replaced, they are copied to the new header.
+    /// Returns the statistics on earlier epochs, updated by the bound on written slots that the
+    /// cursor keeps. If the memory of the arena is replaced, they are copied to the new header.
     pub(crate) fn history(&self) -> History {
         let history = self.clock.history;
         History { written: history.written.max(self.cursor.written()), ..history }
@@ -209,7 +210,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().handles().split(self.header.shard_slice());
     }
 
-    /// Subtracts a handle that no longer has an open run from the count.
+    /// Subtracts one from the count, for a handle that no longer has an open run.
     #[inline]
     pub(crate) fn handle_closed(self) {
         self.cursor().handles().closed(self.header.shard_slice());
@@ -249,6 +250,18 @@ impl<'a, T> ArenaRef<'a, T> {
     #[inline]
     pub(crate) fn bound(self) -> usize {
         self.cursor().bound(&self.metadata())
+    }
+
+    /// Tells the compiler that a run lies within the arena. Then the compiler can omit the bounds
+    /// checks of its stamps.
+    ///
+    /// # Safety
+    ///
+    /// `run.start <= run.end`, and `run.end` is at most the capacity.
+    #[inline(always)]
+    pub(crate) unsafe fn assert_in_bounds(self, run: &Range<usize>) {
+        // SAFETY: the caller guarantees it.
+        unsafe { hint::assert_unchecked(run.start <= run.end && run.end <= self.capacity()) };
     }
 
     /// Returns the address of the slot. Code that dereferences it must own the slot, or must have

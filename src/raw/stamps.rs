@@ -106,14 +106,14 @@ impl<'a> Stamps<'a> {
         self.set(index, self.epoch.stamp(mark), Ordering::Release);
     }
 
-    /// Publishes the values of `len` slots from `start` on, each with the mark `Published` (see
+    /// Publishes the values of a run, each with the mark `Published` (see
     /// [`publish`](Self::publish)). Checks the bounds once, so that the compiler can unroll the
-    /// loop if `len` is a constant.
+    /// loop if the length is a constant.
     #[inline]
-    pub(crate) fn publish_run(self, start: usize, len: usize) {
-        debug_assert!(start <= self.len() && len <= self.len() - start);
+    pub(crate) fn publish_run(self, run: Range<usize>) {
+        debug_assert!(run.start <= run.end && run.end <= self.len());
         let published = self.epoch.stamp(Mark::Published);
-        if let Some(stamps) = self.stamps.get(start..).and_then(|stamps| stamps.get(..len)) {
+        if let Some(stamps) = self.stamps.get(run) {
             for stamp in stamps {
                 // Release: E1, as in `publish`.
                 stamp.0.store(published, Ordering::Release);
@@ -160,23 +160,26 @@ impl<'a> Stamps<'a> {
     pub(crate) fn open(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
         self.note_stamped();
-        if run.len() > 1 {
-            self.mark(run.start, Mark::RunStart);
+        if let Some([others @ .., end]) = self.stamps.get(run) {
+            if let [start, ..] = others {
+                self.mark(start, Mark::RunStart);
+            }
+            self.mark(end, Mark::RunEnd);
         }
-        self.mark(run.end - 1, Mark::RunEnd);
     }
 
-    /// Splits an open run into two open runs. The second starts at `middle`. Neither is empty.
+    /// Splits an open run into two open runs. The first has `len` slots. Neither is empty.
     #[inline]
-    pub(crate) fn split(self, run: Range<usize>, middle: usize) {
-        debug_assert!(run.start < middle && middle < run.end);
+    pub(crate) fn split(self, run: Range<usize>, len: usize) {
+        debug_assert!(0 < len && len < run.len());
         // The marks at `run.start` and at `run.end - 1` already exist. A run of one slot has only a
         // `RunEnd`. If the first run has one slot, its `RunEnd` overwrites the `RunStart`.
-        if let Some([last, first, ..]) = self.stamps.get(middle - 1..) {
-            // Relaxed: as in `mark`.
-            last.0.store(self.epoch.stamp(Mark::RunEnd), Ordering::Relaxed);
-            if run.end - middle > 1 {
-                first.0.store(self.epoch.stamp(Mark::RunStart), Ordering::Relaxed);
+        if let Some((first, second)) = self.stamps.get(run).and_then(|run| run.split_at_checked(len)) {
+            if let [.., end] = first {
+                self.mark(end, Mark::RunEnd);
+            }
+            if let [start, _, ..] = second {
+                self.mark(start, Mark::RunStart);
             }
         }
     }
@@ -185,8 +188,13 @@ impl<'a> Stamps<'a> {
     #[inline]
     pub(crate) fn close(self, run: Range<usize>) {
         debug_assert!(!run.is_empty());
-        self.clear(run.start);
-        self.clear(run.end - 1);
+        if let Some([start, others @ ..]) = self.stamps.get(run) {
+            // Relaxed, both: as in `clear`.
+            start.0.store(0, Ordering::Relaxed);
+            if let [.., end] = others {
+                end.0.store(0, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Returns whether the slot was vacant in `epoch`, which is the current or the previous epoch.
@@ -209,10 +217,10 @@ impl<'a> Stamps<'a> {
     }
 
     #[inline]
-    fn mark(self, index: usize, mark: Mark) {
+    fn mark(self, stamp: &Stamp, mark: Mark) {
         // Relaxed: run marks are interpreted only under exclusive access. To other threads the mark
         // only means "neither published nor vacant".
-        self.set(index, self.epoch.stamp(mark), Ordering::Relaxed);
+        stamp.0.store(self.epoch.stamp(mark), Ordering::Relaxed);
     }
 
     /// Stores a stamp. Ignores an index that is out of bounds, which no caller passes. A panic
@@ -405,8 +413,8 @@ mod tests {
     fn a_run_is_published_slot_by_slot() {
         let (bytes, clock) = ([const { Stamp::new() }; 4], Clock::new());
         let stamps = Stamps::new(&bytes, &clock);
-        stamps.publish_run(1, 0);
-        stamps.publish_run(1, 2);
+        stamps.publish_run(1..1);
+        stamps.publish_run(1..3);
         assert_eq!([0, 1, 2, 3].map(|index| stamps.is_published(index)), [false, true, true, false]);
     }
 

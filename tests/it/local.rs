@@ -1297,6 +1297,21 @@ fn a_leaked_local_leaks_nothing_that_it_published_or_took_from_the_arena() {
 }
 
 #[test]
+fn a_leaked_reservation_from_the_arena_is_reclaimed() {
+    let mut arena = AtomicArena::with_capacity(ROOM);
+    let mut local = eight_of(&arena, 1, || 0);
+    arena.alloc(1).unwrap(); // so that the run cannot be extended
+    let run = local.reserve(20).unwrap();
+    assert_eq!(arena.stats().handles, 2);
+    mem::forget(run);
+    drop(local);
+    assert_eq!(arena.stats().handles, 1);
+    assert_eq!(arena.iter_mut().map(|(_, value)| *value).sum::<i32>(), 1);
+    assert_eq!((arena.stats().handles, arena.count()), (0, 2));
+    assert_room(&arena, ROOM - 2, || 2);
+}
+
+#[test]
 fn a_local_ends_on_another_thread() {
     let arena = AtomicArena::with_capacity(ROOM);
     thread::scope(|scope| {

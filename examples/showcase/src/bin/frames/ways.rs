@@ -63,7 +63,7 @@ impl<'p> InArenas<'p> {
         let last: &AtomicArena<Entity> = &self.last;
         let scene = look.clock(|| Scene::of(last, ships));
         let next = self.pool.checkout().expect("one of the two arenas is free");
-        // The systems return their handles. Dropping them returns their unused slots.
+        // The result is the handles of the systems. Dropping them returns their unused slots.
         build.clock(|| systems::run(last, &scene, number, || next.local_with_batch(BATCH)).map(drop))?;
         // The previous frame is returned to the pool, which resets it.
         free.clock(|| self.last = next);

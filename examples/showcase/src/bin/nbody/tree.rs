@@ -54,7 +54,7 @@ pub(crate) fn most_nodes(bodies: usize) -> usize {
 }
 
 /// Builds the tree of all bodies. There must be at least one body. Each thread creates its own
-/// store, and the nodes outlive the stores.
+/// stores, and the nodes outlive them.
 pub(crate) fn build<S: Store>(
     bodies: &Bodies,
     order: &Order,

@@ -55,7 +55,7 @@ pub(crate) fn receive_into_vec(vec: &mut Vec<u8>, socket: &Socket) -> io::Result
     Ok(())
 }
 
-/// Receives a datagram for which there is no room, and passes it to `look`.
+/// Receives a datagram without keeping it, and passes it to `look`.
 pub(crate) fn receive_and_forget<R>(socket: &Socket, look: impl FnOnce(&[u8]) -> R) -> io::Result<R> {
     let mut bytes = [MaybeUninit::uninit(); ROOM];
     let len = socket.recv(&mut bytes)?;
