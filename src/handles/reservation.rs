@@ -600,8 +600,8 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     fn run(&self) -> Range<usize> {
         let run = self.start..self.start + self.capacity;
-        // SAFETY: the slots belong to the reservation, so they are slots of the arena. (If there are
-        // none, `start` is the capacity of the arena.)
+        // SAFETY: the slots belong to the reservation, so they are slots of the arena. (If there
+        // are none, `start` is the capacity.)
         unsafe { self.view.assert_in_bounds(&run) };
         run
     }

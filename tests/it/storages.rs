@@ -432,9 +432,8 @@ fn reset_zeroed_leaves_no_byte<P: Place>() {
         let mut run = arena.reserve(6).unwrap();
         assert_eq!(run.first_index(), 0);
         for slot in run.spare_capacity_mut() {
-            // SAFETY: at least six slots were taken, and the last of those that were written is not
-            // below the sixth. `reset_zeroed` wrote zeros to every slot up to it. Any initialized
-            // bytes are a valid `[u8; 3]`.
+            // SAFETY: the last slot that was written is the sixth or a later one. `reset_zeroed`
+            // wrote zeros to every slot up to it. Any initialized bytes are a valid `[u8; 3]`.
             assert_eq!(unsafe { slot.assume_init_read() }, [0; 3]);
         }
     }
