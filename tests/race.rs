@@ -3,11 +3,11 @@
 //! a quick test that all values arrive whole. The comments name the edges E1 and E2 of
 //! `src/raw/mod.rs`, and the edge B1 of `src/raw/budget.rs`.
 //!
-//! The standard library is not instrumented. The sanitizer therefore does not see the edges of its
-//! locks, channels and scoped threads, and would report correct code. For this reason there is no
-//! test harness, and the scenarios use only `spawn` and `join`, with arenas that are in `static`s
-//! or leaked. A gate of Relaxed operations makes the threads overlap without an ordering between
-//! them.
+//! The standard library is not instrumented. The sanitizer therefore does not see the edges of the
+//! library's locks, channels and scoped threads, and would report races where there are none. For
+//! this reason there is no test harness, and the scenarios use only `spawn` and `join`, with arenas
+//! that are in `static`s or leaked. A gate of Relaxed operations makes the threads overlap without
+//! an ordering between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -313,8 +313,9 @@ mod bump {
     /// B1 at the cursor: the cursor is retracted over a freed block, and another thread advances it
     /// over the same bytes again.
     pub(super) fn return_by_the_cursor() {
-        // Only one block fits, and its length is a whole number of lines of 64 bytes, the unit of a
-        // cursor with shards. So it always ends at the cursor.
+        // Only one block fits, so it ends at the cursor. This also holds if shards are forced. The
+        // cursor then counts lines of 64 bytes, and the length of the block is a whole number of
+        // lines.
         static BUMP: StaticBump<640> = StaticBump::new();
         let taken: usize =
             (0..ROUNDS).flat_map(|_| together([turns(&BUMP, 448), turns(&BUMP, 448), turns(&BUMP, 448)])).sum();

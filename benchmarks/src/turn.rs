@@ -18,7 +18,7 @@ use crate::{
     work::Work,
 };
 
-/// One in this number of places that the puts return is kept, and is checked after the clock has
+/// Of this many places that the puts return, one is kept. It is checked after the clock has
 /// stopped.
 pub const KEPT_ONE_IN: usize = 1024;
 

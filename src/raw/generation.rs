@@ -85,7 +85,7 @@ fn draw_from(next: &AtomicU64) -> NonZeroU64 {
     }
     let number = next.fetch_add(1, Ordering::Relaxed);
     // At least 2^63 numbers follow any starting number. At one per nanosecond they last for 292
-    // years. (After that, drawing one panics, or returns a number that was drawn before.)
+    // years. (After that, drawing one panics, or may return a number that was drawn before.)
     NonZeroU64::new(number).expect("the process has run out of numbers for epochs")
 }
 

@@ -216,8 +216,8 @@ fn copied<T: Copy>(blink: &SyncBlinkAlloc, start: *const T, len: usize) -> *cons
     std::ptr::slice_from_raw_parts(place, len)
 }
 
-/// Returns the bytes of a region for all threads: a quarter and 1 MiB more than is stored, because
-/// the last free bytes of an `AtomicBump` are scattered over shards and handles.
+/// Returns the size in bytes of one region for all threads: 125 % of what is stored, and another 1
+/// MiB, because the last free bytes of an `AtomicBump` are scattered over shards and handles.
 fn shared_room<W: Load>(plan: &Plan) -> usize {
     let bytes = W::bytes(plan) * plan.threads;
     bytes + bytes / 4 + (1 << 20)

@@ -1,9 +1,9 @@
 //! The operations on an arena, and their encoding in four bytes.
 //!
-//! A program is encoded as four bytes for the capacity and the end of the arena, and a list of
-//! four-byte words. Each word encodes one operation, and no word is invalid. Removing or changing a
-//! word therefore removes or changes one operation, which suits the shrinking of a property test
-//! and the mutations of a fuzzer.
+//! A program is encoded as four bytes, which give the capacity of the arena and how its life ends,
+//! and a list of four-byte words. Each word encodes one operation, and no word is invalid. Removing
+//! or changing a word therefore removes or changes one operation, which suits the shrinking of a
+//! property test and the mutations of a fuzzer.
 
 /// The maximum number of open handles of each kind.
 pub(crate) const HANDLES: usize = 3;

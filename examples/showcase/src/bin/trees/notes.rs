@@ -2,8 +2,8 @@
 
 use crate::tree::{BumpFull, Ground, Group, Note, Tree};
 
-/// Appends a note to the group and to each group within it. The note refers to a word of the tree,
-/// if there is one.
+/// Appends a note to the group and to each group within it. If the tree has a word, the note shares
+/// it, or has a copy.
 pub(crate) fn annotate<G: Ground>(ground: &G, group: &mut Group<G>) -> Result<(), BumpFull> {
     for tree in &mut *group.trees {
         if let Tree::Group(inner) = tree {

@@ -57,7 +57,7 @@ pub(crate) enum Bounds {
 pub(crate) struct Note<G: Ground> {
     /// The number of words in the group and in the groups within it.
     pub(crate) words: u64,
-    /// The first of the longest words, which is shared with the tree (see [`Ground::share`]).
+    /// The first of the longest words, shared with the tree or copied (see [`Ground::share`]).
     pub(crate) longest: Option<G::Text>,
 }
 
