@@ -25,7 +25,7 @@ use crate::storage::Storage;
 /// `take_slots` and `take_slots_up_to` take contiguous slots, which then belong to the calling
 /// method. The method ends its ownership of all of them with one call of `keep_slots`,
 /// `publish_slots` or `return_slots`. In this call, `start` is the first slot, and `taken` is the
-/// number of slots. (`Local::reserve_up_to` passes the slots on to a reservation instead.)
+/// number of slots.
 pub(crate) trait Source<'a, T>: Sized {
     fn view(&self) -> ArenaRef<'a, T>;
 

@@ -28,9 +28,10 @@ macro_rules! allocator {
             /// the freed bytes and reuse them. But it keeps only a few runs of freed bytes per
             /// shard. All others are lost until the next reset.
             ///
-            /// If the bump is full, `push` calls `handle_alloc_error`, which aborts the process. To
-            /// get an error instead, call `try_reserve` first. A collection borrows the bump, so
-            /// the bump cannot be reset while the collection exists.
+            /// If the bump is full, `push` calls `handle_alloc_error`, which by default aborts the
+            /// process or, without std, panics. To get an error instead, call `try_reserve` first.
+            /// A collection borrows the bump, so the bump cannot be reset while the collection
+            /// exists.
             // SAFETY: a block is valid, and no other block overlaps with it, until it is freed or
             // the bump is reset, moved or dropped. Each of the last three requires that no
             // reference to the bump is left, and each allocator is such a reference. A copy of the

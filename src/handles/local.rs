@@ -807,9 +807,10 @@ impl<'a, T> Local<'a, T> {
             }
         };
         // SAFETY: `split_next` and `reserve_slow` give us the `n` slots from `start` on, marked as
-        // an open run and counted as a handle. If they come from our run, a closure that panicked
-        // may have written to the first of them, which was not noted. Writes to the others were
-        // noted by `return_slots`.
+        // an open run and counted as a handle. If they come from our run, there is at least one,
+        // and a closure that panicked may have written to the first, which was not noted. Writes to
+        // the others were noted by `return_slots`. If `n` is 0, `reserve_slow` returns an empty run
+        // at the capacity.
         Ok(unsafe { Reservation::from_open(self.view, start, n, written) })
     }
 
@@ -847,7 +848,7 @@ impl<'a, T> Local<'a, T> {
                 Err(_) => (self.view.capacity(), 0, 0),
             }
         };
-        // SAFETY: as in `reserve`, or there are no slots.
+        // SAFETY: as in `reserve`. If there are no slots, `start` is the capacity.
         unsafe { Reservation::from_open(self.view, start, len, written) }
     }
 

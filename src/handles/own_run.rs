@@ -68,6 +68,7 @@ impl OwnRun {
         OwnRun::new(slots(FIRST_RUN_BYTES), slots(RUN_BYTES))
     }
 
+    #[inline]
     pub(super) fn unused(&self) -> Range<usize> {
         self.next..self.end
     }
@@ -245,10 +246,10 @@ impl OwnRun {
         view.take_run(len).map_or_else(Room::None, |start| Room::Arena(start..start + len))
     }
 
-    /// Finds `len` slots for a reservation, as [`make_room`](Self::make_room) does. Marks them as
-    /// an open run, and counts them as a handle. Also returns how many slots at the start of the
-    /// run may have been written to, which was not noted. The error is the number of slots left at
-    /// the cursor.
+    /// Finds `len` slots for a reservation, or fewer if `part` is true, as
+    /// [`make_room`](Self::make_room) does. Unless there are none, marks them as an open run and
+    /// counts them as a handle. Also returns how many slots at the start of the run may have been
+    /// written to without a note. The error is the number of slots left at the cursor.
     fn reserve<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
         match self.make_room(view, len, part) {
             Room::Own(len) => {

@@ -62,7 +62,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve(&self, n: usize) -> Result<Reservation<'_, T>, Full<()>> {
         match self.view().take_run(n) {
             // The view is created again, so that its parts need not be kept during the request.
-            // SAFETY: we have just taken the `n` slots from `start` on, so we own them.
+            // SAFETY: we have just taken the `n` slots from `start` on, so we own them. If `n` is
+            // 0, `start` is the capacity.
             Ok(start) => Ok(unsafe { Reservation::new(self.view(), start, n) }),
             Err(left) => Err(Full::new((), n, left)),
         }
@@ -98,7 +99,8 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     pub fn reserve_up_to(&self, n: usize) -> Reservation<'_, T> {
         let view = self.view();
         let run = view.take_up_to(n);
-        // SAFETY: we have just taken the run, so we own its slots, or it is empty.
+        // SAFETY: we have just taken the run, so we own its slots. If it is empty, it starts at the
+        // capacity.
         unsafe { Reservation::new(view, run.start, run.len()) }
     }
 }
@@ -162,29 +164,30 @@ unsafe impl<T: Send> Send for Reservation<'_, T> {}
 impl<'a, T> Reservation<'a, T> {
     /// # Safety
     ///
-    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them. It
-    /// has not written to them.
+    /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them. If
+    /// there are none, `start` is the capacity of `view`. The caller has not written to the slots.
     #[inline]
     pub(crate) unsafe fn new(view: ArenaRef<'a, T>, start: usize, capacity: usize) -> Self {
         let run = start..start + capacity;
-        // SAFETY: the caller owns the slots, so they are slots of the arena. (If there are none,
-        // `start` is the capacity of the arena.)
+        // SAFETY: the caller owns the slots, so they are slots of the arena. If there are none,
+        // `start` is the capacity.
         unsafe { view.assert_in_bounds(&run) };
         if capacity != 0 {
             view.handle_opened();
             view.stamps().open(run);
         }
-        // SAFETY: the caller owns the slots and has not written to them. If there are any, the run
-        // was just marked and counted.
+        // SAFETY: the caller of `new` owns the slots and has not written to them. If there are any,
+        // the run was just marked and counted. If there are none, `start` is the capacity.
         unsafe { Self::from_open(view, start, capacity, 0) }
     }
 
     /// # Safety
     ///
     /// The caller owns the `capacity` slots from `start` on, and gives up its ownership of them. If
-    /// there are any, they are marked as an open run and counted as a handle. The caller may have
-    /// written only to the first `written` of them, and to slots that were noted with
-    /// [`ArenaRef::note_written`]. `written` is at most `capacity`.
+    /// there are any, they are marked as an open run and counted as a handle. If there are none,
+    /// `start` is the capacity of `view`. The caller may have written only to the first `written`
+    /// slots, and to slots that were noted with [`ArenaRef::note_written`]. `written` is at most
+    /// `capacity`.
     #[inline]
     pub(super) unsafe fn from_open(view: ArenaRef<'a, T>, start: usize, capacity: usize, written: usize) -> Self {
         Reservation { view, start, capacity, len: 0, written, marker: PhantomData }
@@ -600,8 +603,8 @@ impl<'a, T> Reservation<'a, T> {
     #[inline]
     fn run(&self) -> Range<usize> {
         let run = self.start..self.start + self.capacity;
-        // SAFETY: the slots belong to the reservation, so they are slots of the arena. (If there
-        // are none, `start` is the capacity.)
+        // SAFETY: the slots belong to the reservation, so they are slots of the arena. If there are
+        // none, `start` is the capacity.
         unsafe { self.view.assert_in_bounds(&run) };
         run
     }

@@ -210,7 +210,7 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().handles().split(self.header.shard_slice());
     }
 
-    /// Subtracts one from the count, for a handle that no longer has an open run.
+    /// Subtracts one from the count, for a handle that ends or no longer has an open run.
     #[inline]
     pub(crate) fn handle_closed(self) {
         self.cursor().handles().closed(self.header.shard_slice());
@@ -252,12 +252,12 @@ impl<'a, T> ArenaRef<'a, T> {
         self.cursor().bound(&self.metadata())
     }
 
-    /// Tells the compiler that a run lies within the arena. Then the compiler can omit the bounds
+    /// Tells the compiler that a run lies within the arena. The compiler can then omit the bounds
     /// checks of its stamps.
     ///
     /// # Safety
     ///
-    /// `run.start <= run.end`, and `run.end` is at most the capacity.
+    /// `run.start <= run.end`, and `run.end` is at most [`capacity`](Self::capacity).
     #[inline(always)]
     pub(crate) unsafe fn assert_in_bounds(self, run: &Range<usize>) {
         // SAFETY: the caller guarantees it.

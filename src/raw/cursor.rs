@@ -65,13 +65,14 @@ const OVERSHOOT_LIMIT: usize = if cfg!(all(test, loom)) {
 };
 
 /// In each interval of this number of slots, the first `SAMPLES` are samples: a thread that takes
-/// one of them checks for contention. A power of two, so that computing the remainder is cheap.
+/// one of them by an addition checks for contention. A power of two, so that computing the
+/// remainder is cheap.
 const SAMPLE_INTERVAL: usize = 64;
 
 /// The number of samples per interval. One under loom, so that models have fewer interleavings.
 const SAMPLES: usize = if cfg!(all(test, loom)) { 1 } else { 2 };
 
-/// Returns whether a thread that advanced the cursor from this value checks for contention.
+/// Returns whether a thread whose addition has returned this value checks for contention.
 ///
 /// Two adjacent slots are samples, because two threads may take slots strictly in turn. If only
 /// every 64th slot were a sample, all samples would go to the same thread.

@@ -59,7 +59,7 @@ impl HandleCount {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.opened);
     }
 
-    /// Subtracts one from the count, for a handle that no longer has an open run.
+    /// Subtracts one from the count, for a handle that ends or no longer has an open run.
     #[inline]
     pub(crate) fn closed(&self, shards: &[Shard]) {
         self.increment(shards::exclusive_if_assigned(shards), |stripe| &stripe.closed);

@@ -158,7 +158,7 @@ impl<'a> Stamps<'a> {
     /// its handle is leaked.
     #[inline]
     pub(crate) fn open(self, run: Range<usize>) {
-        debug_assert!(!run.is_empty());
+        debug_assert!(!run.is_empty() && run.end <= self.len());
         self.note_stamped();
         if let Some([others @ .., end]) = self.stamps.get(run) {
             if let [start, ..] = others {
@@ -171,7 +171,7 @@ impl<'a> Stamps<'a> {
     /// Splits an open run into two open runs. The first has `len` slots. Neither is empty.
     #[inline]
     pub(crate) fn split(self, run: Range<usize>, len: usize) {
-        debug_assert!(0 < len && len < run.len());
+        debug_assert!(0 < len && len < run.len() && run.end <= self.len());
         // The marks at `run.start` and at `run.end - 1` already exist. A run of one slot has only a
         // `RunEnd`. If the first run has one slot, its `RunEnd` overwrites the `RunStart`.
         if let Some((first, second)) = self.stamps.get(run).and_then(|run| run.split_at_checked(len)) {
@@ -187,7 +187,7 @@ impl<'a> Stamps<'a> {
     /// Clears the run marks of an open run.
     #[inline]
     pub(crate) fn close(self, run: Range<usize>) {
-        debug_assert!(!run.is_empty());
+        debug_assert!(!run.is_empty() && run.end <= self.len());
         if let Some([start, others @ ..]) = self.stamps.get(run) {
             // Relaxed, both: as in `clear`.
             start.0.store(0, Ordering::Relaxed);

@@ -45,8 +45,8 @@ macro_rules! vacant {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing has been dropped since the put, and the reference that the put
-                // returned is no longer used.
+                // SAFETY: nothing has been dropped since the put, and the reference from which the
+                // put made this place is no longer used.
                 unsafe { (*place).digest() }
             }
 
