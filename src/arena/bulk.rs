@@ -677,7 +677,9 @@ impl<T, S: Storage<T>> AtomicArena<T, S> {
     /// assert_eq!((*a, *b, arena.get(first + 1)), ("a", "b", Some(&"b")));
     /// assert_eq!(arena.publish_array(["c", "d"]).unwrap_err().into_inner(), ["c", "d"]);
     /// ```
-    #[inline]
+    // Always inlined, because returning the result through memory takes longer than storing a short
+    // run.
+    #[inline(always)]
     pub fn publish_array<const N: usize>(&self, values: [T; N]) -> Result<(usize, &[T; N]), Full<[T; N]>>
     where
         T: Sync,

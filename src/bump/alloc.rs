@@ -199,7 +199,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// let words = [String::from("one"), String::from("two")];
     /// assert_eq!(bump.alloc_slice_clone(&words).unwrap(), words);
     /// ```
-    #[inline]
+    // Always inlined, like `grid::alloc_from_iter`.
+    #[inline(always)]
     pub fn alloc_slice_clone<T: Clone>(&self, src: &[T]) -> Result<&mut [T], Full<()>> {
         grid::alloc_from_iter(self, src.iter().cloned(), src.len()).map_err(Full::discard)
     }
@@ -258,7 +259,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     /// let mut rest = bump.alloc_from_iter([4u32, 5]).unwrap_err().into_inner();
     /// assert_eq!(rest.next(), Some(4));
     /// ```
-    #[inline]
+    // Always inlined, like `grid::alloc_from_iter`.
+    #[inline(always)]
     pub fn alloc_from_iter<I>(&self, iter: I) -> Result<&mut [I::Item], Full<I::IntoIter>>
     where
         I: IntoIterator<IntoIter: ExactSizeIterator>,

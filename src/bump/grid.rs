@@ -257,7 +257,9 @@ pub(super) fn alloc_str<'a>(source: impl Source<'a>, src: &str) -> Result<&'a mu
     Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
 }
 
-#[inline]
+// Always inlined, because passing the iterator and the result through memory takes longer than
+// storing a few values.
+#[inline(always)]
 pub(super) fn alloc_from_iter<'a, I>(
     source: impl Source<'a>,
     values: I,
@@ -283,7 +285,7 @@ where
 /// # Safety
 ///
 /// The block has the layout of `len` values, and its bytes belong to it during `'a`.
-#[inline]
+#[inline(always)]
 unsafe fn fill_slice<'a, T>(block: impl Taken, values: impl Iterator<Item = T>, len: usize) -> &'a mut [T] {
     /// The values made so far. Dropping this drops them.
     struct Made<T> {

@@ -381,7 +381,8 @@ impl<'a> LocalBump<'a> {
     /// let words = [String::from("one"), String::from("two")];
     /// assert_eq!(bump.local().alloc_slice_clone(&words).unwrap(), words);
     /// ```
-    #[inline]
+    // Always inlined, like `grid::alloc_from_iter`.
+    #[inline(always)]
     pub fn alloc_slice_clone<T: Clone>(&mut self, src: &[T]) -> Result<&'a mut [T], Full<()>> {
         grid::alloc_from_iter(self, src.iter().cloned(), src.len()).map_err(Full::discard)
     }
@@ -437,7 +438,8 @@ impl<'a> LocalBump<'a> {
     /// let bump = AtomicBump::with_capacity(1_000);
     /// assert_eq!(bump.local().alloc_from_iter(["a", "b"]).unwrap(), ["a", "b"]);
     /// ```
-    #[inline]
+    // Always inlined, like `grid::alloc_from_iter`.
+    #[inline(always)]
     pub fn alloc_from_iter<I>(&mut self, iter: I) -> Result<&'a mut [I::Item], Full<I::IntoIter>>
     where
         I: IntoIterator<IntoIter: ExactSizeIterator>,

@@ -631,7 +631,9 @@ impl<'a, T> Local<'a, T> {
     /// let (first, values) = arena.local().publish_slice_copy(&[5, 6, 7]).unwrap();
     /// assert_eq!((values, arena.get(first + 1)), (&[5, 6, 7][..], Some(&6)));
     /// ```
-    #[inline]
+    // Always inlined, because returning the result through memory takes longer than storing a short
+    // run.
+    #[inline(always)]
     pub fn publish_slice_copy(&mut self, src: &[T]) -> Result<(usize, &'a [T]), Full<()>>
     where
         T: Copy + Sync,
@@ -673,7 +675,8 @@ impl<'a, T> Local<'a, T> {
     /// let (first, stored) = arena.local().publish_slice_clone(&words).unwrap();
     /// assert_eq!(arena.get_slice(first..first + 2), Some(stored));
     /// ```
-    #[inline]
+    // Always inlined, for the same reason as `publish_slice_copy`.
+    #[inline(always)]
     pub fn publish_slice_clone(&mut self, src: &[T]) -> Result<(usize, &'a [T]), Full<()>>
     where
         T: Clone + Sync,
@@ -718,7 +721,8 @@ impl<'a, T> Local<'a, T> {
     /// let (first, squares) = arena.local().publish_from_iter((1..4).map(|n| n * n)).unwrap();
     /// assert_eq!((squares, arena.get(first + 1)), (&[1, 4, 9][..], Some(&4)));
     /// ```
-    #[inline]
+    // Always inlined, for the same reason as `publish_slice_copy`.
+    #[inline(always)]
     pub fn publish_from_iter<I>(&mut self, iter: I) -> Result<(usize, &'a [T]), Full<I::IntoIter>>
     where
         T: Sync,
@@ -753,7 +757,8 @@ impl<'a, T> Local<'a, T> {
     /// let (first, [a, b]) = arena.local().publish_array(["a", "b"]).unwrap();
     /// assert_eq!((*a, *b, arena.get(first + 1)), ("a", "b", Some(&"b")));
     /// ```
-    #[inline]
+    // Always inlined, for the same reason as `publish_slice_copy`.
+    #[inline(always)]
     pub fn publish_array<const N: usize>(&mut self, values: [T; N]) -> Result<(usize, &'a [T; N]), Full<[T; N]>>
     where
         T: Sync,
@@ -964,7 +969,8 @@ impl<'a> Local<'a, u8> {
     /// let (first, name) = names.local().publish_str("Grace").unwrap();
     /// assert_eq!(names.get_slice(first..first + 5), Some(name.as_bytes()));
     /// ```
-    #[inline]
+    // Always inlined, for the same reason as `publish_slice_copy`.
+    #[inline(always)]
     pub fn publish_str(&mut self, src: &str) -> Result<(usize, &'a str), Full<()>> {
         let (first, bytes) = self.publish_slice_copy(src.as_bytes())?;
         // SAFETY: the bytes are a copy of a `str`, so they are valid UTF-8.
