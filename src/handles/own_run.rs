@@ -28,19 +28,21 @@ const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 /// The run of a `Local`, and the limits on the length of its next run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
-    /// The start of the open run. The slots from `start` to `next` hold owned values.
-    pub(super) start: usize,
-    /// The slot to fill next. Invariant: `start <= next <= end`.
+    /// The slot whose stamp marks the start of the open run. This is the first slot of the open run
+    /// or, if `mark < published_end`, the slot directly before it, which holds a published value.
+    pub(super) mark: usize,
+    /// The end of the values of the current run that were published last, or 0 if none were. A
+    /// reservation does not change it, so only one field changes with each reservation in addition
+    /// to `next`.
+    pub(super) published_end: usize,
+    /// The slot to fill next. Invariant: `start() <= next <= end`.
     pub(super) next: usize,
-    /// The end of the run. If `start != end`, the slots from `start` to `end` belong to this
+    /// The end of the run. If `start() != end`, the slots from `start()` to `end` belong to this
     /// handle, and there are run marks at both ends. Otherwise there is no open run.
     ///
     /// `end` is 0 before the first run, after a reservation has taken over the whole rest, and
     /// after a call of the method `end`. While it is 0, the handle is not counted.
     pub(super) end: usize,
-    /// Whether the start of the run is marked by the stamp of the published value directly before
-    /// it. Otherwise the stamp of the first slot marks it.
-    pub(super) behind_published: bool,
     /// The maximum length of the next run, in slots, unless a request needs a longer one.
     pub(super) batch: usize,
     /// The maximum length of a run, in slots. Only extending a run may exceed it.
@@ -60,12 +62,18 @@ pub(super) enum Room {
 
 impl OwnRun {
     pub(super) const fn new(batch: usize, ceiling: usize) -> Self {
-        OwnRun { start: 0, next: 0, end: 0, behind_published: false, batch, ceiling }
+        OwnRun { mark: 0, published_end: 0, next: 0, end: 0, batch, ceiling }
     }
 
     pub(super) fn default_lengths<T>() -> Self {
         let slots = |bytes: usize| (bytes / size_of::<T>().max(1)).max(1);
         OwnRun::new(slots(FIRST_RUN_BYTES), slots(RUN_BYTES))
+    }
+
+    /// Returns the start of the open run. The slots from there to `next` hold owned values.
+    #[inline]
+    fn start(&self) -> usize {
+        self.mark.max(self.published_end)
     }
 
     #[inline]
@@ -110,39 +118,42 @@ impl OwnRun {
     /// its new stamp overwrites its run mark.
     #[inline]
     pub(super) fn advance_published(&mut self, stamps: Stamps<'_>, len: usize) -> usize {
-        if self.start != self.next {
-            // The slots from `start` to `next`, which hold owned values, leave the open run. The
+        // Not `start() != next`: if this is called in a loop, the compiler can then omit both
+        // comparisons.
+        if self.published_end != self.next && self.mark != self.next {
+            // The slots from `start()` to `next`, which hold owned values, leave the open run. The
             // mark at its start is cleared, so that leaking this handle no longer leaks these
             // values.
             self.unmark_start(stamps);
         }
         self.next += len;
-        self.start = self.next;
-        self.behind_published = true;
-        self.next - 1
+        self.published_end = self.next;
+        self.mark = self.next - 1;
+        self.mark
     }
 
-    /// Returns the mark for a value that is published directly before the run.
+    /// Returns the mark for the last of the values that
+    /// [`advance_published`](Self::advance_published) has moved past.
     #[inline]
     pub(super) fn mark_before(&self) -> Mark {
-        if self.start == self.end { Mark::Published } else { Mark::PublishedBeforeRun }
+        if self.next == self.end { Mark::Published } else { Mark::PublishedBeforeRun }
     }
 
     /// Clears the mark at the start of the run, which is not empty.
     #[inline]
     pub(super) fn unmark_start(&self, stamps: Stamps<'_>) {
-        if self.behind_published {
+        if self.mark < self.published_end {
             // The value is published again with Release (E1), because a reader may see this stamp
             // instead of the earlier one.
-            stamps.publish(self.start - 1, Mark::Published);
+            stamps.publish(self.mark, Mark::Published);
         } else {
-            stamps.clear(self.start);
+            stamps.clear(self.mark);
         }
     }
 
     /// Clears the run marks, if there are any.
     pub(super) fn unmark(&self, stamps: Stamps<'_>) {
-        if self.start != self.end {
+        if self.start() != self.end {
             self.unmark_start(stamps);
             stamps.clear(self.end - 1);
         }
@@ -155,7 +166,7 @@ impl OwnRun {
             view.handle_opened();
         }
         view.stamps().open(run.clone());
-        (self.start, self.next, self.end, self.behind_published) = (run.start, run.start, run.end, false);
+        (self.mark, self.published_end, self.next, self.end) = (run.start, 0, run.start, run.end);
         self.batch = self.batch.saturating_mul(2).min(self.ceiling);
     }
 
@@ -165,7 +176,7 @@ impl OwnRun {
         // The first unused slot may be partly written, because a closure may have panicked while it
         // constructed a value there.
         view.return_run(self.next..self.end, self.end.min(self.next + 1));
-        (self.start, self.next, self.behind_published) = (self.end, self.end, false);
+        (self.mark, self.next) = (self.end, self.end);
     }
 
     /// Returns the length of a new run or of an extension, if the cursor is at `start` and has
@@ -273,14 +284,14 @@ impl OwnRun {
     #[inline(always)]
     pub(super) fn split_off<T>(&mut self, view: ArenaRef<'_, T>, len: usize) {
         let stamps = view.stamps();
-        if self.start != self.next || self.behind_published {
+        if self.mark != self.next {
             // From now on the open run starts at `next`, so that leaking this handle or the
-            // reservation does not leak the owned values in the slots from `start` to `next`. If
+            // reservation does not leak the owned values in the slots from `start()` to `next`. If
             // the stamp of a published value marks the start of the run, the mark moves to the slot
             // `next`, because ending the reservation clears only marks in its own slots.
             self.unmark_start(stamps);
             stamps.open(self.unused());
-            self.behind_published = false;
+            self.mark = self.next;
         }
         if len == self.rest() {
             // The reservation takes over the run marks, and is counted in place of this handle.
@@ -289,7 +300,7 @@ impl OwnRun {
             view.handle_split();
             stamps.split(self.unused(), len);
             self.next += len;
-            self.start = self.next;
+            self.mark = self.next;
         }
     }
 

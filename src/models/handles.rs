@@ -86,6 +86,22 @@ fn extension_against_extension() {
     });
 }
 
+/// The new run of a `Local` may be below the values that it has published.
+#[test]
+fn an_owned_value_below_published_ones_is_never_visible() {
+    explore(2, |ground| {
+        let below = ground.arena.reserve(1).unwrap();
+        let mut local = ground.local(2);
+        assert_eq!(publish_in(&mut local, &ground), 1);
+        drop(below);
+        assert_eq!(slice_in(&mut local, &ground, 1), Some(0));
+        let other = spawn(&ground, |ground| ground.get(0));
+        drop(local);
+        assert!(!other.join().unwrap());
+        ground.assert_exact(2);
+    });
+}
+
 /// The slots after the run may be returned just before the run is extended over them.
 #[test]
 fn e2_to_an_extension() {

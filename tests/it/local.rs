@@ -1121,6 +1121,10 @@ enum Before {
     PublishedSlice,
 }
 
+/// Stand for the number of unused slots, and for one less.
+const ALL: usize = usize::MAX;
+const ALL_BUT_ONE: usize = ALL - 1;
+
 /// How a handle ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
@@ -1139,7 +1143,7 @@ fn a_local_and_its_reservation_end_in_any_way_and_order() {
     // an owned or a published value may follow.
     let mut cases = 0;
     for before in befores {
-        for (len, filled) in [(1, 0), (1, 1), (2, 2), (3, 1), (3, 3), (usize::MAX, 1)] {
+        for (len, filled) in [(1, 0), (1, 1), (2, 2), (3, 1), (3, 3), (ALL_BUT_ONE, ALL), (ALL, 1)] {
             for behind in [None, Some(End::Finished), Some(End::Published)] {
                 for end in ends {
                     for local_end in [End::Leaked, End::Dropped] {
@@ -1170,7 +1174,7 @@ fn split_and_end(
     let mut arena = AtomicArena::with_capacity(16 * 16);
     let mut live = Vec::new();
     let mut visible = Vec::new();
-    {
+    let filled = {
         let mut local = arena.local_with_batch(slots(16));
         assert!(local.alloc_try_with(|| Err(())).unwrap().is_err()); // takes the run
         let publish = |visible: &mut Vec<usize>, local: &mut Local<'_, _>| {
@@ -1195,11 +1199,15 @@ fn split_and_end(
             }
         }
         live.extend(0..ledger.made());
-        // The run may be shorter than 16 slots, because it ends at a boundary of a cache line. A
-        // `len` of `usize::MAX` stands for the whole rest of the run.
+        // The run may be shorter than 16 slots, because it ends at a boundary of a cache line.
         let rest = arena.index_bound() - ledger.made();
         assert!(rest > 3);
-        let len = len.min(rest);
+        let len = match len {
+            ALL => rest,
+            ALL_BUT_ONE => rest - 1,
+            _ => len,
+        };
+        let filled = filled.min(len);
         let mut run = local.reserve(len).unwrap();
         assert_eq!(run.first_index(), ledger.made());
         let of_run = ledger.made()..ledger.made() + filled;
@@ -1244,7 +1252,8 @@ fn split_and_end(
             end_run(run);
             end_local(local);
         }
-    }
+        filled
+    };
     live.sort_unstable();
     visible.sort_unstable();
     let case = (before, len, filled, behind, end, local_end, local_first);
