@@ -1,7 +1,7 @@
 // The README and the pages in `docs` refer to pictures and to other pages by link labels. At its
-// end, each page defines its labels as paths of files, which rustdoc does not copy. Therefore two
-// files that define the labels for rustdoc are included before the page. `pictures.md` defines a
-// picture by its content (see `checks/pictures`), and `links.md` defines a page by a path that
+// end, each page defines its labels as paths of files, which rustdoc does not copy. Therefore up to
+// two files that define the labels for rustdoc are included before the page. `pictures.md` defines
+// a picture by its content (see `checks/pictures`), and `links.md` defines a page by a path that
 // rustdoc resolves. If a label has two definitions, Markdown uses the first. The two files are left
 // out when examples are run, because examples are named after the first included file.
 #![cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/pictures.md"))]

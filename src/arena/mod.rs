@@ -64,10 +64,10 @@ pub use stats::Stats;
 ///
 /// A signal handler may store and read single values. If the arena is inline or has fewer than
 /// 2,048 slots, or without the feature `std`, it may also use a [`Local`](crate::Local) or a
-/// [`Reservation`](crate::Reservation). In any other arena it must not use them. It must not make a
-/// thread's first call on such an arena that needs a thread number either, even if that call stores
-/// only a single value, because the call registers a destructor, for which the standard library or
-/// the C library may allocate memory.
+/// [`Reservation`](crate::Reservation). In any other arena it must not use them. Nor may it store a
+/// value in such an arena if its thread has no number yet. The first call that needs the number of
+/// the thread registers a destructor, for which the standard library or the C library may allocate
+/// memory.
 ///
 /// # Memory ordering
 ///

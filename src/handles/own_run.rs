@@ -31,9 +31,8 @@ pub(super) struct OwnRun {
     /// The slot whose stamp marks the start of the open run. This is the first slot of the open run
     /// or, if `mark < published_end`, the slot directly before it, which holds a published value.
     pub(super) mark: usize,
-    /// The end of the values of the current run that were published last, or 0 if none were. A
-    /// reservation does not change it, so only one field changes with each reservation in addition
-    /// to `next`.
+    /// The end of the values of the current run that were published last, or 0 if none were. (If
+    /// the start were stored instead, splitting off a reservation would change one more field.)
     pub(super) published_end: usize,
     /// The slot to fill next. Invariant: `start() <= next <= end`.
     pub(super) next: usize,
@@ -260,7 +259,8 @@ impl OwnRun {
     /// Finds `len` slots for a reservation, or fewer if `part` is true, as
     /// [`make_room`](Self::make_room) does. Unless there are none, marks them as an open run and
     /// counts them as a handle. Also returns how many slots at the start of the run may have been
-    /// written to without a note. The error is the number of slots left at the cursor.
+    /// written to without a call of [`ArenaRef::note_written`]. The error is the number of slots
+    /// left at the cursor.
     fn reserve<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
         match self.make_room(view, len, part) {
             Room::Own(len) => {

@@ -465,7 +465,7 @@ fn refusals_do_not_disturb_slots_returned_at_the_end() {
 
 #[test]
 fn a_local_is_refused_beside_other_refused_requests() {
-    // A `Local` requests a run while other threads have briefly moved the cursor past the end.
+    // A `Local` requests a run after other threads have moved the cursor past the end.
     let arena = AtomicArena::with_capacity(1);
     arena.alloc(0).unwrap();
     let stored = together(|thread| {
