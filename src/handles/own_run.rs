@@ -28,11 +28,12 @@ const CACHE_LINE: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 /// The run of a `Local`, and the limits on the length of its next run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnRun {
-    /// The slot whose stamp marks the start of the open run. This is the first slot of the open run
-    /// or, if `mark < published_end`, the slot directly before it, which holds a published value.
+    /// If there is an open run, the slot whose stamp marks its start. This is its first slot or, if
+    /// `mark < published_end`, the slot directly before it, which holds a published value.
     pub(super) mark: usize,
-    /// The end of the values of the current run that were published last, or 0 if none were. (If
-    /// the start were stored instead, splitting off a reservation would change one more field.)
+    /// The end of the values that were published last since the run was taken or extended, or 0 if
+    /// none were. (If the start were stored instead, splitting off a reservation would change one
+    /// more field.)
     pub(super) published_end: usize,
     /// The slot to fill next. Invariant: `start() <= next <= end`.
     pub(super) next: usize,

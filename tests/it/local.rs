@@ -1121,7 +1121,8 @@ enum Before {
     PublishedSlice,
 }
 
-/// Stand for the number of unused slots, and for one less.
+/// Stand for all slots, and for all but one: of the unused slots of the run, or of the reserved
+/// slots.
 const ALL: usize = usize::MAX;
 const ALL_BUT_ONE: usize = ALL - 1;
 
