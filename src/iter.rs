@@ -22,7 +22,7 @@ pub struct Iter<'a, T> {
 
 // SAFETY: like `&'a [T]`, an `Iter` lends `&T` and nothing else.
 unsafe impl<T: Sync> Send for Iter<'_, T> {}
-// SAFETY: as for `Send`, and `&Iter` can only be cloned.
+// SAFETY: as for `Send`. An `&Iter` gives access to values only through a clone.
 unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 
 impl<'a, T> Iter<'a, T> {

@@ -33,8 +33,8 @@ pub const REFUSED: &str = "alloc, refused";
 pub const REFUSAL: [Single; 2] =
     [Single { name: TAKEN, kind: Kind::Ours, turn: taken }, Single { name: REFUSED, kind: Kind::Ours, turn: refused }];
 
-/// Stores `len` values one by one. Returns the number of values that were stored, and the digest of
-/// those that were refused.
+/// Tries to store `len` values one by one. Returns the number of values that were stored, and the
+/// sum of those that were refused.
 #[inline(never)]
 fn ask(arena: &AtomicArena<u64>, first: u64, len: usize) -> (usize, u64) {
     let (mut taken, mut back) = (0, 0_u64);

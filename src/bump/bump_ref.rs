@@ -43,8 +43,8 @@ impl<'a> BumpRef<'a> {
     #[inline]
     pub(crate) fn pointer(self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset <= self.budget.capacity());
-        // SAFETY: each caller passes 0, or the offset of the start or end of bytes that the budget
-        // has handed out. So the result is within the `capacity` bytes of `new` or at their end.
+        // SAFETY: each caller passes 0, or the offset of the start or end of bytes that were taken
+        // from the budget. So the result is within the `capacity` bytes of `new` or at their end.
         unsafe { self.base.add(offset) }
     }
 

@@ -290,7 +290,8 @@ impl<'m> BorrowedBytes<'m> {
         let memory = if len >= MIN_BORROWED && fits_shards(capacity) {
             // SAFETY: `capacity` is not 0, so `skipped` is less than the number of bytes.
             let first = unsafe { base.add(skipped) };
-            // SAFETY: the shards end where the bump's bytes start, so they are within `bytes`.
+            // SAFETY: `first` is `skipped` bytes after `base`, and the shards are not longer than
+            // that, so they start within `bytes`.
             let shards = unsafe { first.sub(size_of::<Shards>()) }.cast();
             // SAFETY: the shards are aligned, and so are the lines after them. Both are borrowed
             // exclusively for `'m`.

@@ -12,12 +12,12 @@
 //! must hold after every interleaving.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
-//! reorders conflicting accesses. Loom compares an access to an atomic only with the last one, or
-//! with the last one that is not a read. If one thread reads an atomic, and another thread then
-//! reads and writes it, the last access before the write is the second thread's own read. So loom
-//! does not try the write before the read of the first thread. If the thread that only reads is the
-//! last to run in the first execution, loom tries both orders, because the last access that is not
-//! a read is then that of the other thread.
+//! reorders conflicting accesses. Loom compares a read of an atomic only with the last access to it
+//! that is not a read, and any other access only with the last access. If one thread reads an
+//! atomic, and another thread then reads and writes it, the last access before the write is the
+//! second thread's own read. So loom does not try the write before the read of the first thread. If
+//! the thread that only reads is the last to run in the first execution, loom tries both orders,
+//! because the last access that is not a read is then that of the other thread.
 
 mod bump;
 mod bump_additions;

@@ -207,7 +207,7 @@ impl<'a, 't> Worker<'a, 't> {
         }
     }
 
-    /// Opens a reservation and fills part of it. Several stay open at once.
+    /// Opens a reservation and stores some values in it. Up to three stay open.
     fn reservation(&mut self) {
         let len = self.dice.roll(8);
         let run = match self.dice.roll(3) {

@@ -414,8 +414,8 @@ fn slots_returned_by_panics_and_short_runs_are_all_found_again() {
 
 #[test]
 fn no_request_is_refused_while_vacant_slots_change_hands() {
-    // All threads take fewer slots in total than are vacant, so slots are free at any time, and no
-    // request may be refused.
+    // In each round, the threads together take fewer slots than are vacant. So a slot is free at
+    // all times, and no request may be refused.
     let each = scaled(200, 10);
     let vacant = THREADS * each + THREADS;
     let arena = AtomicArena::with_capacity(2 * vacant);

@@ -173,8 +173,8 @@ impl<'a, T: Value> OpenLocal<'a, T> {
         }
     }
 
-    /// Checks what is visible of the `Local`. If the `Local` has taken a vacant slot, the oracle
-    /// also learns which one.
+    /// Checks the unused slots, which the `Debug` output of the `Local` shows. If the `Local` has
+    /// taken a vacant slot, the oracle learns which one.
     pub(super) fn look<S: Storage<T>>(&mut self, ground: &mut Ground<'a, '_, T, S>) {
         let text = format!("{:?}", self.local);
         let (start, end) = text

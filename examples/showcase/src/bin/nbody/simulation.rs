@@ -38,7 +38,7 @@ pub(crate) struct Simulation {
     pub(crate) sort: Times,
     pub(crate) arena: Parts,
     pub(crate) boxes: Parts,
-    /// The number of nodes of the largest tree so far.
+    /// The number of nodes of the largest tree in the arena so far.
     pub(crate) most: usize,
     frame: usize,
 }
