@@ -235,7 +235,8 @@ fn alloc_then_join() {
     }
 }
 
-/// E2 for a whole arena: it passes from holder to holder, with the metadata beside its values.
+/// E2 for a whole arena: each holder's accesses to its values and metadata happen before those of
+/// the next holder.
 #[cfg(feature = "pool")]
 fn pass_on_an_arena() {
     let pool: &'static atomicarena::ArenaPool<Parts> = Box::leak(Box::new(atomicarena::ArenaPool::new(2, 4)));

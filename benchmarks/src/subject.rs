@@ -17,8 +17,8 @@ pub enum Kind {
     Ours,
     /// Another crate, or the standard library.
     Peer,
-    /// A bare loop without a container: the least that a container of the same design must do. In
-    /// the reading benchmarks, it is a plain vector.
+    /// A bare loop or copy without a container. A container that stores values in the same way must
+    /// do at least this work. In the reading benchmarks, it is a plain vector.
     Limit,
 }
 

@@ -69,8 +69,8 @@ impl Ways {
         self.mapped.is_locked()
     }
 
-    /// Lets `produce` store the events of a round, and passes it the boxes that are dropped
-    /// meanwhile.
+    /// Calls `produce` to store the events of a round. Passes it the boxes of the previous round,
+    /// if there are any, to be dropped meanwhile.
     pub(crate) fn turn(
         &mut self,
         way: Way,

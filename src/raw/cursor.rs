@@ -319,8 +319,8 @@ impl Cursor {
                 return Err(Refused { left, word });
             }
             let moved = word.with_next(start + len).raw();
-            // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner
-            // before. Acquire on failure: E4, as in the load above.
+            // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slots may
+            // have had an owner before. Acquire on failure: E4, as in the load above.
             match self.next.compare_exchange_weak(word.raw(), moved, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Ok(start..start + len),
                 Err(now) => {
@@ -354,8 +354,8 @@ impl Cursor {
         if start > end || len > end - start {
             return Err(false);
         }
-        // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
-        // Relaxed on failure: the value is only compared.
+        // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slots may have
+        // had an owner before. Relaxed on failure: the value is only compared.
         let taken = self.next.compare_exchange_weak(start, start + len, Ordering::Acquire, Ordering::Relaxed);
         taken.map_err(|now| now != start)
     }

@@ -36,10 +36,10 @@ impl Cursor {
             return None;
         }
         let extended = word.with_next(end + growth).raw();
-        // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner before.
-        // Relaxed on failure: the value is not used. The exchange is strong: after a spurious
-        // failure the handle would take slots elsewhere, and a single thread would no longer get
-        // its slots in index order.
+        // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slots may have
+        // had an owner before. Relaxed on failure: the value is not used. The exchange is strong:
+        // after a spurious failure the handle would take slots elsewhere, and a single thread would
+        // no longer get its slots in index order.
         self.next.compare_exchange(word.raw(), extended, Ordering::Acquire, Ordering::Relaxed).ok()?;
         Some(end + growth)
     }

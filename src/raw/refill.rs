@@ -102,9 +102,9 @@ impl Cursor {
         let shards = &meta.shards;
         let own = shards.own();
         loop {
-            // Acquire: E2, pairs with the Release in `retract`. The slots may have had an owner
-            // before. E4, pairs with the Release below and in `help_refill`: this thread looks at
-            // the shard next.
+            // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slots may
+            // have had an owner before. E4, pairs with the Release below and in `help_refill`: this
+            // thread looks at the shard next.
             let word = shards.word(self.next.load(Ordering::Acquire));
             if let Some(refill) = shards.pending(word) {
                 self.help_refill(shards, word, &refill);

@@ -314,7 +314,8 @@ impl Known {
         }
     }
 
-    /// Checks or learns which slot is filled next.
+    /// Checks that `index` is the slot to be filled next. If the oracle does not know that slot,
+    /// records it first.
     fn next_is(&mut self, oracle: &mut Oracle, index: usize) {
         if self.hidden {
             self.run = oracle.resolve(Place::SomeVacant(1), index);

@@ -164,7 +164,7 @@ impl Value for u8 {
 /// on one thread, so a ledger per thread keeps the counts of parallel tests apart.
 #[derive(Default)]
 struct Ledger {
-    /// The number of drops of each value, in the order of creation.
+    /// For each value, in the order of creation: 1 if it was dropped, otherwise 0.
     drops: Vec<u8>,
     live: usize,
     /// Drops of values that were already dropped or were never created.

@@ -75,7 +75,7 @@ struct Options {
     /// datagrams
     #[arg(long, default_value_t = 4 << 20, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 30))]
     queue: usize,
-    /// Use few datagrams and small batches, and only check the counts
+    /// Use few datagrams, small batches and few rounds, and say that the accounts add up
     #[arg(long)]
     check: bool,
 }
@@ -102,7 +102,7 @@ fn run(options: &Options) -> Result<(), Stop> {
         for number in [[0, 1], [1, 0]][round as usize % 2] {
             let (room, way) = (&mut rooms[number], &mut ways[number]);
             let result = self::round(room, options.count, options.workers, options.queue)?;
-            // The first round only touches the memory, so its times do not count.
+            // The first round is a warm-up that touches the memory. Its times do not count.
             match round {
                 0 => result.0.check()?,
                 _ => way.rounds.push(result),

@@ -112,7 +112,7 @@ fn run(options: &Options) -> Result<(), Stop> {
     for round in 0..=options.rounds as usize {
         for way in [[0, 1, 2], [1, 2, 0], [2, 0, 1]][round % 3] {
             let (name, costs) = &mut ways[way];
-            // The first round only touches the memory, and does not count.
+            // The first round is a warm-up that touches the memory. Its times do not count.
             let mut first = Costs::default();
             let costs = if round == 0 { &mut first } else { costs };
             let done = match way {
