@@ -14,7 +14,7 @@ use crate::arena::Key;
 use crate::arena::Source;
 use crate::error::Full;
 use crate::handles::Reservation;
-use crate::handles::own_run::{OwnRun, Room, find_room, reserve_slow};
+use crate::handles::own_run::{OwnRun, Room, with_run};
 use crate::raw::arena_ref::{ArenaRef, Header};
 use crate::raw::stamps::Stamp;
 use crate::storage::Storage;
@@ -868,15 +868,10 @@ impl<'a, T> Local<'a, T> {
         start
     }
 
-    /// Calls [`OwnRun::reserve`] by way of a function that is not inlined.
+    /// Calls [`OwnRun::reserve`], not inlined.
     #[inline]
     fn reserve_slow(&mut self, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
-        let (header, stamps, slots) = self.view.into_raw_parts();
-        // SAFETY: the first three arguments are the parts of `self.view`, to whose arena the run
-        // belongs.
-        let (run, reserved) = unsafe { reserve_slow(header, stamps, slots, self.run, len, part) };
-        self.run = run;
-        reserved
+        self.on_slow_path(|run, view| run.reserve(view, len, part))
     }
 
     /// Takes a new run if the current one is used up. Returns whether the run has an unused slot.
@@ -904,15 +899,21 @@ impl<'a, T> Local<'a, T> {
         (index, unsafe { self.view.publish(index, value, self.run.mark_before()) })
     }
 
-    /// Calls [`OwnRun::make_room`] by way of a function that is not inlined.
+    /// Calls [`OwnRun::make_room`], not inlined.
     #[inline]
     fn find_room(&mut self, len: usize, part: bool) -> Room {
+        self.on_slow_path(|run, view| run.make_room(view, len, part))
+    }
+
+    /// Calls `slow_path` by way of a function that is not inlined.
+    #[inline]
+    fn on_slow_path<R>(&mut self, slow_path: impl FnOnce(&mut OwnRun, ArenaRef<'_, T>) -> R) -> R {
         let (header, stamps, slots) = self.view.into_raw_parts();
         // SAFETY: the first three arguments are the parts of `self.view`, to whose arena the run
         // belongs.
-        let (run, room) = unsafe { find_room(header, stamps, slots, self.run, len, part) };
+        let (run, result) = unsafe { with_run(header, stamps, slots, self.run, slow_path) };
         self.run = run;
-        room
+        result
     }
 }
 
@@ -1051,7 +1052,7 @@ impl<T> Drop for Local<'_, T> {
 /// Stores the run in `home`. If there is no home, returns the unused slots to the arena, and
 /// subtracts the handle from the count of handles.
 ///
-/// Like `find_room`, it is not inlined and takes the run by value.
+/// Like `with_run`, it is not inlined and takes the run by value.
 ///
 /// # Safety
 ///

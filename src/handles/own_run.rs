@@ -262,7 +262,12 @@ impl OwnRun {
     /// counts them as a handle. Also returns how many slots at the start of the run may have been
     /// written to without a call of [`ArenaRef::note_written`]. The error is the number of slots
     /// left at the cursor.
-    fn reserve<T>(&mut self, view: ArenaRef<'_, T>, len: usize, part: bool) -> Result<(Range<usize>, usize), usize> {
+    pub(super) fn reserve<T>(
+        &mut self,
+        view: ArenaRef<'_, T>,
+        len: usize,
+        part: bool,
+    ) -> Result<(Range<usize>, usize), usize> {
         match self.make_room(view, len, part) {
             Room::Own(len) => {
                 let start = self.next;
@@ -326,8 +331,8 @@ fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
     (view.slot(start).addr().wrapping_neg() % CACHE_LINE).checked_div(size_of::<T>()).unwrap_or(0)
 }
 
-/// Like [`OwnRun::make_room`], but not inlined. It takes the run by value and returns it, so that a
-/// `Local` in a hot loop stays in registers.
+/// Calls `slow_path` with the run and a view of the arena. Not inlined. It takes the run by value
+/// and returns it, so that in a hot loop the `Local` stays in registers.
 ///
 /// # Safety
 ///
@@ -335,40 +340,16 @@ fn before_line<T>(view: ArenaRef<'_, T>, start: usize) -> usize {
 /// returns them. The run is empty or belongs to that arena.
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn find_room<T>(
+pub(super) unsafe fn with_run<T, R>(
     header: &Header,
     stamps: &[Stamp],
     slots: NonNull<T>,
     mut run: OwnRun,
-    len: usize,
-    part: bool,
-) -> (OwnRun, Room) {
+    slow_path: impl FnOnce(&mut OwnRun, ArenaRef<'_, T>) -> R,
+) -> (OwnRun, R) {
     // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
     // hold.
     let view = unsafe { ArenaRef::new(header, stamps, slots) };
-    let room = run.make_room(view, len, part);
-    (run, room)
-}
-
-/// Calls [`OwnRun::reserve`]. Not inlined, and takes and returns the run by value, like
-/// [`find_room`].
-///
-/// # Safety
-///
-/// As for `find_room`.
-#[cold]
-#[inline(never)]
-pub(super) unsafe fn reserve_slow<T>(
-    header: &Header,
-    stamps: &[Stamp],
-    slots: NonNull<T>,
-    mut run: OwnRun,
-    len: usize,
-    part: bool,
-) -> (OwnRun, Result<(Range<usize>, usize), usize>) {
-    // SAFETY: the caller passes the parts of an `ArenaRef`, for which the requirements of `new`
-    // hold.
-    let view = unsafe { ArenaRef::new(header, stamps, slots) };
-    let reserved = run.reserve(view, len, part);
-    (run, reserved)
+    let result = slow_path(&mut run, view);
+    (run, result)
 }
