@@ -191,7 +191,8 @@ impl<V: View> Block<V> {
     }
 
     /// Tries to make room for `more` bytes after the first `size` bytes. Returns whether there is
-    /// room. The block has no padding, so it never has more than `SHARD_LIMIT` bytes of a shard.
+    /// room. Called only for blocks of alignment 1, which have no padding. So a block with bytes of
+    /// a shard's run never has more than `SHARD_LIMIT` bytes.
     pub(super) fn extend(&mut self, size: usize, more: usize) -> bool {
         let end = self.piece.start + size + more;
         let missing = end.saturating_sub(self.piece.taken.end);

@@ -74,7 +74,7 @@ impl<'a, S: BumpStorage> Source<'a> for &'a AtomicBump<S> {
         #[cold]
         #[inline(never)]
         fn slow<S: BumpStorage>(bump: &AtomicBump<S>, layout: Layout, taken: Range<usize>) -> Option<NonNull<u8>> {
-            // A larger alignment needs padding of a line or more, which `hand_out` returns.
+            // A larger alignment may need padding of a line or more, which `hand_out` returns.
             if taken.is_empty() && layout.align() <= LINE {
                 let view = bump.view();
                 if let Some(start) = view.budget().take_near(layout) {

@@ -6,10 +6,10 @@
 //!
 //! Loom checks only accesses to its own atomics and cells, and the value of a slot is neither.
 //! Therefore each slot has two cells. The production code accesses the first cell when it stores a
-//! value or lends a published one (`sync::AccessTracker`). The models access the second cell when
-//! they use a reference to the value. If an edge is missing, or a slot has two owners, loom finds
-//! two accesses that are not ordered. Most models end by joining their threads and asserting what
-//! must hold after every interleaving.
+//! single value, fills a run in one call, or lends a value by `get` (`sync::AccessTracker`). The
+//! models access the second cell when they use a reference to the value. If an edge is missing, or
+//! a slot has two owners, loom finds two accesses that are not ordered. Most models end by joining
+//! their threads and asserting what must hold after every interleaving.
 //!
 //! Loom first lets each thread run as long as it can, starting with the first one, and then
 //! reorders conflicting accesses. Loom compares a read of an atomic only with the last access to it

@@ -1,6 +1,6 @@
 //! Use of the allocator. No method of an existing arena requests memory, except `into_boxed_slice`,
-//! the methods of the feature `rayon`, and the call in which a thread gets its number. If the
-//! allocator refuses a request of a constructor, the constructor reports it.
+//! `reset_decommit`, the methods of the feature `rayon`, and the call in which a thread gets its
+//! number. If the allocator refuses a request of a constructor, the constructor reports it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -226,7 +226,7 @@ impl Known {
     /// number of slots left at the cursor. Must be called directly after the arena has served or
     /// refused the request.
     ///
-    /// `answer` is used only where the oracle cannot predict it.
+    /// The number or flag in `answer` is used only where the oracle cannot predict it.
     pub(super) fn take<T: Value, S: Storage<T>>(
         &mut self,
         ground: &mut Ground<'_, '_, T, S>,
