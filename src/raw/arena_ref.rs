@@ -63,12 +63,6 @@ impl Header {
         header
     }
 
-    /// Counts a handle that will have an open run and may be leaked.
-    #[inline]
-    pub(crate) fn handle_opened(&self) {
-        self.cursor.handles().opened(self.shard_slice());
-    }
-
     /// Checks for contention. Does nothing in an arena without shards.
     #[cold]
     #[inline(never)]
@@ -201,7 +195,7 @@ impl<'a, T> ArenaRef<'a, T> {
     /// Counts a handle that will have an open run and may be leaked.
     #[inline]
     pub(crate) fn handle_opened(self) {
-        self.header.handle_opened();
+        self.cursor().handles().opened(self.header.shard_slice());
     }
 
     /// Counts a handle that was split off an open handle.
