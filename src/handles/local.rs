@@ -1052,7 +1052,8 @@ impl<T> Drop for Local<'_, T> {
 /// Stores the run in `home`. If there is no home, returns the unused slots to the arena, and
 /// subtracts the handle from the count of handles.
 ///
-/// Like `with_run`, it is not inlined and takes the run by value.
+/// Like `with_run`, it is not inlined and takes the run by value. It does not return the run,
+/// because then the other slow paths of the same `Local` took longer.
 ///
 /// # Safety
 ///
@@ -1060,13 +1061,7 @@ impl<T> Drop for Local<'_, T> {
 /// returns them. The run is empty or belongs to that arena.
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn end<T>(
-    header: &Header,
-    stamps: &[Stamp],
-    slots: NonNull<T>,
-    mut run: OwnRun,
-    home: Option<&mut OwnRun>,
-) {
+unsafe fn end<T>(header: &Header, stamps: &[Stamp], slots: NonNull<T>, mut run: OwnRun, home: Option<&mut OwnRun>) {
     if let Some(home) = home {
         *home = run;
         return;

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::local::{self, Local};
+use super::local::Local;
 use super::own_run::OwnRun;
 use crate::arena::AtomicArena;
 use crate::storage::{Heap, Storage};
@@ -126,10 +126,7 @@ impl<T, S: Storage<T>> OwnedLocal<T, S> {
 
 impl<T, S: Storage<T>> Drop for OwnedLocal<T, S> {
     fn drop(&mut self) {
-        let (header, stamps, slots) = self.arena.view().into_raw_parts();
-        // SAFETY: the first three arguments are the parts of an `ArenaRef` of this arena, and the
-        // run belongs to this arena.
-        unsafe { local::end(header, stamps, slots, self.run, None) };
+        self.run.end(self.arena.view());
     }
 }
 
