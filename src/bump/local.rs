@@ -4,6 +4,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use super::AtomicBump;
@@ -12,9 +13,9 @@ use super::grid::{self, Source, Taken};
 use super::storage::BumpStorage;
 use crate::error::Full;
 
-/// The number of bytes that a handle takes for its first run. The number doubles each time the
-/// handle extends its run or takes a fresh one, up to `MAX_RUN`. The handle takes more bytes if a
-/// request needs them, and fewer if few are left.
+/// The number of bytes that a handle first takes at the cursor. The number doubles each time the
+/// handle takes bytes there, up to `MAX_RUN`. The handle takes more bytes if a request needs them,
+/// and fewer if few are left.
 const FIRST_RUN: usize = 512;
 const MAX_RUN: usize = 64 << 10;
 
@@ -24,7 +25,7 @@ const RUN_FRACTION: usize = if cfg!(all(test, loom)) { 2 } else { 16 };
 impl<S: BumpStorage> AtomicBump<S> {
     /// Returns a handle with its own run of bytes, for a thread that allocates many values.
     ///
-    /// A fresh run takes at most 64 KiB and at most a sixteenth of the bytes left at the cursor,
+    /// A new run has at most 64 KiB, and at most a sixteenth of the bytes left at the cursor,
     /// rounded up to 64 bytes. An idle handle keeps its run, which other threads cannot use.
     /// Creating a handle costs nothing, because the first run is taken when the first value is
     /// stored.
@@ -49,7 +50,8 @@ impl<S: BumpStorage> AtomicBump<S> {
     pub fn local(&self) -> LocalBump<'_> {
         let bump = self.view();
         let next = bump.pointer(0);
-        LocalBump { bump, next, end: next.addr().get(), length: FIRST_RUN, marker: PhantomData }
+        let end = next.addr().get();
+        LocalBump { bump, next, end, from_cursor: false, length: FIRST_RUN, marker: PhantomData }
     }
 }
 
@@ -64,12 +66,13 @@ impl<S: BumpStorage> AtomicBump<S> {
 /// A request is served by the first of these that has room:
 ///
 /// - the rest of the run,
-/// - the run, extended in place, if it ends at the cursor,
+/// - the run, extended in place, if it came from the cursor and still ends there,
+/// - returned bytes, which become the run,
 /// - a fresh run, if the request fits in half of it,
 /// - the bump, as if there were no handle.
 ///
-/// Dropping the handle returns the rest of its run. Leaking it (`mem::forget`) loses this rest
-/// until the next reset.
+/// Dropping the handle returns the rest of its run, which can become the run of a later handle.
+/// Leaking it (`mem::forget`) loses this rest until the next reset.
 ///
 /// `Send`, because its unused bytes hold no values. Not `Sync`, because each thread uses its own
 /// handle.
@@ -92,8 +95,12 @@ pub struct LocalBump<'a> {
     /// between them belong to the handle.
     next: NonNull<u8>,
     end: usize,
-    /// The number of bytes of the next extension or fresh run, unless a request needs more or few
-    /// are left.
+    /// If true, the run came from the cursor. There it may be extended, and its rest may be
+    /// returned. Other runs may contain bytes of a refill, over which the cursor must not be
+    /// retracted.
+    from_cursor: bool,
+    /// The number of bytes that the handle takes at the cursor next, unless a request needs more or
+    /// few are left.
     length: usize,
     /// The handle acts like an exclusive borrow of the bytes of its run.
     marker: PhantomData<&'a mut u8>,
@@ -144,12 +151,15 @@ impl<'a> LocalBump<'a> {
         let length = self.length;
         let refill = |left: usize| length.min(left / RUN_FRACTION);
         let missing = most.saturating_sub(self.end - self.next.addr().get());
-        let extended = match self.run_end() {
-            0 => None,
-            end => budget.extend_run(end, |left| if missing <= left { refill(left).max(missing) } else { 0 }),
-        };
+        let more = |left| if missing <= left { refill(left).max(missing) } else { 0 };
+        let extended = if self.from_cursor { budget.extend_run(self.run_end(), more) } else { None };
         if let Some(end) = extended {
             self.end = self.bump.pointer(end).addr().get();
+        } else if let Some(run) = budget.take_kept_run(most..=MAX_RUN.min(budget.left() / RUN_FRACTION)) {
+            self.close();
+            self.open(run, false);
+            // The run may be short, so the length of the next one does not double.
+            return self.fit(layout);
         } else {
             let fresh = |left| {
                 let len = refill(left).max((2 * most).min(MAX_RUN).min(left / RUN_FRACTION));
@@ -159,9 +169,7 @@ impl<'a> LocalBump<'a> {
                 return None;
             }
             self.close();
-            let run = budget.take_run(fresh)?;
-            self.next = self.bump.pointer(run.start);
-            self.end = self.bump.pointer(run.end).addr().get();
+            self.open(budget.take_run(fresh)?, true);
         }
         self.length = (2 * self.length).min(MAX_RUN);
         self.fit(layout)
@@ -192,24 +200,31 @@ impl<'a> LocalBump<'a> {
         Ok(LocalBlock::Bump(self.bump.take_block(layout)?))
     }
 
-    /// Returns the offset of the end of the run, or 0 before the first run.
+    /// Returns the offset of the end of the run.
     fn run_end(&self) -> usize {
         self.end - self.bump.pointer(0).addr().get()
+    }
+
+    /// Makes `run`, which the caller has taken for this handle, its run. The old run is empty.
+    fn open(&mut self, run: Range<usize>, from_cursor: bool) {
+        self.next = self.bump.pointer(run.start);
+        self.end = self.bump.pointer(run.end).addr().get();
+        self.from_cursor = from_cursor;
     }
 
     /// Returns the rest of the run to the bump. Afterwards the run is empty.
     fn close(&mut self) {
         let rest = self.bump.offset(self.next)..self.run_end();
         self.end = self.next.addr().get();
-        self.bump.budget().return_run(rest, true, true);
+        self.bump.budget().return_run(rest, self.from_cursor, true);
     }
 }
 
 /// Methods that store values. They correspond to those of [`AtomicBump`], but take `&mut self`.
 ///
 /// Within the run, each of them costs an addition and a comparison. Extending the run, or taking a
-/// new one, costs one atomic read-modify-write on the shared cursor. Returning the rest of the old
-/// run usually costs at least one more.
+/// new one, costs one atomic read-modify-write, usually on the shared cursor. Returning the rest of
+/// the old run usually costs at least one more.
 impl<'a> LocalBump<'a> {
     /// Stores a value and returns a mutable reference to it. The value is never dropped.
     ///

@@ -391,20 +391,6 @@ fn bump_two_put_into_one_gap() {
 }
 
 #[test]
-fn bump_the_cursor_is_retracted_before_a_refill() {
-    explore(3, |ground| {
-        // The handle returns its rest to the cursor. The other thread may take these bytes.
-        let other = spawn_on(&ground, 1, |ground| ground.alloc(LINE));
-        let mut local = ground.local();
-        let mine = local.alloc_layout(layout(16, 1)).ok().map(|bytes| ground.own(bytes));
-        drop(local);
-        let theirs = other.join().unwrap();
-        assert!(theirs.is_some() && mine.is_some());
-        ground.assert_exact(LINE + 16);
-    });
-}
-
-#[test]
 fn bump_a_long_block_is_returned_to_the_cursor() {
     explore(6, |ground| {
         // The block is longer than a shard's run can be, so it comes from the cursor and is

@@ -22,6 +22,7 @@
 mod bump;
 mod bump_additions;
 mod bump_bytes;
+mod bump_handles;
 mod counts;
 mod edges;
 mod exact;

@@ -31,6 +31,10 @@
 //! 4. If too few bytes are left at the cursor, the thread steals: it looks once at each gap of
 //!    every shard.
 //!
+//! A `LocalBump` takes its run from the cursor, unless its thread's shard keeps bytes in a gap that
+//! is long enough for the request, and not too long. It then takes all bytes of this gap, so that
+//! no rest is left that needs a gap of its own.
+//!
 //! Bytes are returned, for example, when a block is freed or shrunk, when a `LocalBump` ends, when
 //! the closure that fills a block fails, and when an addition has taken bytes that do not suit the
 //! request. If the bytes came from the cursor and end there, the cursor is retracted. Otherwise, if
@@ -61,13 +65,15 @@
 //!   run with a lower end fails.
 //! - *Clearing a refill from the cursor* requires that a word with a pending refill never recurs.
 //!   It could recur only if the cursor were retracted below the end of that refill. But the cursor
-//!   is retracted only over bytes that were never part of a refill. Such bytes belong to runs of a
-//!   `LocalBump`, to blocks longer than a shard's run (`SHARD_LIMIT`), or to blocks that a call has
-//!   taken from the cursor, still owns, and has not extended by bytes of a shard. The bytes over
-//!   which the cursor is retracted end at the cursor. Each refill lies below the cursor and does
-//!   not overlap with these bytes, so it lies below them. (Retracting the cursor over a refill
-//!   would also break the first of these two steps: the next refill of that shard would seem to be
-//!   installed already, and its bytes would be lost.)
+//!   is retracted only over bytes that were never part of a refill. Such bytes belong to runs that
+//!   a `LocalBump` has taken from the cursor, to blocks longer than a shard's run (`SHARD_LIMIT`),
+//!   or to blocks that a call has taken from the cursor, still owns, and has not extended by bytes
+//!   of a shard. The bytes over which the cursor is retracted end at the cursor. Each refill lies
+//!   below the cursor and does not overlap with these bytes, so it lies below them. (Retracting the
+//!   cursor over a refill would also break the first of these two steps: the next refill of that
+//!   shard would seem to be installed already, and its bytes would be lost.) A run of kept bytes is
+//!   not extended at the cursor. Otherwise a block longer than `SHARD_LIMIT` in that run could
+//!   contain bytes of a refill.
 //!
 //! # When a request is refused
 //!
@@ -97,7 +103,7 @@
 #![forbid(unsafe_code)]
 
 use core::alloc::Layout;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use super::gap::{Gap, LINE, LINE_BITS, MAX_END, MAX_EXCESS, MAX_LEN, size_with_padding};
 use super::shards::{SHARDS, own_index};
@@ -536,6 +542,12 @@ impl<'a> Budget<'a> {
     #[inline]
     fn extend_shard_down(self, run: Range<usize>) -> bool {
         self.shards.is_some_and(|shards| shards[own_index()].0.run.extend_down(run, SHARD_LIMIT))
+    }
+
+    /// Takes a run for a handle: all bytes of a gap in which this thread's shard keeps bytes, if
+    /// their number is in this range. The cursor must not be retracted over this run.
+    pub(crate) fn take_kept_run(self, len: RangeInclusive<usize>) -> Option<Range<usize>> {
+        self.shards?[own_index()].0.kept.iter().find_map(|gap| gap.take_all(&len))
     }
 
     /// Takes a run from the cursor for a handle. When the handle returns the run, the cursor may be

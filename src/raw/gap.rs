@@ -13,14 +13,14 @@
 //! # Orderings
 //!
 //! - B1, return → take: each operation that puts bytes into a gap is Release (`install`,
-//!   `extend_down`, `put`). Each operation that takes bytes out of a gap is Acquire (`take`,
-//!   `take_once`, `take_next`, and an `install` that displaces a rest). While the bump is shared,
+//!   `extend_down`, `put`). Each operation that takes bytes out of a gap is Acquire
+//!   (`take_with`, `take_once`, and an `install` that displaces a rest). While the bump is shared,
 //!   every change of a gap's word is a read-modify-write, so the release sequences are not broken.
 
 #![forbid(unsafe_code)]
 
 use core::alloc::Layout;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
 
@@ -101,30 +101,48 @@ impl Gap {
         unpack(self.0.load(Ordering::Relaxed))
     }
 
+    /// Takes bytes from the start of the gap. `len` receives the bytes in the gap, and returns how
+    /// many of them to take, or `None` to take none.
+    #[inline]
+    fn take_with(&self, len: impl Fn(&Range<usize>) -> Option<usize>) -> Option<Range<usize>> {
+        // Relaxed, also on failure: a guess that the exchange confirms. If `len` returns `None`, no
+        // byte is accessed, so no ordering is needed.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let rest = unpack(word);
+            let end = rest.start + len(&rest)?;
+            // Acquire: B1, the bytes may have had an owner before.
+            match self.0.compare_exchange_weak(word, pack(end..rest.end), Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(rest.start..end),
+                Err(now) => word = now,
+            }
+        }
+    }
+
     /// Takes bytes for `layout`, and the padding that aligns them. The padding is at the start of
     /// the returned range. Returns `None` if the gap has too few bytes. `base` is the address of
     /// byte 0, and is a multiple of `LINE`.
     #[inline]
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<Range<usize>> {
-        // Relaxed, also on failure: a guess that the exchange confirms. If it shows too few bytes,
-        // no byte is accessed, so no ordering is needed.
-        let mut word = self.0.load(Ordering::Relaxed);
-        loop {
-            let Range { start, end } = unpack(word);
+        self.take_with(|rest| {
             // The base is a multiple of `LINE`, so only the padding for larger alignments depends
             // on it.
-            let address = if layout.align() <= LINE { start } else { base + start };
-            let taken = size_with_padding(address, layout);
-            if taken > end - start {
-                return None;
-            }
-            let rest = pack(start + taken..end);
-            // Acquire: B1, the bytes may have had an owner before.
-            match self.0.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(start..start + taken),
-                Err(now) => word = now,
-            }
-        }
+            let address = if layout.align() <= LINE { rest.start } else { base + rest.start };
+            let len = size_with_padding(address, layout);
+            (len <= rest.len()).then_some(len)
+        })
+    }
+
+    /// Takes all bytes, if their number is in this range.
+    pub(super) fn take_all(&self, len: &RangeInclusive<usize>) -> Option<Range<usize>> {
+        self.take_with(|rest| len.contains(&rest.len()).then_some(rest.len()))
+    }
+
+    /// Takes the `len` bytes from `start` on, if the gap starts there and has enough bytes. Returns
+    /// whether they were taken.
+    #[inline]
+    pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
+        self.take_with(|rest| (rest.start == start && len <= rest.len()).then_some(len)).is_some()
     }
 
     /// Takes bytes for `layout`, and the padding that aligns them. The padding is at the start of
@@ -172,26 +190,6 @@ impl Gap {
         // Acquire: B1, the bytes may have had an owner before.
         let now = self.0.fetch_add(taken.wrapping_sub(taken << START_BITS), Ordering::Acquire);
         if now == word { Ok(start(word)..start(word) + taken) } else { Err(taken_from(now, taken)) }
-    }
-
-    /// Takes the `len` bytes from `start` on, if the gap starts there and has enough bytes. Returns
-    /// whether they were taken.
-    #[inline]
-    pub(super) fn take_next(&self, start: usize, len: usize) -> bool {
-        // Relaxed, also on failure: a guess that the exchange confirms.
-        let mut word = self.0.load(Ordering::Relaxed);
-        loop {
-            let rest = unpack(word);
-            if rest.start != start || rest.len() < len {
-                return false;
-            }
-            let rest = pack(start + len..rest.end);
-            // Acquire: B1, the bytes may have had an owner before.
-            match self.0.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => word = now,
-            }
-        }
     }
 
     /// Puts the run of a refill into the gap, unless another thread has already done so. If the run

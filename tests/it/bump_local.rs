@@ -116,6 +116,73 @@ fn a_handle_may_move_to_another_thread() {
 
 // Returned bytes are kept in gaps, which need std and a 64-bit target.
 #[cfg(all(feature = "std", target_pointer_width = "64"))]
+mod kept {
+    use super::*;
+
+    /// The length of a block that is too long for a shard, in whole lines.
+    const LONG: usize = 64 * 79;
+
+    /// Stores a number with a new handle, and moves the cursor, so that the handle's rest cannot be
+    /// returned there. The rest of its first run has 504 bytes.
+    fn leave_rest(bump: &AtomicBump) {
+        let mut local = bump.local();
+        local.alloc(1u64).unwrap();
+        bump.alloc_slice_copy(&[0u8; LONG]).unwrap();
+    }
+
+    #[test]
+    fn the_next_handle_takes_what_a_handle_returned() {
+        let bump = AtomicBump::with_capacity(LARGE);
+        for round in 1..=LARGE / (LONG + 64) {
+            leave_rest(&bump);
+            // No byte is lost, unless shards are forced. Then a shard keeps only one run.
+            assert!(bump.used() == round * (8 + LONG) || SHARDS_FORCED);
+        }
+    }
+
+    #[test]
+    fn a_handle_that_takes_a_returned_run_returns_its_own_rest() {
+        let bump = AtomicBump::with_capacity(LARGE);
+        let mut local = bump.local();
+        local.alloc(1u64).unwrap();
+        leave_rest(&bump);
+        // The last of these does not fit in the first run, and is stored in the returned run.
+        let values = [(); 13].map(|()| address(local.alloc([0u8; 40]).unwrap()));
+        assert!(values[..12].windows(2).all(|pair| pair[1] == pair[0] + 40));
+        assert_eq!(values[12], values[0] + 512);
+        drop(local);
+        assert_eq!(bump.used(), 8 + 13 * 40 + 8 + LONG);
+    }
+
+    #[test]
+    fn a_returned_run_that_is_too_short_is_not_taken() {
+        let bump = AtomicBump::with_capacity(LARGE);
+        leave_rest(&bump);
+        let mut local = bump.local();
+        local.alloc([0u8; 600]).unwrap();
+        // The second value is stored in the run that the handle took for the first.
+        let used = bump.used();
+        local.alloc([0u8; 600]).unwrap();
+        assert_eq!(bump.used(), used);
+    }
+
+    #[test]
+    fn a_long_returned_run_is_not_taken() {
+        let bump = AtomicBump::with_capacity(LARGE);
+        let failed = bump.alloc_try_with(|| {
+            bump.alloc_slice_copy(&[0u8; LONG]).unwrap();
+            // More than a sixteenth of the bytes that are left at the cursor.
+            Err::<[u8; LARGE / 8], _>(())
+        });
+        assert!(failed.unwrap().is_err());
+        assert_eq!(bump.used(), LONG);
+        let mut local = bump.local();
+        local.alloc(1u64).unwrap();
+        assert!(bump.used() <= LONG + 512);
+    }
+}
+
+#[cfg(all(feature = "std", target_pointer_width = "64"))]
 #[test]
 fn many_handles_come_and_go() {
     let bump = AtomicBump::with_capacity(LARGE);
