@@ -211,8 +211,7 @@ impl Bars<'_> {
         self.number("a slot returned and reserved, far from the last, in 2^20", of(single::FAR_APART), 1_000.0);
         let asked = |subject| rows.put(What::Asked, 2, subject);
         self.ratio("is_full, then alloc, 2 threads", asked("is_full, then alloc"), asked("alloc"), 4.0);
-        let (far, near) = (of(single::CONGRUENT), of(single::ADJACENT));
-        self.ratio(&format!("{}, 2 threads", single::CONGRUENT), far, near, 1.5);
+        self.ratio(single::ONE_SHARD, of(single::ONE_SHARD), of(single::TWO_SHARDS), 1.5);
         for subject in [single::AFTER_BURSTS, single::AFTER_BURST] {
             self.number(&format!("{subject}: slots without a value"), of(subject), 10.0);
         }

@@ -3,13 +3,14 @@
 
 use std::{
     hint::black_box,
+    ptr,
     sync::{Barrier, mpsc},
     thread,
     time::Instant,
 };
 
 use anyhow::{Result, ensure};
-use atomicarena::AtomicArena;
+use atomicarena::{AtomicArena, AtomicBump};
 use bumpalo::Bump;
 
 use crate::{
@@ -81,12 +82,15 @@ pub struct Table {
     pub subjects: &'static [Single],
 }
 
+/// Among this number of threads and one more, two share a shard.
+const MAX_WAITING: usize = 64;
+
 /// The number of slots of the arenas in [`VACANT`].
 pub const VACANT_SLOTS: usize = 1 << 20;
 
 pub const FAR_APART: &str = "return and reserve, far apart";
-pub const ADJACENT: &str = "alloc, adjacent thread numbers";
-pub const CONGRUENT: &str = "alloc, thread numbers 32 apart";
+pub const TWO_SHARDS: &str = "alloc, two threads with a shard each";
+pub const ONE_SHARD: &str = "alloc, two threads, at first with one shard";
 pub const AFTER_BURSTS: &str = "8 threads and one iter_mut, repeated; runs of 64";
 pub const AFTER_BURST: &str = "a burst of 2 threads; runs of 1,000 that use 10";
 
@@ -98,12 +102,12 @@ pub const VACANT: [Table; 3] = [
         subjects: &[Single { name: FAR_APART, kind: Kind::Ours, turn: far_apart }],
     },
     Table {
-        what: "u64, by threads with certain numbers",
+        what: "u64, by threads that share a shard or do not",
         threads: 2,
         unit: "ns per call",
         subjects: &[
-            Single { name: ADJACENT, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, 1) },
-            Single { name: CONGRUENT, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, 32) },
+            Single { name: TWO_SHARDS, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, false) },
+            Single { name: ONE_SHARD, kind: Kind::Ours, turn: |slots, seed| partners(slots, seed, true) },
         ],
     },
     Table {
@@ -144,45 +148,48 @@ fn far_apart(slots: usize, seed: u64) -> Result<f64> {
     Ok(nanos / TIMES as f64)
 }
 
-/// Fills half of an arena from two threads whose numbers are `apart` apart.
-///
-/// A thread gets the lowest free number when it first allocates. So this thread allocates first,
-/// then `apart - 1` idle threads, and then the other thread.
-fn partners(slots: usize, seed: u64, apart: usize) -> Result<f64> {
+/// Fills half of an arena from two threads, which share a shard if `shared` is true.
+fn partners(slots: usize, seed: u64, shared: bool) -> Result<f64> {
     let share = slots / 4;
     let mut arena = AtomicArena::with_capacity(slots);
-    let scratch = AtomicArena::with_capacity(apart + 1);
-    let number = || scratch.alloc(0).map(|_| ()).expect("one slot for each thread");
-    let (ready, done) = (Barrier::new(2), Barrier::new(apart));
+    let (numbers, places) = (AtomicArena::<u8>::with_capacity(1 << 12), AtomicBump::with_capacity(1 << 20));
+    // Threads that share a shard take adjacent bytes of a bump, once they have a number. Opening a
+    // handle gives a thread its number.
+    let place = || {
+        drop(numbers.reserve(1));
+        places.alloc(0_u64).map(|value| ptr::from_mut(value).addr()).expect("room for a few values")
+    };
+    let ready = Barrier::new(2);
     let work = |first| {
         ready.wait();
         let start = Instant::now();
         let (taken, _) = ask(&arena, black_box(first), share);
         (start, Instant::now(), taken)
     };
-    number();
     let (own, other) = thread::scope(|scope| {
-        for _ in 1..apart {
-            // The next thread starts only when this one has its number, which it keeps until all
-            // threads are done.
-            let (sender, receiver) = mpsc::channel();
-            let (number, done) = (&number, &done);
-            scope.spawn(move || {
-                number();
-                sender.send(()).expect("the first thread waits");
-                done.wait();
+        // The threads that are not wanted wait. So each of them keeps its number, and the next
+        // thread gets another one.
+        let mut waiting = Vec::new();
+        let partner = loop {
+            ensure!(waiting.len() < MAX_WAITING, "no thread is a partner");
+            let (tell, told) = mpsc::channel();
+            let (begin, begun) = mpsc::channel();
+            let (place, work) = (&place, &work);
+            let before = place();
+            let thread = scope.spawn(move || {
+                tell.send(place()).expect("the first thread waits");
+                begun.recv().ok().map(|()| work(seed.wrapping_add(1 << 40)))
             });
-            receiver.recv().expect("the thread has a number");
-        }
-        let other = scope.spawn(|| {
-            number();
-            let result = work(seed.wrapping_add(1 << 40));
-            done.wait();
-            result
-        });
+            let is_shared = told.recv()? == before + size_of::<u64>();
+            if is_shared == shared {
+                begin.send(())?;
+                break thread;
+            }
+            waiting.push(begin);
+        };
         let own = work(seed);
-        (own, other.join().expect("no thread panics"))
-    });
+        Ok((own, partner.join().expect("no thread panics").expect("it was told to begin")))
+    })?;
     ensure!(own.2 == share && other.2 == share, "not all values were stored");
     let expected = sum(counting(seed, share)).wrapping_add(sum(counting(seed.wrapping_add(1 << 40), share)));
     ensure!(sum(arena.iter_mut().map(|(_, value)| *value)) == expected, "unexpected values were stored");

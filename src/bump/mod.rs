@@ -40,13 +40,13 @@ pub use mapped::{BumpMapBuilder, MappedBump};
 ///
 /// In a bump of 64 KiB or more, each thread takes bytes from its own run (a *shard*), and an
 /// allocation is one atomic read-modify-write on a cache line that belongs to this thread. (With
-/// more than 32 threads, some share a shard.) New runs are taken at the *cursor*, above which all
-/// bytes are free. These runs become shorter towards the end of the budget. When no bytes are left
-/// for new runs, threads take bytes from each other's runs, so that no thread is refused while
-/// another thread's run has room. (Bytes that another call holds for a moment can be missed.) A
-/// smaller bump has no shards, so all threads take their bytes from the cursor. The same holds for
-/// a bump of almost 512 GiB or more, and for any bump without the feature `std` or on a 32-bit
-/// target.
+/// more than 32 threads, some share a shard. If two of them allocate at the same time, one soon
+/// moves on to another shard.) New runs are taken at the *cursor*, above which all bytes are free.
+/// These runs become shorter towards the end of the budget. When no bytes are left for new runs,
+/// threads take bytes from each other's runs, so that no thread is refused while another thread's
+/// run has room. (Bytes that another call holds for a moment can be missed.) A smaller bump has no
+/// shards, so all threads take their bytes from the cursor. The same holds for a bump of almost 512
+/// GiB or more, and for any bump without the feature `std` or on a 32-bit target.
 ///
 /// No method blocks. Methods that allocate are lock-free, and methods that only count are
 /// wait-free.

@@ -94,6 +94,21 @@ fn shards_a_refill_is_met_by_a_handle() {
 }
 
 #[test]
+fn shards_a_thread_leaves_its_shard_before_a_refill() {
+    explore_shards(10, |ground| {
+        // Shard 1 has a rest that does not end at the cursor, so it must not be refilled.
+        with_id(1, || assert!(ground.alloc().is_some()));
+        with_id(0, || assert_eq!(ground.alloc_times(2), 2));
+        let other = spawn_on(&ground, 0, |ground| ground.alloc_times(2));
+        // If the other thread refills shard 0 and then takes the slot that this thread is about to
+        // take, this thread uses shard 1 from then on. But this request still refills shard 0.
+        assert!(ground.alloc().is_some());
+        assert_eq!(other.join().unwrap(), 2);
+        ground.assert_exact(6);
+    });
+}
+
+#[test]
 fn shards_three_take_three() {
     explore_shards(3, |ground| {
         let others = [0, 1].map(|shard| spawn_on(&ground, shard, Ground::alloc));

@@ -193,7 +193,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn take_fast<'l>(&self, end: usize, mode: &ShardMode, shards: impl FnOnce() -> &'l [Shard]) -> FastPath {
         if mode.is_active() {
-            return shards::take(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
+            return shards::take_fast(shards(), 1).map_or(FastPath::Slow(None), FastPath::Taken);
         }
         // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slot may have had
         // an owner before. E4, pairs with the Release in `take_sharded` and `help_refill`: if the
@@ -345,7 +345,7 @@ impl Cursor {
         len: usize,
     ) -> Result<usize, bool> {
         if mode.is_active() {
-            return shards::take(shards(), len).ok_or(false);
+            return shards::take_fast(shards(), len).ok_or(false);
         }
         // Relaxed: a guess that the exchange confirms.
         let start = self.next.load(Ordering::Relaxed);
@@ -526,7 +526,7 @@ mod tests {
         let (bytes, clock) = ([const { Stamp::new() }; 2], Clock::new());
         let lines = [const { shards::Shard::new() }; shards::SHARDS];
         let meta = Metadata { shards: Shards::new(&lines, &MODE, 2, 1), ..metadata(&bytes, &clock) };
-        let (word, _) = meta.shards.begin_refill(meta.shards.word(0), 1..2);
+        let (word, _) = meta.shards.begin_refill(meta.shards.word(0), 0, 1..2);
         let (begun, mut cursor) = (word.raw() + OVERSHOOT_LIMIT, Cursor::new());
         cursor.next.write_mut(begun);
         cursor.clamp_to_end(&meta);

@@ -23,6 +23,7 @@ use core::alloc::Layout;
 use core::ops::{Range, RangeInclusive};
 
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn};
+use super::thread_id::note_contention;
 
 /// The low `START_BITS` bits of a gap's word contain the offset of the first byte of the gap, and
 /// the other bits contain the length of the gap in bytes. If the length is 0, the offset is the end
@@ -111,11 +112,13 @@ impl Gap {
         loop {
             let rest = unpack(word);
             let end = rest.start + len(&rest)?;
-            // Acquire: B1, the bytes may have had an owner before.
-            match self.0.compare_exchange_weak(word, pack(end..rest.end), Ordering::Acquire, Ordering::Relaxed) {
+            // Acquire: B1, the bytes may have had an owner before. The exchange is strong, so a
+            // failure shows contention.
+            match self.0.compare_exchange(word, pack(end..rest.end), Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(rest.start..end),
                 Err(now) => word = now,
             }
+            note_contention();
         }
     }
 

@@ -7,7 +7,7 @@ use super::cursor::{Cursor, Refused};
 use super::metadata::Metadata;
 use super::shards::{PendingRefill, ShardMode, Shards};
 use super::sync::Ordering;
-use super::thread_id::thread_id;
+use super::thread_id::{note_contention, thread_id};
 use super::word::{Word, active_bit};
 
 /// A *sample* is a slot whose owner checks for contention (`is_sample` in `cursor.rs`). There may
@@ -100,6 +100,8 @@ impl Cursor {
     /// shard had fewer than `n` left.
     pub(super) fn take_sharded(&self, meta: &Metadata<'_>, n: usize) -> Result<usize, Refused> {
         let shards = &meta.shards;
+        // Determined once, because this thread may leave its shard during the call. A refill must
+        // be for the shard that the thread has looked at, or it could displace a rest.
         let own = shards.own();
         loop {
             // Acquire: E2, pairs with the Release in `retract` and `return_fast`. The slots may
@@ -110,19 +112,26 @@ impl Cursor {
                 self.help_refill(shards, word, &refill);
                 continue;
             }
-            // The shard is read after the cursor, so that the exchange below fails if a run is
-            // installed after the shard was read.
-            if let Some(start) = own.and_then(|shard| shard.take(n)) {
-                return Ok(start);
-            }
             let start = word.next();
             let left = meta.capacity().saturating_sub(start);
+            // If too few slots are left at the cursor, no other shard may have enough, so this
+            // thread does not leave its shard.
+            let contended = || {
+                if n <= left {
+                    note_contention();
+                }
+            };
+            // The shard is read after the cursor, so that the exchange below fails if a run is
+            // installed after the shard was read.
+            if let Some(start) = own.and_then(|(_, shard)| shard.take(n, contended)) {
+                return Ok(start);
+            }
             if left < n {
                 return Err(Refused { left, word });
             }
             let run = shards.run_at(start);
             let shard = own.filter(|_| shards.mode.is_active() && n <= run.len() / 2);
-            let Some(shard) = shard else {
+            let Some((index, shard)) = shard else {
                 // The request is long, or shards are not active, so the cursor serves it. The rest
                 // stays in the shard.
                 let moved = word.with_next(start + n).raw();
@@ -149,7 +158,7 @@ impl Cursor {
                 }
                 continue;
             }
-            let (moved, refill) = shards.begin_refill(word, run);
+            let (moved, refill) = shards.begin_refill(word, index, run);
             // Release: E4, pairs with the Acquire of a thread that reads the pending refill, which
             // must see the shard as this thread saw it. E2 needs no Acquire here: `word` is active,
             // and an active word below the end does not recur. So the exchange replaces the very

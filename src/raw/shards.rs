@@ -45,11 +45,11 @@
 //! # Orderings
 //!
 //! - `E2 return → reuse`, through a shard. If slots are returned to the shard,
-//!   [`Shard::extend_down`] is Release, and [`Shard::take`] and [`Shard::retire`] are Acquire. If
-//!   slots are returned at the cursor, `retract` and `return_fast` are Release, and the thread that
-//!   begins or helps the refill has read the cursor with Acquire. E3 continues this edge.
+//!   [`Shard::extend_down`] is Release, and [`Shard::take_from`] and [`Shard::retire`] are Acquire.
+//!   If slots are returned at the cursor, `retract` and `return_fast` are Release, and the thread
+//!   that begins or helps the refill has read the cursor with Acquire. E3 continues this edge.
 //! - `E3 install → take`: [`Shard::install`] (Release) after the load of the cursor, and
-//!   [`Shard::take`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
+//!   [`Shard::take_from`] or [`Shard::retire`] (Acquire) before the new owner's first access. Every
 //!   write in between is a read-modify-write of the shard's word, so the release sequence is not
 //!   broken.
 //! - `E4 advance → look`, in `cursor.rs` and `refill.rs`. A thread that finds the cursor at the end
@@ -146,25 +146,44 @@ impl Shard {
     }
 
     /// Takes `n` slots and returns the first. Returns `None` if fewer than `n` are left. `n` is not
-    /// 0.
-    #[inline]
-    pub(crate) fn take(&self, n: usize) -> Option<usize> {
-        // Relaxed, also on failure: a guess that the exchange confirms. If the value shows too few
-        // slots, a caller on the fast path continues on the slow path. Any other caller has read
-        // the cursor with Acquire, so E4 ensures that the value is recent enough to refuse the
-        // request.
+    /// 0. Calls `contended` after each exchange that fails because another thread has changed the
+    /// shard.
+    pub(super) fn take(&self, n: usize, contended: impl Fn()) -> Option<usize> {
+        // Relaxed: a guess that the exchange confirms. If the value shows too few slots, E4 ensures
+        // that it is recent enough to refuse the request, because the caller has read the cursor
+        // with Acquire.
         let mut word = self.0.rest.load(Ordering::Relaxed);
         while word & MAX_LEN >= n {
-            // The start moves up by `n`, and the length falls by `n`.
-            let rest = word + (n << LEN_BITS) - n;
-            // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in
-            // `extend_down`.
-            match self.0.rest.compare_exchange_weak(word, rest, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Some(word >> LEN_BITS),
+            match self.take_from(word, n) {
+                Ok(start) => return Some(start),
                 Err(now) => word = now,
             }
+            contended();
         }
         None
+    }
+
+    /// Like [`take`](Self::take), but also returns `None` if another thread changes the shard in
+    /// the meantime. The caller then continues on the slow path.
+    #[inline]
+    fn take_fast(&self, n: usize) -> Option<usize> {
+        // Relaxed: a guess that the exchange confirms.
+        let word = self.0.rest.load(Ordering::Relaxed);
+        if word & MAX_LEN < n { None } else { self.take_from(word, n).ok() }
+    }
+
+    /// Takes `n` slots if the word of the shard is still `word`, which shows at least `n` slots.
+    /// The error is the current word.
+    #[inline]
+    fn take_from(&self, word: usize, n: usize) -> Result<usize, usize> {
+        // The start moves up by `n`, and the length falls by `n`.
+        let rest = word + (n << LEN_BITS) - n;
+        // Acquire: E3, pairs with the Release in `install`. E2, pairs with the Release in
+        // `extend_down`. Relaxed on failure: again a guess. The exchange is strong, so a failure
+        // shows contention.
+        let taken = self.0.rest.compare_exchange(word, rest, Ordering::Acquire, Ordering::Relaxed);
+        // Not the old word that the exchange returns, for which the caller would have to wait.
+        taken.map(|_| word >> LEN_BITS)
     }
 
     #[inline]
@@ -191,7 +210,7 @@ impl Shard {
     /// Takes all slots of the shard if its rest still equals `rest`. Returns whether it took them.
     pub(crate) fn retire(&self, rest: &Range<usize>) -> bool {
         let used_up = rest.end..rest.end;
-        // Acquire: E3 and E2, as in `take`. Relaxed on failure: the value is not used.
+        // Acquire: E3 and E2, as in `take_from`. Relaxed on failure: the value is not used.
         let (from, to) = (Self::pack(rest), Self::pack(&used_up));
         self.0.rest.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -213,7 +232,7 @@ impl Shard {
                 rest.start
             };
             let installed = Self::pack(&(start..run.end));
-            // Release: E3, pairs with the Acquire in `take`.
+            // Release: E3, pairs with the Acquire in `take_from`.
             match self.0.rest.compare_exchange(word, installed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => word = now,
@@ -236,8 +255,8 @@ impl Shard {
                 return false;
             }
             let extended = Self::pack(&(run.start..rest.end));
-            // Release: E2, pairs with the Acquire in `take`. The caller's accesses happen before
-            // those of the next owner.
+            // Release: E2, pairs with the Acquire in `take_from`. The caller's accesses happen
+            // before those of the next owner.
             match self.0.rest.compare_exchange_weak(word, extended, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
@@ -346,10 +365,11 @@ pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(own_index()) }
 }
 
-/// Takes `n` slots from the shard of this thread, and returns the first.
+/// Takes `n` slots from the shard of this thread, and returns the first. After `None`, the request
+/// needs the slow path.
 #[inline]
-pub(crate) fn take(shards: &[Shard], n: usize) -> Option<usize> {
-    own(shards)?.take(n)
+pub(crate) fn take_fast(shards: &[Shard], n: usize) -> Option<usize> {
+    own(shards)?.take_fast(n)
 }
 
 /// Returns the shard of this thread, if there are shards and the thread has an exclusive number.
@@ -365,7 +385,8 @@ pub(crate) fn exclusive_if_assigned(shards: &[Shard]) -> Option<&Shard> {
     if shards.is_empty() { None } else { shards.get(thread_id_or_any()) }
 }
 
-/// Returns the index of the shard of this thread.
+/// Returns the index of the shard of this thread. It may change whenever the thread takes slots or
+/// bytes from a shard.
 #[inline]
 pub(crate) fn own_index() -> usize {
     thread_id() % SHARDS
@@ -414,10 +435,14 @@ impl<'a> Shards<'a> {
         self.mode.drained.load(Ordering::Relaxed) || self.shards.iter().all(|shard| shard.rest().is_empty())
     }
 
-    /// Returns the shard of this thread, if there are shards.
+    /// Returns the shard of this thread and its index, if there are shards.
     #[inline]
-    pub(crate) fn own(&self) -> Option<&'a Shard> {
-        own(self.shards)
+    pub(crate) fn own(&self) -> Option<(usize, &'a Shard)> {
+        if self.shards.is_empty() {
+            return None;
+        }
+        let index = own_index();
+        Some((index, &self.shards[index]))
     }
 
     /// Interprets a value of the cursor.
@@ -438,7 +463,7 @@ impl<'a> Shards<'a> {
             return None;
         }
         let (before, rest) = self.shards.split_at(own_index());
-        let stolen = rest.iter().chain(before).find_map(|shard| shard.take(1));
+        let stolen = rest.iter().chain(before).find_map(|shard| shard.take(1, || ()));
         if stolen.is_none() {
             self.mode.drained.store(true, Ordering::Relaxed);
         }
@@ -453,10 +478,9 @@ impl<'a> Shards<'a> {
         start..start + (left / fraction).max(MIN_RUN).min(self.longest).min(left)
     }
 
-    /// Returns the refill that moves `run` to this thread's shard, and the cursor's word after the
-    /// refill has begun: advanced over the run, with the refill pending.
-    pub(crate) fn begin_refill(&self, word: Word, run: Range<usize>) -> (Word, PendingRefill) {
-        let shard = own_index();
+    /// Returns the refill that moves `run` to the shard with this index, and the cursor's word
+    /// after the refill has begun: advanced over the run, with the refill pending.
+    pub(crate) fn begin_refill(&self, word: Word, shard: usize, run: Range<usize>) -> (Word, PendingRefill) {
         (word.with_pending(shard, run.start, run.end), PendingRefill { shard, run })
     }
 
@@ -488,13 +512,17 @@ impl<'a> Shards<'a> {
 mod tests {
     use super::*;
 
+    fn take(shard: &Shard, n: usize) -> Option<usize> {
+        shard.take(n, || panic!("no other thread takes slots"))
+    }
+
     #[test]
     fn a_shard_hands_out_each_slot_of_its_run_once() {
         let shard = Shard::new();
-        assert_eq!(shard.take(1), None);
+        assert_eq!(take(&shard, 1), None);
         shard.install(&(3..8));
         assert_eq!(
-            [shard.take(1), shard.take(3), shard.take(2), shard.take(1), shard.take(1)],
+            [take(&shard, 1), take(&shard, 3), take(&shard, 2), take(&shard, 1), take(&shard, 1)],
             [Some(3), Some(4), None, Some(7), None]
         );
         assert_eq!(shard.rest(), 8..8);
@@ -505,9 +533,9 @@ mod tests {
         let shard = Shard::new();
         shard.install(&(3..5));
         shard.install(&(3..5)); // a late helper
-        assert_eq!([shard.take(1), shard.take(1)], [Some(3), Some(4)]);
+        assert_eq!([take(&shard, 1), take(&shard, 1)], [Some(3), Some(4)]);
         shard.install(&(3..5)); // a very late one
-        assert_eq!(shard.take(1), None);
+        assert_eq!(take(&shard, 1), None);
         shard.install(&(7..9));
         assert_eq!(shard.rest(), 7..9);
     }
@@ -516,7 +544,7 @@ mod tests {
     fn a_rest_that_ends_where_a_run_starts_is_extended() {
         let shard = Shard::new();
         shard.install(&(0..4));
-        assert_eq!(shard.take(3), Some(0));
+        assert_eq!(take(&shard, 3), Some(0));
         shard.install(&(4..8));
         assert_eq!(shard.rest(), 3..8);
         shard.install(&(4..8)); // a late helper
@@ -527,11 +555,11 @@ mod tests {
     fn a_returned_run_extends_only_a_rest_that_it_adjoins() {
         let mut shard = Shard::new();
         shard.install(&(4..8));
-        assert_eq!(shard.take(3), Some(4));
+        assert_eq!(take(&shard, 3), Some(4));
         assert!(!shard.extend_down(&(5..6)));
         assert!(shard.extend_down(&(5..7)));
         assert_eq!(shard.rest(), 5..8);
-        assert_eq!(shard.take(3), Some(5));
+        assert_eq!(take(&shard, 3), Some(5));
         assert!(!shard.extend_down(&(7..8)), "the shard is used up");
         assert_eq!(shard.close_mut(), 8..8);
 
@@ -546,10 +574,10 @@ mod tests {
         let shard = Shard::new();
         shard.install(&(4..8));
         let rest = shard.rest();
-        assert_eq!(shard.take(1), Some(4));
+        assert_eq!(take(&shard, 1), Some(4));
         assert!(!shard.retire(&rest));
         assert!(shard.retire(&shard.rest()));
-        assert_eq!((shard.rest(), shard.take(1)), (8..8, None));
+        assert_eq!((shard.rest(), take(&shard, 1)), (8..8, None));
     }
 
     #[test]
@@ -558,14 +586,14 @@ mod tests {
         let (shards, mode) = ([const { Shard::new() }; SHARDS], ShardMode::new());
         let shards = Shards::new(&shards, &mode, 1 << 20, 8);
         let idle = shards.word(0);
-        let (word, refill) = shards.begin_refill(idle, shards.run_at(0));
+        let (word, refill) = shards.begin_refill(idle, own_index(), shards.run_at(0));
         let run = refill.run.len();
         assert_eq!((shards.count(idle), shards.count(word)), (0, run));
         assert_eq!(shards.pending(word).as_ref(), Some(&refill));
         shards.install(&refill);
         assert_eq!((shards.count(word), shards.count(word.with_next(run))), (run, run));
         // A rest that ends at the cursor is extended.
-        let (word, refill) = shards.begin_refill(word.with_next(run), shards.run_at(run));
+        let (word, refill) = shards.begin_refill(word.with_next(run), own_index(), shards.run_at(run));
         assert_eq!(shards.count(word), run + refill.run.len());
     }
 

@@ -5,6 +5,9 @@
 //! with a load and a store, because no other thread writes that stripe. The number is returned when
 //! the thread ends. A later thread inherits the number, and with it the shard and the stripe.
 //!
+//! A thread without an exclusive number shares the shard of another one. If the two take slots or
+//! bytes at the same time, such a thread moves on to another shard (`note_contention`).
+//!
 //! # Orderings
 //!
 //! Returning a number (Release) happens before taking it again (Acquire). Every write of the set is
@@ -70,7 +73,7 @@ impl IdSet {
 }
 
 #[cfg(all(feature = "std", not(all(test, loom))))]
-pub(crate) use current::{thread_id, thread_id_or_any};
+pub(crate) use current::{note_contention, thread_id, thread_id_or_any};
 
 #[cfg(all(feature = "std", not(all(test, loom))))]
 mod current {
@@ -85,11 +88,16 @@ mod current {
     /// Counts the threads without an exclusive number, to spread them over the shards.
     static SHARED: AtomicUsize = AtomicUsize::new(0);
 
+    /// After this many failed exchanges, a thread without an exclusive number uses another shard.
+    const CONTENDED_EXCHANGES: u32 = 16;
+
     std::thread_local! {
         /// The id has no destructor, so reading it costs one load, and other destructors of the
         /// thread may still read it.
         static ID: Cell<usize> = const { Cell::new(UNASSIGNED) };
         static RETURNED: ReturnAtExit = const { ReturnAtExit(Cell::new(None)) };
+        /// The number of failed exchanges since the id was last set.
+        static FAILED: Cell<u32> = const { Cell::new(0) };
     }
 
     /// Puts back the thread's exclusive number, if it has one, when the thread ends.
@@ -126,6 +134,24 @@ mod current {
         ID.try_with(Cell::get).unwrap_or(UNASSIGNED)
     }
 
+    /// Counts an exchange that failed because another thread had changed the same shard. After
+    /// several, the id of a thread without an exclusive number changes, so that the thread uses the
+    /// next shard, in every arena. So threads that share a shard soon part, unless all other shards
+    /// are in use.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_contention() {
+        let id = thread_id();
+        if id >= EXCLUSIVE_IDS {
+            let _ = FAILED.try_with(|failed| {
+                failed.set((failed.get() + 1) % CONTENDED_EXCHANGES);
+                if failed.get() == 0 {
+                    let _ = ID.try_with(|current| current.set(EXCLUSIVE_IDS + (id + 1) % EXCLUSIVE_IDS));
+                }
+            });
+        }
+    }
+
     #[cold]
     fn assign() -> usize {
         // `try_with` registers the destructor before the number is taken. If the destructor has run
@@ -139,6 +165,8 @@ mod current {
             EXCLUSIVE_IDS + SHARED.fetch_add(1, Ordering::Relaxed) % EXCLUSIVE_IDS
         });
         let _ = ID.try_with(|current| current.set(id));
+        // The first access may allocate, like those above.
+        let _ = FAILED.try_with(|failed| failed.set(0));
         id
     }
 
@@ -173,6 +201,31 @@ mod current {
                 exclusive.dedup();
                 assert_eq!(exclusive.len(), count);
             }
+        }
+
+        /// A thread without an exclusive number leaves a shard that others use. No other thread
+        /// changes its id.
+        #[test]
+        fn contention_changes_only_an_id_that_is_not_exclusive() {
+            thread::spawn(|| {
+                let id = thread_id();
+                for exclusive in [0, EXCLUSIVE_IDS - 1] {
+                    ID.with(|current| current.set(exclusive));
+                    (0..2 * CONTENDED_EXCHANGES).for_each(|_| note_contention());
+                    assert_eq!(thread_id(), exclusive);
+                }
+                for (shared, next) in [(0, 1), (EXCLUSIVE_IDS - 1, 0)] {
+                    ID.with(|current| current.set(EXCLUSIVE_IDS + shared));
+                    for _ in 0..CONTENDED_EXCHANGES {
+                        assert_eq!(thread_id(), EXCLUSIVE_IDS + shared);
+                        note_contention();
+                    }
+                    assert_eq!(thread_id(), EXCLUSIVE_IDS + next);
+                }
+                ID.with(|current| current.set(id));
+            })
+            .join()
+            .unwrap();
         }
 
         /// A destructor that runs after the number was put back does not see an exclusive number.
@@ -214,8 +267,12 @@ pub(crate) fn thread_id() -> usize {
 #[cfg(any(not(feature = "std"), all(test, loom)))]
 pub(crate) use self::thread_id as thread_id_or_any;
 
+/// Without std, the id of a thread does not change.
+#[cfg(all(not(feature = "std"), not(all(test, loom))))]
+pub(crate) fn note_contention() {}
+
 #[cfg(all(test, loom))]
-pub(crate) use models::{set_thread_id, thread_id};
+pub(crate) use models::{note_contention, set_thread_id, thread_id};
 
 #[cfg(all(test, loom))]
 mod models {
@@ -231,6 +288,14 @@ mod models {
     /// id is not exclusive.
     pub(crate) fn thread_id() -> usize {
         ID.with(Cell::get)
+    }
+
+    /// Changes an id that is not exclusive, after every failed exchange.
+    pub(crate) fn note_contention() {
+        let id = thread_id();
+        if id >= EXCLUSIVE_IDS {
+            set_thread_id(EXCLUSIVE_IDS + (id + 1) % EXCLUSIVE_IDS);
+        }
     }
 
     /// Sets the id of this thread. Models set ids explicitly, because ids must not depend on
