@@ -87,8 +87,8 @@ pub struct Settings {
     pub reset: [usize; 2],
     pub construct_bytes: usize,
     pub memory_elements: usize,
-    /// The number of rounds of the slow measurements: some of vacant slots, `reset`, and
-    /// construction, where each sample needs a fresh process.
+    /// The number of rounds of the slow measurements: `reset`, construction (where each sample
+    /// needs a fresh process), and some measurements of vacant slots.
     pub slow_rounds: usize,
     #[serde(skip)]
     pub subject: Option<String>,

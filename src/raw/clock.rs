@@ -28,9 +28,9 @@ pub(crate) struct Clock {
 pub(crate) struct History {
     /// The number of epochs that have ended.
     pub(crate) epochs: u64,
-    /// If a slot at or above this index was ever written to, that happened after the slots were
-    /// last zeroed or their pages last decommitted. `RunState::written` and the cursor bound these
-    /// later writes.
+    /// Every slot that was written to before the slots were last zeroed, or their pages last
+    /// decommitted, is below this index. `RunState::written` and the cursor bound the writes since
+    /// then.
     pub(crate) written: usize,
 }
 

@@ -428,7 +428,7 @@ fn refused_bulk_takes_nothing(rounds: usize) {
                 got.fetch_add(1, Ordering::Relaxed);
             }
         });
-        // No request was refused while a slot was free.
+        // No request for one slot was refused while a slot was free.
         assert_eq!(got.into_inner(), capacity);
         assert!(arena.iter_mut().all(|(index, value)| index == *value));
         arena.reset();
@@ -613,8 +613,8 @@ fn slots_returned_under_load_are_all_free_again_for_long() {
 /// interrupted in the middle of a refill. If shards are forced, several threads share each shard.
 const CROWD: usize = scaled(6, 3);
 
-/// Takes slots by many methods until a single slot is refused, and returns some of them to the
-/// arena. The result is the slots that were kept.
+/// Takes slots by many methods until `alloc` is refused, and returns some of them to the arena. The
+/// result is the slots that were kept.
 fn fill_in_every_way(arena: &AtomicArena<usize>, owners: &[AtomicBool], thread: usize, seed: usize) -> Vec<usize> {
     let mut dice = Dice::new(seed as u64 + 1);
     let mut kept = Vec::new();

@@ -23,7 +23,7 @@ impl<T: Value> Keys<T> {
         Keys { all: Vec::new(), turn: 0 }
     }
 
-    /// Keeps the key of a value that was just published.
+    /// Keeps the key of a value of the current epoch.
     pub(crate) fn keep(&mut self, oracle: &Oracle, key: Key<T>) {
         if let Some(&(epoch, before)) = self.all.iter().rev().find(|(epoch, _)| epoch.is_some()) {
             let same = epoch == Some(oracle.epoch);
