@@ -82,7 +82,8 @@ pub struct Table {
     pub subjects: &'static [Single],
 }
 
-/// Among this number of threads and one more, two share a shard.
+/// If this number of other threads have a number each, one of them shares the shard of the first
+/// thread.
 const MAX_WAITING: usize = 64;
 
 /// The number of slots of the arenas in [`VACANT`].

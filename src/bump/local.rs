@@ -140,7 +140,7 @@ impl<'a> LocalBump<'a> {
         self.next = unsafe { block.add(size) };
     }
 
-    /// Extends the run or takes a fresh one, if the request then fits. Returns the start of a block
+    /// Extends the run or takes another one, if the request then fits. Returns the start of a block
     /// with this layout in the run.
     #[cold]
     #[inline(never)]
@@ -575,8 +575,8 @@ impl<'l, 'a> Source<'a> for &'l mut LocalBump<'a> {
         self.bump
     }
 
-    // Not inlined, unlike the provided `left`, which a call would force to put a `BumpRef` into
-    // memory. Here the `BumpRef` is in the handle, which is in memory anyway.
+    // Not inlined, unlike the provided `left`. There, a call would force the caller to put a
+    // `BumpRef` into memory. Here the `BumpRef` is in the handle, which is in memory anyway.
     #[cold]
     #[inline(never)]
     fn left(&self) -> usize {

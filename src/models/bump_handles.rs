@@ -73,8 +73,9 @@ fn bump_a_run_of_kept_bytes_is_not_extended() {
         with_a_kept_refill(&ground, |ground| {
             let mut local = ground.local();
             assert!(local.alloc_try_with(|| Err::<[u8; 16], _>(())).is_ok());
-            // The run ends at the cursor. If it were extended, the shard would keep more bytes than
-            // were ever in a shard's run.
+            // The run ends at the cursor. If it were extended, the shard would keep more than
+            // `SHARD_LIMIT` bytes. A block of that length would count as one from the cursor,
+            // although it contains bytes of a refill.
             assert!(local.alloc_try_with(|| Err::<[u8; 300], _>(())).is_ok());
             drop(local);
             if let Some(long) = ground.alloc(5 * LINE) {

@@ -114,8 +114,8 @@ impl Cursor {
             }
             let start = word.next();
             let left = meta.capacity().saturating_sub(start);
-            // If too few slots are left at the cursor, no other shard may have enough, so this
-            // thread does not leave its shard.
+            // If too few slots are left at the cursor, the other shards may have too few as well,
+            // so this thread does not leave its shard.
             let contended = || {
                 if n <= left {
                     note_contention();

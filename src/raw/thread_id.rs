@@ -203,8 +203,7 @@ mod current {
             }
         }
 
-        /// A thread without an exclusive number leaves a shard that others use. No other thread
-        /// changes its id.
+        /// Only a thread without an exclusive number leaves a shard that others use.
         #[test]
         fn contention_changes_only_an_id_that_is_not_exclusive() {
             thread::spawn(|| {

@@ -63,8 +63,8 @@ pub(crate) struct VacantSlots {
     blocks: AtomicUsize,
     /// Where threads search in an arena without shards.
     search: Search,
-    /// The number of times that slots became vacant although they were already free (see the module
-    /// documentation).
+    /// At least the number of times that slots became vacant although they were already free (see
+    /// the module documentation).
     changes: AtomicUsize,
 }
 
@@ -241,9 +241,10 @@ impl VacantSlots {
     /// Claims a run of `n` contiguous vacant slots below `bound`. Returns `None` if the search
     /// finds none.
     ///
-    /// Linear in the number of blocks, plus the number of slots in blocks whose count is not 0. A
-    /// search may fail because another search holds slots at the same time, even if the other
-    /// search then puts them back.
+    /// Linear in the number of blocks, plus the number of slots in blocks whose count is not 0,
+    /// plus up to `n` for each claim that fails because of another thread. A search may fail
+    /// because another search holds slots at the same time, even if the other search then puts them
+    /// back.
     pub(crate) fn claim_run(&self, meta: &Metadata<'_>, n: usize, bound: usize) -> Option<Range<usize>> {
         let mut from = 0;
         while n <= bound - from && !self.is_none() {

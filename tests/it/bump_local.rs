@@ -119,7 +119,8 @@ fn a_handle_may_move_to_another_thread() {
 mod kept {
     use super::*;
 
-    /// The length of a block that is too long for a shard, in whole lines.
+    /// The length of a block that is too long to begin a refill, so that it moves the cursor. A
+    /// multiple of a line.
     const LONG: usize = 64 * 79;
 
     /// Stores a number with a new handle, and moves the cursor, so that the handle's rest cannot be

@@ -53,8 +53,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [u64]) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference from
-                // which the put made this place is no longer used.
+                // SAFETY: no value has been dropped and nothing has been reset since the put, and
+                // the reference from which the put made this place is no longer used.
                 unsafe { digest(place) }
             }
 
@@ -115,7 +115,8 @@ impl Subject<Slice> for CopySlices {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: the put has written the slice, and nothing has been reset or dropped since then.
+        // SAFETY: the put has written the slice, and no value has been dropped and nothing has been
+        // reset since then.
         unsafe { digest(place) }
     }
 
@@ -240,8 +241,8 @@ macro_rules! all_at_once {
             }
 
             fn look(&self, place: *const [u64]) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference from
-                // which the put made this place is no longer used.
+                // SAFETY: no value has been dropped and nothing has been reset since the put, and
+                // the reference from which the put made this place is no longer used.
                 unsafe { digest(place) }
             }
 

@@ -256,8 +256,8 @@ macro_rules! one_region {
             }
 
             fn look(&self, place: W::Place) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference from
-                // which the put made this place is no longer used.
+                // SAFETY: no value has been dropped and nothing has been reset since the put, and
+                // the reference from which the put made this place is no longer used.
                 unsafe { W::look(place) }
             }
 
@@ -324,8 +324,8 @@ impl<W: Load> Subject<W> for Bumpalo {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-        // returned is no longer used.
+        // SAFETY: no value has been dropped and nothing has been reset since the put, and the
+        // reference that the put returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -362,8 +362,8 @@ impl<W: Load> Subject<W> for BumpaloHerd {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-        // returned is no longer used.
+        // SAFETY: no value has been dropped and nothing has been reset since the put, and the
+        // reference that the put returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -407,8 +407,8 @@ impl<W: Load> Subject<W> for BumpScopePool {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-        // returned is no longer used.
+        // SAFETY: no value has been dropped and nothing has been reset since the put, and the
+        // reference that the put returned is no longer used.
         unsafe { W::look(place) }
     }
 
@@ -445,9 +445,9 @@ impl<W: Load> Subject<W> for Blink {
     }
 
     fn look(&self, place: W::Place) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-        // returned is no longer used. Dropping a local allocator leaves its memory with the shared
-        // one.
+        // SAFETY: no value has been dropped and nothing has been reset since the put, and the
+        // reference that the put returned is no longer used. Dropping a local allocator leaves its
+        // memory with the shared one.
         unsafe { W::look(place) }
     }
 

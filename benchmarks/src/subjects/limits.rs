@@ -107,8 +107,8 @@ macro_rules! loops {
             }
 
             fn look(&self, place: *const T) -> u64 {
-                // SAFETY: the put has written the value, and nothing has been reset or dropped
-                // since then.
+                // SAFETY: the put has written the value, and no value has been dropped and nothing
+                // has been reset since then.
                 unsafe { (*place).digest() }
             }
 
@@ -164,7 +164,8 @@ impl<T: Element> Subject<T> for FetchAddAndStore<T> {
     }
 
     fn look(&self, place: *const T) -> u64 {
-        // SAFETY: the put has written the value, and nothing has been reset or dropped since then.
+        // SAFETY: the put has written the value, and no value has been dropped and nothing has been
+        // reset since then.
         unsafe { (*place).digest() }
     }
 

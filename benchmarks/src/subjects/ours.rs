@@ -88,8 +88,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-    // returned is no longer used.
+    // SAFETY: no value has been dropped and nothing has been reset since the put, and the reference
+    // that the put returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 
@@ -116,8 +116,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-    // returned is no longer used.
+    // SAFETY: no value has been dropped and nothing has been reset since the put, and the reference
+    // that the put returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 
@@ -131,8 +131,8 @@ subject!(
             Err(_) => refused(),
         }
     },
-    // SAFETY: nothing has been reset or dropped since the put, and the reference that the put
-    // returned is no longer used.
+    // SAFETY: no value has been dropped and nothing has been reset since the put, and the reference
+    // that the put returned is no longer used.
     |_arena, place| unsafe { (*place).digest() }
 );
 

@@ -59,8 +59,8 @@ macro_rules! into_the_arena {
             }
 
             fn look(&self, place: *const [$element]) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference from
-                // which the put made this place is no longer used.
+                // SAFETY: no value has been dropped and nothing has been reset since the put, and
+                // the reference from which the put made this place is no longer used.
                 unsafe { digest(place) }
             }
 
@@ -169,8 +169,8 @@ impl Subject<Slice> for HerdFromIter {
     }
 
     fn look(&self, place: *const [u64]) -> u64 {
-        // SAFETY: nothing has been reset or dropped since the put, and the reference from which the
-        // put made this place is no longer used.
+        // SAFETY: no value has been dropped and nothing has been reset since the put, and the
+        // reference from which the put made this place is no longer used.
         unsafe { digest(place) }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     work::Element,
 };
 
-/// The digest that stands for a value that could not be read. No value has this digest.
+/// The digest that stands for a value that could not be read. Practically no value has this digest.
 const NOTHING: u64 = u64::MAX;
 
 pub struct Boxcar<T>(boxcar::Vec<T>);

@@ -111,8 +111,8 @@ macro_rules! asked {
             }
 
             fn look(&self, place: *const u64) -> u64 {
-                // SAFETY: nothing has been reset or dropped since the put, and the reference from
-                // which the put made this place is no longer used.
+                // SAFETY: no value has been dropped and nothing has been reset since the put, and
+                // the reference from which the put made this place is no longer used.
                 unsafe { (*place).digest() }
             }
 
