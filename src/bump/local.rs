@@ -149,20 +149,21 @@ impl<'a> LocalBump<'a> {
         // At most `isize::MAX`, because the layout is valid.
         let most = layout.size() + (layout.align() - 1);
         let length = self.length;
-        let refill = |left: usize| length.min(left / RUN_FRACTION);
+        let longest = |left: usize| MAX_RUN.min(left / RUN_FRACTION);
+        let refill = |left| length.min(longest(left));
         let missing = most.saturating_sub(self.end - self.next.addr().get());
         let more = |left| if missing <= left { refill(left).max(missing) } else { 0 };
         let extended = if self.from_cursor { budget.extend_run(self.run_end(), more) } else { None };
         if let Some(end) = extended {
             self.end = self.bump.pointer(end).addr().get();
-        } else if let Some(run) = budget.take_kept_run(most..=MAX_RUN.min(budget.left() / RUN_FRACTION)) {
+        } else if let Some(run) = budget.take_kept_run(most..=longest(budget.left())) {
             self.close();
             self.open(run, false);
             // The run may be short, so the length of the next one does not double.
             return self.fit(layout);
         } else {
             let fresh = |left| {
-                let len = refill(left).max((2 * most).min(MAX_RUN).min(left / RUN_FRACTION));
+                let len = refill(left).max((2 * most).min(longest(left)));
                 if most <= len / 2 { len } else { 0 }
             };
             if fresh(budget.left()) == 0 {
