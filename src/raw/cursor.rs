@@ -335,7 +335,8 @@ impl Cursor {
 
     /// Takes a run of `len` slots on the fast path and returns the first slot. The run comes from
     /// the cursor or, if shards are active, from the shard of this thread. `end` is the capacity.
-    /// The error is `true` if another thread made the exchange fail, which is a sign of contention.
+    /// The error is `true` if another thread made the exchange on the cursor fail, which is a sign
+    /// of contention.
     #[inline]
     pub(crate) fn take_run_fast<'l>(
         &self,

@@ -360,9 +360,19 @@ impl ShardMode {
 /// Returns the shard of this thread, if there are shards.
 #[inline]
 pub(crate) fn own(shards: &[Shard]) -> Option<&Shard> {
+    own_with_index(shards).map(|(_, shard)| shard)
+}
+
+/// Returns the shard of this thread and its index, if there are shards.
+#[inline]
+fn own_with_index(shards: &[Shard]) -> Option<(usize, &Shard)> {
     // Without shards the thread's id is not read, because the first read of the id may allocate
     // memory.
-    if shards.is_empty() { None } else { shards.get(own_index()) }
+    if shards.is_empty() {
+        return None;
+    }
+    let index = own_index();
+    Some((index, shards.get(index)?))
 }
 
 /// Takes `n` slots from the shard of this thread, and returns the first. After `None`, the request
@@ -438,11 +448,7 @@ impl<'a> Shards<'a> {
     /// Returns the shard of this thread and its index, if there are shards.
     #[inline]
     pub(crate) fn own(&self) -> Option<(usize, &'a Shard)> {
-        if self.shards.is_empty() {
-            return None;
-        }
-        let index = own_index();
-        Some((index, &self.shards[index]))
+        own_with_index(self.shards)
     }
 
     /// Interprets a value of the cursor.

@@ -49,7 +49,7 @@ use core::ops::Range;
 
 use super::metadata::Metadata;
 use super::search::Search;
-use super::shards::{SHARDS, own_index};
+use super::shards::{self, SHARDS, Shard, own_index};
 use super::summary::{BLOCK, Summary};
 use super::sync::{AtomicMut, AtomicUsize, Ordering, const_fn, fence};
 
@@ -111,7 +111,7 @@ impl VacantSlots {
 
     #[inline]
     fn own_search<'a>(&'a self, meta: &Metadata<'a>) -> &'a Search {
-        meta.shards.own().map_or(&self.search, |(_, shard)| shard.search())
+        shards::own(meta.shards.as_slice()).map_or(&self.search, Shard::search)
     }
 
     /// Reads the counter of changes. A request for one slot calls this before it looks at shards
